@@ -1,0 +1,231 @@
+"""How much of what a task needs and a node has, in exact numbers.
+
+The rule: amounts are whole numbers of 1/10000, so that ten thousand tasks of 0.1 CPU leave
+exactly what was there before.  Floats are checked and turned at the door
+(:meth:`ResourceSet.of` and the two functions for users' options); nothing inside rounds.
+`memory` is the exception: whole bytes, since in 1/10000 bytes a large node's memory would
+leave the range in which Lua counts exactly.
+
+The text of a set, ``CPU:5000,GPU:10000``, is canonical: equal sets have equal texts, which
+makes it the name of a *resource shape* in the control plane.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import ItemsView, Mapping
+
+UNIT = 10_000  # parts of one CPU, one GPU, one of a custom resource
+DECIMALS = 4
+CPU = "CPU"
+GPU = "GPU"
+MEMORY = "memory"
+
+_BUILT_IN = {CPU: "num_cpus", GPU: "num_gpus", MEMORY: "memory"}  # name -> its own option
+_MAX_NAME = 100
+_MAX_UNITS = 2**53  # what a Lua number holds exactly
+
+
+class ResourceSet:
+    """Amounts by name; immutable; zero amounts are not kept."""
+
+    __slots__ = ("_text", "_units")
+
+    def __init__(self, units: Mapping[str, int]) -> None:
+        """From exact units; users' numbers go through :meth:`of`."""
+        self._units = {name: units[name] for name in sorted(units) if units[name]}
+        self._text = ",".join([f"{name}:{amount}" for name, amount in self._units.items()])
+
+    @classmethod
+    def of(cls, amounts: Mapping[str, float]) -> ResourceSet:
+        """From amounts such as `{"CPU": 0.5}`; refuses what is not exact or not sane."""
+        return cls({_checked_name(name): to_units(name, amounts[name]) for name in amounts})
+
+    @classmethod
+    def parse(cls, text: str) -> ResourceSet:
+        """From the canonical text."""
+        if not text:
+            return NOTHING
+        pairs = [part.rpartition(":") for part in text.split(",")]
+        return cls({name: int(amount) for name, _, amount in pairs})
+
+    def __add__(self, other: ResourceSet) -> ResourceSet:
+        units = dict(self._units)
+        for name, amount in other._units.items():
+            units[name] = units.get(name, 0) + amount
+        return ResourceSet(units)
+
+    def __sub__(self, other: ResourceSet) -> ResourceSet:
+        """What is left; taking more than there is would be a bug of the caller."""
+        units = dict(self._units)
+        for name, amount in other._units.items():
+            left = units.get(name, 0) - amount
+            if left < 0:
+                msg = f"cannot take {other} from {self}: {name} would fall below zero"
+                raise ValueError(msg)
+            units[name] = left
+        return ResourceSet(units)
+
+    def fits_in(self, other: ResourceSet) -> bool:
+        """Whether `other` has at least this much of everything."""
+        there = other._units
+        return all(amount <= there.get(name, 0) for name, amount in self._units.items())
+
+    def missing_from(self, other: ResourceSet) -> ResourceSet:
+        """What `other` would need on top, to fit this; nothing if it fits."""
+        there = other._units
+        return ResourceSet(
+            {name: max(0, amount - there.get(name, 0)) for name, amount in self._units.items()}
+        )
+
+    def units(self, name: str) -> int:
+        """The exact amount of one resource: 1/10000, or bytes of memory."""
+        return self._units.get(name, 0)
+
+    def items(self) -> ItemsView[str, int]:
+        """Names and exact amounts, sorted by name."""
+        return self._units.items()
+
+    def as_dict(self) -> dict[str, float]:
+        """Amounts as users know them; `{"CPU": 0.5}`."""
+        return {name: amount / _scale(name) for name, amount in self._units.items()}
+
+    def describe(self) -> str:
+        """For messages: `0.5 CPU, 2.0 GiB memory`; `nothing` when empty."""
+        parts = [_spoken(name, amount) for name, amount in self._units.items()]
+        return ", ".join(parts) or "nothing"
+
+    def __bool__(self) -> bool:
+        return bool(self._units)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ResourceSet) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"ResourceSet({self._text!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ResourceSet.parse, (self._text,)
+
+
+NOTHING = ResourceSet({})
+
+
+def requested(
+    *,
+    num_cpus: float = 1,
+    num_gpus: float = 0,
+    memory: float = 0,
+    resources: Mapping[str, float] | None = None,
+) -> ResourceSet:
+    """What a task asks for by its options."""
+    asked = _combined(num_cpus, num_gpus, memory, resources)
+    gpu = asked.units(GPU)
+    if gpu > UNIT and gpu % UNIT:
+        msg = (
+            f"num_gpus={num_gpus!r} is more than one GPU but not a whole number; a task gets a "
+            f"part of one GPU, or whole ones: write num_gpus={math.ceil(num_gpus)}"
+        )
+        raise ValueError(msg)
+    return asked
+
+
+def offered(
+    *,
+    num_cpus: float,
+    num_gpus: float = 0,
+    memory: float = 0,
+    resources: Mapping[str, float] | None = None,
+) -> ResourceSet:
+    """What a node has by its options."""
+    has = _combined(num_cpus, num_gpus, memory, resources)
+    if has.units(GPU) % UNIT:
+        msg = f"num_gpus={num_gpus!r}: a node has whole GPUs only; tasks may ask for parts of one"
+        raise ValueError(msg)
+    return has
+
+
+def _combined(
+    num_cpus: float, num_gpus: float, memory: float, resources: Mapping[str, float] | None
+) -> ResourceSet:
+    units = {
+        CPU: to_units(CPU, num_cpus, "num_cpus"),
+        GPU: to_units(GPU, num_gpus, "num_gpus"),
+        MEMORY: to_units(MEMORY, memory, "memory"),
+    }
+    if resources is None:
+        return ResourceSet(units)
+    if not hasattr(resources, "items"):
+        msg = (
+            f"resources={resources!r} is a {type(resources).__name__}; "
+            'write a dict of amounts by name: resources={"licence": 1}'
+        )
+        raise TypeError(msg)
+    for name, amount in resources.items():
+        option = _BUILT_IN.get(name) if isinstance(name, str) else None
+        if option is not None:
+            msg = (
+                f"{name!r} has an option of its own: write {option}={amount!r} instead of "
+                f"resources={{{name!r}: {amount!r}}}"
+            )
+            raise ValueError(msg)
+        units[_checked_name(name)] = to_units(name, amount, f"resources[{name!r}]")
+    return ResourceSet(units)
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str):
+        msg = f"the resource name {name!r} is a {type(name).__name__}; write a str"
+        raise TypeError(msg)
+    # Comma and colon would break the canonical text; blanks and controls the reader.
+    if not name or len(name) > _MAX_NAME or not name.isprintable() or set(name) & set(",: "):
+        msg = (
+            f"{name!r} cannot name a resource: use 1 to {_MAX_NAME} printable characters "
+            "without comma, colon and blank"
+        )
+        raise ValueError(msg)
+    return name
+
+
+def to_units(name: str, amount: object, option: str | None = None) -> int:
+    """An amount in exact units; says what is wrong with it otherwise."""
+    called = f"{option or name}={amount!r}"
+    # A bool is an int to Python, but num_gpus=True is a slip of the pen.
+    if isinstance(amount, bool) or not isinstance(amount, Real):
+        msg = f"{called} is a {type(amount).__name__}; write a number such as 1 or 0.5"
+        raise TypeError(msg)
+    value = float(amount)
+    if not math.isfinite(value) or value < 0:
+        msg = f"{called} is no amount; write 0 or more, and finite"
+        raise ValueError(msg)
+    scale = _scale(name)
+    units = round(value * scale)
+    if units > _MAX_UNITS:
+        msg = f"{called} is more than can be counted exactly; write at most {_MAX_UNITS // scale}"
+        raise ValueError(msg)
+    # 0.1 + 0.2 is meant to be 0.3; 0.12345 is meant to be something we cannot keep.
+    if not math.isclose(units / scale, value, rel_tol=1e-12, abs_tol=1e-9):
+        decimals = 0 if scale == 1 else DECIMALS
+        msg = f"{called} has more than {decimals} decimals; write {round(value, decimals):g}"
+        raise ValueError(msg)
+    return units
+
+
+def _scale(name: str) -> int:
+    return 1 if name == MEMORY else UNIT
+
+
+def _spoken(name: str, amount: int) -> str:
+    if name == MEMORY:
+        return f"{amount / 2**30:.1f} GiB memory"
+    return f"{amount / UNIT:g} {name}"
