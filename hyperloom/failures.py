@@ -1,0 +1,217 @@
+"""What takes the place of a value when a task fails: the failure record.
+
+The rule: this is plain msgpack, made and passed on by parties that never unpickle user
+data.  A raylet makes one when a worker dies; a worker makes one from an exception
+(`serialization.failure_from_exception`), and only then is there an `error`, opaque here;
+whoever calls `get` turns it into an exception (`serialization.to_exception`).
+
+A task that cannot run because its input failed fails with the *same* record, its own name
+appended to `path` (:func:`extend_path`), so that the reader always sees the root cause.
+Chains may be a hundred thousand tasks long; of their names the first and last are kept.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from msgspec import Struct, msgpack
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Category = Literal[
+    "app",  # the task raised
+    "crash",  # its worker died
+    "cancelled",
+    "timeout",
+    "poisoned",  # it killed every worker it was given to
+    "oom",
+    "lost",  # an input, or the result, is gone and cannot be made again
+    "infeasible",  # no node has what it asks for
+    "node",  # its node is gone
+]
+
+PATH_ENDS = 8  # names kept at either end of a path
+STDERR_LINES = 20  # of a dead worker, kept in its record
+_STDERR_CHARS = 400  # a line
+
+
+class Attempt(NamedTuple):
+    """Who failed: one attempt of one task, as its raylet or worker knows it."""
+
+    task_id: bytes
+    name: str
+    attempt: int
+    node: bytes
+    pid: int = 0
+
+
+class Failure(Struct, frozen=True, array_like=True):
+    """Why there is no value.  Fields are only ever added at the end."""
+
+    category: Category
+    task_id: bytes
+    name: str
+    attempt: int
+    node: bytes
+    pid: int
+    text: str  # the message, without the header that says where
+    traceback: str = ""  # as printed by the worker, for readers who cannot rebuild `error`
+    path: tuple[str, ...] = ()
+    hidden: int = 0  # names left out of the middle of `path`
+    detail: dict[str, int | float | str | tuple[str, ...] | None] = {}  # copied by msgspec
+    error: bytes = b""  # see serialization/exceptions.py
+
+    def full_path(self) -> tuple[str, ...]:
+        """The path for readers: what was left out is counted."""
+        if not self.hidden:
+            return self.path
+        gap = f"({self.hidden} more)"
+        return (*self.path[:PATH_ENDS], gap, *self.path[PATH_ENDS:])
+
+
+_decoder = msgpack.Decoder(Failure)
+
+
+def decode(record: bytes | memoryview) -> Failure:
+    """The failure that the bytes stand for."""
+    return _decoder.decode(record)
+
+
+def encode(failure: Failure) -> bytes:
+    """The bytes that travel."""
+    return msgpack.encode(failure)
+
+
+def extend_path(record: bytes, name: str) -> bytes:
+    """The failure of task `name`, which waited for what failed with `record`."""
+    failure = decode(record)
+    path = (*failure.path, name)
+    hidden = failure.hidden
+    if len(path) > 2 * PATH_ENDS:
+        path = path[:PATH_ENDS] + path[PATH_ENDS + 1 :]
+        hidden += 1
+    return encode(replace(failure, path=path, hidden=hidden))
+
+
+# -- What raylets say ----------------------------------------------------------------------
+
+
+def made(
+    category: Category,
+    who: Attempt,
+    text: str,
+    **detail: float | str | tuple[str, ...] | None,
+) -> bytes:
+    """A record with this message; the functions below know what to say."""
+    return encode(Failure(category, *who, text=text, path=(who.name,), detail=detail))
+
+
+def crashed(who: Attempt, *, exit_code: int, stderr: Sequence[str] = ()) -> bytes:
+    """The worker is dead.  A negative code is a signal's number, as in `subprocess`."""
+    text = f"the worker that ran {who.name} died: {how_it_ended(exit_code)}{_quoted(stderr)}"
+    return made("crash", who, text, **_death(exit_code, stderr))
+
+
+def poisoned(who: Attempt, *, deaths: int, exit_code: int, stderr: Sequence[str] = ()) -> bytes:
+    """The task has now killed `deaths` workers."""
+    text = (
+        f"{who.name} killed the {deaths} workers it was given to and is not tried again; "
+        f"the last: {how_it_ended(exit_code)}{_quoted(stderr)}"
+    )
+    return made("poisoned", who, text, **_death(exit_code, stderr))
+
+
+def out_of_memory(
+    who: Attempt, *, used_bytes: int, node_used_bytes: int, node_total_bytes: int
+) -> bytes:
+    """The raylet ended the task to save its node."""
+    text = (
+        f"{who.name} was ended because its node ran out of memory: the task used "
+        f"{_gib(used_bytes)}, the node {_gib(node_used_bytes)} of {_gib(node_total_bytes)}.\n"
+        "  Ask for memory= so that fewer run at the same time, or make its share smaller."
+    )
+    detail = {"used_bytes": used_bytes, "node_used_bytes": node_used_bytes}
+    return made("oom", who, text, **detail, node_total_bytes=node_total_bytes)
+
+
+def timed_out(who: Attempt, *, limit_s: float) -> bytes:
+    """The raylet ended the task at its `timeout_s`."""
+    text = f"{who.name} was ended after its timeout_s={limit_s:g}; it has no result"
+    return made("timeout", who, text, limit_s=limit_s)
+
+
+def cancelled(who: Attempt) -> bytes:
+    """Somebody called `cancel`."""
+    return made("cancelled", who, f"{who.name} was cancelled; it has no result")
+
+
+def node_lost(who: Attempt, *, reason: str = "it was not heard of in time") -> bytes:
+    """The control plane, or the one who watches, gave the node up."""
+    text = f"the node that ran {who.name} is lost ({reason}), and no retry was left"
+    return made("node", who, text)
+
+
+def object_lost(who: Attempt, *, oid: str, reason: str) -> bytes:
+    """No copy of the object is left and it cannot be made again."""
+    text = f"object {oid} is lost and cannot be made again: {reason}"
+    return made("lost", who, text)
+
+
+def infeasible(who: Attempt, *, asked: str, missing: Sequence[str]) -> bytes:
+    """No node has what the task asks for, even when idle."""
+    text = (
+        f"{who.name} asks for {asked}, which no node has in all: {', '.join(missing)} missing.\n"
+        "  Ask for less, or add a node that has them."
+    )
+    return made("infeasible", who, text, missing=tuple(missing))
+
+
+def how_it_ended(exit_code: int) -> str:
+    """`exit code 3`, or `killed by SIGSEGV` (with what that mostly means)."""
+    name = signal_name(exit_code)
+    if name is None:
+        return f"exit code {exit_code}"
+    hint = {
+        "SIGKILL": " (by somebody, or by the kernel when memory was out: see dmesg)",
+        "SIGSEGV": " (a bug in native code)",
+        "SIGBUS": " (shared memory or disk full, or a mapped file cut off)",
+        "SIGABRT": " (native code gave up: see its last lines)",
+    }.get(name, "")
+    return f"killed by {name}{hint}"
+
+
+def signal_name(exit_code: int) -> str | None:
+    """The signal behind a negative exit code; `None` for an ordinary exit."""
+    if exit_code >= 0:
+        return None
+    try:
+        return signal.Signals(-exit_code).name
+    except ValueError:  # real-time signals have no name
+        return f"signal {-exit_code}"
+
+
+def _death(exit_code: int, stderr: Sequence[str]) -> dict[str, int | str | tuple[str, ...] | None]:
+    name = signal_name(exit_code)
+    return {
+        "exit_code": exit_code if name is None else None,
+        "signal": name,
+        "stderr": _last(stderr),
+    }
+
+
+def _last(stderr: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line.rstrip("\n")[:_STDERR_CHARS] for line in stderr[-STDERR_LINES:])
+
+
+def _quoted(stderr: Sequence[str]) -> str:
+    lines = _last(stderr)
+    if not lines:
+        return ""
+    return "\n  Its last lines on stderr:\n" + "\n".join(f"  | {line}" for line in lines)
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.2f} GiB"
