@@ -1,0 +1,1 @@
+"""HyperLoom: very many small tasks, with a database for a control plane."""

