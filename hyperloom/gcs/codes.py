@@ -1,0 +1,49 @@
+"""The small constants that Lua and Python share; the Lua preamble is rendered from them.
+
+A *value* of an object says by its first byte what it is: a digit begins an inline value
+(`hyperloom.serialization`), ``S`` a location in shared memory.  Messages to nodes are four
+list entries, the first of these letters, then three fields; messages to processes are two,
+an object id and a value.
+"""
+
+from __future__ import annotations
+
+# Widths in bytes (`hyperloom.ids`).
+JOB_ID = 4
+NODE_ID = 8
+TEMPLATE_ID = 8
+FUNCTION_ID = 12
+PROCESS_ID = 10
+TASK_ID = 16
+OBJECT_ID = 20
+
+# Values.
+SHARED = b"S"  # then the node (8) and the size in bytes, as decimal text
+LARGE = b"L"  # in a message: the value is too large to send along, ask for it
+LOST = b"X"  # the object does not exist and nobody is making it
+
+# Messages to a node.
+TASK = b"T"  # entry (id and attempt), record, inputs
+CANCEL = b"C"  # id, force
+FREE = b"F"  # object id
+JOB_OPENED = b"J"  # job, about
+JOB_ENDED = b"E"  # job
+
+# A message to a process whose object id begins with this is about a stream: task id, n.
+CONSUMED = b"#"
+
+CROWD = b"+"  # in `waiters`: the tasks are in a list of their own
+
+# `refs`: see lua/ref/_count.lua.  2^40 is above any number of holders and exact in a double.
+GONE = 2**40
+NOBODY = b"%d" % -GONE
+
+NOTIFY_MOST = 4096  # bytes of a value that are sent along with a notification
+CLAIM_MOST = 1000  # tasks of one queue in one claim
+WAKE_MOST = 500  # tasks of a crowd that are woken in one call
+DEATHS_MOST = 3  # workers that a task may kill before it counts as poisoned
+
+
+def lua_constants() -> dict[str, int | bytes]:
+    """What the preamble shows to Lua as ``code.<NAME>``."""
+    return {name: value for name, value in globals().items() if name.isupper()}

@@ -1,0 +1,89 @@
+"""Every Redis key HyperLoom uses, written once.
+
+Three readers share this table: Python calls :meth:`Key.name`, the Lua preamble gets a
+function ``key.<table>(ns, ...)`` of the same shape, and ``docs/protocols/redis-keys.md``
+lists it.
+
+There are two kinds of namespace.  A job's is ``{loom:<job in hex>}``, the cluster's is
+``{loom}``; the braces make each one a hash tag, so that all its keys share one slot of a
+Redis Cluster and a function may reach any of them.  No function touches two namespaces.
+
+A job's tables are few and large, one hash for all tasks and not one key for each: a batch
+then costs one call, an entry a third of a key's memory, and the end of a job one UNLINK.
+Ids in keys and fields are raw bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CLUSTER = "{loom}"
+
+
+def job_namespace(job: bytes) -> str:
+    """The namespace of a job's tables."""
+    return "{loom:" + job.hex() + "}"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A family of keys: its name, what it is keyed by, its type, what it holds."""
+
+    table: str
+    by: tuple[str, ...]
+    type: str
+    holds: str
+    scope: str = "job"
+
+    def name(self, ns: str, *ids: bytes) -> bytes:
+        """The key itself, e.g. ``{loom:0a1b2c3d}:held:<node>``."""
+        if len(ids) != len(self.by):
+            msg = f"key {self.table!r} is keyed by {self.by}, got {len(ids)} ids"
+            raise TypeError(msg)
+        return b":".join((ns.encode(), self.table.encode(), *ids))
+
+
+# -- what is to be done ---------------------------------------------------------------------
+TASK = Key("task", (), "hash", "task id -> record, from submission until it is over")
+WAIT = Key("wait", (), "hash", "task id -> template and number of inputs it still lacks")
+WAITERS = Key("waiters", (), "hash", "object id -> ids of the tasks that lack it; + for a crowd")
+CROWD = Key("crowd", ("oid",), "list", "the tasks that lack an object, when they are many")
+WAKING = Key("waking", (), "list", "objects that exist and whose crowd is being woken")
+READY = Key("ready", ("queue",), "list", "tasks that a node may take; attempt added from 2 on")
+QUEUES = Key("queues", (), "sorted set", "queues that may hold something, in serving order")
+TURN = Key("turn", (), "integer", "counts servings, for fairness among queues")
+TRIES = Key("tries", (), "hash", "task id -> attempts that came to nothing")
+DEATHS = Key("deaths", (), "hash", "task id -> workers that died of it")
+CHILDREN = Key("children", (), "hash", "task id -> ids of the tasks that it submitted")
+STREAM = Key("stream", (), "hash", "task id -> process that makes its items, number consumed")
+TERMS = Key("terms", (), "hash", "template id -> number of returns, retries, queue")
+TEMPLATE = Key("template", (), "hash", "template id -> what its tasks have in common")
+SOURCE = Key("source", (), "hash", "function id -> the pickled function")
+
+# -- who does it ----------------------------------------------------------------------------
+HELD = Key("held", ("node",), "hash", "task id -> attempt: what a node has claimed")
+IDLE = Key("idle", (), "hash", "node -> its standing claim")
+SERVED = Key("served", (), "hash", "node -> tasks put into its inbox so far")
+INBOX = Key("inbox", ("who",), "list", "messages for a node (4 entries) or a process (2)")
+
+# -- what came of it ------------------------------------------------------------------------
+OBJECT = Key("object", (), "hash", "object id -> value, or where it lies")
+REFS = Key("refs", (), "hash", "object id -> holders besides its maker; negative without it")
+HOLDS = Key("holds", ("process",), "set", "objects that a process holds and did not make")
+CONTAINS = Key("contains", (), "hash", "object id -> object ids inside its value")
+WATCH = Key("watch", (), "hash", "object id -> processes to tell, besides its maker")
+HEARD = Key("heard", (), "hash", "process -> number of its last call that was applied")
+MADE = Key("made", (), "hash", "process -> how many tasks and puts it made, widest of them")
+CLOSED = Key("closed", (), "string", "the job is over; expires")
+
+# -- the cluster ----------------------------------------------------------------------------
+NODES = Key("nodes", (), "hash", "node -> what it is and has, as JSON", "cluster")
+LEASES = Key("leases", (), "sorted set", "node -> alive until (ms, server's clock)", "cluster")
+JOBS = Key("jobs", (), "hash", "job -> who and where its driver is, as JSON", "cluster")
+ABOUT = Key("about", (), "hash", "library version, durability, generation", "cluster")
+
+KEYS = (
+    TASK, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, CHILDREN, STREAM,
+    TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, OBJECT, REFS, HOLDS, CONTAINS, WATCH,
+    HEARD, MADE, CLOSED, NODES, LEASES, JOBS, ABOUT,
+)  # fmt: skip

@@ -1,0 +1,106 @@
+"""The lifecycles of what the control plane keeps, written once.
+
+The Lua library keeps no column named "state": where a task stands is where its id is found
+(`found`), so that moving it *is* the change of state and the two cannot disagree.  This
+table says which moves exist; the reference model of the tests and
+``docs/protocols/lifecycles.md`` are made from it.
+
+Rule: a legal move that is not in a table here does not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class TaskState(StrEnum):
+    """Where a task stands."""
+
+    WAITING = "WAITING"  # lacks inputs
+    READY = "READY"  # waits in the queue of its shape
+    HELD = "HELD"  # claimed by one node, for one attempt
+    OVER = "OVER"  # its outputs exist: a value or a failure
+
+
+class ObjectState(StrEnum):
+    """Where an object stands."""
+
+    PROMISED = "PROMISED"  # its task is not over
+    PRESENT = "PRESENT"  # it has a value, inline or in shared memory
+    DROPPED = "DROPPED"  # nobody holds it, or its job is over
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One legal transition: from any of some states, to one."""
+
+    start: frozenset[str]
+    end: str
+    why: str  # for the generated documentation
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """A named set of moves.  A row comes into being in the state `born`."""
+
+    name: str
+    born: str
+    found: Mapping[str, str]  # state -> the tables whose entry means that state
+    moves: Mapping[str, Move]
+
+
+TASK = Lifecycle(
+    name="task",
+    born=TaskState.WAITING,
+    found={
+        TaskState.WAITING: "task, wait",
+        TaskState.READY: "task, ready",
+        TaskState.HELD: "task, held",
+        TaskState.OVER: "none",
+    },
+    moves={
+        "wake": Move(
+            frozenset({TaskState.WAITING}), TaskState.READY, "its last missing input exists"
+        ),
+        "claim": Move(frozenset({TaskState.READY}), TaskState.HELD, "a node has room for it"),
+        "give_back": Move(
+            frozenset({TaskState.HELD}), TaskState.READY, "its node has not begun it, and cannot"
+        ),
+        "retry": Move(
+            frozenset({TaskState.HELD}), TaskState.READY, "the attempt failed; a retry is left"
+        ),
+        "requeue": Move(frozenset({TaskState.HELD}), TaskState.READY, "its node is lost"),
+        "finish": Move(frozenset({TaskState.HELD}), TaskState.OVER, "its node reports the result"),
+        "fail": Move(frozenset({TaskState.HELD}), TaskState.OVER, "no retry is left"),
+        "cancel": Move(
+            frozenset({TaskState.WAITING, TaskState.READY}), TaskState.OVER, "nobody wants it"
+        ),
+    },
+)
+
+OBJECT = Lifecycle(
+    name="object",
+    born=ObjectState.PROMISED,
+    found={
+        ObjectState.PROMISED: "task (of its maker)",
+        ObjectState.PRESENT: "object",
+        ObjectState.DROPPED: "none",
+    },
+    moves={
+        "settle": Move(
+            frozenset({ObjectState.PROMISED}), ObjectState.PRESENT, "its task is over"
+        ),
+        "drop": Move(
+            frozenset({ObjectState.PROMISED, ObjectState.PRESENT}),
+            ObjectState.DROPPED,
+            "the last holder let go; a promised one goes when it comes",
+        ),
+    },
+)
+
+LIFECYCLES = (TASK, OBJECT)

@@ -1,0 +1,18 @@
+-- job_forget(job) -> number of nodes told
+--
+-- A job has ended (see job/close.lua): it leaves the cluster's table, and every node is told
+-- to end its workers and to free its objects.
+-- (Cluster-wide table: its namespace is the cluster's, not a job's.)
+--
+-- Refuses: nothing.
+-- Writes:  jobs, inbox.
+
+transition('job_forget', DRAINS, function(ns, args)
+  local job = args[1]
+  call('HDEL', key.jobs(ns), job)
+  local nodes = call('HKEYS', key.nodes(ns))
+  for _, node in ipairs(nodes) do
+    call('RPUSH', key.inbox(ns, node), code.JOB_ENDED, job, '', '')
+  end
+  return #nodes
+end)

@@ -1,0 +1,14 @@
+-- node_attach(node) -> number of tasks served to its inbox so far
+--
+-- A node takes part in this job: it may hold tasks, and can be told to cancel them.
+--
+-- Refuses: NOT_FOUND when the job is over.
+-- Writes:  served.
+
+transition('node_attach', FILLS, function(ns, args)
+  if call('EXISTS', key.closed(ns)) == 1 then
+    return refuse('NOT_FOUND', 'this job is over')
+  end
+  call('HSETNX', key.served(ns), args[1], 0)
+  return tonumber(call('HGET', key.served(ns), args[1]))
+end)

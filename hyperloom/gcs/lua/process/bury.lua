@@ -1,0 +1,48 @@
+-- process_bury(process, from, most) -> number to go on from, or 0 when done
+--
+-- A process is dead: what it held is let go.  What it made is found by counting, since ids
+-- are its own followed by 1, 2, 3, …; it works in slices of about `most` objects.  Tasks
+-- that it submitted run on: they were accepted.
+--
+-- Refuses: nothing.  Burying twice is harmless.
+-- Writes:  refs, object, contains, holds, heard, made, inbox.
+
+local function made_here(ns, process, first, last, width)
+  local oids, tasks = {}, {}
+  for n = first, last do
+    local counter, rest = '', n
+    for _ = 1, code.TASK_ID - code.PROCESS_ID do
+      counter = string.char(rest % 256) .. counter
+      rest = math.floor(rest / 256)
+    end
+    for index = 0, width - 1 do
+      tasks[#tasks + 1] = process .. counter
+      oids[#oids + 1] = act.output(process .. counter, index)
+    end
+  end
+  local values, making = many.hmget(key.object(ns), oids), many.hmget(key.task(ns), tasks)
+  local refs, held = many.hmget(key.refs(ns), oids), {}
+  for i, oid in ipairs(oids) do
+    if (values[i] or making[i]) and tonumber(refs[i] or 0) >= 0 then
+      held[#held + 1] = oid
+    end
+  end
+  return held
+end
+
+transition('process_bury', DRAINS, function(ns, args)
+  local process, from, most = args[1], tonumber(args[2]), tonumber(args[3])
+  local count, width = string.match(call('HGET', key.made(ns), process) or '0,1', '^(%d+),(%d+)$')
+  local last = math.min(tonumber(count), from + math.ceil(most / tonumber(width)) - 1)
+  act.abandon(ns, made_here(ns, process, from, last, tonumber(width)))
+  if last < tonumber(count) then
+    return last + 1
+  end
+  local borrowed = call('SMEMBERS', key.holds(ns, process))
+  table.sort(borrowed)
+  call('DEL', key.holds(ns, process), key.inbox(ns, process))
+  act.let_go(ns, borrowed)
+  call('HDEL', key.heard(ns), process)
+  call('HDEL', key.made(ns), process)
+  return 0
+end)

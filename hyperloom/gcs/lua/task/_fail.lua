@@ -1,0 +1,27 @@
+-- act.fail(ns, node, ids, failure)
+--
+-- These tasks will have no result: every output becomes `failure`, their books are closed,
+-- and what they hold is let go.  `node` is who holds them, or nil when nobody does.
+
+function act.fail(ns, node, ids, failure)
+  local records, oids, values, refs = many.hmget(key.task(ns), ids), {}, {}, {}
+  local known = {}
+  for i, id in ipairs(ids) do
+    if records[i] then
+      known[#known + 1] = id
+      local template = act.template(ns, string.sub(records[i], 1, code.TEMPLATE_ID))
+      for index = 0, template.returns - 1 do
+        oids[#oids + 1] = act.output(id, index)
+        values[#values + 1] = failure
+      end
+      local _, held = act.refs_of(records[i])
+      for _, oid in ipairs(held) do
+        refs[#refs + 1] = oid
+      end
+    end
+  end
+  many.hdel(key.wait(ns), known)
+  act.close(ns, node, known)
+  act.settle(ns, oids, values)
+  act.let_go(ns, refs)
+end

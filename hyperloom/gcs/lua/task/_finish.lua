@@ -1,0 +1,48 @@
+-- act.finish(ns, node, args, from) -> stale ids
+--
+-- Results come in, checked against what the node holds; see task/step.lua for the arguments.
+-- In this order: settle the outputs (wake, notify), then let go of the inputs, so that an
+-- output that contains an input keeps it alive.
+
+function act.finish(ns, node, args, from)
+  local ids, first = {}, {}
+  local i = from
+  while i <= #args do
+    ids[#ids + 1] = args[i]
+    first[#first + 1] = i
+    i = i + 4 + tonumber(args[i + 3])
+  end
+  local held = many.hmget(key.held(ns, node), ids)
+  local done, stale, oids, values, refs = {}, {}, {}, {}, {}
+  for k, id in ipairs(ids) do
+    local at = first[k]
+    if held[k] and held[k] == args[at + 1] then
+      done[#done + 1] = id
+      for index = 0, tonumber(args[at + 3]) - 1 do
+        oids[#oids + 1] = act.output(id, index)
+        values[#values + 1] = args[at + 4 + index]
+      end
+      many.cut(args[at + 2], code.OBJECT_ID, refs)
+    else
+      stale[#stale + 1] = id
+    end
+  end
+  act.close(ns, node, done)
+  act.settle(ns, oids, values)
+  act.let_go(ns, refs)
+  return stale
+end
+
+-- The tasks are over, one way or the other: their books are closed.
+function act.close(ns, node, ids)
+  if #ids > 0 then
+    if node then
+      many.hdel(key.held(ns, node), ids)
+    end
+    many.hdel(key.task(ns), ids)
+    many.hdel(key.tries(ns), ids)
+    many.hdel(key.deaths(ns), ids)
+    many.hdel(key.children(ns), ids)
+    many.hdel(key.stream(ns), ids)
+  end
+end

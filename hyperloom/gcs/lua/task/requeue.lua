@@ -1,0 +1,49 @@
+-- task_requeue(node, failure, most) -> number of tasks that the node still holds
+--
+-- A node is lost.  What it held goes to the front of the queues with the next attempt, or
+-- becomes `failure` when no retry is left.  Works in slices of `most` tasks: call until it
+-- answers 0.  From the first call on the node's words are stale for what was taken away.
+--
+-- Refuses: nothing.
+-- Writes:  held, idle, served, tries, ready, queues, inbox, and what task/_fail.lua writes.
+
+transition('task_requeue', DRAINS, function(ns, args)
+  local node, failure, most = args[1], args[2], tonumber(args[3])
+  call('HDEL', key.idle(ns), node)
+  call('HDEL', key.served(ns), node)
+  local all = call('HGETALL', key.held(ns, node))
+  local attempts, ids = {}, {}
+  for i = 1, #all, 2 do
+    attempts[all[i]] = all[i + 1]
+    ids[#ids + 1] = all[i]
+  end
+  table.sort(ids)
+  for i = #ids, most + 1, -1 do
+    ids[i] = nil
+  end
+
+  local records, tries = many.hmget(key.task(ns), ids), many.hmget(key.tries(ns), ids)
+  local again, rows, lost, gone = {}, {}, {}, {}
+  for i, id in ipairs(ids) do
+    local template = records[i] and string.sub(records[i], 1, code.TEMPLATE_ID)
+    local tried = tonumber(tries[i] or 0) + 1
+    local retries = template and act.template(ns, template).retries or 0
+    if retries >= 0 and tried > retries then
+      lost[#lost + 1] = id
+    else
+      again[#again + 1] = { template, act.join(id, tonumber(attempts[id]) + 1) }
+      rows[#rows + 1] = id
+      rows[#rows + 1] = tried
+      gone[#gone + 1] = id
+    end
+  end
+  many.hset(key.tries(ns), rows)
+  many.hdel(key.held(ns, node), gone)
+  act.fail(ns, node, lost, failure)
+  act.push_front(ns, again)
+  if call('HLEN', key.held(ns, node)) == 0 then
+    call('DEL', key.inbox(ns, node))
+  end
+  act.serve(ns)
+  return call('HLEN', key.held(ns, node))
+end)

@@ -1,0 +1,59 @@
+-- task_submit(process, seq, parent, template, id, record, id, record, ...) -> number ready
+--
+-- New tasks of one template enter: ready ones the back of their queue, the others wait
+-- for their inputs.  `parent` is the task that submits, or ''.
+--
+-- A record begins  template (8) | number of inputs (3, big endian) | number of other refs
+-- (3) | the inputs' object ids (20 each) | the other refs' (20 each); what follows is the
+-- worker's business.  Every ref is held until the task is finished.  The inputs of one
+-- record differ from each other.
+--
+-- Refuses: NOT_FOUND when the template was never declared; GAP, see act.answered.
+-- Writes:  heard, made, task, wait, waiters, crowd, refs, children, ready, queues, inbox.
+
+transition('task_submit', FILLS, function(ns, args)
+  local process, seq, parent, template = args[1], args[2], args[3], args[4]
+  local of = act.template(ns, template)
+  if not of then
+    return refuse('NOT_FOUND', 'this job has no template %s', act.hex(template))
+  end
+  local answered = act.answered(ns, process, seq)
+  if answered then
+    return answered
+  end
+
+  local ids, rows, ready, holds, inputs, unresolved = {}, {}, {}, {}, {}, {}
+  for i = 5, #args, 2 do
+    local id, record = args[i], args[i + 1]
+    ids[#ids + 1] = id
+    rows[#rows + 1] = id
+    rows[#rows + 1] = record
+    local n, refs = act.refs_of(record)
+    if n == 0 then
+      ready[#ready + 1] = id
+    else
+      unresolved[id] = {}
+      for k = 1, n do
+        unresolved[id][k] = refs[k]
+        inputs[#inputs + 1] = refs[k]
+      end
+    end
+    for k = 1, #refs do
+      holds[#holds + 1] = refs[k]
+    end
+  end
+
+  many.hset(key.task(ns), rows)
+  act.made(ns, process, ids[#ids], of.returns)
+  act.hold(ns, holds)
+  if #inputs > 0 then
+    act.await(ns, template, ids, unresolved, inputs, ready)
+  end
+  if parent ~= '' then
+    local known = call('HGET', key.children(ns), parent) or ''
+    call('HSET', key.children(ns), parent, known .. table.concat(ids))
+  end
+  act.push(ns, 'RPUSH', of.queue, ready)
+  act.serve(ns)
+  return #ready
+end)
