@@ -184,15 +184,12 @@ class Undeserializable(LoomError):
 
     Mostly a module that is missing here or has another version.  The value itself is not
     lost: `get` it from a process that has what it needs.  `.text` keeps what is known of
-    it, such as the traceback of an error that could not be rebuilt.
+    it, such as the message of an error whose class is missing here.
     """
 
     def __init__(self, message: str, *, text: str = "") -> None:
         super().__init__(message)
         self.text = text
-
-    def __str__(self) -> str:
-        return "\n".join(part for part in (super().__str__(), self.text) if part)
 
 
 # -- Tasks that failed -------------------------------------------------------------------
@@ -259,7 +256,10 @@ class TaskError(LoomError):
         describe_failure(self, message, details or FailureDetails(), cause)
 
     def __str__(self) -> str:
-        return "\n".join(part for part in (self._message, self.details.header()) if part)
+        lines = [self._message, self.details.header()]
+        if self.__cause__ is None and self.details.remote_traceback:
+            lines.append(self.details.remote_traceback)  # nobody else will show it
+        return "\n".join(part for part in lines if part)
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._remake is None:
@@ -274,13 +274,15 @@ def describe_failure(
     error: TaskError, message: str, details: FailureDetails, cause: BaseException | None
 ) -> None:
     """Give `error` its fields, except those that the user's exception already has."""
+    # Past __setattr__: the user's class may be a frozen dataclass.
+    fields = error.__dict__
     for name, value in (*details._asdict().items(), ("cause", cause)):
         if not hasattr(error, name):
-            setattr(error, name, value)
-    error.details = details
-    error._message = message  # noqa: SLF001  # the second half of TaskError.__init__
+            fields[name] = value
+    fields["details"] = details
+    fields["_message"] = message
     if cause is not None:
-        error.__cause__ = cause
+        BaseException.__setattr__(error, "__cause__", cause)
 
 
 class WorkerCrashed(TaskError):

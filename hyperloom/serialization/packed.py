@@ -1,0 +1,72 @@
+"""A value on its way: what `pack` makes and `unpack` takes.
+
+meta      a pickle stream, or what the kind says; small
+buffers   the big parts, one-dimensional bytes, not copied: they may be views into the
+          value itself, so the value must live until they are written
+refs      ids of the ObjectRefs found inside, each once: whoever stores the value
+          must hold them as long as it does
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PICKLE = 0  # a pickle-5 stream, buffers out of band
+BYTES = 1  # no meta; one buffer, which is the value
+NDARRAY = 3  # meta describes a numpy array of plain numbers; one buffer
+ERROR = 4  # meta is a failure record (hyperloom.failures)
+
+
+@dataclass(slots=True)
+class Packed:
+    """A value as bytes.  Treat as frozen: constants are shared."""
+
+    kind: int
+    meta: bytes
+    buffers: list[memoryview]
+    refs: list[bytes]
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return len(self.meta) + sum([buffer.nbytes for buffer in self.buffers])
+
+
+class Active(threading.local):
+    """The list that the innermost packing of this thread notes refs in."""
+
+    refs: list[bytes] | None = None
+
+
+active = Active()
+
+
+def note_ref(oid: bytes) -> None:
+    """Called by `ObjectRef.__reduce__`: the value being packed contains this ref.
+
+    Outside of a packing (a user's own `pickle.dumps`) nobody records it.
+    """
+    refs = active.refs
+    if refs is not None:
+        refs.append(oid)
+
+
+@contextmanager
+def noting_refs() -> Iterator[list[bytes]]:
+    """The refs that are met inside the block, for who pickles by other means than `pack`.
+
+    Packing may nest: a `__reduce__` may itself call `put`.  Each level has its own list.
+    """
+    outer = active.refs
+    refs: list[bytes] = []
+    active.refs = refs
+    try:
+        yield refs
+    finally:
+        active.refs = outer
