@@ -91,6 +91,13 @@ class Backpressure(Refused):
     code = "BACKPRESSURE"
 
 
+class ServerRefused(LoomError):
+    """The server itself would not do it: no permission, disk full, a read-only replica.
+
+    The message is the server's own.  Nothing was written; tell whoever runs the server.
+    """
+
+
 class LibraryBug(LoomError):
     """The Lua library itself failed.  Never expected; please report it."""
 
@@ -355,7 +362,9 @@ def from_reply(message: str) -> LoomError:
     # The server's own word when `maxmemory` is reached: it refuses before the function runs.
     if word == "OOM":
         return Backpressure(f"the server's memory is full, nothing was accepted: {sentence}")
-    refusal = _REFUSALS.get(word.removeprefix("LOOM_"))
-    if refusal is None or _RAISED.search(message):
+    if _RAISED.search(message):
         return LibraryBug(message)
-    return refusal(sentence)
+    if not word.startswith("LOOM_"):
+        return ServerRefused(message)
+    refusal = _REFUSALS.get(word.removeprefix("LOOM_"))
+    return LibraryBug(message) if refusal is None else refusal(sentence)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PICKLE = 0  # a pickle-5 stream, buffers out of band
 BYTES = 1  # no meta; one buffer, which is the value
@@ -57,6 +57,11 @@ def note_ref(oid: bytes) -> None:
         refs.append(oid)
 
 
+def is_packing() -> bool:
+    """Whether this thread packs a value now, so that refs in it are noted."""
+    return active.refs is not None
+
+
 @contextmanager
 def noting_refs() -> Iterator[list[bytes]]:
     """The refs that are met inside the block, for who pickles by other means than `pack`.
@@ -70,3 +75,16 @@ def noting_refs() -> Iterator[list[bytes]]:
         yield refs
     finally:
         active.refs = outer
+
+
+class Rebuilt:
+    """Pickles as a call of `function` with `arguments`; unpickles as its result."""
+
+    __slots__ = ("arguments", "function")
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        self.function = function
+        self.arguments = arguments
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return self.function, self.arguments

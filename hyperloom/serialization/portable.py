@@ -12,13 +12,17 @@ thing given up, and then a :class:`StandIn` takes its place.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pickle import loads
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from hyperloom.errors import Undeserializable
+from hyperloom import failures
+from hyperloom.errors import TaskError, Undeserializable
 from hyperloom.serialization import frames
+from hyperloom.serialization.packed import Rebuilt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +31,7 @@ E = TypeVar("E", bound=BaseException)
 _Parts = tuple[type[BaseException], tuple[Any, ...], dict[str, Any]]
 
 _MAX_NODES = 200  # exceptions of one tree
+_MAX_TREE = 1024 * 1024  # bytes of all of them
 _MAX_PICKLE = 256 * 1024  # bytes of one exception: they travel through the control plane
 _MAX_PART = 32 * 1024  # bytes of one attribute, when the whole is too large
 _MAX_TEXT = 16_000
@@ -56,22 +61,37 @@ class Portable(Struct, array_like=True):
 
 def take_apart(exc: BaseException) -> Portable:
     """The tree below `exc`; never raises, whatever the exception does."""
-    return _take(exc, set())
+    return _take(exc, _Budget())
 
 
-def _take(exc: BaseException, seen: set[int]) -> Portable:
-    seen.add(id(exc))
+@dataclass
+class _Budget:
+    seen: set[int] = field(default_factory=set)  # causes may go in circles
+    left_bytes: int = _MAX_TREE
+
+    def afford(self, pickled: bytes) -> bytes:
+        if len(pickled) > self.left_bytes:
+            return b""
+        self.left_bytes -= len(pickled)
+        return pickled
+
+
+def _take(exc: BaseException, budget: _Budget) -> Portable:
+    budget.seen.add(id(exc))
+    # It brings its own tree along.  Taking that apart as well would double the record with
+    # each task that catches the failure of another and raises its own.
+    complete = _is_complete(exc)
 
     def below(other: BaseException | None) -> Portable | None:
-        if other is None or id(other) in seen or len(seen) > _MAX_NODES:
+        if other is None or id(other) in budget.seen or len(budget.seen) > _MAX_NODES or complete:
             return None
-        return _take(other, seen)
+        return _take(other, budget)
 
     members = exc.exceptions if isinstance(exc, BaseExceptionGroup) else ()
     return Portable(
         _name_of(type(exc)),
         safe_text(exc)[:_MAX_TEXT],
-        _pickled(exc),
+        budget.afford(_pickled(exc)),
         frames.from_traceback(exc.__traceback__),
         cause=below(exc.__cause__),
         context=below(exc.__context__) if not exc.__suppress_context__ else None,
@@ -98,17 +118,34 @@ def _pickled(exc: BaseException) -> bytes:
     import cloudpickle  # noqa: PLC0415  # 20 ms; see values.py
 
     ways: list[Callable[[BaseException], object]] = [_by_parts, _by_safe_parts]
-    if _reduces_itself(type(exc)):
+    if _is_complete(exc):
+        ways = [_by_record]
+    elif _reduces_itself(type(exc)):
         ways.insert(0, _as_is)
+    members = exc.exceptions if isinstance(exc, BaseExceptionGroup) else ()
     for way in ways:
         try:
             data: bytes = cloudpickle.dumps(way(exc), 5)
             # What cannot be read here cannot be read there.
-            if len(data) <= _MAX_PICKLE and type(_loaded(data, ())) is type(exc):
+            if len(data) <= _MAX_PICKLE and type(_loaded(data, members)) is type(exc):
                 return data
         except Exception:  # noqa: BLE001, S112  # users' code; the next way asks less of it
             continue
     return b""
+
+
+def _is_complete(exc: BaseException) -> TypeGuard[TaskError]:
+    """Whether it came out of a record, and can be sent as that."""
+    return isinstance(exc, TaskError) and exc._remake is not None  # noqa: SLF001
+
+
+def _by_record(exc: BaseException) -> object:
+    assert isinstance(exc, TaskError)
+    assert exc._remake is not None  # noqa: SLF001
+    remake, record = exc._remake  # noqa: SLF001
+    # The text of its traceback is part of ours already.
+    slim = failures.encode(replace(failures.decode(record), traceback=""))
+    return Rebuilt(remake, slim)
 
 
 def _as_is(exc: BaseException) -> object:

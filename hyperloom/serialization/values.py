@@ -17,9 +17,9 @@ import sys
 from pickle import HIGHEST_PROTOCOL, PickleBuffer, dumps, loads
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.errors import Undeserializable
+from hyperloom.errors import LoomError, Undeserializable
 from hyperloom.serialization.offenders import not_serializable
-from hyperloom.serialization.packed import BYTES, ERROR, NDARRAY, PICKLE, Packed, active
+from hyperloom.serialization.packed import BYTES, ERROR, NDARRAY, PICKLE, Packed, Rebuilt, active
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +32,8 @@ OUT_OF_BAND_BYTES = 4096
 
 _PLAIN = frozenset({bool, int, float, str, complex})
 _NONE = Packed(PICKLE, dumps(None, _PROTOCOL), [], [])
-_EMPTY_TUPLE = Packed(PICKLE, dumps((), _PROTOCOL), [], [])
+_EMPTY: tuple[()] = ()
+_EMPTY_TUPLE = Packed(PICKLE, dumps(_EMPTY, _PROTOCOL), [], [])
 _NUMERIC_KINDS = "biufc"  # dtypes that are plain memory; objects, records and dates are not
 
 
@@ -46,7 +47,7 @@ def pack(value: object, *, what: str = "value") -> Packed:
         return Packed(PICKLE, dumps(value, _PROTOCOL), [], [])
     if value is None:
         return _NONE
-    if value == () and cls is tuple:
+    if value is _EMPTY:  # CPython has only one
         return _EMPTY_TUPLE
     if isinstance(value, bytes) and cls is bytes:
         return Packed(BYTES, b"", [memoryview(value)], [])
@@ -75,6 +76,8 @@ def pack_pickled(sent: object, value: object, what: str) -> Packed:
             refs.clear()
             buffers.clear()
             meta = _cloudpickled(sent, buffers)
+    except LoomError:  # a ref that says why it cannot be sent
+        raise
     except Exception as error:  # anything a user's __reduce__ raises
         raise not_serializable(value, what, error) from error
     finally:
@@ -105,6 +108,8 @@ def unpack(kind: int, meta: bytes | memoryview, buffers: Sequence[memoryview]) -
     if kind == PICKLE:
         try:
             return loads(meta, buffers=buffers)
+        except LoomError:  # a ref that says why it cannot be used here
+            raise
         except Exception as error:
             raise _undeserializable(error) from error
     if kind == BYTES:
@@ -135,23 +140,10 @@ def _undeserializable(error: Exception) -> Undeserializable:
 # -- Bytes and arrays ------------------------------------------------------------------------
 
 
-class _Rebuilt:
-    """Pickles as a call of `function` with `arguments`; unpickles as its result."""
-
-    __slots__ = ("arguments", "function")
-
-    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
-        self.function = function
-        self.arguments = arguments
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return self.function, self.arguments
-
-
 def set_aside(value: object) -> object:
     """Large bytes as what keeps them out of the pickle stream; all else as it is."""
     if (type(value) is bytes or type(value) is bytearray) and len(value) > OUT_OF_BAND_BYTES:
-        return _Rebuilt(type(value), PickleBuffer(value))
+        return Rebuilt(type(value), PickleBuffer(value))
     return value
 
 
