@@ -1,7 +1,7 @@
 """The keeper's rare tasks: entering a folder, taking over, burying a process, removing all."""
 
 # Names are strings here: a Path costs more than the system call it makes.
-# ruff: noqa: PTH108, PTH119, PTH208
+# ruff: noqa: PTH119, PTH208
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from hyperloom import errors
-from hyperloom.objectstore import census, kernel, layout, reaper
+from hyperloom.objectstore import census, kernel, layout, reaper, teardown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +32,13 @@ def enter(places: Places, spill: Path) -> int:
     """
     give_up = time.monotonic() + _ENTER_WITHIN_S
     while time.monotonic() < give_up:
-        places.create(spill)
-        fd = os.open(places.alive, os.O_RDWR | os.O_CREAT, 0o600)
-        if kernel.lock_now(fd, fcntl.LOCK_SH) and kernel.same_file(fd, places.alive):
-            return fd
-        # The reaper of a previous session has it, and is removing the folder: a moment.
-        os.close(fd)
+        with contextlib.suppress(FileNotFoundError):
+            places.create(spill)
+            fd = os.open(places.alive, os.O_RDWR | os.O_CREAT, 0o600)
+            if kernel.lock_now(fd, fcntl.LOCK_SH) and kernel.same_file(fd, places.alive):
+                return fd
+            os.close(fd)
+        # The reaper of a previous session is removing the folder; it takes a moment.
         time.sleep(0.01)
     raise errors.LoomError(
         f"the folder {places.root} is being removed by the reaper of an earlier session, for "
@@ -117,20 +118,8 @@ def remove(places: Places) -> None:
     for folder in (places.objects, places.used, places.new, places.zombies):
         for entry in os.scandir(folder):
             # Unlinking alone would leave the pages to whoever has the file mapped for reuse.
-            kernel_path = entry.path
-            with contextlib.suppress(FileNotFoundError):
-                _punch_unless_viewed(kernel_path)
+            teardown.reclaim(entry.path)
     reaper.remove_store(places.root)
-
-
-def _punch_unless_viewed(path: str) -> None:
-    fd = os.open(path, os.O_RDWR)
-    try:
-        if kernel.lock_now(fd, fcntl.LOCK_EX) and kernel.same_file(fd, path):
-            kernel.punch(fd)
-            os.unlink(path)
-    finally:
-        os.close(fd)
 
 
 def _reclaim_of(folder: str, room: Room, process: int) -> None:

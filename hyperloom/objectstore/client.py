@@ -57,7 +57,7 @@ class StoreClient:
             LoomError: the client is closed, or the store's folder is gone.
         """
         self._check_open()
-        views = [view if _is_flat(view) else view.cast("B") for view in buffers]
+        views = [_flat(view) for view in buffers]
         building = _Object(oid, kind, meta, views)
         if os.path.exists(self._places.spilled(oid)):
             return building.plan.total
@@ -146,9 +146,10 @@ class StoreClient:
         except OSError as error:
             if error.errno not in kernel.NO_ROOM:
                 raise
+            why = why or f"the node's memory is full, although {self._member.describe()}"
             raise errors.ObjectStoreFull(
                 f"object {building.oid.hex()} of {layout.size_text(plan.total)} was not stored: "
-                f"{why or 'the shared memory of this node has no room'} "
+                f"{why} "
                 f"The spill folder {os.path.realpath(self._places.spill)} has no room either "
                 f"({error.strerror}). What was stored before is not affected. Drop refs to large "
                 "objects, or start the node with a larger object_store_memory or more space "
@@ -214,14 +215,14 @@ _ZEROS = memoryview(bytes(layout.PAGE))
 def _fill(slot: Slot, building: _Object) -> None:
     plan = building.plan
     head = building.head(uid=slot.uid, capacity=slot.capacity, state=layout.VOID)
-    if plan.total <= COPY_MAX_BYTES or slot.filled < plan.total:
+    cold = plan.total <= COPY_MAX_BYTES or slot.filled < plan.total
+    if cold or not _map(slot):
         # Pages that do not exist yet: written, the kernel neither zeroes nor faults them,
         # and a full memory is an error instead of a SIGBUS.
         kernel.write_gather(slot.fd, building.parts(head))
         slot.filled = max(slot.filled, plan.total)
         return
-    if slot.mapping is None:
-        slot.mapping = kernel.Mapping(slot.fd, slot.capacity, writable=True)
+    assert slot.mapping is not None, "_map has seen to it"
     address = slot.mapping.address
     kernel.copy_to(address, head)
     kernel.copy_to(address + plan.meta_at, building.meta)
@@ -229,8 +230,19 @@ def _fill(slot: Slot, building: _Object) -> None:
         kernel.copy_to(address + at, view)
 
 
-def _is_flat(view: memoryview) -> bool:
-    return view.ndim == 1 and view.itemsize == 1
+def _map(slot: Slot) -> bool:
+    """Have the slot mapped; False when the process may have no more mappings."""
+    if slot.mapping is None:
+        with contextlib.suppress(OSError):
+            slot.mapping = kernel.Mapping(slot.fd, slot.capacity, writable=True)
+    return slot.mapping is not None
+
+
+def _flat(view: memoryview) -> memoryview:
+    """The same bytes, as bytes."""
+    if view.ndim == 1 and view.itemsize == 1:
+        return view
+    return view.cast("B") if view.nbytes else memoryview(b"")
 
 
 _clients: weakref.WeakSet[StoreClient] = weakref.WeakSet()

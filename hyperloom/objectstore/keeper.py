@@ -17,8 +17,11 @@ import logging
 import os
 import selectors
 import socket
+import struct
 import threading
 import time
+import weakref
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -53,7 +56,7 @@ class StoreKeeper:
         self._ledger = Ledger(capacity_bytes)
         self._lines: dict[int, _Line] = {}  # process number -> its line
         self._room = Room(self._places, self._ledger, self._keeps)
-        self._stuck: set[bytes] = set()  # ids whose freeing somebody holds up
+        self._stuck: deque[bytes] = deque()  # ids whose freeing somebody holds up
         self._alive = burial.enter(self._places, self._spill)
         self._next_process = burial.recover(self._places, self._ledger, self._room)
         self._selector = selectors.DefaultSelector()
@@ -61,6 +64,7 @@ class StoreKeeper:
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="loom-store", daemon=True)
         self._spilled = (-1, 0, 0)  # mtime of the folder, objects, bytes
+        _keepers.add(self)
 
     def start(self) -> None:
         """Begin to listen, and have somebody clean up should all of us be killed."""
@@ -78,6 +82,7 @@ class StoreKeeper:
         if self._thread.is_alive():
             self._wake_writer.send(b"!")
             self._thread.join()
+        _keepers.discard(self)
         for key in list(self._selector.get_map().values()):
             self._selector.unregister(key.fileobj)
             if isinstance(key.fileobj, socket.socket):
@@ -97,7 +102,7 @@ class StoreKeeper:
             if torn.end is teardown.End.UNLINKED:
                 self._ledger.strike([torn.uid])
             elif torn.end is teardown.End.BUSY:
-                self._stuck.add(oid)
+                self._stuck.append(oid)
 
     def stats(self) -> StoreStats:
         """The store in figures."""
@@ -120,6 +125,18 @@ class StoreKeeper:
         """The largest objects in memory, and who looks at them."""
         return census.holders(self._places, n)
 
+    def _after_fork(self) -> None:
+        """In a child of the raylet: hold none of its lines open, or nobody sees it die.
+
+        Only closes: to unregister would take them out of the parent's selector as well.
+        """
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        self._selector.close()
+        self._wake_writer.close()
+        os.close(self._alive)
+
     def _keeps(self, process: int) -> bool:
         return process in self._lines or census.is_alive(self._places, process)
 
@@ -129,19 +146,19 @@ class StoreKeeper:
         ticks = 0
         next_tick = time.monotonic()
         while not self._stopping:
-            for key, _ in self._selector.select(max(0.0, next_tick - time.monotonic())):
-                if key.data is _LISTENER:
-                    self._accept(key.fileobj)
-                elif isinstance(key.data, _Line):
-                    self._hear(key.data)
-            if time.monotonic() >= next_tick:
-                next_tick = time.monotonic() + _TICK_S
-                ticks += 1
-                try:
+            try:
+                for key, _ in self._selector.select(max(0.0, next_tick - time.monotonic())):
+                    if key.data is _LISTENER:
+                        self._accept(key.fileobj)
+                    elif isinstance(key.data, _Line):
+                        self._hear(key.data)
+                if time.monotonic() >= next_tick:
+                    next_tick = time.monotonic() + _TICK_S
+                    ticks += 1
                     self._tick(scrub=ticks % _TICKS_PER_SCRUB == 0)
-                except OSError:
-                    # The next tick looks again; the thread must live, or puts stop node-wide.
-                    _log.exception("the object store at %s was not swept", self._places.root)
+            except OSError:
+                # The next tick looks again; the thread must live, or the node gets no new slots.
+                _log.exception("the keeper of %s goes on after an error", self._places.root)
 
     def _accept(self, listener: object) -> None:
         assert isinstance(listener, socket.socket)
@@ -156,7 +173,8 @@ class StoreKeeper:
             line.received += data
             while (message := wire.split(line.received)) is not None:
                 self._answer(line, *message)
-        except (OSError, ValueError):
+        except (OSError, ValueError, struct.error) as error:
+            _log.warning("a client of the object store is cut off: %s", error)
             data = b""
         if not data:
             self._selector.unregister(line.connection)
@@ -179,34 +197,39 @@ class StoreKeeper:
             case wire.Say.UNLINKED:
                 self._ledger.strike(uid for (uid,) in wire.NUMBER.iter_unpack(body))
             case wire.Say.FREE:
-                self._stuck.add(body)
+                self._stuck.append(body)
 
     def _welcome(self, line: _Line, process: int) -> int:
-        if not census.is_alive(self._places, process):
+        if census.is_alive(self._places, process):
+            # It may have made slots that the keeper before us had granted.
+            burial.adopt(self._places, self._ledger, process)
+        else:
             process = self._next_process
             self._next_process += 1
             # Here, not by the client: the number is taken even if both of us die now.
             os.close(os.open(f"{self._places.processes}{process}", os.O_RDWR | os.O_CREAT, 0o600))
         line.process = process
         self._lines[process] = line
-        # It may have made slots that the keeper before us had granted.
-        burial.adopt(self._places, self._ledger, process)
         return process
 
     def _reserve(self, process: int, first: int, count: int, capacity: int) -> int:
-        for slots in sorted({count, 1}, reverse=True):
+        """How many of `count` slots are booked; none is granted to who asks for none."""
+        for slots in sorted({count, min(count, 1)}, reverse=True):
             uids = [layout.slot_uid(process, first + index) for index in range(slots)]
             if self._ledger.book(uids, capacity):
                 return slots
-            self._room.make(slots * capacity)
+            try:
+                self._room.make(slots * capacity)
+            except OSError:
+                # The client goes to disk itself, and meets whatever this is.
+                _log.exception("no room was made in the object store at %s", self._places.root)
             if self._ledger.book(uids, capacity):
                 return slots
         return 0
 
     def _tick(self, *, scrub: bool) -> None:
         self._room.sweep_zombies()
-        stuck, self._stuck = self._stuck, set()
-        self.free(stuck)
+        self.free([self._stuck.popleft() for _ in range(len(self._stuck))])
         self._bury_dead()
         if scrub:
             self._room.trim_idle()
@@ -263,3 +286,14 @@ def _listen(path: str) -> socket.socket:
             os.close(folder)
     listener.listen(128)
     return listener
+
+
+_keepers: weakref.WeakSet[StoreKeeper] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for keeper in list(_keepers):
+        keeper._after_fork()  # noqa: SLF001 - the hook is part of the class
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -30,8 +30,9 @@ class Ledger:
 
     def book(self, uids: Iterable[int], capacity: int) -> bool:
         """Book new slots, all or none."""
-        uids = list(uids)
         with self._lock:
+            # Asked for again when an answer was lost: booked once.
+            uids = [uid for uid in uids if uid not in self._slots]
             if self._used_bytes + len(uids) * capacity > self.capacity_bytes:
                 return False
             self._slots.update(dict.fromkeys(uids, capacity))

@@ -74,6 +74,10 @@ class Membership:
             return wire.COUNT.unpack(answer)[0], ""
         return 0, answer.decode()
 
+    def describe(self) -> str:
+        """The store in figures, in words."""
+        return self.reserve(0, 0, 0)[1]
+
     def tell(self, code: wire.Say, body: bytes) -> None:
         """Say something that needs no answer, if somebody listens.
 

@@ -11,10 +11,12 @@ looks at, and never one half: a reader finds it in memory or on disk at every mo
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import heapq
 import logging
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -162,9 +164,12 @@ def _copy_file(source: int, path: str, total: int) -> None:
     try:
         done = 0
         while done < total:
-            count = os.sendfile(target, source, done, min(total - done, 1 << 30))
+            if sys.platform == "linux":
+                count = os.sendfile(target, source, done, min(total - done, 1 << 30))
+            else:  # sends to sockets only
+                count = os.write(target, os.pread(source, min(total - done, 1 << 20), done))
             if count == 0:
-                raise OSError(28, "the file in memory is shorter than its header says", path)
+                raise OSError(errno.EIO, "a file in memory is shorter than its header says", path)
             done += count
     finally:
         os.close(target)

@@ -158,7 +158,8 @@ class SlotPool:
                 # Sealed: its name is o/<oid>, and stays so while we hold EX.
                 os.pwrite(slot.fd, layout.PATCH_VOID, layout.STATE_AT)
                 os.rename(self._places.sealed(oid), slot.path)
-                if self._idle_bytes + slot.capacity > _IDLE_MAX_BYTES:
+                # One may always stay, however large.
+                if self._idle_bytes and self._idle_bytes + slot.capacity > _IDLE_MAX_BYTES:
                     self.discard(slot)
                     return True
                 kernel.unlock(slot.fd)
@@ -262,11 +263,14 @@ class SlotPool:
         slot.let_go()
 
     def _keep_few(self) -> None:
-        """Too many descriptors: let go of slots that hold an object; the keeper ends them."""
+        """Too many descriptors: let go of some slots; the keeper ends them in their time."""
         while len(self._all) > self._descriptors.slots_at_most:
             slot = next((q.popitem(last=False)[1] for q in self._sealed.values() if q), None)
             if slot is None:
-                return
+                slot = next((q.pop() for q in self._idle.values() if q), None)
+                if slot is None:
+                    return
+                self._idle_bytes -= slot.capacity
             if self._by_oid.get(slot.oid) is slot:
                 del self._by_oid[slot.oid]
             self._drop(slot)

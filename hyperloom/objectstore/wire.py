@@ -4,7 +4,8 @@ A frame is u32 length, u8 code, body; little endian.  Only these pass, and none 
 a put into a slot that exists, of a get or of a free:
 
     HELLO    u64 process number, 0 for a new one      -> OK u64 process number
-    RESERVE  u64 first counter, u32 slots, u64 bytes  -> OK u32 slots granted | FULL text
+    RESERVE  u64 first counter, u32 slots, u64 bytes  -> OK u32 slots granted | FULL text;
+                                                         of 0 slots: just the text
     UNLINKED u64 slot uid ...                         no answer
     FREE     object id                                no answer; of one somebody is stuck in
 
