@@ -81,6 +81,16 @@ class Stale(Refused):
     code = "STALE"
 
 
+class Gap(Refused):
+    """An earlier call of this process was not applied, so this one must not overtake it.
+
+    The calls of a process are numbered; the message names the last one that was applied.
+    The process says everything after it again, in the old order.
+    """
+
+    code = "GAP"
+
+
 class Backpressure(Refused):
     """The server's memory is full, so a submission was refused; nothing was accepted.
 
@@ -350,7 +360,9 @@ class Infeasible(TaskError):
     missing: tuple[str, ...] = ()
 
 
-_REFUSALS = {cls.code: cls for cls in (NotFound, Exists, IllegalTransition, Stale, Backpressure)}
+_REFUSALS = {
+    cls.code: cls for cls in (NotFound, Exists, IllegalTransition, Stale, Gap, Backpressure)
+}
 
 # Redis appends this to what a function raises, and only to that.
 _RAISED = re.compile(r" script: .*on @user_function:\d+\.$")
