@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from hyperloom.gcs import codes, keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from importlib.resources.abc import Traversable
 
 NAME = "loom"
@@ -41,7 +41,7 @@ class Library:
     @property
     def version(self) -> str:
         """Changes whenever any part does.  Nodes refuse a cluster of another version."""
-        return sha256(self.text.encode("latin-1")).hexdigest()[:12]
+        return sha256(self.text.encode()).hexdigest()[:12]
 
     def locate(self, message: str) -> str:
         """`message` with Redis' line numbers replaced by file and line."""
@@ -55,13 +55,16 @@ class Library:
 
 
 @cache
-def build() -> Library:
-    """Read ``lua/`` and put the library together."""
+def build(**constants: int) -> Library:
+    """Read ``lua/`` and put the library together.
+
+    `constants` replace those of `codes` by name: tests make crowds and slices small.
+    """
     texts: list[str] = []
     starts: list[int] = []
     names: list[str] = []
     line = 1
-    for name, text in _parts():
+    for name, text in _parts(constants):
         starts.append(line)
         names.append(name)
         texts.append(text)
@@ -69,10 +72,10 @@ def build() -> Library:
     return Library("".join(texts), tuple(starts), tuple(names))
 
 
-def _parts() -> Iterator[tuple[str, str]]:
-    yield "<preamble>", "".join(_preamble())
+def _parts(constants: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    yield "<preamble>", "".join(_preamble(constants))
     root = files(__package__) / "lua"
-    yield "_prelude.lua", (root / "_prelude.lua").read_text()
+    yield "_prelude.lua", (root / "_prelude.lua").read_text("utf-8")
     yield "<tables>", "".join(_tables())
     for name, source in _walk(root):
         # A block per file: Lua allows 200 locals in one scope, and one file's helpers
@@ -85,10 +88,10 @@ def _walk(root: Traversable) -> Iterator[tuple[str, str]]:
     for folder in sorted((entry for entry in root.iterdir() if entry.is_dir()), key=by_name):
         for file in sorted(folder.iterdir(), key=by_name):
             if file.name.endswith(".lua"):
-                yield f"{folder.name}/{file.name}", file.read_text()
+                yield f"{folder.name}/{file.name}", file.read_text("utf-8")
 
 
-def _preamble() -> Iterator[str]:
+def _preamble(constants: Mapping[str, int]) -> Iterator[str]:
     yield f"#!lua name={NAME}\n"
     yield "local key = {}\n"
     for entry in keys.KEYS:
@@ -96,7 +99,7 @@ def _preamble() -> Iterator[str]:
         name = " .. ':' .. ".join((f"ns .. ':{entry.table}'", *entry.by))
         yield f"function key.{entry.table}({args}) return {name} end\n"
     yield "local code = {}\n"
-    for constant, value in codes.lua_constants().items():
+    for constant, value in {**codes.lua_constants(), **constants}.items():
         literal = str(value) if isinstance(value, int) else f"'{value.decode()}'"
         yield f"code.{constant} = {literal}\n"
 

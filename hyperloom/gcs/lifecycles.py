@@ -92,9 +92,7 @@ OBJECT = Lifecycle(
         ObjectState.DROPPED: "none",
     },
     moves={
-        "settle": Move(
-            frozenset({ObjectState.PROMISED}), ObjectState.PRESENT, "its task is over"
-        ),
+        "settle": Move(frozenset({ObjectState.PROMISED}), ObjectState.PRESENT, "its task is over"),
         "drop": Move(
             frozenset({ObjectState.PROMISED, ObjectState.PRESENT}),
             ObjectState.DROPPED,
