@@ -8,10 +8,15 @@ path.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from hyperloom import errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMES = frozenset({"redis", "rediss", "unix"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +77,44 @@ def parse_address(text: str, password_file: Path | None = None) -> Address:
         ValueError: it is none of the forms.
     """
     url = text if "://" in text else f"redis://{text}"
-    parts = urlsplit(url)
-    if parts.scheme not in {"redis", "rediss", "unix"}:
+    bare, password = _taken_apart(url)
+    parts = urlsplit(bare)
+    if parts.scheme not in SCHEMES:
         msg = (
-            f"address {_without_password(url)!r} begins with {parts.scheme}://; "
+            f"address {bare!r} begins with {parts.scheme}://; "
             "use redis://host:port, rediss://host:port or unix:///path/to/socket"
         )
         raise ValueError(msg)
-    if parts.scheme == "unix" and not parts.path or parts.scheme != "unix" and not parts.hostname:
-        msg = f"address {_without_password(url)!r} names no server"
+    if not (parts.path if parts.scheme == "unix" else parts.hostname):
+        msg = f"address {bare!r} names no server"
         raise ValueError(msg)
-    secret = Secret(unquote(parts.password)) if parts.password else None
-    return Address(_without_password(url), password_file, secret)
+    try:
+        parts.port  # noqa: B018 - looking at it is the check
+    except ValueError:
+        # Seen too when a password with a "/" in it was not written as %2F: so not shown.
+        msg = f"address {bare.rpartition('@')[2]!r} has no valid port after its host"
+        raise ValueError(msg) from None
+    return Address(bare, password_file, Secret(password) if password else None)
 
 
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    user = f"{parts.username}@" if parts.username else ""
-    bare = urlunsplit(parts._replace(netloc=user + host))
-    return bare.replace("unix:/", "unix:///", 1) if bare.startswith("unix:/") and not (
-        bare.startswith("unix://")
-    ) else bare
+def _taken_apart(url: str) -> tuple[str, str | None]:
+    """The URL without its password, and the password.
+
+    It stands before the host, or, as redis-py reads it too, in ``?password=``.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        msg = f"this is not an address ({error}); use redis://host:port or unix:///path/to/socket"
+        raise ValueError(msg) from None
+    user, _, host = parts.netloc.rpartition("@")
+    name, _, secret = user.partition(":")
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    password = unquote(secret) or dict(query).get("password")
+    netloc = f"{name}@{host}" if name else host
+    rest = urlencode([(key, value) for key, value in query if key != "password"])
+    bare = f"{parts.scheme}://{netloc}{parts.path}"
+    return f"{bare}?{rest}" if rest else bare, password
 
 
 def read_secret(path: Path) -> str:
