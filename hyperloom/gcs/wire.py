@@ -28,14 +28,15 @@ from hyperloom.gcs.library import build
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hyperloom.gcs.address import Address
 
 _RECEIVE_BYTES = 1 << 18
 
-pack = hiredis.pack_command
 Argument = bytes | str | int | float
+# hiredis' own type says a tuple of one.
+pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ignore[assignment]
 
 
 class Wire:
@@ -136,7 +137,10 @@ def first_refusal(replies: Iterable[Any]) -> Exception | None:
 
 
 def _refusal(message: str) -> errors.LoomError:
-    return errors.from_reply(build().locate(message))
+    error = errors.from_reply(message)
+    if isinstance(error, errors.LibraryBug):
+        return errors.LibraryBug(build().locate(message))
+    return error
 
 
 def _lost(error: Exception) -> errors.ControlPlaneLost:
@@ -144,7 +148,7 @@ def _lost(error: Exception) -> errors.ControlPlaneLost:
 
 
 def _connect(address: Address) -> Any:  # noqa: ANN401 - one of redis-py's connection classes
-    options = parse_url(address.url)
+    options = parse_url(address.url)  # type: ignore[no-untyped-call]
     options.update(
         password=address.password() or options.get("password"),
         retry=Retry(NoBackoff(), 0),
@@ -155,7 +159,7 @@ def _connect(address: Address) -> Any:  # noqa: ANN401 - one of redis-py's conne
     )
     try:
         pool = ConnectionPool(**options)
-        connection = pool.make_connection()
+        connection: Any = pool.make_connection()
         connection.connect()
     except (redis.RedisError, OSError) as error:
         text = f"no connection to the control plane at {address}: {error}"
