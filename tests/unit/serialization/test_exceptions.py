@@ -61,6 +61,17 @@ class OwnReduce(Exception):
         return OwnReduce, self.both
 
 
+class Relocked(Exception):
+    """Knows better than anybody how to be sent."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.lock = threading.Lock()
+
+    def __reduce__(self):
+        return Relocked, self.args
+
+
 class BrokenReduce(ValueError):
     def __reduce__(self):
         raise RuntimeError("no reduce today")
@@ -173,6 +184,13 @@ def test_what_cannot_be_pickled_is_replaced_by_its_text():
     assert error.fine == 3
     assert "lock left behind by its task" in error.lock
     assert error.args[0] == "stuck"
+
+
+def test_a_class_that_says_how_to_send_it_is_sent_so():
+    error, _ = fail(Relocked("r"))
+    assert isinstance(error, Relocked)
+    with error.lock:
+        pass
 
 
 def test_what_is_too_large_is_left_behind():

@@ -265,6 +265,18 @@ def test_arrays_are_not_copied_on_the_way_out_nor_in():
     assert np.shares_memory(from_inline(data)["deep"][0], np.frombuffer(data, dtype="u1"))
 
 
+def test_buffers_are_sent_once_though_pickling_takes_two_tries():
+    packed = pack([np.arange(3), np.arange(4.0), lambda: 1])  # pickle fails at the lambda
+    assert [buffer.nbytes for buffer in packed.buffers] == [24, 32]
+
+
+def test_an_array_over_writable_memory_is_read_only_all_the_same():
+    packed = pack(np.arange(3))
+    memory = bytearray(packed.buffers[0])
+    back = unpack(packed.kind, packed.meta, [memoryview(memory)])
+    assert not back.flags.writeable
+
+
 def test_buffers_in_one_piece_are_aligned():
     back = in_one_piece([np.arange(3, dtype="u1"), np.arange(5.0), np.arange(3)])
     assert all(array.ctypes.data % 16 == 0 for array in back)
