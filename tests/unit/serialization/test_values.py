@@ -28,7 +28,6 @@ from hyperloom.serialization import (
     PICKLE,
     Packed,
     from_inline,
-    noting_refs,
     pack,
     register_serializer,
     split_inline,
@@ -37,23 +36,7 @@ from hyperloom.serialization import (
 )
 
 from .refs import Ref
-
-
-def beside(value):
-    packed = pack(value)
-    return unpack(packed.kind, packed.meta, [buffer.toreadonly() for buffer in packed.buffers])
-
-
-def in_one_piece(value):
-    return from_inline(to_inline(pack(value)))
-
-
-def in_a_message(value):
-    data = to_inline(pack(value))
-    return from_inline(memoryview(bytearray(b"xyz" + data))[3:])
-
-
-WAYS = pytest.mark.parametrize("way", [beside, in_one_piece, in_a_message])
+from .ways import WAYS, beside, in_a_message, in_one_piece
 
 ATOMS = (
     st.none()
@@ -99,10 +82,6 @@ class Colour(enum.Enum):
 
 class Counted(dict):
     """A dict of a class of its own, with an attribute."""
-
-
-class Tagged(np.ndarray):
-    """An array of a class of its own."""
 
 
 class Remade:
@@ -207,81 +186,6 @@ def test_a_dynamic_class_with_its_own_reduce_round_trips(way):
     assert way(build(1)).number == 2
 
 
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.arange(10),
-        np.arange(10, dtype=">i4"),
-        np.zeros((3, 4), dtype=np.float16),
-        np.asfortranarray(np.arange(12.0).reshape(3, 4)),
-        np.arange(24).reshape(2, 3, 4).transpose(2, 0, 1),
-        np.arange(20)[::2],
-        np.array(3.5),
-        np.empty((0, 3)),
-        np.array([True, False]),
-        np.array([1 + 2j]),
-        np.array(["2020-01-01"], dtype="datetime64[D]"),
-        np.array(["a", "bc"]),
-        np.array([(1, 2.5)], dtype=[("a", "i4"), ("b", "f8")]),
-        np.array([{"a": 1}, [2], None], dtype=object),
-        np.ma.masked_array([1, 2], mask=[0, 1]),
-        np.arange(4).view(np.recarray),
-        np.arange(4).view(Tagged),
-    ],
-    ids=lambda array: f"{type(array).__name__}-{array.dtype}-{array.shape}",
-)
-@WAYS
-def test_arrays_round_trip(way, array):
-    back = way(array)
-    assert type(back) is type(array)
-    assert (back.dtype, back.shape) == (array.dtype, array.shape)
-    np.testing.assert_array_equal(back, array)
-
-
-@WAYS
-@pytest.mark.parametrize(
-    "value", [np.arange(1000), [np.arange(5)], {"a": np.asfortranarray(np.ones((2, 2)))}]
-)
-def test_arrays_arrive_read_only(way, value):
-    back = way(value)
-    array = back
-    while not isinstance(array, np.ndarray):
-        array = next(iter(array.values() if isinstance(array, dict) else array))
-    with pytest.raises(ValueError, match="read-only"):
-        array[...] = 0
-
-
-def test_arrays_are_not_copied_on_the_way_out_nor_in():
-    array = np.arange(100_000)
-    packed = pack(array)
-    assert packed.kind == NDARRAY
-    assert np.shares_memory(np.frombuffer(packed.buffers[0], dtype=array.dtype), array)
-    assert np.shares_memory(unpack(packed.kind, packed.meta, packed.buffers), array)
-    nested = pack({"deep": [array]})
-    assert nested.kind == PICKLE
-    assert [buffer.nbytes for buffer in nested.buffers] == [array.nbytes]
-    assert nested.size == array.nbytes + len(nested.meta)
-    data = to_inline(nested)
-    assert np.shares_memory(from_inline(data)["deep"][0], np.frombuffer(data, dtype="u1"))
-
-
-def test_buffers_are_sent_once_though_pickling_takes_two_tries():
-    packed = pack([np.arange(3), np.arange(4.0), lambda: 1])  # pickle fails at the lambda
-    assert [buffer.nbytes for buffer in packed.buffers] == [24, 32]
-
-
-def test_an_array_over_writable_memory_is_read_only_all_the_same():
-    packed = pack(np.arange(3))
-    memory = bytearray(packed.buffers[0])
-    back = unpack(packed.kind, packed.meta, [memoryview(memory)])
-    assert not back.flags.writeable
-
-
-def test_buffers_in_one_piece_are_aligned():
-    back = in_one_piece([np.arange(3, dtype="u1"), np.arange(5.0), np.arange(3)])
-    assert all(array.ctypes.data % 16 == 0 for array in back)
-
-
 def test_large_bytes_stay_out_of_the_stream():
     for value in (b"x" * 10_000, bytearray(b"x" * 10_000)):
         packed = pack(value)
@@ -306,30 +210,6 @@ def test_split_gives_back_kind_meta_and_buffers():
     kind, meta, buffers = split_inline(to_inline(packed))
     assert (kind, bytes(meta)) == (packed.kind, packed.meta)
     assert [bytes(one) for one in buffers] == [bytes(one) for one in packed.buffers]
-
-
-def test_refs_inside_are_recorded_once_each_and_only_while_packing():
-    Ref(b"nobody asks").__reduce__()
-    one = Ref(b"1")
-    assert pack([one, {"a": Ref(b"2")}, Ref(b"1")]).refs == [b"1", b"2"]
-    # By cloudpickle too, where a first try by pickle is thrown away.
-    assert pack((lambda: one, Ref(b"3"))).refs == [b"1", b"3"]
-    assert pack([1]).refs == []
-    with noting_refs() as refs:
-        pickle.dumps(one)
-    assert refs == [b"1"]
-
-
-def test_packing_within_a_packing_keeps_the_refs_apart():
-    inner = []
-
-    class Putting:
-        def __reduce__(self):
-            inner.extend(pack([Ref(b"inner")]).refs)
-            return list, ()
-
-    assert pack([Ref(b"a"), Putting(), Ref(b"b")]).refs == [b"a", b"b"]
-    assert set(inner) == {b"inner"}
 
 
 def test_our_own_refusals_pass_through():
