@@ -173,9 +173,10 @@ class StoreClient:
 class _Object:
     """What is being put, and where its parts will lie."""
 
-    __slots__ = ("kind", "meta", "oid", "plan", "sizes", "views")
+    __slots__ = ("id_in_header", "kind", "meta", "oid", "plan", "sizes", "views")
 
     def __init__(self, oid: bytes, kind: int, meta: bytes, views: list[memoryview]) -> None:
+        self.id_in_header = layout.padded(oid)
         self.oid = oid
         self.kind = kind
         self.meta = meta
@@ -188,7 +189,7 @@ class _Object:
         return layout.pack_head(
             self.plan,
             self.sizes,
-            oid=layout.padded(self.oid),
+            oid=self.id_in_header,
             kind=self.kind,
             state=state,
             uid=uid,

@@ -75,9 +75,9 @@ class Places:
         Raises:
             LoomError: the folder exists and is somebody else's.
         """
-        spill.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.root, *(f"{self.root}/{name}" for name in _FOLDERS)):
             _make_private(folder)
+        spill.mkdir(mode=0o700, parents=True, exist_ok=True)
         _point(f"{self.root}/s", os.fspath(spill.absolute()))
         _point(os.fspath(spill / "root"), os.path.abspath(self.root))
 

@@ -51,10 +51,10 @@ class Room:
         target = self._ledger.capacity_bytes - need_bytes
         if target < 0:
             return
-        for entry in os.scandir(self._places.used):
+        for name in os.listdir(self._places.used):
             if self._ledger.used_bytes <= target:
                 return
-            self.reclaim(entry.path)
+            self.reclaim(self._places.used + name)
         self.sweep_zombies(lambda _process: False)
         if self._ledger.used_bytes > target:
             self._spill_down_to(target)

@@ -1,0 +1,1 @@
+"""The object store of one node: one file of tests for each promise."""
