@@ -173,8 +173,11 @@ class StoreKeeper:
             line.received += data
             while (message := wire.split(line.received)) is not None:
                 self._answer(line, *message)
-        except (OSError, ValueError, struct.error) as error:
-            _log.warning("a client of the object store is cut off: %s", error)
+        except OSError:
+            data = b""  # killed while it waited for our answer
+        except (ValueError, struct.error) as error:
+            _log.warning("a client of the object store at %s is cut off: it says what we do not "
+                         "understand (%s)", self._places.root, error)  # fmt: skip
             data = b""
         if not data:
             self._selector.unregister(line.connection)

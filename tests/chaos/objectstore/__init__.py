@@ -1,0 +1,1 @@
+"""The object store while its processes are killed at random."""
