@@ -40,6 +40,10 @@ NOBODY = b"%d" % -GONE
 
 NOTIFY_MOST = 4096  # bytes of a value that are sent along with a notification
 CLAIM_MOST = 1000  # tasks of one queue in one claim
+CANCELLED_MOST = 1000  # entries of cancelled tasks that a claim clears from one queue
+QUEUES_FIRST = 64  # queues that a claim looks at; if there is room left, at
+QUEUES_MOST = 1024
+CROWD_FROM = 65  # tasks that lack one object: so many are a crowd
 WAKE_MOST = 500  # tasks of a crowd that are woken in one call
 DEATHS_MOST = 3  # workers that a task may kill before it counts as poisoned
 

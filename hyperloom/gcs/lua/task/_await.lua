@@ -1,10 +1,10 @@
 -- act.await(ns, template, ids, unresolved, inputs, ready), act.count_down(ns, tasks)
 --
 -- How tasks wait for inputs: `wait` counts what a task still lacks, `waiters` lists who
--- lacks an object.  Past 64 waiters an object has a `crowd`, a list that is woken in
+-- lacks an object.  When they are many, the object has a `crowd`, a list that is woken in
 -- slices, so that one result with a million readers does not stop the server.
 
-local FEW = 64 * code.TASK_ID
+local FEW = (code.CROWD_FROM - 1) * code.TASK_ID
 
 -- `unresolved`: task -> its inputs.  Tasks that turn out to lack nothing go to `ready`.
 function act.await(ns, template, ids, unresolved, inputs, ready)

@@ -20,20 +20,15 @@ function act.inputs(ns, record)
 end
 
 function act.claim(ns, node, offer)
-  local entries, ids, held, given = act.take(ns, offer), {}, {}, {}
+  local entries, records = act.take(ns, offer)
+  local held, given = {}, {}
   for i, entry in ipairs(entries) do
-    ids[i] = act.split(entry)
-  end
-  local records = many.hmget(key.task(ns), ids)
-  for i, entry in ipairs(entries) do
-    if records[i] then  -- else it was cancelled: its entry stayed in the queue until now
-      local id, attempt = act.split(entry)
-      held[#held + 1] = id
-      held[#held + 1] = attempt
-      given[#given + 1] = entry
-      given[#given + 1] = records[i]
-      given[#given + 1] = act.inputs(ns, records[i])
-    end
+    local id, attempt = act.split(entry)
+    held[#held + 1] = id
+    held[#held + 1] = attempt
+    given[#given + 1] = entry
+    given[#given + 1] = records[i]
+    given[#given + 1] = act.inputs(ns, records[i])
   end
   many.hset(key.held(ns, node), held)
   return given
@@ -56,7 +51,7 @@ function act.serve(ns)
     if #given > 0 then
       many.rpush(key.inbox(ns, node), message)
       call('HINCRBY', key.served(ns), node, #given / 3)
+      act.stand(ns, node, offer)
     end
-    act.stand(ns, node, offer)
   end
 end
