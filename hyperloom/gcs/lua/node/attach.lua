@@ -2,12 +2,16 @@
 --
 -- A node takes part in this job: it may hold tasks, and can be told to cancel them.
 --
--- Refuses: NOT_FOUND when the job is over.
+-- Refuses: NOT_FOUND when the job is over; STALE while the tasks of a node that was given
+--          up for dead are being taken from it.
 -- Writes:  served.
 
 transition('node_attach', FILLS, function(ns, args)
   if call('EXISTS', key.closed(ns)) == 1 then
     return refuse('NOT_FOUND', 'this job is over')
+  end
+  if call('HGET', key.served(ns), args[1]) == code.LOST then
+    return refuse('STALE', 'node %s was given up for dead', act.hex(args[1]))
   end
   call('HSETNX', key.served(ns), args[1], 0)
   return tonumber(call('HGET', key.served(ns), args[1]))

@@ -2,7 +2,8 @@
 --
 -- A node is lost.  What it held goes to the front of the queues with the next attempt, or
 -- becomes `failure` when no retry is left.  Works in slices of `most` tasks: call until it
--- answers 0.  From the first call on the node's words are stale for what was taken away.
+-- answers 0.  From the first call on the node's words are stale for what was taken away, and
+-- its offers are left aside: until the last call `served` says code.LOST of it.
 --
 -- Refuses: nothing.
 -- Writes:  held, idle, served, tries, ready, queues, inbox, and what task/_fail.lua writes.
@@ -10,7 +11,9 @@
 transition('task_requeue', DRAINS, function(ns, args)
   local node, failure, most = args[1], args[2], tonumber(args[3])
   call('HDEL', key.idle(ns), node)
-  call('HDEL', key.served(ns), node)
+  if call('HEXISTS', key.served(ns), node) == 1 then
+    call('HSET', key.served(ns), node, code.LOST)
+  end
   local all = call('HGETALL', key.held(ns, node))
   local attempts, ids = {}, {}
   for i = 1, #all, 2 do
@@ -25,9 +28,9 @@ transition('task_requeue', DRAINS, function(ns, args)
   local records, tries = many.hmget(key.task(ns), ids), many.hmget(key.tries(ns), ids)
   local again, rows, lost, gone = {}, {}, {}, {}
   for i, id in ipairs(ids) do
-    local template = records[i] and string.sub(records[i], 1, code.TEMPLATE_ID)
+    local template = string.sub(records[i], 1, code.TEMPLATE_ID)
     local tried = tonumber(tries[i] or 0) + 1
-    local retries = template and act.template(ns, template).retries or 0
+    local retries = act.template(ns, template).retries
     if retries >= 0 and tried > retries then
       lost[#lost + 1] = id
     else
@@ -41,9 +44,11 @@ transition('task_requeue', DRAINS, function(ns, args)
   many.hdel(key.held(ns, node), gone)
   act.fail(ns, node, lost, failure)
   act.push_front(ns, again)
-  if call('HLEN', key.held(ns, node)) == 0 then
+  local left = #all / 2 - #ids
+  if left == 0 then
     call('DEL', key.inbox(ns, node))
+    call('HDEL', key.served(ns), node)
   end
   act.serve(ns)
-  return call('HLEN', key.held(ns, node))
+  return left
 end)
