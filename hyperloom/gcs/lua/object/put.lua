@@ -12,8 +12,9 @@ transition('object_put', FILLS, function(ns, args)
   if answered then
     return answered
   end
-  local rows, lists, inner = {}, {}, {}
+  local rows, lists, inner, ids = {}, {}, {}, {}
   for i = 3, #args, 3 do
+    ids[#ids + 1] = string.sub(args[i], 1, code.TASK_ID)
     rows[#rows + 1] = args[i]
     rows[#rows + 1] = args[i + 1]
     if args[i + 2] ~= '' then
@@ -25,6 +26,6 @@ transition('object_put', FILLS, function(ns, args)
   many.hset(key.object(ns), rows)
   many.hset(key.contains(ns), lists)
   act.hold(ns, inner)
-  act.made(ns, process, string.sub(args[#args - 2], 1, code.TASK_ID), 1)
-  return #rows / 2
+  act.made(ns, process, ids, 1)
+  return #ids
 end)

@@ -7,23 +7,34 @@
 -- Refuses: nothing.  Burying twice is harmless.
 -- Writes:  refs, object, contains, holds, heard, made, inbox.
 
-local function made_here(ns, process, first, last, width)
-  local oids, tasks = {}, {}
+local function task_ids(process, first, last)
+  local ids = {}
   for n = first, last do
     local counter, rest = '', n
     for _ = 1, code.TASK_ID - code.PROCESS_ID do
       counter = string.char(rest % 256) .. counter
       rest = math.floor(rest / 256)
     end
+    ids[#ids + 1] = process .. counter
+  end
+  return ids
+end
+
+-- What the process made in these tasks and puts, and still holds.
+local function made_here(ns, ids, width)
+  local oids, promised, held = {}, {}, {}
+  local records = many.hmget(key.task(ns), ids)
+  for i, id in ipairs(ids) do
+    local template = records[i] and string.sub(records[i], 1, code.TEMPLATE_ID)
+    local returns = template and act.template(ns, template).returns or 0
     for index = 0, width - 1 do
-      tasks[#tasks + 1] = process .. counter
-      oids[#oids + 1] = act.output(process .. counter, index)
+      oids[#oids + 1] = act.output(id, index)
+      promised[#oids] = index < returns
     end
   end
-  local values, making = many.hmget(key.object(ns), oids), many.hmget(key.task(ns), tasks)
-  local refs, held = many.hmget(key.refs(ns), oids), {}
+  local values, refs = many.hmget(key.object(ns), oids), many.hmget(key.refs(ns), oids)
   for i, oid in ipairs(oids) do
-    if (values[i] or making[i]) and tonumber(refs[i] or 0) >= 0 then
+    if (values[i] or promised[i]) and tonumber(refs[i] or 0) >= 0 then
       held[#held + 1] = oid
     end
   end
@@ -34,7 +45,7 @@ transition('process_bury', DRAINS, function(ns, args)
   local process, from, most = args[1], tonumber(args[2]), tonumber(args[3])
   local count, width = string.match(call('HGET', key.made(ns), process) or '0,1', '^(%d+),(%d+)$')
   local last = math.min(tonumber(count), from + math.ceil(most / tonumber(width)) - 1)
-  act.abandon(ns, made_here(ns, process, from, last, tonumber(width)))
+  act.abandon(ns, made_here(ns, task_ids(process, from, last), tonumber(width)))
   if last < tonumber(count) then
     return last + 1
   end

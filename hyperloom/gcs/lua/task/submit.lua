@@ -1,7 +1,8 @@
 -- task_submit(process, seq, parent, template, id, record, id, record, ...) -> number ready
 --
 -- New tasks of one template enter: ready ones the back of their queue, the others wait
--- for their inputs.  `parent` is the task that submits, or ''.
+-- for their inputs.  `parent` is the task that submits, or ''; when it is over, nobody asks
+-- for its children any more.
 --
 -- A record begins  template (8) | number of inputs (3, big endian) | number of other refs
 -- (3) | the inputs' object ids (20 each) | the other refs' (20 each); what follows is the
@@ -14,7 +15,7 @@
 transition('task_submit', FILLS, function(ns, args)
   local process, seq, parent, template = args[1], args[2], args[3], args[4]
   local of = act.template(ns, template)
-  if not of then
+  if not of and call('EXISTS', key.closed(ns)) == 0 then
     return refuse('NOT_FOUND', 'this job has no template %s', act.hex(template))
   end
   local answered = act.answered(ns, process, seq)
@@ -44,12 +45,12 @@ transition('task_submit', FILLS, function(ns, args)
   end
 
   many.hset(key.task(ns), rows)
-  act.made(ns, process, ids[#ids], of.returns)
+  act.made(ns, process, ids, of.returns)
   act.hold(ns, holds)
   if #inputs > 0 then
     act.await(ns, template, ids, unresolved, inputs, ready)
   end
-  if parent ~= '' then
+  if parent ~= '' and call('HEXISTS', key.task(ns), parent) == 1 then
     local known = call('HGET', key.children(ns), parent) or ''
     call('HSET', key.children(ns), parent, known .. table.concat(ids))
   end
