@@ -6,34 +6,6 @@
 -- An object whose every holder is gone already is not stored at all; `refs` remembers that
 -- (see ref/_count.lua), and forgets it here.
 
-local function notify(ns, oids, values, refs)
-  local watch, inbox, processes = many.hmget(key.watch(ns), oids), {}, {}
-  local watched = {}
-  local function tell(process, oid, value)
-    if not inbox[process] then
-      inbox[process] = {}
-      processes[#processes + 1] = process
-    end
-    table.insert(inbox[process], oid)
-    table.insert(inbox[process], #value <= code.NOTIFY_MOST and value or code.LARGE)
-  end
-  for i, oid in ipairs(oids) do
-    if not refs[i] or tonumber(refs[i]) >= 0 then
-      tell(string.sub(oid, 1, code.PROCESS_ID), oid, values[i])
-    end
-    if watch[i] then
-      watched[#watched + 1] = oid
-      for _, process in ipairs(many.cut(watch[i], code.PROCESS_ID, {})) do
-        tell(process, oid, values[i])
-      end
-    end
-  end
-  many.hdel(key.watch(ns), watched)
-  for _, process in ipairs(processes) do
-    many.rpush(key.inbox(ns, process), inbox[process])
-  end
-end
-
 function act.settle(ns, oids, values)
   local refs = many.hmget(key.refs(ns), oids)
   local rows, unwanted = {}, {}
@@ -45,7 +17,7 @@ function act.settle(ns, oids, values)
     rows[#rows + 1] = values[i]
   end
   many.hset(key.object(ns), rows)
-  notify(ns, oids, values, refs)
+  act.notify(ns, oids, values, refs)
 
   local lists, tasks, woken = many.hmget(key.waiters(ns), oids), {}, {}
   for i, oid in ipairs(oids) do

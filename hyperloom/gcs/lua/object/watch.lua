@@ -8,7 +8,7 @@
 -- that let go and came by the ref again) are written down.
 --
 -- Refuses: nothing.
--- Writes:  watch.
+-- Writes:  watch, heard.
 
 local function among(list, process)
   for first = 1, #list, code.PROCESS_ID do
@@ -40,6 +40,9 @@ transition('object_watch', DRAINS, function(ns, args)
       end
     end
   end
-  many.hset(key.watch(ns), rows)
+  if #rows > 0 then
+    call('HSETNX', key.heard(ns), process, 0)  -- it has an inbox from now on
+    many.hset(key.watch(ns), rows)
+  end
   return values
 end)

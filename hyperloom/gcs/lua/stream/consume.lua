@@ -1,4 +1,4 @@
--- stream_consume(id, n) -> 1 when a worker was told, 0 when none has opened the stream yet
+-- stream_consume(id, n) -> 1 when a worker was told, 0 when none has opened the stream, or it died
 --
 -- The first `n` items of a streaming task were consumed: its worker may go on.
 --
@@ -10,13 +10,10 @@ transition('stream_consume', DRAINS, function(ns, args)
   if call('HEXISTS', key.task(ns), id) == 0 then
     return 0
   end
-  local row = call('HGET', key.stream(ns), id) or ''
+  local row = call('HGET', key.stream(ns), id) or string.rep('\0', code.PROCESS_ID)
   local process = string.sub(row, 1, code.PROCESS_ID)
-  if process == '' then
-    process = string.rep('\0', code.PROCESS_ID)
-  end
   call('HSET', key.stream(ns), id, process .. n)
-  if process == string.rep('\0', code.PROCESS_ID) then
+  if call('HEXISTS', key.heard(ns), process) == 0 then
     return 0
   end
   call('RPUSH', key.inbox(ns, process), code.CONSUMED .. id, n)
