@@ -1,4 +1,4 @@
--- ref_acquire(process, seq, oids) -> number acquired
+-- ref_acquire(process, seq, oids) -> number it did not hold before
 --
 -- The process came by refs that it did not make (they were inside a value): it holds them
 -- from now on.  It must say so before it lets go of what they came in.
@@ -12,7 +12,8 @@ transition('ref_acquire', DRAINS, function(ns, args)
   if answered then
     return answered
   end
-  act.hold(ns, oids)
-  many.sadd(key.holds(ns, process), oids)
-  return #oids
+  local new = act.members(ns, process, oids, 0)
+  act.hold(ns, new)
+  many.sadd(key.holds(ns, process), new)
+  return #new
 end)

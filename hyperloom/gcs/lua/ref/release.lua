@@ -13,7 +13,7 @@ transition('ref_release', DRAINS, function(ns, args)
     return answered
   end
   local made = many.cut(args[3], code.OBJECT_ID, {})
-  local borrowed = many.cut(args[4], code.OBJECT_ID, {})
+  local borrowed = act.members(ns, process, many.cut(args[4], code.OBJECT_ID, {}), 1)
   act.abandon(ns, made)
   many.srem(key.holds(ns, process), borrowed)
   act.let_go(ns, borrowed)
