@@ -112,29 +112,24 @@ class SlotPool:
             kernel.rename_new(slot.path, self._places.sealed(oid))
         except FileExistsError:
             return False
-        slot.path = self._places.slot(slot.uid)
-        slot.oid = oid
-        kernel.unlock(slot.fd)
-        with self._lock:
-            self._by_oid[oid] = slot
-            self._sealed[slot.capacity][slot.uid] = slot
-            self._keep_few()
+        self._publish(slot, oid)
         return True
 
     def give_back(self, slot: Slot, oid: bytes) -> None:
         """A build failed or was not needed: the slot is idle again.
 
-        Also after an interrupt at any point of `seal`; then the object may have been published.
+        An interrupt may have come when the object was published already; then it stays.
         """
-        published = self._places.sealed(oid)
-        if kernel.same_file(slot.fd, published):
-            slot.path = self._places.slot(slot.uid)
-        else:
-            published = slot.path
+        if slot.uid in self._sealed[slot.capacity]:
+            return
+        if kernel.same_file(slot.fd, self._places.sealed(oid)):
+            self._publish(slot, oid)
+            return
         os.pwrite(slot.fd, layout.PATCH_VOID, layout.STATE_AT)
-        slot.path = self._places.slot(slot.uid)
-        if published != slot.path:
-            os.rename(published, slot.path)
+        home = self._places.slot(slot.uid)
+        if slot.path != home:
+            os.rename(slot.path, home)
+            slot.path = home
         kernel.unlock(slot.fd)
         with self._lock:
             self._add_idle(slot)
@@ -265,9 +260,10 @@ class SlotPool:
     def _keep_few(self) -> None:
         """Too many descriptors: let go of some slots; the keeper ends them in their time."""
         while len(self._all) > self._descriptors.slots_at_most:
-            slot = next((q.popitem(last=False)[1] for q in self._sealed.values() if q), None)
+            sealed, idle = list(self._sealed.values()), list(self._idle.values())
+            slot = next((queue.popitem(last=False)[1] for queue in sealed if queue), None)
             if slot is None:
-                slot = next((q.pop() for q in self._idle.values() if q), None)
+                slot = next((queue.pop() for queue in idle if queue), None)
                 if slot is None:
                     return
                 self._idle_bytes -= slot.capacity
@@ -276,6 +272,17 @@ class SlotPool:
             self._drop(slot)
 
     # -- Called without the lock ---------------------------------------------------------
+
+    def _publish(self, slot: Slot, oid: bytes) -> None:
+        slot.path = self._places.slot(slot.uid)
+        slot.oid = oid
+        # Unlock first: once it is in the tables another thread may take the slot, and our
+        # late unlock would be of its lock.
+        kernel.unlock(slot.fd)
+        with self._lock:
+            self._by_oid[oid] = slot
+            self._sealed[slot.capacity][slot.uid] = slot
+            self._keep_few()
 
     def _ask_for_grants(self, capacity: int) -> str:
         count = max(1, min(_GRANT_MAX, _GRANT_BYTES // capacity))

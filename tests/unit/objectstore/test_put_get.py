@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hyperloom import errors
+from hyperloom.objectstore import kernel
 from tests.unit.objectstore.conftest import MIB, fill, oid
 
 CASES = {
@@ -124,6 +125,32 @@ def test_a_failed_build_gives_its_slot_back(store, client):
     assert store.files("n") == []
     client.put(oid(1), 0, b"", [fill(1, MIB)])
     assert store.files("b") == []
+
+
+@pytest.mark.parametrize("step", ["unlock", "rename_new", "lock_now"])
+def test_an_interrupt_leaves_no_slot_locked_or_twice_in_use(client, monkeypatch, step):
+    """It comes after a step of sealing was done: the object is there, or its slot is idle."""
+    client.put(oid(1), 0, b"", [fill(1, MIB)])
+    client.free(oid(1))
+    real = getattr(kernel, step)
+
+    def interrupted(*args):
+        done = real(*args)
+        if step != "lock_now" or done:
+            monkeypatch.setattr(kernel, step, real)
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(kernel, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.put(oid(2), 0, b"", [fill(2, MIB)])
+    found = client.get(oid(2))
+    assert found is None or found[2][0] == fill(2, MIB)
+    for number in (3, 4, 5):
+        client.put(oid(number), 0, b"", [fill(number, MIB)])
+    assert found is None or found[2][0] == fill(2, MIB)
+    for number in (3, 4, 5):
+        assert client.get(oid(number))[2][0] == fill(number, MIB)
 
 
 @pytest.mark.slow
