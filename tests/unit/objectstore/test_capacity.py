@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from hyperloom import errors
-from hyperloom.objectstore import capacity, kernel
+from hyperloom.objectstore import capacity, kernel, room, teardown
 from tests.unit.objectstore.conftest import MIB, fill, oid
 from tests.unit.objectstore.peer import REPOSITORY
 
@@ -90,6 +91,68 @@ def test_idle_memory_of_one_process_serves_another(store, client):
     put_many(client, range(3))  # our slots are gone; we are told
     assert_readable(client, range(3))
     assert store.keeper.stats().used_bytes == store.bytes_of_files()
+
+
+def test_an_idle_slot_that_is_built_in_meanwhile_is_not_reclaimed(store, client, monkeypatch):
+    """1. The keeper opens an idle slot.  2. Its producer builds in it and seals.
+    3. The keeper gets the lock: the file is somebody's object now.
+    """
+    client.put(oid(1), 0, b"", [fill(1, MIB)])
+    client.free(oid(1))
+    real = kernel.lock_now
+
+    def put_first(fd, how):
+        monkeypatch.setattr(kernel, "lock_now", real)
+        client.put(oid(2), 0, b"", [fill(2, MIB)])
+        return real(fd, how)
+
+    monkeypatch.setattr(kernel, "lock_now", put_first)
+    assert not teardown.reclaim(str(store.root / "b" / store.files("b")[0]))
+    assert client.get(oid(2))[2][0] == fill(2, MIB)
+
+
+def test_an_object_freed_while_it_is_copied_to_disk_stays_freed(store, client, monkeypatch):
+    """1. The keeper copies an object.  2. It is freed, and put again with other bytes.
+    3. The keeper must not publish its copy.
+    """
+    client.put(oid(1), 0, b"", [fill(1, MIB)])
+    real = room._copy_file
+
+    def free_meanwhile(source, path, total):
+        real(source, path, total)
+        store.client().free(oid(1))
+        client.put(oid(1), 0, b"", [fill(2, MIB)])
+
+    monkeypatch.setattr(room, "_copy_file", free_meanwhile)
+    store.keeper._room.spill(oid(1).hex())
+    assert store.files("s") == ["root"]
+    assert client.get(oid(1))[2][0] == fill(2, MIB)
+
+
+def test_an_object_put_again_in_its_old_slot_is_not_the_copy(store, client, monkeypatch):
+    """1. The keeper copies an object, and its SH goes for a moment on the way to EX.
+    2. In that moment the object is freed and another built in the same file.
+    3. The keeper has EX of another object: it must leave it alone.
+    """
+    client.put(oid(1), 0, b"", [fill(1, MIB)])
+    real = kernel.lock_now
+    calls = []
+
+    def lose_it_before_the_last(fd, how):
+        calls.append(how)
+        if len(calls) == 3:
+            monkeypatch.setattr(kernel, "lock_now", real)
+            kernel.unlock(fd)
+            client.free(oid(1))
+            client.put(oid(2), 0, b"", [fill(2, MIB)])
+        return real(fd, how)
+
+    monkeypatch.setattr(kernel, "lock_now", lose_it_before_the_last)
+    store.keeper._room.spill(oid(1).hex())
+    assert calls == [fcntl.LOCK_EX, fcntl.LOCK_SH, fcntl.LOCK_EX]
+    assert store.files("s") == ["root"]
+    assert client.get(oid(1)) is None
+    assert client.get(oid(2))[2][0] == fill(2, MIB)
 
 
 def test_a_slot_of_the_next_size_will_do(store, client):

@@ -18,8 +18,9 @@ def put_in(peer, number, size=MIB):
 
 
 def read_in(peer, number, size=MIB):
-    code = f"(f := client.get({oid(number)!r})) and f[2][0] == bytes([{number % 251}]) * {size}"
-    return peer.run(code)
+    # Through a function: a name of the peer's would go on pinning the object.
+    data = f"bytes([{number % 251}]) * {size}"
+    return peer.run(f"(lambda found: found and found[2][0] == {data})(client.get({oid(number)!r}))")
 
 
 def books_agree(store):
@@ -193,9 +194,8 @@ def test_a_child_of_the_raylet_does_not_hold_its_lines(make_store):
     keeper = store.keeper_peer()
     client = store.client()
     client.put(oid(1), 0, b"", [fill(1, MIB)])
-    child = keeper.run("import os, time\nchild = os.fork()\nif child == 0: os.read(0, 1)") or (
-        keeper.run("child")
-    )
+    keeper.run("import os, signal\nchild = os.fork()\nif child == 0: signal.pause()")
+    child = keeper.run("child")
     try:
         keeper.kill()
         store.start()
