@@ -32,6 +32,7 @@ from hyperloom.objectstore.ledger import Ledger
 from hyperloom.objectstore.room import Room
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterable
 
 __all__ = ["Holder", "StoreKeeper", "StoreStats", "default_capacity"]
@@ -63,14 +64,20 @@ class StoreKeeper:
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._stopping = False
         self._thread = threading.Thread(target=self._serve, name="loom-store", daemon=True)
+        self._reaper_starts: subprocess.Popen[bytes] | None = None
         self._spilled = (-1, 0, 0)  # mtime of the folder, objects, bytes
         _keepers.add(self)
 
-    def start(self) -> None:
-        """Begin to listen, and have somebody clean up should all of us be killed."""
+    def start(self, *, with_reaper: bool = True) -> None:
+        """Begin to listen, and have somebody clean up should all of us be killed.
+
+        `with_reaper`: a small process that does nothing but wait for our end.  Without it,
+        whoever starts the next store here sweeps up (`reaper.sweep_stale`).
+        """
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         self._selector.register(_listen(self._places.socket), selectors.EVENT_READ, _LISTENER)
-        reaper.start(self._places.root)
+        if with_reaper:
+            self._reaper_starts = reaper.start(self._places.root)
         self._thread.start()
 
     def close(self, *, remove: bool) -> None:
@@ -82,6 +89,8 @@ class StoreKeeper:
         if self._thread.is_alive():
             self._wake_writer.send(b"!")
             self._thread.join()
+        if self._reaper_starts is not None:
+            self._reaper_starts.wait()
         _keepers.discard(self)
         for key in list(self._selector.get_map().values()):
             self._selector.unregister(key.fileobj)
@@ -103,6 +112,10 @@ class StoreKeeper:
                 self._ledger.strike([torn.uid])
             elif torn.end is teardown.End.BUSY:
                 self._stuck.append(oid)
+
+    def usage(self) -> tuple[int, int]:
+        """Bytes taken and bytes there are; costs nothing, unlike `stats`."""
+        return self._ledger.used_bytes, self._ledger.capacity_bytes
 
     def stats(self) -> StoreStats:
         """The store in figures."""
@@ -231,6 +244,8 @@ class StoreKeeper:
         return 0
 
     def _tick(self, *, scrub: bool) -> None:
+        if self._reaper_starts is not None and self._reaper_starts.poll() is not None:
+            self._reaper_starts = None
         self._room.sweep_zombies()
         self.free([self._stuck.popleft() for _ in range(len(self._stuck))])
         self._bury_dead()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
 
 import pytest
 
-from hyperloom.objectstore import teardown
+from hyperloom.objectstore import kernel, teardown
 from tests.unit.objectstore.conftest import MIB, fill, oid
 from tests.waiting import wait_until
 
@@ -186,6 +187,19 @@ def test_a_fork_keeps_pins_and_shares_no_slots(store):
     wait_until(lambda: store.files("z") == [])
     assert read_in(peer, 3)
     assert read_in(peer, 4)
+
+
+def test_a_fork_leaves_the_lock_of_a_build_alone(store):
+    """One thread builds while another one forks."""
+    peer = store.peer()
+    peer.run(
+        "slot, _ = client._pool.take(1 << 20)\nimport os\nchild = os.fork()\n"
+        "if child == 0: os._exit(0)\n"
+        "os.waitpid(child, 0)"
+    )
+    fd = os.open(store.root / "n" / store.files("n")[0], os.O_RDONLY)
+    assert not kernel.lock_now(fd, fcntl.LOCK_SH)
+    os.close(fd)
 
 
 def test_a_child_of_the_raylet_does_not_hold_its_lines(make_store):
