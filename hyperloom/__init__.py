@@ -1,1 +1,116 @@
-"""HyperLoom: very many small tasks, with a database for a control plane."""
+"""HyperLoom: very many small tasks, with a database for a control plane.
+
+    import hyperloom as loom
+
+    @loom.task
+    def square(x: int) -> int:
+        return x * x
+
+    print(loom.get([square.remote(i) for i in range(10)]))
+
+Everything public is a name of this package; see `hyperloom.api` for what each does.
+Names are loaded when first used: a worker that needs ids does not pay for all of us.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hyperloom import errors
+    from hyperloom.api import (
+        Connection,
+        as_completed,
+        available_resources,
+        cancel,
+        cluster_resources,
+        context,
+        get,
+        init,
+        is_initialized,
+        nodes,
+        put,
+        shutdown,
+        task,
+        wait,
+    )
+    from hyperloom.core.context import Context
+    from hyperloom.core.options import NodeAffinity
+    from hyperloom.core.refs import ObjectRef
+    from hyperloom.core.remote import RemoteFunction
+    from hyperloom.core.streams import ObjectRefGenerator
+    from hyperloom.serialization import inspect_serializability, register_serializer
+
+__version__ = "0.1.0"
+
+_HOME = dict.fromkeys(
+    (
+        "Connection",
+        "as_completed",
+        "available_resources",
+        "cancel",
+        "cluster_resources",
+        "context",
+        "get",
+        "init",
+        "is_initialized",
+        "nodes",
+        "put",
+        "shutdown",
+        "task",
+        "wait",
+    ),
+    "hyperloom.api",
+) | {
+    "Context": "hyperloom.core.context",
+    "NodeAffinity": "hyperloom.core.options",
+    "ObjectRef": "hyperloom.core.refs",
+    "ObjectRefGenerator": "hyperloom.core.streams",
+    "RemoteFunction": "hyperloom.core.remote",
+    "errors": "hyperloom",
+    "inspect_serializability": "hyperloom.serialization",
+    "register_serializer": "hyperloom.serialization",
+}
+
+__all__ = [
+    "Connection",
+    "Context",
+    "NodeAffinity",
+    "ObjectRef",
+    "ObjectRefGenerator",
+    "RemoteFunction",
+    "as_completed",
+    "available_resources",
+    "cancel",
+    "cluster_resources",
+    "context",
+    "errors",
+    "get",
+    "init",
+    "inspect_serializability",
+    "is_initialized",
+    "nodes",
+    "put",
+    "register_serializer",
+    "shutdown",
+    "task",
+    "wait",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever it is
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"hyperloom has no {name!r}")
+    value = (
+        import_module("hyperloom.errors")
+        if name == "errors"
+        else getattr(import_module(home), name)
+    )
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -188,10 +188,10 @@ def _checked_name(name: object) -> str:
         msg = f"the resource name {name!r} is a {type(name).__name__}; write a str"
         raise TypeError(msg)
     # Comma and colon would break the canonical text; blanks and controls the reader.
-    if not name or len(name) > _MAX_NAME or not name.isprintable() or set(name) & set(",: "):
+    if not name or len(name) > _MAX_NAME or not name.isprintable() or set(name) & set(",:;=| "):
         msg = (
             f"{name!r} cannot name a resource: use 1 to {_MAX_NAME} printable characters "
-            "without comma, colon and blank"
+            "without blank and none of , : ; = |"
         )
         raise ValueError(msg)
     return name

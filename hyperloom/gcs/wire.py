@@ -12,7 +12,9 @@ is idempotent (`hyperloom.gcs.outbox`, the raylet).
 
 from __future__ import annotations
 
+import contextlib
 import select
+import socket
 import ssl
 import time
 from typing import TYPE_CHECKING, Any
@@ -27,7 +29,6 @@ from hyperloom import errors
 from hyperloom.gcs.library import build
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterable
 
     from hyperloom.gcs.address import Address
@@ -104,6 +105,11 @@ class Wire:
         if self._secure and self._socket.pending():  # type: ignore[attr-defined]
             return True
         return bool(self._poll.poll(timeout_s * 1000))
+
+    def interrupt(self) -> None:
+        """Wake a thread that waits here: it finds the connection broken."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Hang up.  Harmless when done twice."""

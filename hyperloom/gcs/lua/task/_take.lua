@@ -47,7 +47,7 @@ local function take_of(ns, offer, queue, several, entries, records)
   local seated = math.min(found, fit)
   offer.seats = offer.seats - seated
   for name, amount in pairs(needs) do
-    offer.free[name] = (offer.free[name] or 0) - seated * amount
+    offer.free[name] = offer.free[name] and offer.free[name] - seated * amount
   end
   if found > seated then
     local left = offer.over[queue] - (found - seated)

@@ -1,0 +1,317 @@
+"""What users call.  Thin: options are checked in `core.options`, state is in the session.
+
+Importing this costs little; the parts that need Redis, processes or arrays come with the
+first call.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
+
+from hyperloom.core import current
+from hyperloom.core.context import Context
+from hyperloom.core.options import NodeAffinity, TaskOptions
+from hyperloom.core.refs import ObjectRef
+from hyperloom.core.remote import RemoteFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_lock = threading.RLock()
+_driver: list[Any] = []  # node.driver.Driver or core.inline.InlineDriver: at most one
+
+
+class Connection:
+    """What `init` returns: use it as a context manager to shut down at the end."""
+
+    def __init__(self, driver: Any) -> None:  # noqa: ANN401 - see _driver
+        self._driver = driver
+
+    @property
+    def address(self) -> str:
+        """The control plane's address, without any password."""
+        return str(self._driver.session.address)
+
+    @property
+    def job_id(self) -> str:
+        """This driver's job."""
+        job: bytes = self._driver.session.job
+        return job.hex()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        shutdown()
+
+    def __repr__(self) -> str:
+        return f"<HyperLoom job {self.job_id} on {self.address}>"
+
+
+def init(
+    address: str | None = None,
+    *,
+    num_cpus: float | None = None,
+    num_gpus: float | None = None,
+    resources: Mapping[str, float] | None = None,
+    memory: float | None = None,
+    object_store_memory: int | None = None,
+    namespace: str = "",
+    mode: Literal["cluster", "inline"] = "cluster",
+    log_to_driver: bool = True,
+    ignore_reinit_error: bool = False,
+    **options: Any,
+) -> Connection:
+    """Connect this process; called by itself, with defaults, when first needed.
+
+    Where to: `address` if given, else ``LOOM_ADDRESS``, else the node that ``loom start``
+    made on this machine, else an embedded node, started now and ended with this process.
+
+    Args:
+        address: ``"local"`` for an embedded node in any case, ``"auto"`` for one that runs
+            already, or the ``redis://``, ``rediss://`` or ``unix://`` address of a control
+            plane.
+        num_cpus: what an embedded node has; all CPUs of the machine if not given.
+        num_gpus: likewise, in whole GPUs; none if not given.
+        resources: other amounts by name, such as ``{"licence": 2}``.
+        memory: bytes that tasks may ask for; all if not given.
+        object_store_memory: bytes of shared memory for objects.
+        namespace: of named actors.
+        mode: ``"inline"`` runs every task in this process at once, for debugging.
+        log_to_driver: show here what workers print.
+        ignore_reinit_error: calling it twice is no error.
+        **options: any option of ``docs/reference/config.md``.
+
+    Raises:
+        RuntimeError: this process is connected already.
+        ValueError: resources were given for a node that somebody else started.
+        NotConnected: nothing runs at the address.
+    """
+    from hyperloom.node import connect  # noqa: PLC0415 - costs as much as all the rest
+
+    with _lock:
+        if _driver:
+            if ignore_reinit_error:
+                return Connection(_driver[0])
+            raise RuntimeError(
+                "HyperLoom is initialised already; call loom.shutdown() first, or pass "
+                "ignore_reinit_error=True"
+            )
+        driver = connect.connect(
+            connect.Wanted(
+                address=address,
+                num_cpus=num_cpus,
+                num_gpus=num_gpus,
+                resources=resources,
+                memory=memory,
+                object_store_memory=object_store_memory,
+                namespace=namespace,
+                mode=mode,
+                log_to_driver=log_to_driver,
+                options=options,
+            )
+        )
+        _driver.append(driver)
+        current.set_current(driver.session)
+        return Connection(driver)
+
+
+def shutdown() -> None:
+    """End this process's job, and the node if it is embedded.  Harmless when not connected."""
+    with _lock:
+        current.set_current(None)
+        while _driver:
+            _driver.pop().close()
+
+
+def is_initialized() -> bool:
+    """Whether this process is connected."""
+    return current.current() is not None
+
+
+def _init_with_defaults() -> None:
+    init()
+
+
+current.set_default_starter(_init_with_defaults)
+
+
+@overload
+def task(function: Callable[P, R], /) -> RemoteFunction[P, R]: ...
+@overload
+def task(
+    *,
+    num_cpus: float = ...,
+    num_gpus: float = ...,
+    memory: float = ...,
+    resources: Mapping[str, float] | None = ...,
+    num_returns: int | Literal["streaming"] | None = ...,
+    max_retries: int = ...,
+    retry_exceptions: bool | Sequence[type[BaseException]] = ...,
+    priority: int = ...,
+    timeout_s: float | None = ...,
+    name: str | None = ...,
+    max_calls: int = ...,
+    scheduling: str | NodeAffinity = ...,
+    stream_ahead: int = ...,
+) -> Callable[[Callable[P, R]], RemoteFunction[P, R]]: ...
+
+
+def task(function: Any = None, /, **options: Any) -> Any:
+    """Make a function a task: ``f.remote(...)`` runs it on the cluster, ``f(...)`` here.
+
+    Args:
+        function: the function, if there are no options.
+        **options: all of these also at each call, by ``f.options(...).remote(...)``
+            (``max_calls`` excepted):
+
+            num_cpus: CPUs it takes, to four decimals. Default 1.
+            num_gpus: GPUs, whole ones or a part of one. Default 0.
+            memory: bytes it asks for. Not enforced, only counted. Default 0.
+            resources: other amounts by name.
+            num_returns: number of results, each with a ref of its own; ``"streaming"`` for a
+                generator's items one by one (the default for generator functions).
+            max_retries: how often to try again when a worker or node dies, or on
+                `retry_exceptions`. Default 3; -1 without end.
+            retry_exceptions: True, or the exception classes, that are tried again too.
+            priority: tasks with more go first. Default 0.
+            timeout_s: seconds after which it is stopped and fails with `TaskTimeout`.
+            name: shown to people; the function's if not given.
+            max_calls: the worker process ends after so many calls; 0 for never.
+            scheduling: ``"default"``, ``"spread"``, ``"pack"`` or a `NodeAffinity`.
+            stream_ahead: items that a stream may be ahead of its reader; 0 without limit.
+
+    Raises:
+        InvalidOption: an option is unknown or cannot have its value.
+    """
+    checked = TaskOptions().with_(options)
+
+    def decorate(function: Callable[P, R]) -> RemoteFunction[P, R]:
+        return RemoteFunction(function, checked)
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def get(refs: ObjectRef[R], *, timeout: float | None = ...) -> R: ...
+@overload
+def get(refs: Sequence[ObjectRef[R]], *, timeout: float | None = ...) -> list[R]: ...
+
+
+def get(refs: Any, *, timeout: float | None = None) -> Any:
+    """The value of a ref, or the values of several, in their order; waits for them.
+
+    A failed task's exception is raised, as its own class; of several refs the first failure
+    is raised at once, without waiting for the others.
+
+    Args:
+        refs: a ref, or a sequence of them.
+        timeout: seconds; 0 for what is there now; None waits without limit.
+
+    Raises:
+        GetTimeout: not all were there in time; nothing is lost, get them again.
+        TypeError: something else than refs.
+    """
+    from hyperloom.core import getting  # noqa: PLC0415
+
+    return getting.get(current.session(), refs, timeout)
+
+
+def put(value: R) -> ObjectRef[R]:
+    """Keep a value as an object: pass the ref on, and the value is sent once.
+
+    Raises:
+        TypeError: the value is a ref already.
+        NotSerializable: it cannot travel.
+        ObjectStoreFull: it is large and there is no room for it, not even on disk.
+    """
+    if isinstance(value, ObjectRef):
+        raise TypeError(f"put({value!r}): this is a reference already; use it as it is")
+    ref: ObjectRef[R] = current.session().put(value)
+    return ref
+
+
+def wait(
+    refs: Sequence[ObjectRef[R]], *, num_returns: int = 1, timeout: float | None = None
+) -> tuple[list[ObjectRef[R]], list[ObjectRef[R]]]:
+    """Wait until some refs are ready: ``(ready, not_ready)``, each in the order given.
+
+    At most `num_returns` are in the first list.  A failed or cancelled one counts as ready.
+
+    Raises:
+        ValueError: a ref is there twice, or `num_returns` is not between 1 and their number.
+        TypeError: something else than refs.
+    """
+    from hyperloom.core import getting  # noqa: PLC0415
+
+    return getting.wait(current.session(), refs, num_returns, timeout)
+
+
+def as_completed(
+    refs: Iterable[ObjectRef[R]], *, timeout: float | None = None
+) -> Iterator[ObjectRef[R]]:
+    """The refs one by one, as they become ready; failed ones too.
+
+    Raises:
+        GetTimeout: `timeout` seconds after the call not all were.
+    """
+    from hyperloom.core import getting  # noqa: PLC0415
+
+    return getting.as_completed(current.session(), refs, timeout)
+
+
+def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) -> None:
+    """The task's result is not wanted any more; returns at once.
+
+    A task that has not begun never runs; one that runs gets an exception (`KeyboardInterrupt`)
+    in its main thread, and is killed if it does not end within some seconds.  `get` of its
+    result, and of all that depends on it, raises `TaskCancelled`.  A finished task stays.
+
+    Args:
+        ref: a result of the task.
+        force: kill the worker at once.
+        recursive: the tasks that it submitted, too.
+
+    Raises:
+        TypeError: the ref is of no task but of `put`.
+    """
+    from hyperloom.core import cancelling  # noqa: PLC0415
+
+    cancelling.cancel(current.session(), ref, force=force, recursive=recursive)
+
+
+def context() -> Context:
+    """Where this code runs: job, node, and inside a task which one; see `Context`."""
+    here: Context = current.session().context()
+    return here
+
+
+def nodes() -> list[dict[str, Any]]:
+    """The nodes of the cluster: id, host, resources, what is free, whether alive."""
+    from hyperloom.core import cluster  # noqa: PLC0415
+
+    return cluster.nodes(current.session())
+
+
+def cluster_resources() -> dict[str, float]:
+    """What all nodes together have."""
+    from hyperloom.core import cluster  # noqa: PLC0415
+
+    return cluster.total(current.session(), "resources")
+
+
+def available_resources() -> dict[str, float]:
+    """What of it was free when the nodes last said so, some seconds ago at most."""
+    from hyperloom.core import cluster  # noqa: PLC0415
+
+    return cluster.total(current.session(), "free")

@@ -1,0 +1,36 @@
+"""`cancel`: a task, and the tasks that it submitted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import failures
+from hyperloom.core.getting import checked
+from hyperloom.failures import Attempt
+from hyperloom.ids import TASK_BYTES, task_of
+from hyperloom.serialization import failure_inline
+
+if TYPE_CHECKING:
+    from hyperloom.core.refs import ObjectRef
+    from hyperloom.core.session import Session
+
+_AT_ONCE = 500
+
+
+def cancel(session: Session, ref: ObjectRef[Any], *, force: bool, recursive: bool) -> None:
+    """See `hyperloom.cancel`."""
+    oid = checked(session, ref)
+    if oid in session.was_put:
+        raise TypeError(f"{ref!r} was made by put(): there is no task to cancel")
+    level: list[bytes] = [task_of(oid)]  # type: ignore[arg-type]
+    while level:
+        below: list[bytes] = []
+        for first in range(0, len(level), _AT_ONCE):
+            part = level[first : first + _AT_ONCE]
+            failure = failure_inline(failures.cancelled(Attempt(part[0], "", 0, b"")))
+            reply = session.outbox.call("task_cancel", failure, int(force), *part)
+            for children in reply[1::2]:
+                below += [
+                    children[at : at + TASK_BYTES] for at in range(0, len(children), TASK_BYTES)
+                ]
+        level = below if recursive else []

@@ -1,0 +1,75 @@
+"""`loom.context()`: what a task may know about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hyperloom.resources import ResourceSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperloom.ids import TaskID
+    from hyperloom.specs import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where the caller runs.  Ids are hexadecimal text; the task's are None in a driver.
+
+    Attributes:
+        fence: (task id, attempt): give it to whatever the task changes outside, and let that
+            refuse a lower attempt than the highest it has seen.  A task may run twice, when
+            its node was given up for dead and was not; its result is committed once.
+        assigned_resources: what the task asked for, such as ``{"CPU": 1.0}``.
+        gpu_ids: the node's GPUs that are this task's.
+    """
+
+    job_id: str
+    node_id: str
+    process_id: str
+    namespace: str = ""
+    task_id: str | None = None
+    task_name: str | None = None
+    attempt: int | None = None
+    assigned_resources: dict[str, float] = field(default_factory=dict)
+    gpu_ids: tuple[int, ...] = ()
+    _is_cancelled: Callable[[], bool] | None = None
+
+    @property
+    def fence(self) -> tuple[str, int] | None:
+        """See the class."""
+        if self.task_id is None or self.attempt is None:
+            return None
+        return self.task_id, self.attempt
+
+    def is_cancelled(self) -> bool:
+        """Whether somebody cancelled this task: a long one may look and stop by itself."""
+        return self._is_cancelled is not None and self._is_cancelled()
+
+
+@dataclass(slots=True)
+class Running:
+    """What a worker runs now; `context()` is made from it when asked for."""
+
+    task: TaskID
+    attempt: int
+    template: Template
+    gpus: tuple[int, ...] = ()
+    cancelled: bytes = b""  # the failure that its outputs become, once somebody cancelled it
+
+    def context(self, job: bytes, node: bytes, process: bytes, namespace: str) -> Context:
+        """For the user."""
+        return Context(
+            job_id=job.hex(),
+            node_id=node.hex(),
+            process_id=process.hex(),
+            namespace=namespace,
+            task_id=self.task.hex(),
+            task_name=self.template.name,
+            attempt=self.attempt,
+            assigned_resources=ResourceSet.parse(self.template.shape).as_dict(),
+            gpu_ids=self.gpus,
+            _is_cancelled=lambda: bool(self.cancelled),
+        )

@@ -1,0 +1,75 @@
+"""The one session of this process, and how it comes about when it is first needed.
+
+The rule: module functions of the API hold no state; it is all in the session that is
+current here.  A driver's is made by `loom.init()` or, with defaults, by the first use; a
+worker's when a task uses the API for the first time.  How is said by whoever starts the
+process (`set_starter`), since this floor knows neither nodes nor embedded servers.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_starting = threading.RLock()
+_starter: list[Callable[[], None]] = []
+_session: list[Any] = []  # Session or InlineSession: at most one
+_home: list[int] = [os.getpid()]
+
+
+def set_starter(start: Callable[[], None]) -> None:
+    """How this process gets a session when it needs one and has none."""
+    _starter[:] = [start]
+    _home[:] = [os.getpid()]
+
+
+def set_default_starter(start: Callable[[], None]) -> None:
+    """The same, unless somebody who knows better has said how: a worker has, before any task
+    could import the API there.
+    """
+    if not _starter:
+        set_starter(start)
+
+
+def set_current(session: object | None) -> None:
+    """The session of this process, to which refs that arrive belong."""
+    _session[:] = [] if session is None else [session]
+
+
+def current() -> Any:  # noqa: ANN401 - Session or InlineSession
+    """The session of this process, or None."""
+    return _session[0] if _session else None
+
+
+def session() -> Any:  # noqa: ANN401 - Session or InlineSession
+    """The session of this process; started now if there is none.
+
+    Raises:
+        errors.NotConnected: in a child that was forked from a connected process.
+    """
+    if _session:
+        return _session[0]
+    if os.getpid() != _home[0]:
+        raise errors.NotConnected(
+            "this process was forked from one that uses HyperLoom; connections do not survive "
+            "a fork. Use tasks, or start the process with multiprocessing's spawn method"
+        )
+    with _starting:
+        if not _session:
+            if not _starter:
+                raise errors.NotConnected("there is no session here; call loom.init() first")
+            _starter[0]()
+    return _session[0]
+
+
+def _forget_in_child() -> None:
+    _session.clear()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)

@@ -1,0 +1,227 @@
+"""One task: its record and inputs in, its outputs out.
+
+The rule: an attempt always ends in one of two ways, a list of output values (which may be
+failures) or a request to be retried; no exception leaves `Executor.run`.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors, failures, specs
+from hyperloom.core import current
+from hyperloom.core.context import Running
+from hyperloom.core.interrupt import Interrupted
+from hyperloom.core.session import FIRST
+from hyperloom.core.streams import Items
+from hyperloom.ids import object_id
+from hyperloom.serialization import (
+    failure_from_exception,
+    failure_inline,
+    failure_record,
+    is_failure,
+    pack,
+    split_inline,
+    to_inline,
+    unpack_call,
+    unpack_function,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hyperloom.core.objects import Objects
+    from hyperloom.specs import Template
+
+
+class Retry(Exception):
+    """The task raised what its options say to retry; `failure` is for when none is left."""
+
+    def __init__(self, failure: bytes) -> None:
+        super().__init__("retry")
+        self.failure = failure
+
+
+class Code:
+    """A template as a worker has it: the function unpickled when first needed."""
+
+    __slots__ = ("_function", "_pickled", "_retry", "calls", "template")
+
+    def __init__(self, template: Template, pickled: bytes) -> None:
+        self.template = template
+        self.calls = 0
+        self._pickled = pickled
+        self._function: Callable[..., Any] | None = None
+        self._retry: tuple[type[BaseException], ...] | None = None
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The user's function."""
+        if self._function is None:
+            self._function = unpack_function(self._pickled)
+        return self._function
+
+    def retries(self, error: BaseException) -> bool:
+        """Whether the options say to try again after `error`."""
+        asked = self.template.retry_exceptions
+        if isinstance(asked, bool):
+            return asked and isinstance(error, Exception)
+        if self._retry is None:
+            self._retry = pickle.loads(asked)
+        return isinstance(error, self._retry)
+
+
+class Executor:
+    """Runs tasks one after the other in this process."""
+
+    def __init__(self, node: bytes, objects: Objects) -> None:
+        self._node = node
+        self._objects = objects
+        self._pid = os.getpid()
+        self.codes: dict[bytes, Code] = {}
+        self.running: Running | None = None
+        self.gpus: tuple[int, ...] = ()
+
+    def run(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:
+        """The kept values of the task's outputs.
+
+        Raises:
+            Retry: the attempt failed and is to be tried again.
+        """
+        code = self.codes[record[:8]]
+        task, attempt = specs.split_entry(entry)
+        running = self.running = Running(task, attempt, code.template, self.gpus)
+        session = current.current()
+        if session is not None:
+            session.task = task
+        try:
+            return self._attempt(code, running, record, inputs)
+        except Interrupted:
+            return self._all(code, running.cancelled)
+        except (KeyboardInterrupt, SystemExit, Exception) as error:  # noqa: BLE001 - the user's
+            if running.cancelled:
+                return self._all(code, running.cancelled)
+            failure = self._failure(error, running)
+            if code.retries(error):
+                raise Retry(failure) from None
+            return self._all(code, failure)
+        finally:
+            self.running = None
+            code.calls += 1
+
+    def refuse(self, record: bytes, failure: bytes) -> list[bytes]:
+        """The outputs of a task that was cancelled before it began."""
+        return self._all(self.codes[record[:8]], failure)
+
+    def _attempt(self, code: Code, running: Running, record: bytes, inputs: bytes) -> list[bytes]:
+        values: list[object] = []
+        if inputs:
+            kept = specs.split_values(inputs)
+            failed = next((value for value in kept if is_failure(value)), None)
+            if failed is not None:
+                path = failures.extend_path(failure_record(failed), code.template.name)
+                return self._all(code, failure_inline(path))
+            in_store = record[specs.call_start(record) :] == specs.IN_STORE
+            names = specs.inputs_of(record)
+            plain = len(names) - in_store
+            values = [self._objects.load(names[i], kept[i]) for i in range(plain)]
+            if in_store:
+                call = self._objects.parts_of(names[-1], kept[-1])
+            else:
+                call = split_inline(record[specs.call_start(record) :])
+        else:
+            call = split_inline(record[specs.call_start(record) :])
+        args, kwargs = unpack_call(*call, values)
+        del values, call
+        if code.template.chunk:
+            return self._chunk(code, running, args)
+        result = code.function(*args, **kwargs)
+        del args, kwargs  # refs in them are released before the task is reported
+        if running.cancelled:
+            return self._all(code, running.cancelled)
+        returns = code.template.returns
+        if returns == 1:
+            return [self._kept(running.task + FIRST, result, code.template.name)]
+        if returns == specs.STREAMING:
+            return self._stream(code, running, result)
+        return self._several(code, running, result)
+
+    def _kept(self, oid: bytes, result: object, name: str) -> bytes:
+        kept, contained = self._objects.keep(oid, result, what=f"the result of {name}")
+        if contained:
+            current.session().outbox.contain(oid, contained)
+        return kept
+
+    def _all(self, code: Code, failure: bytes) -> list[bytes]:
+        return [failure] * code.template.outputs
+
+    def _several(self, code: Code, running: Running, result: object) -> list[bytes]:
+        name, returns = code.template.name, code.template.returns
+        if returns == 0:
+            return []
+        outputs = []
+        iterator = iter(result)  # type: ignore[call-overload]
+        try:
+            for index in range(returns):
+                item = next(iterator)
+                outputs.append(self._kept(object_id(running.task, index), item, name))
+        except StopIteration:
+            raise ValueError(
+                f"{name} has num_returns={returns} but returned {len(outputs)} values"
+            ) from None
+        except Exception as error:
+            if not outputs or code.retries(error):
+                raise
+            failure = self._failure(error, running)
+            return outputs + [failure] * (returns - len(outputs))
+        if next(iterator, iterator) is not iterator:
+            raise ValueError(f"{name} has num_returns={returns} but returned more values")
+        return outputs
+
+    def _chunk(self, code: Code, running: Running, items: Sequence[object]) -> list[bytes]:
+        outputs = []
+        for index, item in enumerate(items):
+            try:
+                result = code.function(item)
+                outputs.append(
+                    self._kept(object_id(running.task, index), result, code.template.name)
+                )
+            except Exception as error:
+                if running.cancelled or code.retries(error):
+                    raise
+                outputs.append(self._failure(error, running))
+        return outputs
+
+    def _stream(self, code: Code, running: Running, result: Any) -> list[bytes]:  # noqa: ANN401
+        items = Items(
+            current.session(), self._node, running.task, running.attempt, code.template.ahead
+        )
+        try:
+            for item in result:
+                if not items.add(item, f"item {items.made + 1} of {code.template.name}"):
+                    if hasattr(result, "close"):
+                        result.close()
+                    break
+        except errors.Stale:
+            raise
+        except Exception as error:
+            if code.retries(error):
+                raise
+            return [self._failure(error, running)]
+        finally:
+            items.close()
+        return [to_inline(pack(items.made))]
+
+    def _failure(self, error: BaseException, running: Running) -> bytes:
+        return failure_inline(
+            failure_from_exception(
+                error,
+                task_id=running.task,
+                name=running.template.name,
+                attempt=running.attempt,
+                node=self._node,
+                pid=self._pid,
+            )
+        )

@@ -1,0 +1,129 @@
+"""`get`, `wait`, `as_completed`: from refs to values."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hyperloom import errors
+from hyperloom.core.explain import explain
+from hyperloom.core.refs import ObjectRef
+from hyperloom.core.waiting import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hyperloom.core.session import Session
+
+R = TypeVar("R")
+
+_SHOWN = 10  # refs that a GetTimeout explains
+
+
+def get(session: Session, refs: Any, timeout: float | None) -> Any:  # noqa: ANN401 - see the API
+    """See `hyperloom.get`."""
+    if isinstance(refs, ObjectRef):
+        oids = [checked(session, refs)]
+        _wait_for_all(session, oids, timeout)
+        return session.value_of(oids[0])
+    if (
+        isinstance(refs, (str, bytes))
+        or not hasattr(refs, "__len__")
+        or not (hasattr(refs, "__getitem__"))
+    ):
+        raise TypeError(
+            f"get() takes an ObjectRef or a sequence of them, not a {type(refs).__name__}"
+        )
+    oids = [checked(session, ref) for ref in refs]
+    if oids:
+        _wait_for_all(session, oids, timeout)
+    return [session.value_of(oid) for oid in oids]
+
+
+def checked(session: Session, ref: object) -> bytes:
+    """The object's id.
+
+    Raises:
+        TypeError: this is no ref.
+        errors.SessionClosed: it is one of an earlier session.
+    """
+    if not isinstance(ref, ObjectRef):
+        raise TypeError(f"{ref!r} is a {type(ref).__name__}, not an ObjectRef")
+    if ref._session is not session:  # noqa: SLF001 - a friend
+        raise errors.SessionClosed(
+            f"{ref!r} belongs to a session that is closed, and its value went with it; "
+            "make it again in this one"
+        )
+    return ref.binary()
+
+
+def _wait_for_all(session: Session, oids: Sequence[bytes], timeout: float | None) -> None:
+    values = session.values
+    missing = list(dict.fromkeys([oid for oid in oids if values.get(oid) is None]))
+    if missing:
+        waiter = Waiter(len(missing), until_failure=True)
+        if not session.wait(missing, waiter, timeout):
+            raise _timeout(session, oids, timeout)
+    failed = next((oid for oid in oids if session.failed(oid)), None)
+    if failed is not None:
+        session.value_of(failed)  # raises
+
+
+def _timeout(session: Session, oids: Sequence[bytes], timeout: float | None) -> errors.GetTimeout:
+    missing = [oid for oid in dict.fromkeys(oids) if session.values.get(oid) is None]
+    lines = [f"  {line}" for line in explain(session, missing[:_SHOWN])]
+    if len(missing) > _SHOWN:
+        lines.append(f"  … and {len(missing) - _SHOWN} more")
+    return errors.GetTimeout(
+        f"waited {timeout} s; {len(missing)} of {len(set(oids))} objects are not ready.\n"
+        + "\n".join(lines)
+        + "\n  Nothing is lost: call get() again, or pass a longer timeout=."
+    )
+
+
+def wait(
+    session: Session, refs: Sequence[ObjectRef[R]], num_returns: int, timeout: float | None
+) -> tuple[list[ObjectRef[R]], list[ObjectRef[R]]]:
+    """See `hyperloom.wait`."""
+    if isinstance(refs, ObjectRef) or not isinstance(refs, (list, tuple)):
+        raise TypeError(f"wait() takes a list of ObjectRefs, not a {type(refs).__name__}")
+    oids = [checked(session, ref) for ref in refs]
+    if len(set(oids)) < len(oids):
+        raise ValueError("wait() was given a ref twice; pass each once: list(dict.fromkeys(refs))")
+    if not oids:
+        return [], []
+    if not 1 <= num_returns <= len(oids):
+        raise ValueError(f"num_returns={num_returns} must be from 1 to {len(oids)}, their number")
+    ready = session.ready(oids)
+    if sum(ready) < num_returns:
+        session.wait(oids, Waiter(num_returns), timeout)
+        ready = session.ready(oids)
+    first: list[ObjectRef[R]] = []
+    rest: list[ObjectRef[R]] = []
+    for ref, is_ready in zip(refs, ready, strict=True):
+        (first if is_ready and len(first) < num_returns else rest).append(ref)
+    return first, rest
+
+
+def as_completed(
+    session: Session, refs: Iterable[ObjectRef[R]], timeout: float | None
+) -> Iterator[ObjectRef[R]]:
+    """See `hyperloom.as_completed`."""
+    left = {checked(session, ref): ref for ref in refs}
+    return _completing(session, left, timeout)
+
+
+def _completing(
+    session: Session, left: dict[bytes, ObjectRef[R]], timeout: float | None
+) -> Iterator[ObjectRef[R]]:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while left:
+        oids = list(left)
+        ready = [oid for oid, is_ready in zip(oids, session.ready(oids), strict=True) if is_ready]
+        if not ready:
+            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not session.wait(oids, Waiter(1), remaining):
+                raise _timeout(session, oids, timeout)
+            continue
+        for oid in ready:
+            yield left.pop(oid)

@@ -1,0 +1,122 @@
+"""Values into the job and out again: small ones inline, large ones through shared memory.
+
+The rule: whether a value travels in the control plane or lies in the node's store is decided
+here, once, by its size; everybody else sees a *kept* value, whose first byte says which
+(`hyperloom.gcs.codes`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from hyperloom import errors
+from hyperloom.gcs import codes
+from hyperloom.ids import NODE_BYTES, short
+from hyperloom.serialization import (
+    ERROR,
+    failure_record,
+    from_inline,
+    is_failure,
+    pack,
+    split_inline,
+    to_exception,
+    to_inline,
+    unpack,
+)
+from hyperloom.serialization.packed import is_packing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hyperloom.serialization import Packed
+
+packing = is_packing
+
+_SMALL = frozenset((type(None), bool, int, float))
+
+
+class Store(Protocol):
+    """What we need of a node's object store (`hyperloom.objectstore.client`)."""
+
+    def put(self, oid: bytes, kind: int, meta: bytes, buffers: Sequence[memoryview]) -> int:
+        """Keep an object; its size in bytes."""
+
+    def get(self, oid: bytes) -> tuple[int, bytes | memoryview, Sequence[memoryview]] | None:
+        """Kind, meta and buffers, or None when it is not here."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+class Objects:
+    """The values of one process, and the store of the node that it runs on."""
+
+    def __init__(self, node: bytes, store: Store, inline_max_bytes: int) -> None:
+        self._node = node
+        self._store = store
+        self._inline_max = inline_max_bytes
+
+    def keep(self, oid: bytes, value: object, *, what: str = "value") -> tuple[bytes, list[bytes]]:
+        """The kept form of a value, and the refs inside it.
+
+        Raises:
+            errors.NotSerializable: it cannot travel; names the part that cannot.
+            errors.ObjectStoreFull: it is large and there is no room.
+        """
+        packed = pack(value, what=what)
+        return self.keep_packed(oid, packed), packed.refs
+
+    def keep_packed(self, oid: bytes, packed: Packed) -> bytes:
+        """The kept form of a packed value."""
+        if packed.size <= self._inline_max:
+            return to_inline(packed)
+        size = self._store.put(oid, packed.kind, packed.meta, packed.buffers)
+        return codes.SHARED + self._node + str(size).encode()
+
+    def load(self, oid: bytes, kept: bytes) -> object:
+        """The value again; a failure is raised.
+
+        Raises:
+            Exception: what the task raised that should have made the object.
+            errors.ObjectLost: the value is gone.
+        """
+        if is_failure(kept):
+            raise to_exception(failure_record(kept))
+        mark = kept[:1]
+        if mark == codes.SHARED:
+            kind, meta, buffers = self.parts(oid, kept)
+            if kind == ERROR:
+                raise to_exception(bytes(meta))
+            return unpack(kind, meta, buffers)
+        if mark == codes.LOST:
+            raise lost(oid, "nobody holds it any more, or the control plane lost it")
+        return from_inline(kept)
+
+    def parts_of(
+        self, oid: bytes, kept: bytes
+    ) -> tuple[int, bytes | memoryview, Sequence[memoryview]]:
+        """Kind, meta and buffers of a kept value, wherever it lies."""
+        return self.parts(oid, kept) if kept[:1] == codes.SHARED else split_inline(kept)
+
+    def parts(
+        self, oid: bytes, kept: bytes
+    ) -> tuple[int, bytes | memoryview, Sequence[memoryview]]:
+        """What lies in shared memory for a kept value that says so."""
+        found = self._store.get(oid)
+        if found is None:
+            node = kept[1 : 1 + NODE_BYTES]
+            where = "this node" if node == self._node else f"node {short(node)}"
+            raise lost(oid, f"the shared memory of {where} does not have it")
+        return found
+
+    def close(self) -> None:
+        """Let go of the store; values that are still in use stay valid."""
+        self._store.close()
+
+
+def lost(oid: bytes, why: str) -> errors.ObjectLost:
+    """The error for an object that is not there."""
+    return errors.ObjectLost(
+        f"object {short(oid)} is lost: {why}. Nothing else is lost; to have it again, run the "
+        "task that made it again"
+    )

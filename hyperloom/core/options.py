@@ -1,0 +1,175 @@
+"""The options of a task: what they may be, what they mean.
+
+The rule: bad options are refused where they are written, at the decorator or in
+``.options()``, before anything is sent; the message names the option and says what to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from hyperloom.errors import InvalidOption
+from hyperloom.ids import NODE_BYTES
+from hyperloom.resources import ResourceSet, requested
+
+_PRIORITY_MOST = 1_000_000
+_RETURNS_MOST = 1_000_000
+
+ExceptionClass = type[BaseException]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAffinity:
+    """Run on this node (`loom.nodes()` has the ids); `soft`: elsewhere if it is gone."""
+
+    node_id: str
+    soft: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions:
+    """See `hyperloom.task`."""
+
+    num_cpus: float = 1
+    num_gpus: float = 0
+    memory: float = 0
+    resources: Mapping[str, float] | None = None
+    num_returns: int | Literal["streaming"] | None = None
+    max_retries: int = 3
+    retry_exceptions: bool | tuple[ExceptionClass, ...] = False
+    priority: int = 0
+    timeout_s: float | None = None
+    name: str | None = None
+    max_calls: int = 0
+    scheduling: str | NodeAffinity = "default"
+    stream_ahead: int = 0
+
+    def with_(self, changes: Mapping[str, Any]) -> TaskOptions:
+        """These options with some changed, all of them checked."""
+        names = [each.name for each in fields(self)]
+        for name in changes:
+            if name not in names:
+                close = get_close_matches(name, names, n=1)
+                hint = (
+                    f" Did you mean {close[0]!r}?" if close else f" There are: {', '.join(names)}."
+                )
+                raise InvalidOption(f"a task has no option {name!r}.{hint}")
+        changed = dict(changes)
+        retry = changed.get("retry_exceptions")
+        if isinstance(retry, (list, type)):
+            changed["retry_exceptions"] = tuple(retry) if isinstance(retry, list) else (retry,)
+        options = replace(self, **changed)
+        options.check()
+        return options
+
+    def shape(self) -> ResourceSet:
+        """What the task asks for."""
+        return requested(
+            num_cpus=self.num_cpus,
+            num_gpus=self.num_gpus,
+            memory=self.memory,
+            resources=self.resources,
+        )
+
+    def check(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            InvalidOption: an option has a value that it cannot have.
+        """
+        try:
+            self.shape()
+        except (TypeError, ValueError) as error:
+            raise InvalidOption(str(error)) from None
+        returns = self.num_returns
+        _refuse_unless(
+            returns in (None, "streaming") or _whole(returns, 0, _RETURNS_MOST),
+            "num_returns",
+            returns,
+            f"a whole number from 0 to {_RETURNS_MOST:,}, or 'streaming'",
+        )
+        _refuse_unless(
+            _whole(self.max_retries, -1, 2**31),
+            "max_retries",
+            self.max_retries,
+            "a whole number, at least 0; or -1 to retry without end",
+        )
+        _refuse_unless(
+            _whole(self.priority, -_PRIORITY_MOST, _PRIORITY_MOST),
+            "priority",
+            self.priority,
+            f"a whole number from -{_PRIORITY_MOST:,} to {_PRIORITY_MOST:,}; more is sooner",
+        )
+        _refuse_unless(
+            self.timeout_s is None or _positive(self.timeout_s),
+            "timeout_s",
+            self.timeout_s,
+            "a number of seconds above 0, or None",
+        )
+        _refuse_unless(
+            _whole(self.max_calls, 0, 2**31),
+            "max_calls",
+            self.max_calls,
+            "a whole number: the worker ends after so many calls; 0 for never",
+        )
+        _refuse_unless(
+            _whole(self.stream_ahead, 0, 2**31),
+            "stream_ahead",
+            self.stream_ahead,
+            "a whole number of items that may wait unread; 0 for any number",
+        )
+        _refuse_unless(
+            self.name is None or (isinstance(self.name, str) and bool(self.name)),
+            "name",
+            self.name,
+            "text that is not empty, or None for the function's name",
+        )
+        self._check_retry_exceptions()
+        self._check_scheduling()
+
+    def _check_retry_exceptions(self) -> None:
+        retry = self.retry_exceptions
+        _refuse_unless(
+            isinstance(retry, bool)
+            or (
+                isinstance(retry, tuple)
+                and all(
+                    isinstance(each, type) and issubclass(each, BaseException) for each in retry
+                )
+            ),
+            "retry_exceptions",
+            retry,
+            "True (all), False (none) or a list of exception classes",
+        )
+
+    def _check_scheduling(self) -> None:
+        where = self.scheduling
+        if isinstance(where, NodeAffinity):
+            try:
+                right = len(bytes.fromhex(where.node_id)) == NODE_BYTES
+            except (TypeError, ValueError):
+                right = False
+            _refuse_unless(right, "scheduling", where, "a node id of 16 hexadecimal digits")
+            return
+        _refuse_unless(
+            isinstance(where, str) and where in ("default", "spread", "pack"),
+            "scheduling",
+            where,
+            "'default', 'spread', 'pack' or NodeAffinity(node_id)",
+        )
+
+
+def _refuse_unless(right: bool, name: str, value: object, allowed: str) -> None:  # noqa: FBT001
+    if not right:
+        raise InvalidOption(f"{name}={value!r} cannot be: {name} is {allowed}")
+
+
+def _whole(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9

@@ -1,0 +1,103 @@
+"""The thread that speaks and listens for a process while its own threads do other things.
+
+It sends what was said within some milliseconds, and reads the inbox when nobody waits.
+It costs nothing when there is nothing to do: it then sleeps in poll() without a time limit.
+
+How it keeps out of the way.  A program that submits and gets in a loop flushes and reads for
+itself; a pump that woke with it each time would cost two thread switches a task.  So for some
+time after a thread has waited, the pump only ticks, and looks at nothing but whether words
+lie unsent.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hyperloom.core.session import Session
+
+_TICK_S = 0.002
+_LINGER_S = 0.05  # after a thread has waited: it will again
+
+
+class Pump:
+    """Of one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._asleep = False
+        self._closing = False
+        self._woken, self._waker = os.pipe()
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._waker, False)
+        self._tick = threading.Event()  # set only to end the thread
+        self._thread = threading.Thread(target=self._run, name="loom-pump", daemon=True)
+        session.wake = self.wake
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to send soon, or to listen for."""
+        if self._asleep:
+            self._asleep = False
+            try:
+                os.write(self._waker, b"w")
+            except BlockingIOError:
+                return  # it is full of wake-ups already
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closing = True
+        self._session.wake = lambda: None
+        self._tick.set()
+        os.write(self._waker, b"x")
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+        os.close(self._woken)
+        os.close(self._waker)
+
+    def _run(self) -> None:
+        while not self._closing:
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 - whoever waits must not wait in vain
+                if not self._closing:
+                    self._session.lost(error)
+                return
+
+    def _turn(self) -> None:
+        session = self._session
+        waited = session.waiting_threads or time.monotonic() - session.last_wait < _LINGER_S
+        if session.waiting_threads or (waited and not session.has_waiters):
+            self._tick.wait(_TICK_S)
+            if not session.waiting_threads and session.unsent:
+                session.flush()
+            return
+        if session.unsent:
+            self._listen(_TICK_S)
+            session.flush()
+        else:
+            self._listen(None)
+
+    def _listen(self, timeout_s: float | None) -> None:
+        session = self._session
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        poll.register(session.inbox.fileno(), select.POLLIN)
+        if timeout_s is None:
+            # 1. we say that we sleep  2. we look once more  3. we sleep: who speaks between
+            # 1 and 3 wakes us, who spoke before 1 is seen in 2.
+            self._asleep = True
+            if session.unsent or session.waiting_threads or self._closing:
+                self._asleep = False
+                return
+        ready = dict(poll.poll(None if timeout_s is None else timeout_s * 1000))
+        self._asleep = False
+        if self._woken in ready:
+            os.read(self._woken, 4096)
+            del ready[self._woken]
+        if ready and not session.waiting_threads:
+            session.read(0)

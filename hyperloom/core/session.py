@@ -1,0 +1,425 @@
+"""One process's part in a job: what it knows of objects, what it says, what it hears.
+
+A `Session` joins the pieces: the outbox (words to the control plane), the inbox (what it is
+told), the object store of this node, and its knowledge: `values`, which has an entry for
+each object that this process holds, None until the value (or where it lies) is known.
+
+Who reads the inbox?  Each hand-over between threads costs 40-50 microseconds here, so the
+thread that waits for a value reads for itself; of several that wait, one reads for all and
+passes the role on.  The pump (`hyperloom.core.pump`) reads when nobody waits.
+
+Locks, in the order in which they may be taken: `_reading` (who reads the inbox), `_lock`
+(what is known), the outbox's own.  ``__del__`` takes none.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hyperloom import errors
+from hyperloom.core import objects
+from hyperloom.core.context import Context
+from hyperloom.core.counts import RefCounts
+from hyperloom.core.refs import ObjectRef
+from hyperloom.core.waiting import Waiter, Waiters
+from hyperloom.gcs import codes, keys
+from hyperloom.gcs.inbox import Inbox
+from hyperloom.gcs.outbox import Outbox
+from hyperloom.ids import TASK_BYTES, TaskIds, new_process_id, short
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    from collections.abc import Callable, Iterable, Sequence
+
+    from hyperloom.config import Config
+    from hyperloom.core.context import Running
+    from hyperloom.core.objects import Objects
+    from hyperloom.core.remote import RemoteFunction
+    from hyperloom.core.streams import Stream
+    from hyperloom.core.submission import Submitter
+    from hyperloom.gcs.address import Address
+    from hyperloom.ids import JobID
+
+T = TypeVar("T")
+
+FIRST = bytes(4)  # index of a task's first output
+FOR_EVER = 2**40  # "consumed" by a reader that is gone: the worker need not wait for it
+_ASK_AT_ONCE = 500
+_FAILED = ord("4")  # first byte of an inline failure (`hyperloom.serialization.inline`)
+
+
+class Session:
+    """See the module."""
+
+    def __init__(self, job: JobID, address: Address, config: Config, store: Objects) -> None:
+        self.job = job
+        self.address = address
+        self.config = config
+        self.process = new_process_id(job)
+        self.node = b""
+        self.user_namespace = ""
+        self.namespace = keys.job_namespace(job)
+        self.outbox = Outbox(
+            address,
+            self.namespace,
+            self.process,
+            batch=config.submit_batch,
+            outage_s=config.outage_s,
+        )
+        self.store = store
+        self.next_task = TaskIds(self.process).next
+        self.values: dict[bytes, bytes | None] = {}
+        self.was_put: set[bytes] = set()
+        self.streams: dict[bytes, Stream] = {}
+        self.counts = RefCounts()
+        self.dropped: deque[bytes] = deque()  # refs that died; see `sweep`
+        self.gone_readers: deque[bytes] = deque()  # streams whose generator died
+        self.task = b""  # what this process runs, if it is a worker
+        self.running: Callable[[], Running | None] | None = None  # what, in a worker
+        self.when_blocked: Callable[[], None] | None = None
+        self.when_unblocked: Callable[[], None] | None = None
+        self.wake: Callable[[], None] = lambda: None  # the pump's
+        self.closed = False
+        self.broken: Exception | None = None
+        self.waiting_threads = 0
+        self.last_wait = 0.0
+        self._lock = threading.RLock()
+        self._reading = threading.Lock()
+        self._turn = threading.Condition(threading.Lock())
+        self._sleepers = 0
+        self._waiters = Waiters()
+        self._unwatched: set[bytes] = set()
+        self._declared: set[bytes] = set()
+        self.inbox = Inbox(address, keys.INBOX.name(self.namespace, self.process))
+
+    # -- saying -----------------------------------------------------------------------------
+
+    def declare(self, template: bytes, *rest: bytes | str | int) -> None:
+        """Say a template, the first time that this process uses it."""
+        if template not in self._declared:
+            self._declared.add(template)
+            self.outbox.declare(template, *rest)
+
+    def submitter(self, remote: RemoteFunction[Any, Any]) -> Submitter:
+        """What turns calls of the function into tasks."""
+        from hyperloom.core.submission import SessionSubmitter  # noqa: PLC0415 - it needs us
+
+        return SessionSubmitter(self, remote)
+
+    def promise(self, oid: bytes) -> ObjectRef[Any]:
+        """The ref to an object that this process is about to submit or put."""
+        self.values[oid] = None
+        return ObjectRef(oid, self)
+
+    def put(self, value: object) -> ObjectRef[Any]:
+        """An object with this value."""
+        oid = self.next_task() + FIRST
+        self.was_put.add(oid)
+        kept, contained = self.store.keep(oid, value)
+        self.values[oid] = kept
+        self.outbox.put(oid, kept, contained)
+        self.wake()
+        return ObjectRef(oid, self)
+
+    def flush(self) -> None:
+        """Send what was said and what was dropped."""
+        self.sweep()
+        self.outbox.flush()
+
+    def settle(self) -> None:
+        """The same, and wait until the control plane has it."""
+        self.sweep()
+        self.outbox.settle()
+
+    # -- refs -------------------------------------------------------------------------------
+
+    def adopt(self, oid: bytes) -> ObjectRef[Any]:
+        """A ref that arrived inside a value."""
+        with self._lock:
+            self.sweep()
+            known = oid in self.values
+            if not known:
+                self.values[oid] = None
+                self._unwatched.add(oid)
+            if self.counts.adopt(oid, known=known):
+                self.outbox.acquire(oid)
+        return ObjectRef(oid, self)
+
+    def exported(self, oid: bytes) -> None:
+        """The ref is being pickled.  Inside our own packing it is counted there."""
+        if not objects.packing():
+            with self._lock:
+                self.counts.pin(oid)
+
+    def sweep(self) -> None:
+        """Act on the refs that died since the last time."""
+        while self.gone_readers:
+            # First release the end (in `dropped`), so that the worker learns at its next item.
+            self.outbox.tell("stream_consume", self.gone_readers.popleft(), FOR_EVER)
+        dropped = self.dropped
+        if not dropped:
+            return
+        with self._lock:
+            for _ in range(len(dropped)):
+                try:
+                    oid = dropped.popleft()
+                except IndexError:  # another thread swept it
+                    return
+                if self.counts.drop(oid) and oid in self.values:
+                    del self.values[oid]
+                    self.was_put.discard(oid)
+                    self._unwatched.discard(oid)
+                    self.outbox.release(oid, made=self.counts.forget(oid))
+
+    # -- hearing ----------------------------------------------------------------------------
+
+    def arrived(self, entries: Sequence[bytes]) -> None:
+        """Messages from the inbox: object id, value, object id, value, …"""
+        values, waiters = self.values, self._waiters
+        with self._lock:
+            for at in range(0, len(entries), 2):
+                oid = entries[at]
+                value = entries[at + 1]
+                if oid in values:
+                    values[oid] = value
+                    waiters.arrived(oid, failed=value[0] == _FAILED)
+                elif self.streams:
+                    self._arrived_in_stream(oid, value)
+
+    def _arrived_in_stream(self, oid: bytes, value: bytes) -> None:
+        # An item that nobody asked for yet, or word from the reader of a stream made here.
+        name = oid if oid[:1] == codes.CONSUMED else oid[:TASK_BYTES]
+        stream = self.streams.get(name)
+        if stream is not None:
+            stream.arrived(oid, value)
+            self._waiters.arrived(oid, failed=False)
+
+    def read(self, timeout_s: float | None) -> bool:
+        """Read one batch of the inbox, if nobody else reads.  False: somebody does."""
+        if not self._reading.acquire(blocking=False):
+            return False
+        try:
+            self._read(timeout_s)
+        finally:
+            self._pass_on()
+        return True
+
+    def _read(self, timeout_s: float | None) -> None:
+        try:
+            entries = self.inbox.poll(timeout_s)
+        except errors.ControlPlaneLost:
+            self._come_back()
+            return
+        if entries:
+            self.arrived(entries)
+
+    def _pass_on(self) -> None:
+        self._reading.release()
+        if self._sleepers:
+            with self._turn:
+                self._turn.notify_all()
+
+    def _come_back(self) -> None:
+        """The inbox broke: messages may be lost, so ask about all that is still open."""
+        deadline = time.monotonic() + self.config.outage_s
+        pause_s = 0.01
+        while not self.closed:
+            try:
+                self.inbox.reconnect()
+                break
+            except errors.ControlPlaneLost:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, 0.5)
+        with self._lock:
+            self.ask([oid for oid, value in self.values.items() if value is None])
+
+    def ask(self, oids: Sequence[bytes]) -> None:
+        """Ask the control plane about these objects, and be told of those not there yet."""
+        for first in range(0, len(oids), _ASK_AT_ONCE):
+            part = oids[first : first + _ASK_AT_ONCE]
+            replies = self.outbox.call("object_watch", self.process, *part)
+            entries: list[bytes] = []
+            for oid, value in zip(part, replies, strict=True):
+                self._unwatched.discard(oid)
+                if value:
+                    entries += (oid, value)
+            self.arrived(entries)
+
+    # -- waiting ----------------------------------------------------------------------------
+
+    def ready(self, oids: Iterable[bytes]) -> list[bool]:
+        """For each object, whether its value or failure is known here."""
+        values = self.values
+        return [values.get(oid) is not None for oid in oids]
+
+    def register(self, waiter: Waiter, oids: Iterable[bytes]) -> None:
+        """`waiter` is told of each object; of those that are there already at once."""
+        with self._lock:
+            self.sweep()
+            values = self.values
+            missing = []
+            for oid in oids:
+                value = values.get(oid)
+                if value is None:
+                    missing.append(oid)
+                else:
+                    waiter.arrived(failed=value[0] == _FAILED)
+            if not waiter.done:
+                self._waiters.add(waiter, missing)
+                unwatched = [oid for oid in missing if oid in self._unwatched]
+                if unwatched:
+                    self.ask(unwatched)
+
+    def unregister(self, waiter: Waiter, oids: Iterable[bytes]) -> None:
+        """It has enough, or gave up."""
+        with self._lock:
+            self._waiters.remove(waiter, oids)
+
+    def wait(self, oids: Sequence[bytes], waiter: Waiter, timeout_s: float | None) -> bool:
+        """Wait until `waiter` is satisfied.  False: it was not, in time."""
+        self.register(waiter, oids)
+        if waiter.done:
+            return True
+        try:
+            self.flush()
+            if timeout_s is not None and timeout_s <= 0:
+                self.read(0)
+                return waiter.done
+            if self.when_blocked is None:
+                return self._wait(waiter, oids, timeout_s)
+            self.when_blocked()
+            try:
+                return self._wait(waiter, oids, timeout_s)
+            finally:
+                if self.when_unblocked is not None:
+                    self.when_unblocked()
+        finally:
+            self.unregister(waiter, oids)
+
+    def _wait(self, waiter: Waiter, oids: Sequence[bytes], timeout_s: float | None) -> bool:
+        start = time.monotonic()
+        slow_s = self.config.reconcile_s
+        look_again = start + slow_s
+        self.waiting_threads += 1
+        try:
+            while not waiter.done:
+                if self.closed:
+                    if self.broken is not None:
+                        raise self.broken
+                    raise errors.SessionClosed("the session was closed while this thread waited")
+                now = time.monotonic()
+                left = look_again - now
+                if timeout_s is not None:
+                    if now - start >= timeout_s:
+                        return False
+                    left = min(left, start + timeout_s - now)
+                if left > 0:
+                    self._read_or_sleep(waiter, left)
+                if time.monotonic() >= look_again:  # a message may be lost: look for ourselves
+                    look_again = time.monotonic() + slow_s
+                    with self._lock:
+                        missing = [oid for oid in oids if self.values.get(oid, b"") is None]
+                    self.ask(missing[:_ASK_AT_ONCE])
+        finally:
+            self.waiting_threads -= 1
+            self.last_wait = time.monotonic()
+        return True
+
+    def _read_or_sleep(self, waiter: Waiter, timeout_s: float) -> None:
+        if self._reading.acquire(blocking=False):
+            try:
+                self._read(timeout_s)
+            finally:
+                self._pass_on()
+            return
+        with self._turn:
+            # 1. we count as a sleeper  2. we fail to become the reader  3. the reader passes
+            # the role on: it released before it looks for sleepers, so it sees us.
+            self._sleepers += 1
+            try:
+                if self._reading.locked() and not waiter.done:
+                    self._turn.wait(timeout_s)
+            finally:
+                self._sleepers -= 1
+
+    # -- values -----------------------------------------------------------------------------
+
+    def value_of(self, oid: bytes) -> object:
+        """The value of an object that is ready.
+
+        Raises:
+            Exception: what its task raised.
+            errors.ObjectLost: it does not exist any more.
+        """
+        value = self.values.get(oid)
+        if value == codes.LARGE:
+            (value,) = self.outbox.call("object_watch", self.process, oid)
+            self.values[oid] = value
+        if value is None or value == b"":
+            raise errors.LoomError(f"object {short(oid)} has no value yet")
+        return self.store.load(oid, value)
+
+    def failed(self, oid: bytes) -> bool:
+        """Whether the object is known to be a failure."""
+        value = self.values.get(oid)
+        return value is not None and value[0] == _FAILED
+
+    def future(self, ref: ObjectRef[T]) -> concurrent.futures.Future[T]:
+        """See `ObjectRef.future`."""
+        from concurrent.futures import Future  # noqa: PLC0415 - most programs need none
+
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        oid = ref.binary()
+
+        def done() -> None:
+            try:
+                future.set_result(self.value_of(oid))
+            except BaseException as error:  # noqa: BLE001 - it is the task's
+                future.set_exception(error)
+            del ref_kept[:]
+
+        ref_kept = [ref]  # until then
+        self.register(Waiter(1, when_done=done), [oid])
+        self.wake()
+        return future
+
+    def context(self) -> Context:
+        """Where the caller runs."""
+        running = None if self.running is None else self.running()
+        if running is not None:
+            return running.context(self.job, self.node, self.process, self.user_namespace)
+        return Context(
+            job_id=self.job.hex(),
+            node_id=self.node.hex(),
+            process_id=self.process.hex(),
+            namespace=self.user_namespace,
+        )
+
+    @property
+    def unsent(self) -> bool:
+        """Whether anything was said or dropped that the control plane has not heard."""
+        return bool(self.dropped or self.gone_readers or self.outbox.waiting)
+
+    @property
+    def has_waiters(self) -> bool:
+        """Whether anybody waits for anything: threads, futures, coroutines."""
+        return bool(self._waiters)
+
+    def lost(self, error: Exception) -> None:
+        """The control plane cannot be reached any more: nobody shall wait for it in vain."""
+        self.broken = error
+        self.closed = True
+        self.inbox.interrupt()
+
+    def close(self) -> None:
+        """Stop hearing and saying."""
+        self.closed = True
+        self.inbox.interrupt()
+        self.outbox.close()
+        self.inbox.close()

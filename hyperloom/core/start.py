@@ -1,0 +1,50 @@
+"""A forked worker's beginning: take over the job's surroundings, then serve.
+
+A worker has no connection to the control plane until a task uses the API: most never do.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hyperloom.config import Config
+from hyperloom.core import current
+from hyperloom.core.objects import Objects
+from hyperloom.core.pump import Pump
+from hyperloom.core.session import Session
+from hyperloom.core.worker import Worker
+from hyperloom.gcs.address import Address
+from hyperloom.ids import JobID
+from hyperloom.objectstore.client import StoreClient
+
+if TYPE_CHECKING:
+    import socket
+
+
+def run_worker(
+    about: dict[str, Any], data: socket.socket, control: socket.socket, begun: int
+) -> None:
+    """The life of a worker process."""
+    config = Config.load(environ={}, **about["config"])
+    known = set(sys.path)
+    sys.path.extend(path for path in about["sys_path"] if path not in known)
+    if Path(about["cwd"]).is_dir():
+        os.chdir(about["cwd"])
+    objects = Objects(about["node"], StoreClient(about["store"]), config.inline_max_bytes)
+    worker = Worker(data, control, begun, about["node"], objects)
+
+    def start_session() -> None:
+        password_file = about["password_file"]
+        address = Address(about["address"], Path(password_file) if password_file else None)
+        session = Session(JobID(about["job"]), address, config, objects)
+        session.node = about["node"]
+        session.user_namespace = about["namespace"]
+        worker.join(session)
+        current.set_current(session)
+        Pump(session)
+
+    current.set_starter(start_session)
+    worker.serve()

@@ -1,0 +1,208 @@
+"""Streaming tasks: results that arrive one by one, while the task still runs.
+
+A streaming task's items are its outputs 1, 2, 3, …; output 0 is the end of the stream: the
+number of items, or the failure.  Items are told to the maker's inbox like all results.
+
+The reader's side is `ObjectRefGenerator`; the worker's is `Items`.  With a limit on how far
+the worker may be ahead, the reader says how many items it took, and the worker waits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from hyperloom.core.refs import ObjectRef
+from hyperloom.core.waiting import Waiter
+from hyperloom.gcs import codes
+from hyperloom.ids import index_of, object_id, short
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from hyperloom.core.session import Session
+    from hyperloom.ids import TaskID
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Stream(Protocol):
+    """Who hears what arrives for a stream; called with the session's lock held."""
+
+    def arrived(self, oid: bytes, value: bytes) -> None:
+        """An item, or word of the reader."""
+
+
+class ObjectRefGenerator(Generic[T_co]):
+    """Iterate over it for the refs to a streaming task's items, each as soon as it exists.
+
+    Also ``async for``.  An exception of the task is what the last ref raises.  Dropping the
+    generator frees the items that were not read and stops the task at its next one.
+    """
+
+    def __init__(self, session: Session, task: TaskID, ahead: int) -> None:
+        self._session = session
+        self._task = task
+        self._ahead = ahead
+        self._end: ObjectRef[int] | None = session.promise(object_id(task, 0))
+        self._read = 0  # items handed out
+        self._seen = 0  # highest item that arrived
+        self._finished = False
+        session.streams[task] = _Reader(session)
+
+    def __iter__(self) -> Iterator[ObjectRef[T_co]]:
+        return self
+
+    def __next__(self) -> ObjectRef[T_co]:
+        ref = self.next_ready(timeout=None)
+        if ref is None:
+            raise StopIteration
+        return ref
+
+    def next_ready(self, timeout: float | None = 0) -> ObjectRef[T_co] | None:
+        """The next item's ref; None after the last one.
+
+        Raises:
+            TimeoutError: the task has not made the next item within `timeout` seconds.
+        """
+        if self._finished or self._end is None:
+            return None
+        session = self._session
+        item = object_id(self._task, self._read + 1)
+        session.values.setdefault(item, None)
+        both = [item, self._end.binary()]
+        if not any(session.ready(both)) and not session.wait(both, Waiter(1), timeout):
+            raise TimeoutError(
+                f"item {self._read + 1} of stream {short(self._task)} was not there within "
+                f"{timeout} s; nothing is lost: ask again"
+            )
+        if session.values.get(item) is None:
+            return self._at_the_end(item)
+        self._read += 1
+        if self._ahead:
+            session.outbox.tell("stream_consume", self._task, self._read)
+        return ObjectRef(item, session)
+
+    def _at_the_end(self, item: bytes) -> ObjectRef[T_co] | None:
+        session, end = self._session, self._end
+        assert end is not None
+        if session.failed(end.binary()):
+            session.values.pop(item, None)
+            self._finished = True
+            return end  # type: ignore[return-value]  # it raises
+        if self._read < session.value_of(end.binary()):  # type: ignore[operator]
+            session.ask([item])  # the end overtook the item's notification
+            return self.next_ready(None)
+        session.values.pop(item, None)
+        self._finished = True
+        return None
+
+    def completed(self) -> ObjectRef[int]:
+        """A ref to the number of items, there when the task has ended; raises its error."""
+        assert self._end is not None
+        return self._end
+
+    def is_finished(self) -> bool:
+        """Whether all items were handed out."""
+        return self._finished
+
+    async def __aiter__(self) -> AsyncIterator[ObjectRef[T_co]]:
+        import asyncio  # noqa: PLC0415 - most programs never await
+
+        while True:
+            ref = await asyncio.to_thread(self.next_ready, None)
+            if ref is None:
+                return
+            yield ref
+
+    def __del__(self) -> None:
+        stream = self._session.streams.get(self._task)
+        if isinstance(stream, _Reader):
+            stream.abandon(self._task, self._read, tell=bool(self._ahead))
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - never returns
+        raise TypeError("an ObjectRefGenerator stays where it is; pass on the refs it gives")
+
+    def __repr__(self) -> str:
+        return f"ObjectRefGenerator({short(self._task)}, {self._read} items read)"
+
+
+class _Reader:
+    """Keeps items that arrive before they are asked for; drops those that come too late."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._abandoned = False
+
+    def arrived(self, oid: bytes, value: bytes) -> None:
+        if index_of(oid) == 0:  # type: ignore[arg-type]
+            return  # the end of a stream whose generator is gone
+        if self._abandoned:
+            self._session.outbox.release(oid, made=True)
+        else:
+            self._session.values[oid] = value
+
+    def abandon(self, task: TaskID, read: int, *, tell: bool) -> None:
+        """Nobody will read on.  Called by ``__del__``: takes no lock."""
+        self._abandoned = True
+        index = read + 1
+        values = self._session.values
+        while values.get(object_id(task, index)) is not None:
+            self._session.dropped.append(object_id(task, index))
+            index += 1
+        if tell:
+            self._session.gone_readers.append(task)
+
+
+class Items:
+    """The worker's side of one streaming task: it reports item after item."""
+
+    def __init__(
+        self, session: Session, node: bytes, task: TaskID, attempt: int, ahead: int
+    ) -> None:
+        self._session = session
+        self._node = node
+        self._task = task
+        self._attempt = attempt
+        self._ahead = ahead
+        self._made = 0
+        self._consumed = 0
+        self._name = codes.CONSUMED + task
+        if ahead:
+            session.streams[self._name] = self
+            self._consumed = session.outbox.call("stream_open", task, session.process)
+
+    def arrived(self, oid: bytes, value: bytes) -> None:
+        """The reader took so many items."""
+        del oid
+        self._consumed = max(self._consumed, int(value))
+
+    def add(self, value: object, what: str) -> bool:
+        """Report the next item; False: nobody reads any more.
+
+        Waits while the reader is too far behind.
+        """
+        while self._ahead and self._made - self._consumed >= self._ahead:
+            waiter = Waiter(1)
+            if not self._session.wait([self._name], waiter, self._session.config.reconcile_s):
+                consumed = self._session.outbox.call(
+                    "stream_open", self._task, self._session.process
+                )
+                self._consumed = max(self._consumed, consumed)
+        self._made += 1
+        oid = object_id(self._task, self._made)
+        kept, contained = self._session.store.keep(oid, value, what=what)
+        if contained:
+            self._session.outbox.contain(oid, contained)
+        answer = self._session.outbox.call(
+            "task_yield", self._node, self._task, self._attempt, self._made, kept
+        )
+        return bool(answer == b"KEPT")
+
+    @property
+    def made(self) -> int:
+        """Items so far."""
+        return self._made
+
+    def close(self) -> None:
+        """The task has ended."""
+        self._session.streams.pop(self._name, None)

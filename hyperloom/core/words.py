@@ -1,0 +1,40 @@
+"""The words between a raylet and its worker: the first element of each message.
+
+To the worker, on the data socket::
+
+    TASKS  [(template id, body, pickled function)], [entry, record, inputs, ...], gpus
+    EXIT
+
+To the worker, on the control socket::
+
+    GIVE_BACK               return what you have not begun
+    STOP     task, failure  stop that task; its outputs become the failure
+    STACKS                  say what your threads do
+
+From the worker::
+
+    DONE      number, seconds, [task, attempt, refs, number of outputs, outputs..., ...]
+    RETRY     entry, failure    the attempt failed; the failure is for when none is left
+    BLOCKED   entries           the task waits in `get`; the entries were not begun
+    UNBLOCKED
+    BACK      entries           what was not begun
+    LEAVING                     the process ends by itself (max_calls)
+    STACKS_ARE  text
+    SESSION   process           it uses the API, under this process id
+"""
+
+TASKS = 0
+EXIT = 1
+
+GIVE_BACK = 10
+STOP = 11
+STACKS = 12
+
+DONE = 20
+RETRY = 21
+BLOCKED = 22
+UNBLOCKED = 23
+BACK = 24
+LEAVING = 25
+STACKS_ARE = 26
+SESSION = 27

@@ -1,0 +1,234 @@
+"""A worker process: takes tasks from its raylet, runs them, sends back what came of them.
+
+Two sockets join it to its raylet.  On the first come tasks, in batches, and go results.  On
+the second come words that must be heard while a task runs; a thread listens to it: give back
+what you have not begun, stop that task.
+
+Main thread's loop: read a frame if there is nothing to do; run a task; send results when
+there is nothing left to run or some milliseconds have passed, so that a slow task does not
+hold back the results of those before it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import frames, specs
+from hyperloom.core import current, words
+from hyperloom.core.execution import Code, Executor, Retry
+from hyperloom.core.interrupt import AGAIN_S, Interrupter
+
+if TYPE_CHECKING:
+    import socket
+
+    from hyperloom.core.objects import Objects
+    from hyperloom.core.session import Session
+
+_REPORT_AFTER_S = 0.002
+_REPORT_BYTES = 1 << 18
+
+
+class Worker:
+    """See the module."""
+
+    def __init__(
+        self,
+        data: socket.socket,
+        control: socket.socket,
+        begun: int,
+        node: bytes,
+        objects: Objects,
+    ) -> None:
+        self._data = data
+        self._control = control
+        self._reader = frames.FrameReader(data)
+        self._reading = threading.Lock()
+        self._sending = threading.Lock()
+        self._queue: deque[tuple[bytes, bytes, bytes]] = deque()
+        self.executor = Executor(node, objects)
+        self._interrupter = Interrupter()
+        # How many tasks this process has begun, where the raylet sees it even after our death.
+        self._begun = mmap.mmap(begun, 8)
+        self._begun_count = 0
+        self._unwanted: dict[bytes, bytes] = {}  # tasks in the queue that were cancelled
+        self._done: list[Any] = []
+        self._done_count = 0
+        self._done_bytes = 0
+        self._busy_s = 0.0
+        self.leaving = False
+
+    def serve(self) -> None:
+        """Until the raylet hangs up or says so."""
+        self._interrupter.install()
+        threading.Thread(target=self._listen, name="loom-control", daemon=True).start()
+        while not self.leaving:
+            if not self._queue:
+                self._report()
+                with self._reading:
+                    frame = self._reader.receive()
+                if frame is None:
+                    return
+                self._take(frame)
+                continue
+            try:
+                entry, record, inputs = self._queue.popleft()
+            except IndexError:  # given back between the two lines
+                continue
+            self._run(entry, record, inputs)
+        self._report()
+
+    # -- tasks ------------------------------------------------------------------------------
+
+    def _take(self, frame: list[Any]) -> None:
+        if frame[0] == words.EXIT:
+            self.leaving = True
+            return
+        _, templates, tasks, gpus = frame
+        for number, body, pickled in templates:
+            self.executor.codes[number] = Code(specs.decode_template(body), pickled)
+        self._set_gpus(tuple(gpus))
+        self._queue.extend(zip(tasks[::3], tasks[1::3], tasks[2::3], strict=True))
+
+    def _set_gpus(self, gpus: tuple[int, ...]) -> None:
+        if gpus != self.executor.gpus:
+            self.executor.gpus = gpus
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
+
+    def _run(self, entry: bytes, record: bytes, inputs: bytes) -> None:
+        self._begun_count += 1
+        self._begun[:] = self._begun_count.to_bytes(8, "little")
+        start = time.perf_counter()
+        try:
+            if self._unwanted and entry[:16] in self._unwanted:
+                outputs = self.executor.refuse(record, self._unwanted.pop(entry[:16]))
+            else:
+                outputs = self.executor.run(entry, record, inputs)
+        except Retry as retry:
+            self._before_report()
+            self._busy_s += time.perf_counter() - start
+            self._report()
+            self._send([words.RETRY, entry, retry.failure])
+            return
+        self._before_report()
+        now = time.perf_counter()
+        self._busy_s += now - start
+        done = self._done
+        done += (entry[:16], entry[16:] or b"1", specs.refs_of(record), len(outputs))
+        done += outputs
+        self._done_count += 1
+        self._done_bytes += sum(map(len, outputs))
+        if (
+            now - start > _REPORT_AFTER_S
+            or self._busy_s > _REPORT_AFTER_S
+            or (self._done_bytes > _REPORT_BYTES)
+        ):
+            self._report()
+        code = self.executor.codes[record[:8]]
+        if code.template.max_calls and code.calls >= code.template.max_calls:
+            self._report()
+            self._send([words.LEAVING])
+            self.leaving = True
+
+    def _before_report(self) -> None:
+        # What the task submitted, put and holds must be in the control plane before its end is:
+        # then nothing that it was promised can be lost, and nothing it passes on be dropped.
+        session = current.current()
+        if session is not None:
+            session.task = b""
+            if session.dropped or session.outbox.waiting:
+                session.settle()
+
+    def _report(self) -> None:
+        if self._done_count:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            self._send([words.DONE, self._done_count, self._busy_s, self._done])
+            self._done = []
+            self._done_count = 0
+            self._done_bytes = 0
+            self._busy_s = 0.0
+
+    # -- what is said while a task runs -----------------------------------------------------
+
+    def join(self, session: Session) -> None:
+        """A task uses the API: from now on this process is one that holds refs."""
+        self._send([words.SESSION, session.process])
+        session.running = lambda: self.executor.running
+        session.when_blocked = self.blocked
+        session.when_unblocked = self.unblocked
+        if self.executor.running is not None:
+            session.task = self.executor.running.task
+
+    def blocked(self) -> None:
+        """The task waits for an object: its CPU is free, and so are the tasks behind it."""
+        self._report()
+        self._send([words.BLOCKED, self._unbegun()])
+
+    def unblocked(self) -> None:
+        """The task goes on."""
+        self._send([words.UNBLOCKED])
+
+    def _listen(self) -> None:
+        reader = frames.FrameReader(self._control)
+        while (frame := reader.receive()) is not None:
+            if frame[0] == words.GIVE_BACK:
+                self._send([words.BACK, self._unbegun()])
+            elif frame[0] == words.STOP:
+                self._stop(frame[1], frame[2])
+            elif frame[0] == words.STACKS:
+                self._send([words.STACKS_ARE, _stacks()])
+        os._exit(0)  # the raylet is gone; nothing that this process does counts any more
+
+    def _unbegun(self) -> list[bytes]:
+        """Take all tasks out of the queue, also those that lie in the socket unread."""
+        if self._reading.acquire(blocking=False):
+            try:
+                self._data.setblocking(False)  # noqa: FBT003
+                for frame in self._reader.receive_some() or ():
+                    self._take(frame)
+            finally:
+                self._data.setblocking(True)  # noqa: FBT003
+                self._reading.release()
+        entries = []
+        while self._queue:
+            try:
+                entries.append(self._queue.pop()[0])
+            except IndexError:  # the main thread took the last one
+                break
+        return entries[::-1]
+
+    def _stop(self, task: bytes, failure: bytes) -> None:
+        """Interrupt the task until it has ended; the raylet kills us if that takes too long."""
+        running = self.executor.running
+        if running is None or running.task != task:
+            self._unwanted[task] = failure
+            return
+        running.cancelled = failure
+        ended = threading.Event()
+        while self.executor.running is running:
+            self._interrupter.interrupt(running)
+            ended.wait(AGAIN_S)
+
+    def _send(self, message: list[Any]) -> None:
+        frame = frames.encode(message)
+        try:
+            with self._sending:
+                self._data.sendall(frame)
+        except OSError:
+            os._exit(0)  # the raylet is gone
+
+
+def _stacks() -> str:
+    from traceback import format_stack  # noqa: PLC0415 - rarely asked for
+
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    parts = []
+    for ident, frame in sys._current_frames().items():  # noqa: SLF001 - made for this
+        parts.append(f"thread {names.get(ident, ident)}:\n{''.join(format_stack(frame))}")
+    return "\n".join(parts)

@@ -1,0 +1,37 @@
+-- task_where(id, id, ...) -> { state, detail, template body, ... }
+--
+-- Where tasks stand, for people: WAITING (detail: number of inputs it lacks), READY (its
+-- queue), HELD (the node), OVER (an output exists), UNKNOWN.
+--
+-- Refuses: nothing.
+-- Writes:  nothing.
+
+local function where(ns, id, record, nodes)
+  if not record then
+    local there = call('HEXISTS', key.object(ns), act.output(id, 0)) == 1
+    return there and 'OVER' or 'UNKNOWN', ''
+  end
+  local row = call('HGET', key.wait(ns), id)
+  if row then
+    return 'WAITING', string.sub(row, code.TEMPLATE_ID + 1)
+  end
+  for _, node in ipairs(nodes) do
+    if call('HEXISTS', key.held(ns, node), id) == 1 then
+      return 'HELD', act.hex(node)
+    end
+  end
+  return 'READY', act.template(ns, string.sub(record, 1, code.TEMPLATE_ID)).queue
+end
+
+transition('task_where', READS, function(ns, args)
+  local records, reply = many.hmget(key.task(ns), args), {}
+  local nodes = call('HKEYS', key.served(ns))
+  for i, id in ipairs(args) do
+    local state, detail = where(ns, id, records[i], nodes)
+    reply[#reply + 1] = state
+    reply[#reply + 1] = detail
+    local template = records[i] and string.sub(records[i], 1, code.TEMPLATE_ID)
+    reply[#reply + 1] = template and call('HGET', key.template(ns), template) or ''
+  end
+  return reply
+end)

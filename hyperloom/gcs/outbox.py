@@ -1,0 +1,279 @@
+"""What one process says to the control plane: in order, in batches, and exactly once.
+
+The rule: words are numbered, and the server applies each number once and in order
+(``lua/process/_answered.lua``).  So whatever happens on the way (a reply is lost, the server
+restarts, it refuses for lack of memory), the same words are sent again until they are
+answered, and nothing overtakes them.
+
+Batches are gathered until they are large enough or somebody flushes: `get` does, and the
+process's pump does after a moment.  A flush says, in this order::
+
+    puts, contains      objects that later words may name
+    submits             they hold their inputs from here on
+    acquires, releases  a ref is released after what was made with it
+
+Dropped refs come from ``__del__``, which may run anywhere, even inside this file with its
+lock held.  So they go into a deque, and are looked at in the next flush.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors
+from hyperloom.gcs.wire import Wire, fcall, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hyperloom.gcs.address import Address
+    from hyperloom.gcs.wire import Argument
+
+_UNANSWERED_MOST = 32  # calls on their way; more and the sender waits for the server
+_BATCH_BYTES = 1 << 18
+_REFUSED_WAIT_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+
+
+class _Reply:
+    """Where the answer of a call goes that somebody waits for."""
+
+    __slots__ = ("came", "value")
+
+    def __init__(self) -> None:
+        self.came = False
+        self.value: Any = None
+
+
+class Outbox:
+    """The words of one process.  For any thread."""
+
+    def __init__(
+        self, address: Address, namespace: str, process: bytes, *, batch: int, outage_s: float
+    ) -> None:
+        self._address = address
+        self._ns = namespace
+        self._process = process
+        self._batch = batch
+        self._outage_s = outage_s
+        self._wire = Wire(address)
+        self._lock = threading.RLock()
+        self._seq = 0
+        self._fresh()
+        # Sent and not answered, in order; and what the server refused for now, in order.
+        self._unanswered: deque[tuple[bytes, _Reply | None]] = deque()
+        self._refused: deque[tuple[bytes, _Reply | None]] = deque()
+        self._refusals = 0
+        self._broken: errors.LoomError | None = None
+
+    def _fresh(self) -> None:
+        self._count = 0
+        self._bytes = 0
+        self._declares: list[tuple[Argument, ...]] = []
+        self._puts: list[bytes] = []
+        self._contains: list[bytes] = []
+        self._submits: dict[tuple[bytes, bytes], list[bytes]] = {}
+        self._acquired: list[bytes] = []
+        self._made: list[bytes] = []
+        self._borrowed: list[bytes] = []
+
+    # -- words ------------------------------------------------------------------------------
+
+    def declare(self, *args: Argument) -> None:
+        """Say a template before its first task."""
+        with self._lock:
+            self._declares.append(args)
+
+    def tell(self, function: str, *args: Argument) -> None:
+        """Apply an idempotent transition soon; nobody waits for its answer."""
+        with self._lock:
+            self.flush()
+            self._say([(pack(fcall(function, self._ns, *args)), None)])
+
+    def submit(self, template: bytes, parent: bytes, task: bytes, record: bytes) -> None:
+        """A task."""
+        with self._lock:
+            group = self._submits.get((template, parent))
+            if group is None:
+                group = self._submits[template, parent] = []
+            group += (task, record)
+            self._count += 1
+            self._bytes += len(record)
+            if self._count >= self._batch or self._bytes > _BATCH_BYTES:
+                self.flush()
+
+    def put(self, oid: bytes, value: bytes, contained: Iterable[bytes] = ()) -> None:
+        """An object that this process made itself."""
+        with self._lock:
+            self._puts += (oid, value, b"".join(contained))
+            self._count += 1
+            self._bytes += len(value)
+            if self._count >= self._batch or self._bytes > _BATCH_BYTES:
+                self.flush()
+
+    def contain(self, oid: bytes, contained: Iterable[bytes]) -> None:
+        """A result that is about to be reported contains these refs."""
+        with self._lock:
+            self._contains += (oid, b"".join(contained))
+            self._count += 1
+
+    def acquire(self, oid: bytes) -> None:
+        """The process came by a ref that it did not make."""
+        with self._lock:
+            self._acquired.append(oid)
+            self._count += 1
+
+    def release(self, oid: bytes, *, made: bool) -> None:
+        """The last ref to the object in this process is gone."""
+        with self._lock:
+            (self._made if made else self._borrowed).append(oid)
+            self._count += 1
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is not sent, or not answered yet."""
+        return bool(self._count or self._refused or self._unanswered)
+
+    # -- sending ----------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Send all that was said; do not wait for the answers."""
+        with self._lock:
+            self._raise_broken()
+            if self._count or self._declares:
+                self._say(self._words())
+            self._survive(self._drain)
+
+    def settle(self) -> None:
+        """Send all that was said and wait until the server has applied it."""
+        with self._lock:
+            self.flush()
+            while self._unanswered or self._refused:
+                self._survive(self._receive_one)
+            self._raise_broken()
+
+    def call(self, function: str, *args: Argument, namespace: str | None = None) -> Any:  # noqa: ANN401
+        """Apply an idempotent transition after all that was said; its answer.
+
+        Raises:
+            errors.Refused: the server said no.
+        """
+        reply = _Reply()
+        with self._lock:
+            self.flush()
+            self._say([(pack(fcall(function, namespace or self._ns, *args)), reply)])
+            while not reply.came:
+                self._survive(self._receive_one)
+        if isinstance(reply.value, Exception):
+            raise reply.value
+        return reply.value
+
+    def close(self) -> None:
+        """Hang up; what was not flushed is not said."""
+        self._wire.close()
+
+    def _words(self) -> list[tuple[bytes, _Reply | None]]:
+        said: list[tuple[bytes, _Reply | None]] = []
+
+        def say(function: str, *args: Argument) -> None:
+            self._seq += 1
+            words = fcall(function, self._ns, self._process, self._seq, *args)
+            said.append((pack(words), None))
+
+        said += [
+            (pack(fcall("template_declare", self._ns, *args)), None) for args in self._declares
+        ]
+        if self._puts:
+            say("object_put", *self._puts)
+        if self._contains:
+            say("ref_contain", *self._contains)
+        for (template, parent), group in self._submits.items():
+            say("task_submit", parent, template, *group)
+        if self._acquired:
+            say("ref_acquire", b"".join(self._acquired))
+        if self._made or self._borrowed:
+            say("ref_release", b"".join(self._made), b"".join(self._borrowed))
+        self._fresh()
+        return said
+
+    def _say(self, said: list[tuple[bytes, _Reply | None]]) -> None:
+        if self._refused:
+            self._refused += said  # in line behind what is refused for now
+            return
+        self._unanswered += said
+        data = b"".join([words for words, _ in said])
+        try:
+            self._wire.send_packed(data)
+        except errors.ControlPlaneLost:
+            self._reconnect()
+        while len(self._unanswered) > _UNANSWERED_MOST:
+            self._survive(self._receive_one)
+
+    # -- answers ----------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        while self._unanswered:
+            reply = self._wire.receive_now()
+            if reply is False:
+                return
+            self._answered(reply)
+
+    def _receive_one(self) -> None:
+        if self._unanswered:
+            self._answered(self._wire.receive())
+        elif self._refused:
+            self._try_refused()
+
+    def _answered(self, answer: Any) -> None:  # noqa: ANN401 - Redis' own reply
+        words, reply = self._unanswered.popleft()
+        if isinstance(answer, (errors.Backpressure, errors.Gap)) and reply is None:
+            self._refused.append((words, reply))
+            if not self._unanswered:
+                self._try_refused()
+            return
+        if reply is not None:
+            reply.came = True
+            reply.value = answer
+        elif isinstance(answer, errors.LoomError):
+            self._broken = answer
+        if not self._refused:
+            self._refusals = 0
+
+    def _try_refused(self) -> None:
+        """The server had no memory: wait a moment for it to drain, say it all again."""
+        time.sleep(_REFUSED_WAIT_S[min(self._refusals, len(_REFUSED_WAIT_S) - 1)])
+        self._refusals += 1
+        again, self._refused = self._refused, deque()
+        self._unanswered += again
+        self._wire.send_packed(b"".join([words for words, _ in again]))
+
+    def _survive(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except errors.ControlPlaneLost:
+            self._reconnect()
+
+    def _reconnect(self) -> None:
+        """Connect anew and say again all that was not answered."""
+        deadline = time.monotonic() + self._outage_s
+        self._wire.close()
+        self._unanswered += self._refused
+        self._refused.clear()
+        pause_s = 0.01
+        while True:
+            try:
+                self._wire = Wire(self._address)
+                self._wire.send_packed(b"".join([words for words, _ in self._unanswered]))
+            except errors.ControlPlaneLost:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, 0.5)
+            else:
+                return
+
+    def _raise_broken(self) -> None:
+        if self._broken is not None:
+            raise self._broken

@@ -1,0 +1,110 @@
+"""The raylet's talk with the control plane: many calls on their way, none waited for.
+
+The rule: every transition that a raylet asks for is idempotent by (task, attempt) or by its
+nature, so after a lost connection all that was not answered is said again, in order.  While
+there is no server, words are kept; workers go on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors
+from hyperloom.gcs.wire import Wire, fcall, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperloom.gcs.address import Address
+    from hyperloom.gcs.wire import Argument
+    from hyperloom.raylet.loop import Loop
+
+    Answer = Callable[[Any], None]
+
+_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5)
+
+
+class Conversation:
+    """See the module.  `when_back` is called after each reconnection."""
+
+    def __init__(self, address: Address, loop: Loop, when_back: Callable[[], None]) -> None:
+        self._address = address
+        self._loop = loop
+        self._when_back = when_back
+        self._unanswered: deque[tuple[bytes, Answer | None]] = deque()
+        self._tries = 0
+        self._wire: Wire | None = Wire(address)
+        self._loop.on_readable(self._wire.fileno(), self._read)
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a server."""
+        return self._wire is not None
+
+    def apply(
+        self, function: str, namespace: str, *args: Argument, then: Answer | None = None
+    ) -> None:
+        """Ask for a transition; `then` is given its answer, which may be a refusal."""
+        self.command(*fcall(function, namespace, *args), then=then)
+
+    def command(self, *args: Argument, then: Answer | None = None) -> None:
+        """Any command."""
+        words = pack(args)
+        self._unanswered.append((words, then))
+        if self._wire is not None:
+            try:
+                self._wire.send_packed(words)
+            except errors.ControlPlaneLost:
+                self._lost()
+
+    def _read(self) -> None:
+        while self._wire is not None and self._unanswered:
+            try:
+                answer = self._wire.receive_now()
+            except errors.ControlPlaneLost:
+                self._lost()
+                return
+            if answer is False:
+                return
+            _, then = self._unanswered.popleft()
+            if then is not None:
+                then(answer)
+        if self._wire is not None and not self._unanswered:
+            self._look_for_the_end()
+
+    def _look_for_the_end(self) -> None:
+        # Readable with no answer due: the server hung up.
+        assert self._wire is not None
+        try:
+            self._wire.receive_now()
+        except errors.ControlPlaneLost:
+            self._lost()
+
+    def _lost(self) -> None:
+        if self._wire is not None:
+            self._loop.forget(self._wire.fileno())
+            self._wire.close()
+            self._wire = None
+            self._tries = 0
+            self._loop.later(0, self._reconnect)
+
+    def _reconnect(self) -> None:
+        try:
+            wire = Wire(self._address)
+            wire.send_packed(b"".join([words for words, _ in self._unanswered]))
+        except errors.ControlPlaneLost:
+            pause_s = _PAUSES_S[min(self._tries, len(_PAUSES_S) - 1)]
+            self._tries += 1
+            self._loop.later(pause_s, self._reconnect)
+            return
+        self._wire = wire
+        self._loop.on_readable(wire.fileno(), self._read)
+        self._when_back()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._wire is not None:
+            self._loop.forget(self._wire.fileno())
+            self._wire.close()
+            self._wire = None

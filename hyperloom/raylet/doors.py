@@ -1,0 +1,120 @@
+"""The raylet's socket for the drivers and the command line of its machine.
+
+A driver is connected as long as it lives: its job begins when it says so here and ends when
+this connection does, however the driver ended.  In return it hears what its workers print.
+The socket lies in the session's folder, which only its user may enter.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hyperloom import frames
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hyperloom.raylet.loop import Loop
+
+_SEND_MOST = 1 << 22  # bytes of output that a driver may leave unread; more is dropped
+
+
+class Host(Protocol):
+    """Who answers at the door."""
+
+    def answer(self, guest: Guest, message: list[Any]) -> None:
+        """Somebody says something."""
+
+    def left(self, guest: Guest) -> None:
+        """Somebody is gone."""
+
+
+class Guest:
+    """One connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.reader = frames.FrameReader(sock)
+        self.job: bytes | None = None
+        self._left = b""
+        self.dropped = 0
+
+    def say(self, message: list[Any]) -> None:
+        """Send, as far as the other side reads; what prints without end is cut."""
+        if len(self._left) > _SEND_MOST:
+            self.dropped += 1
+            return
+        self._left += frames.encode(message)
+        self.flush()
+
+    def flush(self) -> bool:
+        """Send what was left over.  True: all is sent."""
+        try:
+            sent = self.socket.send(self._left)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            sent = len(self._left)  # gone; its end is heard of by reading
+        self._left = self._left[sent:]
+        return not self._left
+
+
+class Door:
+    """Listens."""
+
+    def __init__(self, path: Path, loop: Loop, host: Host) -> None:
+        self._loop = loop
+        self._host = host
+        self._path = path
+        self._guests: list[Guest] = []
+        self._socket = socket.socket(socket.AF_UNIX)
+        mask = os.umask(0o177)
+        try:
+            path.unlink(missing_ok=True)
+            self._socket.bind(str(path))
+        finally:
+            os.umask(mask)
+        self._socket.listen(128)
+        self._socket.setblocking(False)  # noqa: FBT003
+        loop.on_readable(self._socket.fileno(), self._open)
+
+    def guests_of(self, job: bytes) -> list[Guest]:
+        """The drivers of a job that are here."""
+        return [guest for guest in self._guests if guest.job == job]
+
+    def _open(self) -> None:
+        sock, _ = self._socket.accept()
+        sock.setblocking(False)  # noqa: FBT003
+        guest = Guest(sock)
+        self._guests.append(guest)
+        self._loop.on_readable(sock.fileno(), lambda: self._hear(guest))
+
+    def _hear(self, guest: Guest) -> None:
+        try:
+            messages = guest.reader.receive_some()
+        except ValueError:
+            messages = None  # not one of ours
+        for message in messages or ():
+            self._host.answer(guest, message)
+        guest.flush()
+        if messages is None:
+            self._guests.remove(guest)
+            self._loop.forget(guest.socket.fileno())
+            guest.socket.close()
+            self._host.left(guest)
+
+    def flush(self) -> None:
+        """Send on to slow readers."""
+        for guest in self._guests:
+            guest.flush()
+
+    def close(self) -> None:
+        """Nobody comes in any more."""
+        self._loop.forget(self._socket.fileno())
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+        for guest in self._guests:
+            self._loop.forget(guest.socket.fileno())
+            guest.socket.close()

@@ -1,0 +1,244 @@
+"""What a node's machine hears (events) and what it asks for (effects).
+
+This is the whole vocabulary between `hyperloom.raylet.machine`, which decides, and
+`hyperloom.raylet.agent`, which acts.  All are frozen and print as they are written in a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a node must know of a template to place its tasks."""
+
+    template: bytes
+    job: bytes
+    name: str
+    queue: str  # "priority|shape"
+    needs: Mapping[str, int]  # the shape: resource -> 1/10000
+    outputs: int = 1
+    timeout_s: float | None = None
+    single: bool = False  # never in a batch with others: time limit, or calls are counted
+
+    @property
+    def priority(self) -> int:
+        """More is sooner."""
+        return int(self.queue.partition("|")[0])
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A task that this node has claimed, for one attempt."""
+
+    entry: bytes  # id, and the attempt from the second on
+    record: bytes
+    inputs: bytes
+    kind: Kind
+
+    @property
+    def task(self) -> bytes:
+        """Its id."""
+        return self.entry[:16]
+
+    @property
+    def attempt(self) -> int:
+        """Its number."""
+        return int(self.entry[16:] or b"1")
+
+    def __repr__(self) -> str:
+        return f"Held({self.entry!r})"
+
+
+# -- events: something happened ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TasksClaimed:
+    """The control plane gave this node tasks."""
+
+    tasks: Sequence[Held]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReady:
+    """A worker process has started."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class TasksDone:
+    """A worker reported results, in the order in which it was given the tasks."""
+
+    worker: int
+    tasks: Sequence[bytes]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaskToRetry:
+    """A worker's task raised what its options say to retry."""
+
+    worker: int
+    task: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerBlocked:
+    """A worker's task waits for objects; the worker returned what it had not begun."""
+
+    worker: int
+    unbegun: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerUnblocked:
+    """It goes on."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class TasksReturned:
+    """A worker returned what it had not begun, because we asked."""
+
+    worker: int
+    unbegun: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLeaving:
+    """A worker will end by itself."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerExited:
+    """A worker process is gone, asked to or not, having begun so many tasks in all."""
+
+    worker: int
+    begun: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """Somebody does not want a task any more."""
+
+    task: bytes
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryShort:
+    """The machine is about to run out of memory; this worker's task shall go."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded:
+    """Nothing of a job is wanted any more."""
+
+    job: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+Event = (
+    TasksClaimed
+    | WorkerReady
+    | TasksDone
+    | TaskToRetry
+    | WorkerBlocked
+    | WorkerUnblocked
+    | TasksReturned
+    | WorkerLeaving
+    | WorkerExited
+    | CancelAsked
+    | MemoryShort
+    | JobEnded
+    | Tick
+)
+
+# -- effects: please do this ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartWorker:
+    """Start a worker process for a job.  Answered by `WorkerReady` or `WorkerExited`."""
+
+    worker: int
+    job: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Send tasks to a worker."""
+
+    worker: int
+    tasks: Sequence[Held]
+    gpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AskBack:
+    """Ask a worker for what it has not begun.  Answered by `TasksReturned`."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask a worker to stop a task: cancelled, or its time is over."""
+
+    worker: int
+    task: Held
+    why: str  # "cancelled" or "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class EndWorker:
+    """Tell an idle worker to end."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class KillWorker:
+    """End a worker now.  Answered by `WorkerExited`."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLost:
+    """Tell the control plane that an attempt came to nothing; it may be tried again.
+
+    `died`: the worker died of it, as far as we know; else it was merely there.
+    """
+
+    task: Held
+    worker: int
+    died: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFailed:
+    """Tell the control plane that a task failed for good."""
+
+    task: Held
+    worker: int
+    why: str  # "cancelled", "timeout" or "oom"
+
+
+Effect = StartWorker | Run | AskBack | Stop | EndWorker | KillWorker | ReportLost | ReportFailed

@@ -1,0 +1,223 @@
+"""The worker processes of a node: start them, speak with them, learn how they end.
+
+Each worker has two sockets (see `hyperloom.core.words`), a pipe for each of stdout and
+stderr, and a counter in shared memory of the tasks that it began: when it is killed, that
+tells which task it died of.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import socket
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import msgpack
+
+from hyperloom import frames
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hyperloom.raylet.loop import Loop
+
+_COUNTER_BYTES = 8
+_TAIL_LINES = 20
+_LINE_BYTES = 4000
+_READ_BYTES = 1 << 16
+
+
+class Listener(Protocol):
+    """Who hears of the workers."""
+
+    def worker_ready(self, worker: int) -> None:
+        """Its process exists."""
+
+    def worker_says(self, worker: int, message: list[Any]) -> None:
+        """One of its messages."""
+
+    def worker_exited(self, worker: int, code: int, begun: int) -> None:
+        """It is gone; negative codes are signals."""
+
+    def worker_prints(self, worker: int, stream: str, lines: list[str]) -> None:
+        """Whole lines of its output."""
+
+
+@dataclass(slots=True)
+class _Process:
+    data: socket.socket
+    control: socket.socket
+    reader: frames.FrameReader
+    writer: frames.FrameWriter
+    begun: mmap.mmap
+    pipes: dict[int, str]
+    partial: dict[int, bytes] = field(default_factory=dict)
+    log: Any = None
+    pid: int = 0
+    hung_up: bool = False
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
+
+
+class Pool:
+    """See the module."""
+
+    def __init__(
+        self, template: socket.socket, template_pid: int, loop: Loop, listener: Listener, logs: Path
+    ) -> None:
+        self._template = template
+        self._template_pid = template_pid
+        self._loop = loop
+        self._listener = listener
+        self._logs = logs
+        self._processes: dict[int, _Process] = {}
+        loop.on_readable(template.fileno(), self._template_says)
+
+    def start(self, worker: int, about: dict[str, Any]) -> None:
+        """Fork a worker."""
+        data, their_data = socket.socketpair()
+        control, their_control = socket.socketpair()
+        data.setblocking(False)  # noqa: FBT003
+        out, their_out = os.pipe()
+        err, their_err = os.pipe()
+        counter = os.memfd_create(f"loom-begun-{worker}")
+        os.ftruncate(counter, _COUNTER_BYTES)
+        begun = mmap.mmap(counter, _COUNTER_BYTES)
+        process = _Process(
+            data, control, frames.FrameReader(data), frames.FrameWriter(data), begun,
+            {out: "stdout", err: "stderr"},
+        )  # fmt: skip
+        self._processes[worker] = process
+        theirs = [their_data.fileno(), their_control.fileno(), their_out, their_err, counter]
+        message = msgpack.encode([worker, {**about, "template": self._template_pid}])
+        socket.send_fds(self._template, [message], theirs)
+        their_data.close()
+        their_control.close()
+        for fd in (their_out, their_err, counter):
+            os.close(fd)
+        self._loop.on_readable(data.fileno(), lambda: self._read(worker))
+        for fd in process.pipes:
+            os.set_blocking(fd, False)
+            self._loop.on_readable(fd, lambda fd=fd: self._hear_print(worker, fd))  # type: ignore[misc]
+
+    def send(self, worker: int, message: list[Any]) -> None:
+        """On the data socket.  A worker that is gone is heard of in its own time."""
+        process = self._processes[worker]
+        try:
+            if not process.writer.send(frames.encode(message)):
+                self._loop.on_writable(process.data.fileno(), lambda: self._flush(worker))
+        except OSError:
+            return
+
+    def _flush(self, worker: int) -> None:
+        process = self._processes[worker]
+        try:
+            if process.writer.flush():
+                self._loop.on_writable(process.data.fileno(), None)
+        except OSError:
+            self._loop.on_writable(process.data.fileno(), None)
+
+    def control(self, worker: int, message: list[Any]) -> None:
+        """On the control socket."""
+        try:
+            self._processes[worker].control.send(frames.encode(message), socket.MSG_DONTWAIT)
+        except OSError:
+            return
+
+    def kill(self, worker: int) -> None:
+        """End it now."""
+        process = self._processes.get(worker)
+        if process is not None and process.pid:
+            os.kill(process.pid, signal.SIGKILL)
+
+    def pid(self, worker: int) -> int:
+        """Its process id; 0 while it starts."""
+        process = self._processes.get(worker)
+        return 0 if process is None else process.pid
+
+    def pids(self) -> dict[int, int]:
+        """Process ids by worker."""
+        return {worker: process.pid for worker, process in self._processes.items()}
+
+    def tail(self, worker: int) -> list[str]:
+        """The last lines that it wrote to stderr."""
+        process = self._processes.get(worker)
+        return list(process.tail) if process else []
+
+    # -- hearing ----------------------------------------------------------------------------
+
+    def _template_says(self) -> None:
+        data = self._template.recv(4096)
+        if not data:
+            raise SystemExit("the template process is gone; so are all workers")
+        what, worker, value = msgpack.decode(data)
+        if what == "started":
+            self._processes[worker].pid = value
+            self._listener.worker_ready(worker)
+        else:
+            self._bury(worker, value)
+
+    def _read(self, worker: int) -> None:
+        process = self._processes[worker]
+        messages = process.reader.receive_some()
+        if messages is None:
+            # Its end is announced by the template, with the exit code: wait for that.
+            self._loop.forget(process.data.fileno())
+            return
+        for message in messages:
+            self._listener.worker_says(worker, message)
+
+    def _hear_print(self, worker: int, fd: int) -> None:
+        self._print(worker, fd)
+
+    def _print(self, worker: int, fd: int) -> bool:
+        """Read some of its output; False: there was none."""
+        process = self._processes[worker]
+        try:
+            data = os.read(fd, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._loop.forget(fd)
+        if process.log is None:
+            path = self._logs / f"worker-{process.pid or worker}.log"
+            process.log = path.open("ab", buffering=0)
+        process.log.write(data)
+        text = process.partial.get(fd, b"") + data
+        *lines, rest = text.split(b"\n")
+        if len(rest) > _LINE_BYTES or (not data and rest):
+            lines.append(rest)
+            rest = b""
+        process.partial[fd] = rest
+        shown = [line[:_LINE_BYTES].decode(errors="replace") for line in lines]
+        if process.pipes[fd] == "stderr":
+            process.tail.extend(shown)
+        if shown:
+            self._listener.worker_prints(worker, process.pipes[fd], shown)
+        return bool(data)
+
+    def _bury(self, worker: int, code: int) -> None:
+        process = self._processes[worker]
+        # What it said and wrote before its end is still in the sockets and pipes.
+        messages = process.reader.receive_some()
+        while messages:
+            for message in messages:
+                self._listener.worker_says(worker, message)
+            messages = process.reader.receive_some()
+        for fd in process.pipes:
+            while self._print(worker, fd):
+                pass
+        begun = int.from_bytes(process.begun[:_COUNTER_BYTES], "little")
+        self._listener.worker_exited(worker, code, begun)
+        del self._processes[worker]
+        for sock in (process.data, process.control):
+            self._loop.forget(sock.fileno())
+            sock.close()
+        for fd in process.pipes:
+            self._loop.forget(fd)
+            os.close(fd)
+        process.begun.close()
+        if process.log is not None:
+            process.log.close()

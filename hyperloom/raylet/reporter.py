@@ -1,0 +1,108 @@
+"""Bad news for the control plane: attempts that came to nothing, processes and nodes that died.
+
+The rule: the raylet never unpickles; what it says of a failure is made of what it saw itself
+(`hyperloom.failures`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors, failures
+from hyperloom.failures import Attempt
+from hyperloom.gcs import codes, keys
+from hyperloom.ids import job_of
+
+if TYPE_CHECKING:
+    from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.messages import Held
+    from hyperloom.raylet.pool import Pool
+
+_AT_ONCE = 500  # objects or tasks in one slice of a burial or a reaping
+_FAILURE = b"4"  # first byte of an inline failure (`hyperloom.serialization.inline`)
+
+
+class Reporter:
+    """See the module."""
+
+    def __init__(self, gcs: Conversation, node: bytes, pool: Pool) -> None:
+        self._gcs = gcs
+        self._node = node
+        self._pool = pool
+        self._codes: dict[int, int] = {}  # worker -> how it ended
+
+    def exited(self, worker: int, code: int) -> None:
+        """A worker ended; what is reported next of its tasks says so."""
+        self._codes = {worker: code}
+
+    def failure(self, task: Held, worker: int, why: str) -> bytes:
+        """The inline failure of a task that was cancelled, was too slow or took too much."""
+        who = self._who(task, worker)
+        if why == "timeout":
+            return _FAILURE + failures.timed_out(who, limit_s=task.kind.timeout_s or 0)
+        if why == "oom":
+            return _FAILURE + self._pool.memory_report(who)
+        return _FAILURE + failures.cancelled(who)
+
+    def failed(self, task: Held, failure: bytes) -> list[Any]:
+        """The task's end in the form in which ``task_step`` takes it."""
+        from hyperloom.specs import refs_of  # noqa: PLC0415
+
+        outputs = task.kind.outputs
+        return [task.task, task.attempt, refs_of(task.record), outputs, *[failure] * outputs]
+
+    def lost(self, task: Held, worker: int, *, died: bool) -> None:
+        """Its worker died; it is tried again as long as its retries last."""
+        who = self._who(task, worker)
+        code = self._codes.get(worker, 0)
+        stderr = self._pool.tail(worker)
+        self._gcs.apply(
+            "task_retry", keys.job_namespace(task.kind.job), self._node, task.task, task.attempt,
+            int(died),
+            _FAILURE + failures.crashed(who, exit_code=code, stderr=stderr),
+            _FAILURE
+            + failures.poisoned(who, deaths=codes.DEATHS_MOST, exit_code=code, stderr=stderr),
+            then=_may_be_stale,
+        )  # fmt: skip
+
+    def retry(self, namespace: str, entry: bytes, failure: bytes) -> None:
+        """It raised what its options say to retry."""
+        self._gcs.apply(
+            "task_retry", namespace, self._node, entry[:16], entry[16:] or b"1", 0, failure,
+            failure, then=_may_be_stale,
+        )  # fmt: skip
+
+    def bury(self, process: bytes, first: int = 1) -> None:
+        """A process is gone: what it held is let go, slice by slice."""
+
+        def next_slice(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if isinstance(reply, int) and reply:
+                self.bury(process, reply)
+
+        namespace = keys.job_namespace(job_of(process))  # type: ignore[arg-type]
+        self._gcs.apply("process_bury", namespace, process, first, _AT_ONCE, then=next_slice)
+
+    def reap(self, node: bytes, jobs: list[bytes]) -> None:
+        """Another node is dead: it is struck off, and its tasks go to others."""
+        self._gcs.apply("node_leave", keys.CLUSTER, node)
+        who = Attempt(b"", "", 0, node)
+        failure = _FAILURE + failures.node_lost(who)
+        for job in jobs:
+            self._requeue(job, node, failure)
+
+    def _requeue(self, job: bytes, node: bytes, failure: bytes) -> None:
+        def next_slice(left: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if isinstance(left, int) and left:
+                self._requeue(job, node, failure)
+
+        namespace = keys.job_namespace(job)
+        self._gcs.apply("task_requeue", namespace, node, failure, _AT_ONCE, then=next_slice)
+
+    def _who(self, task: Held, worker: int) -> Attempt:
+        return Attempt(task.task, task.kind.name, task.attempt, self._node, self._pool.pid(worker))
+
+
+def _may_be_stale(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+    # STALE: the attempt was taken from us meanwhile, or this was said twice.  Good either way.
+    if isinstance(reply, errors.LoomError) and not isinstance(reply, errors.Stale):
+        raise reply

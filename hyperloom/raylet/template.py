@@ -1,0 +1,156 @@
+"""The template: a warm process that every worker of a node is forked from.
+
+It has all imported that a worker needs, and nothing else: no threads, no connections.  A fork
+of it is ready in some milliseconds and shares its memory.  It is the workers' parent, so it
+is the one who learns how they end.
+
+Whose end is whose: workers die with the template (PR_SET_PDEATHSIG) and when their sockets to
+the raylet close.  The template outlives the raylet by a moment: it ends the workers and
+removes what the raylet could not, when that was killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from msgspec import msgpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # What a forked worker runs: the description it was started with, data and control sockets,
+    # and the counter of tasks that it began.
+    Main = Callable[[dict[str, Any], socket.socket, socket.socket, int], None]
+
+_PR_SET_PDEATHSIG = 1
+_MESSAGE_BYTES = 1 << 16
+_FDS = 5  # data, control, stdout, stderr, begun
+
+
+def die_with_parent(parent: int) -> None:
+    """This process is killed when its parent dies, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we said so
+        os._exit(1)
+
+
+def fork_template(
+    main: Main, close: list[int], clean_up: Callable[[], None]
+) -> tuple[int, socket.socket]:
+    """Fork the template; its pid and the socket to it.
+
+    `close` are files of the raylet that the template must not keep open; `clean_up` removes
+    what a raylet leaves behind that was killed.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ours.close()
+            for fd in close:
+                if fd >= 0:
+                    os.close(fd)
+            _serve(theirs, main)
+            # The raylet is gone.  It ends in order only after its workers and takes the store
+            # down itself; else its end was sudden, and this is the last process that knows.
+            clean_up()
+        finally:
+            os._exit(0)
+    theirs.close()
+    return pid, ours
+
+
+def _serve(sock: socket.socket, main: Main) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    woken, waker = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(waker, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    numbers: dict[int, int] = {}  # pid -> worker
+    gc.collect()
+    gc.freeze()  # a collection in a worker would touch, and so copy, every page of ours
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    poll.register(woken, select.POLLIN)
+    while True:
+        ready = dict(poll.poll())
+        if woken in ready:
+            os.read(woken, 4096)
+            _reap(sock, numbers)
+        if sock.fileno() in ready:
+            data, fds, _, _ = socket.recv_fds(sock, _MESSAGE_BYTES, _FDS)
+            if not data:
+                _end_all(numbers)
+                return
+            number, about = msgpack.decode(data)
+            pid = os.fork()
+            if pid == 0:
+                _become_worker(about, fds, main, [sock.fileno(), woken, waker])
+            numbers[pid] = number
+            for fd in fds:
+                os.close(fd)
+            _say(sock, ["started", number, pid])
+
+
+def _say(sock: socket.socket, message: list[Any]) -> None:
+    try:
+        sock.send(msgpack.encode(message))
+    except OSError:
+        return  # the raylet is gone; the next read says so
+
+
+def _end_all(numbers: dict[int, int]) -> None:
+    for pid in numbers:
+        os.kill(pid, signal.SIGKILL)
+    for pid in numbers:
+        os.waitpid(pid, 0)
+
+
+def _reap(sock: socket.socket, numbers: dict[int, int]) -> None:
+    while numbers:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        code = os.waitstatus_to_exitcode(status)
+        _say(sock, ["exited", numbers.pop(pid), code])
+
+
+def _become_worker(about: dict[str, Any], fds: list[int], main: Main, close: list[int]) -> NoReturn:
+    code = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        die_with_parent(about["template"])
+        for fd in close:
+            os.close(fd)
+        data, control, out, err, begun = fds
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.close(out)
+        os.close(err)
+        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - ours for life
+        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+        main(about, socket.socket(fileno=data), socket.socket(fileno=control), begun)
+        code = 0
+    except SystemExit as leave:
+        code = leave.code if isinstance(leave.code, int) else 1
+    except BaseException:  # noqa: BLE001 - the last chance to say anything
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)

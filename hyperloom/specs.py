@@ -1,0 +1,141 @@
+"""What a task is, on the wire: a template that many tasks share, and a record of each.
+
+The rule: what tasks have in common is said once.  A `Template` (function, options) is
+declared to the control plane under the hash of its bytes; a record is little more than that
+hash and the arguments, so that a waiting no-op costs less than a hundred bytes of server
+memory.
+
+A record::
+
+    template id             8
+    number of inputs        3   big endian
+    number of other refs    3   big endian
+    inputs' object ids     20 each, all different: the task waits for them, gets their values
+    other refs' ids        20 each: refs inside the arguments; held as long as the task is
+    call                        the arguments, inline (`hyperloom.serialization`), or `IN_STORE`
+
+The Lua library reads the first four; the call is the worker's business alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, msgpack
+
+from hyperloom.ids import (
+    FUNCTION_BYTES,
+    OBJECT_BYTES,
+    TASK_BYTES,
+    TEMPLATE_BYTES,
+    FunctionID,
+    TaskID,
+    TemplateID,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# The call lies in shared memory, as the object that is the record's last input.
+IN_STORE = b"A"
+
+_COUNTS = TEMPLATE_BYTES
+_REFS = TEMPLATE_BYTES + 6
+NO_REFS = bytes(6)
+MOST_REFS = 2**24 - 1
+
+STREAMING = -1  # `Template.returns` of a task that yields its results one by one
+
+
+class Template(Struct, frozen=True, array_like=True):
+    """What all calls of a function with the same options share.  Fields are added at the end."""
+
+    function: FunctionID
+    name: str
+    returns: int  # number of results; STREAMING for a generator's items
+    retries: int  # after the first attempt; -1 without end
+    priority: int  # more is sooner
+    shape: str  # what it asks for: a `ResourceSet` in its canonical text
+    timeout_s: float | None = None
+    max_calls: int = 0  # worker ends after so many calls; 0: never
+    retry_exceptions: bool | bytes = False  # bytes: the pickled exception classes
+    ahead: int = 0  # items that a stream may be ahead of its reader; 0: no limit
+    node: bytes = b""  # runs on this node only
+    chunk: int = 0  # not 0: the one argument is a list of so many items, one result for each
+
+    @property
+    def outputs(self) -> int:
+        """Objects that exist as soon as the task is accepted (a stream has its end)."""
+        return 1 if self.returns == STREAMING else self.returns
+
+    @property
+    def queue(self) -> str:
+        """The ready queue of such tasks."""
+        return f"{self.priority}|{self.shape}"
+
+
+_decoder = msgpack.Decoder(Template)
+
+
+def encode_template(template: Template) -> bytes:
+    """The template's body.  It begins with the function's id, in its own 12 bytes, for Lua."""
+    return template.function + msgpack.encode(template)
+
+
+def decode_template(body: bytes) -> Template:
+    """The template again."""
+    return _decoder.decode(body[FUNCTION_BYTES:])
+
+
+def record(
+    template: TemplateID, inputs: Sequence[bytes], others: Sequence[bytes], call: bytes
+) -> bytes:
+    """A task's record; `inputs` differ from each other."""
+    if not inputs and not others:
+        return template + NO_REFS + call
+    counts = len(inputs).to_bytes(3, "big") + len(others).to_bytes(3, "big")
+    return b"".join((template, counts, *inputs, *others, call))
+
+
+def template_of(data: bytes) -> TemplateID:
+    """Which template the record's task has."""
+    return TemplateID(data[:TEMPLATE_BYTES])
+
+
+def refs_of(data: bytes) -> bytes:
+    """All object ids that the record holds, concatenated: inputs first."""
+    if data[_COUNTS:_REFS] == NO_REFS:
+        return b""
+    return data[_REFS : call_start(data)]
+
+
+def inputs_of(data: bytes) -> list[bytes]:
+    """The object ids that the task waits for."""
+    number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")
+    return [
+        data[at : at + OBJECT_BYTES]
+        for at in range(_REFS, _REFS + number * OBJECT_BYTES, OBJECT_BYTES)
+    ]
+
+
+def call_start(data: bytes) -> int:
+    """Where in the record the call begins."""
+    number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")
+    number += int.from_bytes(data[_COUNTS + 3 : _REFS], "big")
+    return _REFS + number * OBJECT_BYTES
+
+
+def split_entry(entry: bytes) -> tuple[TaskID, int]:
+    """Task id and attempt of a queue entry (the first attempt is not written)."""
+    return TaskID(entry[:TASK_BYTES]), int(entry[TASK_BYTES:] or b"1")
+
+
+def split_values(data: bytes) -> list[bytes]:
+    """The values of a claimed task's inputs: each is ``<length>:<bytes>``."""
+    values = []
+    at = 0
+    while at < len(data):
+        colon = data.index(b":", at)
+        at = colon + 1 + int(data[at:colon])
+        values.append(data[colon + 1 : at])
+    return values
