@@ -79,20 +79,21 @@ def parse_address(text: str, password_file: Path | None = None) -> Address:
     url = text if "://" in text else f"redis://{text}"
     bare, password = _taken_apart(url)
     parts = urlsplit(bare)
+    # A password with a "/" in it that was not written %2F looks like a path: so not shown.
+    shown = f"{parts.scheme}://{bare.partition('://')[2].rpartition('@')[2]}"
     if parts.scheme not in SCHEMES:
         msg = (
-            f"address {bare!r} begins with {parts.scheme}://; "
+            f"address {shown!r} begins with {parts.scheme}://; "
             "use redis://host:port, rediss://host:port or unix:///path/to/socket"
         )
         raise ValueError(msg)
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
-        msg = f"address {bare!r} names no server"
+        msg = f"address {shown!r} names no server; a / in a password is written %2F"
         raise ValueError(msg)
     try:
         parts.port  # noqa: B018 - looking at it is the check
     except ValueError:
-        # Seen too when a password with a "/" in it was not written as %2F: so not shown.
-        msg = f"address {bare.rpartition('@')[2]!r} has no valid port after its host"
+        msg = f"address {shown!r} has no valid port after its host"
         raise ValueError(msg) from None
     return Address(bare, password_file, Secret(password) if password else None)
 
@@ -131,5 +132,8 @@ def read_secret(path: Path) -> str:
         raise errors.LoomError(msg) from error
     if mode & 0o077:
         msg = f"the password file {path} is open to others; run: chmod 600 {path}"
+        raise errors.LoomError(msg)
+    if not text:
+        msg = f"the password file {path} is empty"
         raise errors.LoomError(msg)
     return text

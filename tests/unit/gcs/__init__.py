@@ -1,0 +1,1 @@
+"""The control plane: its Lua on real servers, its wire, its addresses."""
