@@ -1,0 +1,1 @@
+"""Dumb second implementations: what the real ones are tested against."""

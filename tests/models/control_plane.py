@@ -1,0 +1,367 @@
+"""The control plane again, as plainly as it can be said: dictionaries, one writer, no Redis.
+
+This is the specification that the Lua library is tested against.  It may be slow; it must be
+obvious.  When the two disagree, decide which is right before touching either.
+
+Every method is a transition, takes the arguments of ``hyperloom/gcs/lua/<table>/<verb>.lua``
+and answers what it answers; a refusal is raised as `Refusal`.  `stored` says what the tables
+must hold.  Objects and refs are in `tests.models.references`, claims in `tests.models.claims`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hyperloom.gcs import codes
+from tests.models.claims import Queues
+from tests.models.references import Refusal, maker_of, output, pieces, task_of
+
+NO_PROCESS = bytes(codes.PROCESS_ID)
+
+
+@dataclass
+class ControlPlane(Queues):
+    """All that one job keeps."""
+
+    bodies: dict[bytes, bytes] = field(default_factory=dict)
+    sources: dict[bytes, bytes] = field(default_factory=dict)
+    lackers: dict[bytes, list[bytes]] = field(default_factory=dict)  # object -> tasks
+    crowds: set[bytes] = field(default_factory=set)  # objects whose lackers are a crowd
+    waking: list[bytes] = field(default_factory=list)
+    tries: dict[bytes, int] = field(default_factory=dict)
+    deaths: dict[bytes, int] = field(default_factory=dict)
+    children: dict[bytes, bytes] = field(default_factory=dict)
+    stream: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+
+    # -- templates and nodes --------------------------------------------------------------
+
+    def template_declare(  # noqa: PLR0913, PLR0917 - the transition's own arguments
+        self,
+        template: bytes,
+        returns: int,
+        retries: int,
+        queue: bytes,
+        body: bytes,
+        function: bytes,
+        pickled: bytes,
+    ) -> int:
+        new = template not in self.terms
+        self.terms.setdefault(template, (returns, retries, queue))
+        self.bodies[template] = body
+        if pickled:
+            self.sources.setdefault(function, pickled)
+        return int(new)
+
+    def template_fetch(self, template: bytes) -> list[bytes] | None:
+        body = self.bodies.get(template)
+        return None if body is None else [body, self.sources.get(body[: codes.FUNCTION_ID], b"")]
+
+    def node_attach(self, node: bytes) -> int:
+        if node in self.served and self.served[node] is None:
+            raise Refusal("STALE")
+        return self.served.setdefault(node, 0) or 0
+
+    # -- tasks come -----------------------------------------------------------------------
+
+    def task_submit(
+        self, process: bytes, seq: int, parent: bytes, template: bytes, *args: bytes
+    ) -> int:
+        if template not in self.terms:
+            raise Refusal("NOT_FOUND")
+        if not self.hears(process, seq):
+            return 0
+        ids, ready = list(args[0::2]), []
+        for task, record in zip(ids, args[1::2], strict=True):
+            self.records[task] = record
+            inputs, others = self.refs_of(record)
+            self.hold(inputs + others, ("task", task))
+            missing = {oid for oid in inputs if oid not in self.value}
+            if missing:
+                self.lacks[task] = missing
+            else:
+                ready.append(task)
+        for task in ids:
+            for oid in self.refs_of(self.records[task])[0]:
+                if oid in self.lacks.get(task, ()):
+                    self.lackers.setdefault(oid, []).append(task)
+        many = {o for o, tasks in self.lackers.items() if len(tasks) >= self.limits.CROWD_FROM}
+        self.crowds |= many
+        self.has_made(process, ids, self.terms[template][0])
+        if parent in self.records:
+            self.children[parent] = self.children.get(parent, b"") + b"".join(ids)
+        # What lacks nothing joins the back.  Those without inputs stand before the others.
+        ready.sort(key=lambda task: bool(self.refs_of(self.records[task])[0]))
+        self.push_back(template, ready)
+        self.serve()
+        return len(ready)
+
+    # -- objects come, tasks wake ---------------------------------------------------------
+
+    def settle(self, oids: list[bytes], values: list[bytes]) -> None:
+        unwanted = [oid for oid in oids if not self.is_held(oid)]
+        told: dict[bytes, list[bytes]] = {}
+        for oid, value in zip(oids, values, strict=True):
+            self.value[oid] = value
+            short = value if len(value) <= self.limits.NOTIFY_MOST else codes.LARGE
+            maker = [] if oid in self.let_go_by_maker else [maker_of(oid)]
+            for process in maker + self.watchers.pop(oid, []):
+                told.setdefault(process, []).extend((oid, short))
+        for process, entries in told.items():
+            if process in self.heard:
+                self.tell(process, *entries)
+
+        woken = []
+        for oid in oids:
+            if oid in self.crowds:
+                self.waking.append(oid)
+            else:
+                woken += [(task, oid) for task in self.lackers.pop(oid, [])]
+        self.wake(woken + self._slice_of_a_crowd())
+        self.drop(unwanted)
+
+    def _slice_of_a_crowd(self) -> list[tuple[bytes, bytes]]:
+        if not self.waking:
+            return []
+        oid = self.waking[0]
+        tasks, most = self.lackers[oid], self.limits.WAKE_MOST
+        if len(tasks) < most:
+            self.waking.pop(0)
+            self.crowds.discard(oid)
+            del self.lackers[oid]
+        else:
+            self.lackers[oid] = tasks[most:]
+        return [(task, oid) for task in tasks[:most]]
+
+    def wake(self, woken: list[tuple[bytes, bytes]]) -> None:
+        ready = []
+        for task, oid in woken:
+            if task in self.lacks:  # else it was cancelled
+                self.lacks[task].discard(oid)
+        for task in dict.fromkeys(task for task, _ in woken):
+            if task in self.lacks and not self.lacks[task]:
+                del self.lacks[task]
+                ready.append((task, 1))
+        self.push_front(ready)
+
+    # -- tasks end ------------------------------------------------------------------------
+
+    def close(self, tasks: list[bytes]) -> None:
+        for task in tasks:
+            for books in (self.records, self.tries, self.deaths, self.children, self.stream):
+                books.pop(task, None)
+            self.lacks.pop(task, None)
+            for held in self.held.values():
+                held.pop(task, None)
+
+    def end(self, tasks: list[bytes], oids: list[bytes], values: list[bytes]) -> None:
+        """Their outputs come; then what they hold is let go."""
+        refs = []
+        for task in tasks:
+            inputs, others = self.refs_of(self.records[task])
+            refs.append((task, inputs + others))
+        self.close(tasks)
+        self.settle(oids, values)
+        ends = [(oid, ("task", task)) for task, held in refs for oid in held]
+        self.drop(self._unheld_after(ends))
+
+    def fail(self, tasks: list[bytes], failure: bytes) -> None:
+        oids = [output(t, index) for t in tasks for index in range(self.returns_of(t))]
+        self.end(tasks, oids, [failure] * len(oids))
+
+    def task_step(self, node: bytes, seen: int, offer: bytes, *args: bytes) -> list[bytes | int]:
+        stale, done, oids, values = [], [], [], []
+        at = 0
+        while at < len(args):
+            task, attempt, outputs = args[at], int(args[at + 1]), int(args[at + 3])
+            if self.held.get(node, {}).get(task) == attempt:
+                done.append(task)
+                oids += [output(task, index) for index in range(outputs)]
+                values += args[at + 4 : at + 4 + outputs]
+            else:
+                stale.append(task)
+            at += 4 + outputs
+        self.end(done, oids, values)
+        more = bool(self.waking)
+        given: list[bytes] = []
+        if not offer:
+            self.idle.pop(node, None)
+        elif node in self.served and self.served[node] == seen:
+            given, cut = self.claim(node, offer)
+            more = more or cut
+        self.serve()
+        return [b"".join(stale), int(more), *given]
+
+    def task_retry(  # noqa: PLR0913, PLR0917 - the transition's own arguments
+        self, node: bytes, task: bytes, attempt: int, died: int, failure: bytes, poison: bytes
+    ) -> bytes:
+        if self.held.get(node, {}).get(task) != attempt:
+            raise Refusal("STALE")
+        deaths = self.deaths.get(task, 0) + died
+        if deaths >= self.limits.DEATHS_MOST:
+            self.fail([task], poison)
+            answer = b"POISONED"
+        elif not self.try_again(task):
+            self.fail([task], failure)
+            answer = b"FAILED"
+        else:
+            if deaths:
+                self.deaths[task] = deaths
+            del self.held[node][task]
+            self.push_front([(task, attempt + 1)])
+            answer = b"QUEUED"
+        self.serve()
+        return answer
+
+    def try_again(self, task: bytes) -> bool:
+        """Whether a retry is left; it is used up."""
+        retries, tried = self.retries_of(task), self.tries.get(task, 0) + 1
+        if 0 <= retries < tried:
+            return False
+        self.tries[task] = tried
+        return True
+
+    def task_give_back(self, node: bytes, *args: bytes) -> int:
+        back = []
+        for task, attempt in zip(args[0::2], map(int, args[1::2]), strict=True):
+            if self.held.get(node, {}).get(task) == attempt:
+                del self.held[node][task]
+                back.append((task, attempt))
+        self.idle.pop(node, None)
+        self.push_front(back)
+        self.serve()
+        return len(back)
+
+    def task_held(self, node: bytes, _: int) -> list[bytes]:
+        self.idle.pop(node, None)
+        self.inbox.pop(node, None)
+        reply = [b"0", b"%d" % self.served[node] if self.served.get(node) is not None else b"0"]
+        if node in self.served and self.served[node] is None:
+            reply[1] = codes.LOST
+        for task, attempt in self.held.get(node, {}).items():
+            reply += [task, b"%d" % attempt, self.records[task], self.inputs_of(task)]
+        return reply
+
+    def task_requeue(self, node: bytes, failure: bytes, most: int) -> int:
+        self.idle.pop(node, None)
+        if node in self.served:
+            self.served[node] = None
+        held = self.held.get(node, {})
+        taken = sorted(held)[:most]
+        left = len(held) - len(taken)
+        again = [(task, held[task] + 1) for task in taken if self.try_again(task)]
+        for task, _ in again:
+            del held[task]
+        self.fail([task for task in taken if task in held], failure)
+        self.push_front(again)
+        if left == 0:
+            self.inbox.pop(node, None)
+            self.served.pop(node, None)
+        self.serve()
+        return left
+
+    def task_cancel(self, failure: bytes, force: int, *tasks: bytes) -> list[bytes]:
+        reply: list[bytes] = []
+        ends: list[bytes] = []
+        state: dict[bytes, bytes] = {}
+        for task in tasks:
+            if task not in state:
+                state[task] = self._cancel(task, force, ends)
+            reply += [state[task], self.children.get(task, b"")]
+        self.fail(ends, failure)
+        self.serve()
+        return reply
+
+    def _cancel(self, task: bytes, force: int, ends: list[bytes]) -> bytes:
+        if task not in self.records:
+            return b"FINISHED"
+        for node, held in self.held.items():
+            if task in held and self.served.get(node) is not None:
+                self.tell(node, codes.CANCEL, task, b"%d" % force, b"")
+                return b"RUNNING"
+        ends.append(task)
+        return b"CANCELLED"
+
+    # -- streams --------------------------------------------------------------------------
+
+    def task_yield(self, node: bytes, task: bytes, attempt: int, index: int, value: bytes) -> bytes:
+        if self.held.get(node, {}).get(task) != attempt:
+            raise Refusal("STALE")
+        oid = output(task, index)
+        if not self.is_held(output(task, 0)) or maker_of(task) not in self.made:
+            self.let_go(self.inside.pop(oid, []), ("object", oid))
+            return b"ABANDONED"
+        if oid not in self.value:
+            self.has_made(maker_of(task), [], index + 1)
+            self.settle([oid], [value])
+            self.serve()
+        return b"KEPT"
+
+    def stream_open(self, task: bytes, process: bytes) -> int:
+        if task not in self.records:
+            return 0
+        self.heard.setdefault(process, 0)
+        _, consumed = self.stream.get(task, (b"", b"0"))
+        self.stream[task] = (process, consumed)
+        return int(consumed)
+
+    def stream_consume(self, task: bytes, n: int) -> int:
+        if task not in self.records:
+            return 0
+        process, _ = self.stream.get(task, (NO_PROCESS, b""))
+        self.stream[task] = (process, b"%d" % n)
+        if process not in self.heard:
+            return 0
+        self.tell(process, codes.CONSUMED + task, b"%d" % n)
+        return 1
+
+    # -- refs that need to know of tasks --------------------------------------------------
+
+    def ref_contain(self, process: bytes, seq: int, *args: bytes) -> int:
+        if not self.hears(process, seq):
+            return 0
+        pairs = [
+            (oid, pieces(contained, codes.OBJECT_ID))
+            for oid, contained in zip(args[0::2], args[1::2], strict=True)
+            if task_of(oid) in self.records and oid not in self.value
+        ]
+        before = [
+            (inner, ("object", oid)) for oid, _ in pairs for inner in self.inside.get(oid, [])
+        ]
+        for oid, contained in pairs:
+            self.hold(contained, ("object", oid))
+            self.inside[oid] = contained
+        self.drop(self._unheld_after(before))
+        return len(pairs)
+
+    def object_watch(self, process: bytes, *oids: bytes) -> list[bytes]:
+        answer = []
+        for oid in oids:
+            value = self.value.get(oid)
+            if value is None and task_of(oid) in self.records:
+                value = b""
+                told_anyway = maker_of(oid) == process and oid not in self.let_go_by_maker
+                if not told_anyway and process not in self.watchers.get(oid, []):
+                    self.watchers.setdefault(oid, []).append(process)
+                    self.heard.setdefault(process, 0)
+            answer.append(codes.LOST if value is None else value)
+        return answer
+
+    def process_bury(self, process: bytes, start: int, most: int) -> int:
+        count, width = self.made.get(process, (0, 1))
+        last = min(count, start + -(-most // width) - 1)
+        made = []
+        for n in range(start, last + 1):
+            task = process + n.to_bytes(6, "big")
+            promised = self.returns_of(task) if task in self.records else 0
+            for index in range(width):
+                oid = output(task, index)
+                there = oid in self.value or index < promised
+                if there and oid not in self.let_go_by_maker:
+                    made.append(oid)
+        self.abandon(made)
+        if last < count:
+            return last + 1
+        self.let_go(sorted(self.holds.pop(process, ())), ("process", process))
+        for books in (self.inbox, self.heard, self.made):
+            books.pop(process, None)
+        return 0

@@ -1,0 +1,171 @@
+"""Objects and who holds them, as plainly as it can be said: sets of holders, no arithmetic.
+
+The real tables count holders with one signed number; here every holder is written down by
+name, and `stored_refs` says which number that must be.  Part of `tests.models.control_plane`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hyperloom.gcs import codes
+
+
+class Refusal(Exception):
+    """The answer "no"; its text is the code."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The constants of `codes` that make crowds and slices; small, so that tests meet them."""
+
+    CROWD_FROM: int = 3
+    WAKE_MOST: int = 2
+    CLAIM_MOST: int = 3
+    CANCELLED_MOST: int = 2
+    QUEUES_FIRST: int = 1
+    QUEUES_MOST: int = 3
+    DEATHS_MOST: int = 2
+    NOTIFY_MOST: int = 12
+
+
+def pieces(text: bytes, width: int) -> list[bytes]:
+    return [text[i : i + width] for i in range(0, len(text), width)]
+
+
+def task_of(oid: bytes) -> bytes:
+    return oid[: codes.TASK_ID]
+
+
+def maker_of(oid: bytes) -> bytes:
+    return oid[: codes.PROCESS_ID]
+
+
+def output(task: bytes, index: int) -> bytes:
+    return task + index.to_bytes(4, "big")
+
+
+@dataclass
+class Objects:
+    """Values, holders, inboxes.  A holder is a pair such as ``("task", id)``."""
+
+    limits: Limits
+    closed: bool = False
+    value: dict[bytes, bytes] = field(default_factory=dict)
+    holders: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)  # but its maker
+    let_go_by_maker: set[bytes] = field(default_factory=set)
+    inside: dict[bytes, list[bytes]] = field(default_factory=dict)
+    watchers: dict[bytes, list[bytes]] = field(default_factory=dict)
+    holds: dict[bytes, set[bytes]] = field(default_factory=dict)  # process -> acquired
+    heard: dict[bytes, int] = field(default_factory=dict)
+    made: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    served: dict[bytes, int | None] = field(default_factory=dict)  # None: lost
+    inbox: dict[bytes, list[bytes]] = field(default_factory=dict)
+
+    # -- a process speaks -----------------------------------------------------------------
+
+    def hears(self, process: bytes, seq: int) -> bool:
+        """Whether this is the next thing it says; else it was said, or something is missing."""
+        last = self.heard.get(process, 0)
+        if self.closed or seq <= last:
+            return False
+        if seq > last + 1:
+            raise Refusal("GAP")
+        self.heard[process] = seq
+        return True
+
+    def has_made(self, process: bytes, tasks: list[bytes], width: int) -> None:
+        count, widest = self.made.get(process, (0, 1))
+        numbers = [int.from_bytes(task[codes.PROCESS_ID :], "big") for task in tasks]
+        self.made[process] = (max([count, *numbers]), max(widest, width))
+
+    def tell(self, who: bytes, *entries: bytes) -> None:
+        self.inbox.setdefault(who, []).extend(entries)
+
+    # -- holders --------------------------------------------------------------------------
+
+    def is_held(self, oid: bytes) -> bool:
+        return oid not in self.let_go_by_maker or bool(self.holders.get(oid))
+
+    def hold(self, oids: list[bytes], who: tuple[str, bytes]) -> None:
+        for oid in oids:
+            self.holders.setdefault(oid, []).append(who)
+
+    def let_go(self, oids: list[bytes], who: tuple[str, bytes]) -> None:
+        self.drop(self._unheld_after([(oid, who) for oid in oids]))
+
+    def abandon(self, oids: list[bytes]) -> None:
+        """Their maker lets go of them."""
+        alone = [oid for oid in oids if oid in self.value and not self.holders.get(oid)]
+        others = [oid for oid in oids if oid not in alone]
+        self.drop(alone)
+        self.let_go_by_maker.update(others)
+        self.drop([oid for oid in others if not self.is_held(oid)])
+
+    def _unheld_after(self, ends: list[tuple[bytes, tuple[str, bytes]]]) -> list[bytes]:
+        for oid, who in ends:
+            self.holders[oid].remove(who)
+        return [oid for oid in dict.fromkeys(oid for oid, _ in ends) if not self.is_held(oid)]
+
+    def drop(self, oids: list[bytes]) -> None:
+        """Of what nobody holds goes what exists; what it held may go next."""
+        while oids:
+            ends = []
+            for oid in oids:
+                if oid not in self.value:
+                    continue  # its task is not over: it is dropped when it comes
+                value = self.value.pop(oid)
+                node = value[1 : 1 + codes.NODE_ID]
+                if value.startswith(codes.SHARED) and self.served.get(node) is not None:
+                    self.tell(node, codes.FREE, oid, b"", b"")
+                ends += [(inner, ("object", oid)) for inner in self.inside.pop(oid, [])]
+                self.let_go_by_maker.discard(oid)
+                self.holders.pop(oid, None)
+            oids = self._unheld_after(ends)
+
+    # -- the transitions of objects and refs ----------------------------------------------
+
+    def object_put(self, process: bytes, seq: int, *args: bytes) -> int:
+        if not self.hears(process, seq):
+            return 0
+        oids = list(args[0::3])
+        for oid, value, contained in zip(oids, args[1::3], args[2::3], strict=True):
+            self.value[oid] = value
+            self._put_inside(oid, pieces(contained, codes.OBJECT_ID))
+        self.has_made(process, [task_of(oid) for oid in oids], 1)
+        return len(oids)
+
+    def _put_inside(self, oid: bytes, contained: list[bytes]) -> None:
+        if contained:
+            self.inside[oid] = contained
+            self.hold(contained, ("object", oid))
+
+    def ref_acquire(self, process: bytes, seq: int, oids: bytes) -> int:
+        if not self.hears(process, seq):
+            return 0
+        mine = self.holds.setdefault(process, set())
+        new = [o for o in dict.fromkeys(pieces(oids, codes.OBJECT_ID)) if o not in mine]
+        self.hold(new, ("process", process))
+        mine.update(new)
+        return len(new)
+
+    def ref_release(self, process: bytes, seq: int, made: bytes, borrowed: bytes) -> int:
+        if not self.hears(process, seq):
+            return 0
+        mine = self.holds.get(process, set())
+        own, others = pieces(made, codes.OBJECT_ID), pieces(borrowed, codes.OBJECT_ID)
+        others = [oid for oid in dict.fromkeys(others) if oid in mine]
+        self.abandon(own)
+        mine.difference_update(others)
+        self.let_go(others, ("process", process))
+        return len(own) + len(others)
+
+    def stored_refs(self) -> dict[bytes, bytes]:
+        """The signed number by which the real tables remember the holders."""
+        counts = {}
+        for oid in self.holders.keys() | self.let_go_by_maker:
+            number = len(self.holders.get(oid, []))
+            number -= codes.GONE if oid in self.let_go_by_maker else 0
+            if number != 0:
+                counts[oid] = b"%d" % number
+        return counts

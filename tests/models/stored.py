@@ -1,0 +1,86 @@
+"""What Redis must hold when the model says so: every key of the job, and all that is in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom.gcs import codes, keys
+
+if TYPE_CHECKING:
+    from tests.models.control_plane import ControlPlane
+
+World = dict[bytes, Any]
+
+# What a job may keep when all its tasks are over and all its refs are gone.
+CONSTANTS = (keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.MADE, keys.TURN)
+
+
+def entry(task: bytes, attempt: int) -> bytes:
+    return task if attempt == 1 else task + b"%d" % attempt
+
+
+def stored(model: ControlPlane, ns: str) -> World:
+    """Key -> contents: hashes and sorted sets as dicts, lists as lists, sets as sets."""
+    tables = _tasks(model) | _objects(model) | _claims(model)
+    world = {table.name(ns, *ids): held for (table, *ids), held in tables.items()}
+    return {name: held for name, held in world.items() if held}
+
+
+def _tasks(model: ControlPlane) -> dict[Any, Any]:
+    template = codes.TEMPLATE_ID
+    crowds = {o: tasks for o, tasks in model.lackers.items() if o in model.crowds}
+    return {
+        (keys.TASK,): model.records,
+        (keys.WAIT,): {
+            t: model.records[t][:template] + b"%d" % len(m) for t, m in model.lacks.items()
+        },
+        (keys.WAITERS,): {
+            oid: codes.CROWD if oid in model.crowds else b"".join(tasks)
+            for oid, tasks in model.lackers.items()
+            if oid not in model.waking
+        },
+        **{(keys.CROWD, oid): tasks for oid, tasks in crowds.items()},
+        (keys.WAKING,): model.waking,
+        (keys.TRIES,): {task: b"%d" % n for task, n in model.tries.items()},
+        (keys.DEATHS,): {task: b"%d" % n for task, n in model.deaths.items()},
+        (keys.CHILDREN,): model.children,
+        (keys.STREAM,): {task: who + n for task, (who, n) in model.stream.items()},
+        (keys.TEMPLATE,): model.bodies,
+        (keys.SOURCE,): model.sources,
+        (keys.TERMS,): {
+            t: b"%d,%d,%s" % (returns, retries, queue)
+            for t, (returns, retries, queue) in model.terms.items()
+        },
+    }
+
+
+def _objects(model: ControlPlane) -> dict[Any, Any]:
+    return {
+        (keys.OBJECT,): model.value,
+        (keys.REFS,): model.stored_refs(),
+        **{(keys.HOLDS, process): oids for process, oids in model.holds.items()},
+        (keys.CONTAINS,): {oid: b"".join(inner) for oid, inner in model.inside.items()},
+        (keys.WATCH,): {oid: b"".join(who) for oid, who in model.watchers.items()},
+        (keys.HEARD,): {process: b"%d" % seq for process, seq in model.heard.items()},
+        (keys.MADE,): {process: b"%d,%d" % made for process, made in model.made.items()},
+        **{(keys.INBOX, who): entries for who, entries in model.inbox.items()},
+    }
+
+
+def _claims(model: ControlPlane) -> dict[Any, Any]:
+    return {
+        **{
+            (keys.READY, queue): [entry(*item) for item in items]
+            for queue, items in model.ready.items()
+        },
+        (keys.QUEUES,): {queue: model.score(queue) for queue in model.turns},
+        (keys.TURN,): b"%d" % model.turn if model.turn else b"",
+        **{
+            (keys.HELD, node): {task: b"%d" % attempt for task, attempt in held.items()}
+            for node, held in model.held.items()
+        },
+        (keys.IDLE,): {node: offer.text() for node, offer in model.idle.items()},
+        (keys.SERVED,): {
+            node: codes.LOST if n is None else b"%d" % n for node, n in model.served.items()
+        },
+    }

@@ -1,0 +1,323 @@
+"""The Lua library against its model, over histories that nobody would think to write.
+
+A rule says the same to both; `books` compares the answers, and after each step all that is
+stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from hyperloom.gcs import codes
+from hyperloom.gcs.library import build
+from tests.models.references import Limits
+from tests.models.stored import CONSTANTS
+from tests.unit.gcs.books import ALL, LAST_NODE, NODES, OFFERS, TEMPLATES, VALUES, Books, pick
+from tests.unit.gcs.plane import (
+    NS,
+    Plane,
+    output,
+    record,
+    task,
+    template,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXAMPLES = 500  # about 15 s for each server
+
+few = st.integers(0, 5)
+some = st.lists(few, max_size=3)
+speaker = st.integers(0, 1)
+where = st.integers(0, 1)
+seldom = st.sampled_from([0, 0, 0, 0, 0, 1, -1])
+
+
+def holds_something(world: Books) -> bool:
+    return any(world.model.held.values())
+
+
+class World(Books):
+    """Histories as they may go."""
+
+    # -- what processes say ---------------------------------------------------------------
+
+    @rule(
+        who=speaker,
+        kind=st.sampled_from(list(TEMPLATES)),
+        shapes=st.lists(st.tuples(some, some), min_size=1, max_size=4),
+        parent=few,
+        slip=seldom,
+    )
+    def submit(self, who: int, kind: bytes, shapes: Any, parent: int, slip: int) -> None:
+        speaks = self.processes[who]
+        mine = [*self.made[speaks], *self.borrowed[speaks]]
+        args, ids = [], []
+        for inputs, others in shapes:
+            ids.append(self.next_task(speaks))
+            distinct = list(dict.fromkeys(pick(mine, inputs)))
+            args += [ids[-1], record(kind, distinct, pick(mine, others))]
+        of = pick(self.tasks, [parent])[0] if self.tasks and parent < 3 else b""
+        if slip:  # said again, or out of order: nothing happens
+            self.same("task_submit", speaks, self.seq[speaks] + 1 + slip, of, kind, *args)
+            self.counter[speaks] -= len(ids)
+            return
+        self.same("task_submit", speaks, self.next_seq(speaks), of, kind, *args)
+        self.tasks = [*self.tasks, *ids][-8:]
+        self.made[speaks] += [output(t, i) for t in ids for i in range(TEMPLATES[kind][0])]
+
+    @rule(who=speaker, kind=st.sampled_from(list(TEMPLATES)), which=few, n=st.integers(2, 5))
+    def submit_readers(self, who: int, kind: bytes, which: int, n: int) -> None:
+        """Many that wait for the same promised object."""
+        mine = [*self.made[self.processes[who]], *self.borrowed[self.processes[who]]]
+        promised = [oid for oid in mine if oid not in self.model.value]
+        if promised:
+            at = mine.index(pick(promised, [which])[0])
+            self.submit(who, kind, [([at], [])] * n, 9, 0)
+
+    @rule(who=speaker, value=st.sampled_from(VALUES), inner=some)
+    def put(self, who: int, value: bytes, inner: list[int]) -> None:
+        speaks = self.processes[who]
+        contained = b"".join(pick([*self.made[speaks], *self.borrowed[speaks]], inner))
+        oid = output(self.next_task(speaks))
+        self.same("object_put", speaks, self.next_seq(speaks), oid, value, contained)
+        self.made[speaks].append(oid)
+
+    @rule(who=speaker, which=some)
+    def acquire(self, who: int, which: list[int]) -> None:
+        speaks = self.processes[who]
+        oids = [oid for oid in pick(self.alive(), which) if oid not in self.made[speaks]]
+        self.same("ref_acquire", speaks, self.next_seq(speaks), b"".join(oids))
+        mine = self.borrowed[speaks]
+        mine += [oid for oid in dict.fromkeys(oids) if oid not in mine]
+
+    @rule(who=speaker, made=some, borrowed=some, slip=seldom)
+    def release(self, who: int, made: list[int], borrowed: list[int], slip: int) -> None:
+        speaks = self.processes[who]
+        own = list(dict.fromkeys(pick(self.made[speaks], made)))
+        others = list(dict.fromkeys(pick(self.borrowed[speaks], borrowed)))
+        if slip:
+            seq = self.seq[speaks] + 1 + slip
+            self.same("ref_release", speaks, seq, b"".join(own), b"".join(others))
+            return
+        seq = self.next_seq(speaks)
+        self.same("ref_release", speaks, seq, b"".join(own), b"".join(others))
+        self.made[speaks] = [oid for oid in self.made[speaks] if oid not in own]
+        self.borrowed[speaks] = [oid for oid in self.borrowed[speaks] if oid not in others]
+
+    @precondition(holds_something)
+    @rule(who=speaker, of=few, index=st.integers(0, 1), inner=some)
+    def contain(self, who: int, of: int, index: int, inner: list[int]) -> None:
+        """Said of what is running, and, by a late attempt, of what is over."""
+        running = [t for held in self.model.held.values() for t in held]
+        for oid in (output(t, index) for t in pick(running if of < 4 else self.tasks, [of])):
+            held = any(oid[: codes.TASK_ID] in held for held in self.model.held.values())
+            waits = oid[: codes.TASK_ID] in self.model.records and not held
+            returns = self.terms(oid[: codes.TASK_ID])[0]
+            if waits or index >= returns:
+                continue  # no worker ever had it
+            contained = b"".join(pick(self.alive(before=oid[: codes.TASK_ID]), inner))
+            speaks = self.processes[who]
+            self.same("ref_contain", speaks, self.next_seq(speaks), oid, contained)
+
+    @rule(who=speaker, which=some)
+    def watch(self, who: int, which: list[int]) -> None:
+        self.same("object_watch", self.processes[who], *pick(self.alive(), which))
+
+    @rule(which=some, force=st.integers(0, 1))
+    def cancel(self, which: list[int], force: int) -> None:
+        self.same("task_cancel", b"4cancelled", force, *pick(self.tasks, which))
+
+    @rule(who=speaker, most=st.integers(1, 6), all_of_it=st.booleans())
+    def bury(self, who: int, most: int, all_of_it: bool) -> None:  # noqa: FBT001
+        """It dies, and is buried, or half buried by somebody who dies over it, and again."""
+        dead = self.processes[who]
+        at = 1
+        if not all_of_it:
+            self.same("process_bury", dead, at, most)
+        while (at := self.same("process_bury", dead, at, most)) > 0:
+            self.same_world()
+        self.made[dead], self.borrowed[dead] = [], []
+        self.processes[who] = self.born()
+
+    # -- what nodes say -------------------------------------------------------------------
+
+    @rule(at=where, offer=st.sampled_from(OFFERS[1:]))
+    def take_part(self, at: int, offer: bytes) -> None:
+        """A well-behaved node: it attaches, reads what came, and offers."""
+        if self.model.served.get(NODES[at], 0) is not None:
+            self.same("task_step", NODES[at], self.same("node_attach", NODES[at]), offer)
+
+    @precondition(holds_something)
+    @rule(at=where, offer=st.sampled_from(OFFERS), value=st.sampled_from(VALUES))
+    def finish_all(self, at: int, offer: bytes, value: bytes) -> None:
+        held = self.model.held.get(NODES[at], {})
+        args = [part for t, attempt in held.items() for part in self.finished(t, attempt, value)]
+        self.same("task_step", NODES[at], self.model.served.get(NODES[at]) or 0, offer, *args)
+
+    @rule(
+        at=where,
+        done=some,
+        strange=st.lists(st.tuples(few, st.integers(1, 3)), max_size=1),
+        offer=st.sampled_from(OFFERS),
+        behind=seldom,
+        value=st.sampled_from(VALUES),
+    )
+    def step(  # noqa: PLR0913, PLR0917
+        self, at: int, done: list[int], strange: Any, offer: bytes, behind: int, value: bytes
+    ) -> None:
+        """It finishes what it holds, and what it does not, and offers."""
+        name = NODES[at]
+        held = self.model.held.get(name, {})
+        said = dict.fromkeys((t, held[t]) for t in pick(list(held), done))
+        for which, attempt in strange:
+            if of := pick(self.tasks, [which]):
+                said.setdefault((of[0], attempt))
+        args: list[Any] = []
+        for n, (t, attempt) in enumerate(dict(said)):
+            args += self.finished(t, attempt, VALUES[(VALUES.index(value) + n) % len(VALUES)])
+        seen = (self.model.served.get(name) or 0) + behind
+        self.same("task_step", name, seen, offer, *args)
+
+    @precondition(holds_something)
+    @rule(at=where, which=few, died=st.integers(0, 1), slip=seldom)
+    def retry(self, at: int, which: int, died: int, slip: int) -> None:
+        name, held = self.busy(at)
+        for t in pick(list(held), [which]):
+            self.same("task_retry", name, t, held[t] + slip, died, b"4failed", b"4poison")
+            self.same("task_retry", NODES[1 - at], t, held.get(t, 1), 1, b"4failed", b"4poison")
+
+    @precondition(holds_something)
+    @rule(at=where, which=some, slip=seldom)
+    def give_back(self, at: int, which: list[int], slip: int) -> None:
+        name, held = self.busy(at)
+        said = {t: held[t] + slip for t in pick(list(held), which)}
+        self.same("task_give_back", name, *(part for item in said.items() for part in item))
+
+    @rule(at=where)
+    def reconcile(self, at: int) -> None:
+        self.same("task_held", NODES[at], 0)
+
+    @precondition(holds_something)
+    @rule(at=where, most=st.integers(1, 2), slices=st.integers(1, 4))
+    def lose(self, at: int, most: int, slices: int) -> None:
+        """The node is given up, wholly or in part so far; what it says next comes too late."""
+        for _ in range(slices):
+            if self.same("task_requeue", NODES[at], b"4lost", most) == 0:
+                break
+            self.same_world()
+
+    @rule(at=where)
+    def attach(self, at: int) -> None:
+        self.same("node_attach", NODES[at])
+
+    @precondition(holds_something)
+    @rule(at=where, which=few, index=st.integers(1, 2), inner=some, slip=seldom)
+    def yields(self, at: int, which: int, index: int, inner: list[int], slip: int) -> None:
+        """Any task may stream here: item numbers are above its returns."""
+        name, held = self.busy(at)
+        for t in pick(list(held), [which]):
+            oid = output(t, self.terms(t)[0] + index)
+            if self.terms(t)[0] == 0:
+                continue  # a stream has at least its own end
+            if not slip and inner:
+                contained = b"".join(pick(self.alive(before=t), inner))
+                speaks = self.processes[0]
+                self.same("ref_contain", speaks, self.next_seq(speaks), oid, contained)
+            new = oid not in self.model.value
+            args = (name, t, held[t] + slip, self.terms(t)[0] + index, b"0item")
+            if self.same("task_yield", *args) == b"KEPT" and new and oid in self.model.value:
+                self.made[oid[: codes.PROCESS_ID]].append(oid)
+
+    @rule(who=speaker, which=few)
+    def stream_open(self, who: int, which: int) -> None:
+        for t in pick(self.tasks, [which]):
+            self.same("stream_open", t, self.processes[who])
+
+    @rule(which=few, n=few)
+    def stream_consume(self, which: int, n: int) -> None:
+        for t in pick(self.tasks, [which]):
+            self.same("stream_consume", t, n)
+
+    @rule(which=st.integers(0, 3))
+    def read_inbox(self, which: int) -> None:
+        name = [*NODES, *self.processes][which]
+        assert self.plane.inbox(name) == self.model.inbox.pop(name, [])
+
+    # -- the end --------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        if len(self.age) % 4 == 3:  # one history in four ends in the middle of everything
+            self.close_now()
+            return
+        for name in NODES:
+            while self.same("task_requeue", name, b"4lost", 2):
+                pass
+        self.same("node_attach", LAST_NODE)
+        said: list[Any] = []
+        while True:
+            seen = self.model.served[LAST_NODE] or 0
+            reply = self.same("task_step", LAST_NODE, seen, ALL, *said)
+            held = self.model.held.get(LAST_NODE, {})
+            said = [part for t, n in held.items() for part in self.finished(t, n, VALUES[0])]
+            if not said and not reply[1]:
+                break
+        for speaks in self.processes:
+            own, others = b"".join(self.made[speaks]), b"".join(self.borrowed[speaks])
+            self.same("ref_release", speaks, self.next_seq(speaks), own, others)
+        for who in list(self.model.inbox):
+            assert self.plane.inbox(who) == self.model.inbox.pop(who)
+        self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, b"")
+        self.same_world()
+        left = self.plane.world().keys() - {key.name(NS) for key in CONSTANTS}
+        assert left == set(), "everything is finished and let go: nothing is left"
+
+    def close_now(self) -> None:
+        before = len(self.plane.world())
+        assert self.plane.call("job_close", 60) == before
+        late = output(task(self.processes[0], 1))
+        for name in NODES:
+            self.plane.answer("node_attach", name)
+            self.plane.call("task_step", name, 0, ALL, *self.finished(task(name, 1), 1, b"0"))
+        self.plane.call("ref_release", self.processes[0], 99, late, late)
+        self.plane.call("ref_acquire", self.processes[0], 99, late)
+        self.plane.call("object_put", self.processes[0], 99, late, b"0", late)
+        self.plane.call("object_watch", self.processes[0], late)
+        self.plane.call("stream_open", late[: codes.TASK_ID], self.processes[0])
+        kind = template("plain")
+        parts = (b"", kind, late[: codes.TASK_ID], record(kind))
+        self.plane.call("task_submit", self.processes[0], 1, *parts)
+        self.plane.call("template_declare", kind, 1, 1, b"0|", b"", b"x" * 12, b"code")
+        assert len(self.plane.world()) == 1, "only the mark that the job is closed is left"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_lua_agrees_with_its_model(socket_path: Path) -> None:
+    """After any history the server holds what the model holds; at its end, nothing."""
+    plane = Plane(socket_path, build(**asdict(Limits())))
+    bound = type("BoundWorld", (World,), {"plane": plane})
+    try:
+        run_state_machine_as_test(
+            bound,
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=40,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    finally:
+        plane.wire.call("FLUSHALL")
+        plane.wire.close()
