@@ -236,7 +236,8 @@ class Session:
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, 0.5)
         with self._lock:
-            self.ask([oid for oid, value in self.values.items() if value is None])
+            open_ = [oid for oid, value in self.values.items() if value is None]
+        self.ask(open_)
 
     def ask(self, oids: Sequence[bytes]) -> None:
         """Ask the control plane about these objects, and be told of those not there yet."""
@@ -259,8 +260,9 @@ class Session:
 
     def register(self, waiter: Waiter, oids: Iterable[bytes]) -> None:
         """`waiter` is told of each object; of those that are there already at once."""
+        self.sweep()
+        unwatched: list[bytes] = []
         with self._lock:
-            self.sweep()
             values = self.values
             missing = []
             for oid in oids:
@@ -272,8 +274,9 @@ class Session:
             if not waiter.done:
                 self._waiters.add(waiter, missing)
                 unwatched = [oid for oid in missing if oid in self._unwatched]
-                if unwatched:
-                    self.ask(unwatched)
+        # Without the lock, which is never held over I/O.  What arrives meanwhile finds the
+        # waiter registered.
+        self.ask(unwatched)
 
     def unregister(self, waiter: Waiter, oids: Iterable[bytes]) -> None:
         """It has enough, or gave up."""
@@ -322,8 +325,7 @@ class Session:
                     self._read_or_sleep(waiter, left)
                 if time.monotonic() >= look_again:  # a message may be lost: look for ourselves
                     look_again = time.monotonic() + slow_s
-                    with self._lock:
-                        missing = [oid for oid in oids if self.values.get(oid, b"") is None]
+                    missing = [oid for oid in oids if self.values.get(oid, b"") is None]
                     self.ask(missing[:_ASK_AT_ONCE])
         finally:
             self.waiting_threads -= 1

@@ -75,7 +75,7 @@ class ObjectRefGenerator(Generic[T_co]):
                 f"item {self._read + 1} of stream {short(self._task)} was not there within "
                 f"{timeout} s; nothing is lost: ask again"
             )
-        if session.values.get(item) is None:
+        if session.values.get(item) in (None, codes.LOST):  # lost: asked about after the end
             return self._at_the_end(item)
         self._read += 1
         if self._ahead:

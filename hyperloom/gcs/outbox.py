@@ -228,6 +228,15 @@ class Outbox:
 
     def _answered(self, answer: Any) -> None:  # noqa: ANN401 - Redis' own reply
         words, reply = self._unanswered.popleft()
+        if isinstance(answer, errors.Gap) and not self._refused:
+            # Nothing that we said was refused, and yet the server misses some of it: it was
+            # answered once and is forgotten.
+            self._broken = errors.ClusterStateLost(
+                "the control plane has lost words that it had answered (its server was restored "
+                "from an older state, or emptied). Tasks and objects of this job may be lost; "
+                "nothing of it can go on. Call loom.shutdown() and loom.init() to begin anew"
+            )
+            return
         if isinstance(answer, (errors.Backpressure, errors.Gap)) and reply is None:
             self._refused.append((words, reply))
             if not self._unanswered:
