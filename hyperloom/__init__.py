@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = dict.fromkeys(
-    (
+# Where each public name lives: the module is imported when the name is first used.
+_HOMES = {
+    "hyperloom.api": (
         "Connection",
         "as_completed",
         "available_resources",
@@ -61,17 +62,14 @@ _HOME = dict.fromkeys(
         "task",
         "wait",
     ),
-    "hyperloom.api",
-) | {
-    "Context": "hyperloom.core.context",
-    "NodeAffinity": "hyperloom.core.options",
-    "ObjectRef": "hyperloom.core.refs",
-    "ObjectRefGenerator": "hyperloom.core.streams",
-    "RemoteFunction": "hyperloom.core.remote",
-    "errors": "hyperloom",
-    "inspect_serializability": "hyperloom.serialization",
-    "register_serializer": "hyperloom.serialization",
+    "hyperloom.core.context": ("Context",),
+    "hyperloom.core.options": ("NodeAffinity",),
+    "hyperloom.core.refs": ("ObjectRef",),
+    "hyperloom.core.remote": ("RemoteFunction",),
+    "hyperloom.core.streams": ("ObjectRefGenerator",),
+    "hyperloom.serialization": ("inspect_serializability", "register_serializer"),
 }
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Connection",
@@ -101,13 +99,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever it is
     home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"hyperloom has no {name!r}")
-    value = (
-        import_module("hyperloom.errors")
-        if name == "errors"
-        else getattr(import_module(home), name)
-    )
+    if name == "errors":
+        value: Any = import_module("hyperloom.errors")
+    elif home is not None:
+        value = getattr(import_module(home), name)
+    else:
+        raise AttributeError(f"module 'hyperloom' has no attribute {name!r}", name=name)
     globals()[name] = value
     return value
 

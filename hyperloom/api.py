@@ -6,11 +6,12 @@ first call.
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, overload
 
 from hyperloom.core import current
-from hyperloom.core.context import Context
 from hyperloom.core.options import NodeAffinity, TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import RemoteFunction
@@ -18,6 +19,8 @@ from hyperloom.core.remote import RemoteFunction
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
+
+    from hyperloom.core.context import Context
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,7 +46,7 @@ class Connection:
         job: bytes = self._driver.session.job
         return job.hex()
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -58,7 +61,7 @@ class Connection:
         return f"<HyperLoom job {self.job_id} on {self.address}>"
 
 
-def init(
+def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
     address: str | None = None,
     *,
     num_cpus: float | None = None,
@@ -70,7 +73,7 @@ def init(
     mode: Literal["cluster", "inline"] = "cluster",
     log_to_driver: bool = True,
     ignore_reinit_error: bool = False,
-    **options: Any,
+    **options: Any,  # noqa: ANN401 - `Config` knows their types
 ) -> Connection:
     """Connect this process; called by itself, with defaults, when first needed.
 
@@ -132,6 +135,17 @@ def shutdown() -> None:
         current.set_current(None)
         while _driver:
             _driver.pop().close()
+
+
+def _forget_in_child() -> None:
+    # The connections are the parent's: closing them here would close them there.
+    global _lock  # noqa: PLW0603 - another thread of the parent may hold it
+    _lock = threading.RLock()
+    _driver.clear()
+
+
+atexit.register(shutdown)
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def is_initialized() -> bool:

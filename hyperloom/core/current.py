@@ -20,25 +20,30 @@ if TYPE_CHECKING:
 _starting = threading.RLock()
 _starter: list[Callable[[], None]] = []
 _session: list[Any] = []  # Session or InlineSession: at most one
-_home: list[int] = [os.getpid()]
+_default: list[Callable[[], None]] = []  # the starter that a forked child may use as well
+_inherited: list[bool] = []  # not empty: this process was forked from one that cannot share
 
 
 def set_starter(start: Callable[[], None]) -> None:
     """How this process gets a session when it needs one and has none."""
     _starter[:] = [start]
-    _home[:] = [os.getpid()]
+    _inherited.clear()
 
 
 def set_default_starter(start: Callable[[], None]) -> None:
-    """The same, unless somebody who knows better has said how: a worker has, before any task
-    could import the API there.
+    """The same, unless somebody who knows better has said how.
+
+    A worker has, before any task could import the API there.
     """
     if not _starter:
-        set_starter(start)
+        _starter[:] = [start]
+        _default[:] = [start]
 
 
 def set_current(session: object | None) -> None:
     """The session of this process, to which refs that arrive belong."""
+    if session is not None:
+        _inherited.clear()
     _session[:] = [] if session is None else [session]
 
 
@@ -55,7 +60,7 @@ def session() -> Any:  # noqa: ANN401 - Session or InlineSession
     """
     if _session:
         return _session[0]
-    if os.getpid() != _home[0]:
+    if _inherited:
         raise errors.NotConnected(
             "this process was forked from one that uses HyperLoom; connections do not survive "
             "a fork. Use tasks, or start the process with multiprocessing's spawn method"
@@ -69,7 +74,12 @@ def session() -> Any:  # noqa: ANN401 - Session or InlineSession
 
 
 def _forget_in_child() -> None:
+    # A session is sockets and threads: neither can be shared with the parent.  A worker's
+    # child must not even start one, since the worker's raylet would take it for the worker.
+    if _session or _starter != _default:
+        _inherited[:] = [True]
     _session.clear()
+    _starting._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - another thread's
 
 
 os.register_at_fork(after_in_child=_forget_in_child)

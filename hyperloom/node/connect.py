@@ -6,10 +6,8 @@ made on this machine, an embedded node.
 
 from __future__ import annotations
 
-import atexit
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
@@ -24,6 +22,7 @@ from hyperloom.resources import offered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from hyperloom.gcs.address import Address
     from hyperloom.resources import ResourceSet
@@ -87,7 +86,7 @@ def _embedded(wanted: Wanted, config: Config, address: Address | None) -> Driver
         config,
     )
     try:
-        driver = Driver(
+        return Driver(
             node.folder, node.address, config, wanted.namespace, node,
             log_to_driver=wanted.log_to_driver,
         )  # fmt: skip
@@ -95,10 +94,6 @@ def _embedded(wanted: Wanted, config: Config, address: Address | None) -> Driver
         os.close(node.alive)
         node.process.wait()
         raise
-    from hyperloom import api  # noqa: PLC0415
-
-    atexit.register(api.shutdown)
-    return driver
 
 
 def _in_session(folder: Path, wanted: Wanted, config: Config) -> Driver:
