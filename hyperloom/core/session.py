@@ -62,13 +62,7 @@ class Session:
         self.node = b""
         self.user_namespace = ""
         self.namespace = keys.job_namespace(job)
-        self.outbox = Outbox(
-            address,
-            self.namespace,
-            self.process,
-            batch=config.submit_batch,
-            outage_s=config.outage_s,
-        )
+        self.outbox, self.inbox = self._doors()
         self.store = store
         self.next_task = TaskIds(self.process).next
         self.values: dict[bytes, bytes | None] = {}
@@ -93,7 +87,17 @@ class Session:
         self._waiters = Waiters()
         self._unwatched: set[bytes] = set()
         self._declared: set[bytes] = set()
-        self.inbox = Inbox(address, keys.INBOX.name(self.namespace, self.process))
+
+    def _doors(self) -> tuple[Outbox, Inbox]:
+        """To the control plane and from it."""
+        outbox = Outbox(
+            self.address,
+            self.namespace,
+            self.process,
+            batch=self.config.submit_batch,
+            outage_s=self.config.outage_s,
+        )
+        return outbox, Inbox(self.address, keys.INBOX.name(self.namespace, self.process))
 
     # -- saying -----------------------------------------------------------------------------
 

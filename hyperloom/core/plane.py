@@ -1,0 +1,290 @@
+"""The control plane of an inline session: what Redis and a raylet would do, with a few dicts.
+
+The rule: it stands where a session expects its outbox, and answers what is said there at once: a
+task that is submitted has run when `submit` returns.  Only streams stay open; they go on when
+somebody asks for an item.
+
+An object lives while the session holds it (from when it is promised or acquired until it is
+released), or an object that lives, or a task that runs, contains it.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors, failures, specs
+from hyperloom.core.execution import Code, Retry
+from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
+from hyperloom.failures import Attempt
+from hyperloom.gcs import codes
+from hyperloom.ids import OBJECT_BYTES, index_of, object_id, task_of
+from hyperloom.resources import ResourceSet
+from hyperloom.serialization import failure_inline, pack, to_inline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import TracebackType
+
+    from hyperloom.core.context import Running
+    from hyperloom.core.objects import Objects
+    from hyperloom.core.session import Session
+
+
+class Plane:
+    """The control plane of one inline session: objects, who holds them, streams.
+
+    It stands where a session expects its `Outbox`.  An object lives while the session holds it
+    (`_held`: from when it is promised or acquired until it is released) or an object or task
+    that lives contains it (`_holders`).
+    """
+
+    def __init__(
+        self, session: Session, node: bytes, objects: Objects, resources: ResourceSet
+    ) -> None:
+        # Of the task that failed last, and of no other: frames hold all that their callers hold.
+        self.frames: tuple[bytes, TracebackType] | None = None
+        self.waiting = False  # nothing is ever on its way
+        self._session = session
+        self._node = node
+        self._objects = objects
+        self._resources = resources
+        self._codes: dict[bytes, Code] = {}
+        self._values: dict[bytes, bytes] = {}
+        self._held: set[bytes] = set()
+        self._holders: dict[bytes, int] = {}
+        self._contains: dict[bytes, list[bytes]] = {}
+        self._streams: dict[bytes, InlineStream] = {}
+        self._stack = Stack()
+
+    def running(self) -> Running | None:
+        """What this thread runs."""
+        return self._stack.executors[-1].running if self._stack.executors else None
+
+    def held(self) -> dict[str, Any]:
+        """What lives, by table; for tests."""
+        tables = {
+            "object": self._values, "held": self._held, "refs": self._holders,
+            "contains": self._contains, "stream": self._streams,
+        }  # fmt: skip
+        return {name: table for name, table in tables.items() if table}
+
+    # -- what a session says ----------------------------------------------------------------
+
+    def declare(self, template: bytes, *rest: Any) -> None:  # noqa: ANN401 - see the outbox
+        """A template, before its first task."""
+        body, _, pickled = rest[-3:]
+        self._codes[template] = Code(specs.decode_template(body), pickled)
+
+    def submit(self, template: bytes, parent: bytes, task: bytes, record: bytes) -> None:
+        """Run the task now."""
+        del parent
+        outputs = [object_id(task, i) for i in range(self._codes[template].template.outputs)]  # type: ignore[arg-type]
+        self._held.update(outputs)
+        refs = _cut(specs.refs_of(record))
+        self._hold(refs)
+        try:
+            values = self._run(template, task, record)
+        finally:
+            if task not in self._streams:
+                self._let_go(refs)
+        self._settle(list(zip(outputs, values, strict=False)))  # of a stream none yet
+        self._session.sweep()
+
+    def put(self, oid: bytes, value: bytes, contained: Iterable[bytes] = ()) -> None:
+        """An object."""
+        self._held.add(oid)
+        self._values[oid] = value
+        self.contain(oid, contained)
+        self._session.sweep()
+
+    def contain(self, oid: bytes, contained: Iterable[bytes]) -> None:
+        """An object holds these refs."""
+        inner = list(contained)
+        if inner:
+            self._contains.setdefault(oid, []).extend(inner)
+            self._hold(inner)
+
+    def acquire(self, oid: bytes) -> None:
+        """The session came by a ref."""
+        self._held.add(oid)
+
+    def release(self, oid: bytes, *, made: bool) -> None:
+        """The session's last ref is gone."""
+        del made
+        self._held.discard(oid)
+        stream = self._streams.get(task_of(oid))  # type: ignore[arg-type]
+        if stream is not None and index_of(oid) == 0:  # type: ignore[arg-type]
+            self._end(stream, to_inline(pack(stream.made)))
+        self._free_unless_held([oid])
+
+    def tell(self, function: str, *args: Any) -> None:  # noqa: ANN401 - see the outbox
+        """How far a stream was read: the reader makes it go on by itself."""
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    settle = flush
+
+    def close(self) -> None:
+        """Stop the streams that nobody read to their end."""
+        for stream in list(self._streams.values()):
+            stream.close()
+        self._streams.clear()
+        self.frames = None
+
+    def call(self, function: str, *args: Any, namespace: str | None = None) -> Any:  # noqa: ANN401
+        """The transitions that a session asks for and waits for."""
+        del namespace
+        match function:
+            case "object_watch":
+                return [self._values.get(oid, codes.LOST) for oid in args[1:]]
+            case "task_cancel":
+                return [b"" for task in args[2:] for _ in self._cancel(task, args[0])]
+            case "task_where":
+                return [part for _ in args for part in (b"UNKNOWN", b"", b"")]
+            case "node_list":
+                amounts = dict(self._resources.items())
+                about = {"host": "inline", "resources": amounts, "free": amounts}
+                return [self._node, json.dumps(about), 1]
+            case _:
+                raise errors.LibraryBug(f"inline mode has no {function}; please report this")
+
+    # -- tasks ------------------------------------------------------------------------------
+
+    def _run(self, template: bytes, task: bytes, record: bytes) -> list[bytes]:
+        code = self._codes[template]
+        shape = ResourceSet.parse(code.template.shape)
+        missing = shape.missing_from(self._resources)
+        if missing:
+            who = Attempt(task, code.template.name, 1, self._node)
+            failure = failures.infeasible(
+                who, asked=shape.describe(), missing=[name for name, _ in missing.items()]
+            )
+            return [failure_inline(failure)] * code.template.outputs
+        inputs = b"".join([_sized(self._input(oid)) for oid in specs.inputs_of(record)])
+        for attempt in _attempts(code.template.retries):
+            executor = InlineExecutor(self._node, self._objects, self._codes)
+            entry = task + (b"%d" % attempt if attempt > 1 else b"")
+            try:
+                with self._stack.running(executor):
+                    values = executor.run(entry, record, inputs)
+            except Retry as retry:
+                values = [retry.failure] * code.template.outputs
+                continue
+            break
+        if executor.stream is not None:
+            self._streams[task] = InlineStream(code, executor, record)
+        elif executor.frames is not None:
+            self.frames = (task, executor.frames)
+        return values
+
+    def _input(self, oid: bytes) -> bytes:
+        self.make(oid)
+        return self._values[oid]
+
+    # -- streams ----------------------------------------------------------------------------
+
+    def make(self, oid: bytes) -> None:
+        """If a stream is to make the object: let it run until it has."""
+        stream = self._streams.get(task_of(oid))  # type: ignore[arg-type]
+        index = index_of(oid)  # type: ignore[arg-type]
+        while stream is not None and not stream.ended and (index == 0 or stream.made < index):
+            self._next_item(stream)
+
+    def _next_item(self, stream: InlineStream) -> None:
+        executor, running = stream.executor, stream.running
+        try:
+            with self._stack.running(executor):
+                kept = executor.item(stream)
+        except StopIteration:
+            self._end(stream, to_inline(pack(stream.made)))
+            return
+        except Exception as error:  # noqa: BLE001 - the user's
+            failure = executor.failure(error, running)
+            if stream.code.retries(error) and stream.may_retry():
+                self._again(stream)
+                return
+            if executor.frames is not None:
+                self.frames = (running.task, executor.frames)
+            self._end(stream, failure)
+            return
+        stream.made += 1
+        oid = object_id(running.task, stream.made)
+        self._held.add(oid)
+        self._settle([(oid, kept)])
+
+    def _again(self, stream: InlineStream) -> None:
+        attempt = stream.running.attempt + 1
+        executor = InlineExecutor(self._node, self._objects, self._codes)
+        inputs = b"".join([_sized(self._values[oid]) for oid in specs.inputs_of(stream.record)])
+        try:
+            with self._stack.running(executor):
+                values = executor.run(stream.running.task + b"%d" % attempt, stream.record, inputs)
+        except Retry as retry:
+            values = [retry.failure]
+        if executor.stream is None:
+            self._end(stream, values[0])
+        else:
+            stream.begin(executor)
+
+    def _end(self, stream: InlineStream, value: bytes) -> None:
+        stream.close()
+        del self._streams[stream.running.task]
+        self._let_go(_cut(specs.refs_of(stream.record)))
+        end = object_id(stream.running.task, 0)
+        if end in self._held:
+            self._settle([(end, value)])
+
+    def _cancel(self, task: bytes, failure: bytes) -> tuple[int, int]:
+        stream = self._streams.get(task)
+        if stream is not None:
+            self._end(stream, failure)
+        return (0, 0)  # two answers for each task: how it stood, and its children
+
+    # -- objects ----------------------------------------------------------------------------
+
+    def _settle(self, made: Sequence[tuple[bytes, bytes]]) -> None:
+        self._values.update(made)
+        self._session.arrived([part for pair in made for part in pair])
+
+    def _hold(self, oids: Iterable[bytes]) -> None:
+        for oid in oids:
+            self._holders[oid] = self._holders.get(oid, 0) + 1
+
+    def _let_go(self, oids: Iterable[bytes]) -> None:
+        freed = []
+        for oid in oids:
+            left = self._holders.pop(oid) - 1
+            if left:
+                self._holders[oid] = left
+            else:
+                freed.append(oid)
+        self._free_unless_held(freed)
+
+    def _free_unless_held(self, oids: list[bytes]) -> None:
+        while oids:
+            oid = oids.pop()
+            if oid in self._held or oid in self._holders:
+                continue
+            self._values.pop(oid, None)
+            for inner in self._contains.pop(oid, ()):
+                self._holders[inner] -= 1
+                if not self._holders[inner]:
+                    del self._holders[inner]
+                    oids.append(inner)
+
+
+def _attempts(retries: int) -> Iterable[int]:
+    """1, 2, … as often as the template allows."""
+    return count(1) if retries < 0 else range(1, retries + 2)
+
+
+def _sized(value: bytes) -> bytes:
+    """As `specs.split_values` takes it apart."""
+    return b"%d:%b" % (len(value), value)
+
+
+def _cut(oids: bytes) -> list[bytes]:
+    return [oids[at : at + OBJECT_BYTES] for at in range(0, len(oids), OBJECT_BYTES)]
