@@ -1,0 +1,108 @@
+"""Nodes and jobs: who is a member, who is told, and where tasks stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hyperloom import errors
+from hyperloom.gcs import codes, keys
+from tests.unit.gcs.cast import ROOM, Node, Process, declare
+from tests.unit.gcs.plane import JOB, node, output, task
+
+if TYPE_CHECKING:
+    from tests.unit.gcs.plane import Plane
+
+A, B = node("a"), node("b")
+LONG_MS, OVER_MS = 60_000, -1_000  # a lease that lasts, and one that ran out a second ago
+
+
+def cluster(plane: Plane, name: str, *args: Any) -> Any:
+    return plane.call(name, *args, ns=keys.CLUSTER)
+
+
+def inbox(plane: Plane, who: bytes) -> list[bytes] | None:
+    return plane.world().get(keys.INBOX.name(keys.CLUSTER, who))
+
+
+def test_a_node_joins_beats_and_leaves(plane: Plane) -> None:
+    assert cluster(plane, "node_join", A, LONG_MS, "young") == []
+    assert cluster(plane, "node_list") == [A, b"young", 1]
+    assert cluster(plane, "node_beat", A, LONG_MS, "older") == []
+    assert cluster(plane, "node_list") == [A, b"older", 1]
+    assert cluster(plane, "node_leave", A) == []
+    assert cluster(plane, "node_list") == []
+    assert plane.world() == {}
+
+
+def test_a_node_whose_lease_ran_out_is_named_to_the_others(plane: Plane) -> None:
+    """Somebody reaps it; until then a late beat makes it alive again."""
+    cluster(plane, "node_join", B, LONG_MS, "b")
+    cluster(plane, "node_join", A, OVER_MS, "a")
+    assert cluster(plane, "node_list") == [A, b"a", 0, B, b"b", 1]
+    assert cluster(plane, "node_beat", B, LONG_MS, "b") == [A]
+    assert cluster(plane, "node_beat", A, LONG_MS, "a") == []
+    assert cluster(plane, "node_beat", B, LONG_MS, "b") == []
+
+
+def test_a_node_that_was_reaped_learns_it_from_its_next_beat(plane: Plane) -> None:
+    """1. Its lease runs out.  2. It is reaped.  3. It beats: STALE, and it kills its workers."""
+    cluster(plane, "node_join", A, OVER_MS, "a")
+    cluster(plane, "node_leave", A)
+    with pytest.raises(errors.Stale, match=f"node {A.hex()} was given up for dead"):
+        cluster(plane, "node_beat", A, LONG_MS, "a")
+    assert plane.world() == {}
+
+
+def test_every_node_is_told_of_a_job_whenever_it_joined(plane: Plane) -> None:
+    cluster(plane, "node_join", A, LONG_MS, "a")
+    assert cluster(plane, "job_open", JOB, "about") == 1
+    assert cluster(plane, "node_join", B, LONG_MS, "b") == [JOB, b"about"]
+    assert inbox(plane, A) == [codes.JOB_OPENED, JOB, b"about", b""]
+    assert inbox(plane, B) is None
+    assert cluster(plane, "job_forget", JOB) == 2
+    assert inbox(plane, B) == [codes.JOB_ENDED, JOB, b"", b""]
+    assert cluster(plane, "node_leave", A) == []
+    assert inbox(plane, A) is None
+
+
+def test_who_reaps_a_node_is_told_which_jobs_to_look_through(plane: Plane) -> None:
+    cluster(plane, "node_join", A, OVER_MS, "a")
+    cluster(plane, "job_open", JOB, "about")
+    assert cluster(plane, "node_leave", A) == [JOB, b"about"]
+    assert cluster(plane, "node_leave", A) == [JOB, b"about"], "twice is harmless"
+
+
+def test_where_tasks_stand(plane: Plane, driver: Process) -> None:
+    host = Node(plane)
+    first, second, over = driver.submit(3)
+    waiting = driver.submit(inputs=[output(first), output(second)])[0]
+    got = {one.id: one for one in host.claim("2;CPU:20000;")}
+    host.step("", got[second])
+    body = b"F" * 12 + b"body"
+    assert plane.call("task_where", first, second, over, waiting, task(driver.id, 99)) == [
+        *(b"HELD", host.id.hex().encode(), body),
+        *(b"OVER", b"", b""),
+        *(b"READY", b"0|CPU:10000", body),
+        *(b"WAITING", b"1", body),
+        *(b"UNKNOWN", b"", b""),
+    ]
+
+
+def test_a_template_is_said_once(plane: Plane) -> None:
+    assert plane.call("template_fetch", b"UNKNOWN.") is None
+    kind = declare(plane, b"KIND....")
+    again = ("template_declare", kind, 1, 3, "0|CPU:10000", b"F" * 12 + b"body", b"F" * 12)
+    assert plane.call(*again, b"") == 0
+    assert plane.call("template_fetch", kind) == [b"F" * 12 + b"body", b""]
+    assert plane.call(*again, b"code") == 0
+    assert plane.call(*again, b"other code") == 0, "its id is its hash"
+    assert plane.call("template_fetch", kind) == [b"F" * 12 + b"body", b"code"]
+
+
+def test_only_members_of_a_job_hold_its_tasks(plane: Plane, driver: Process) -> None:
+    driver.submit()
+    stranger = Node(plane, "n9", attached=False)
+    assert stranger.claim(ROOM) == []
+    assert stranger.standing() is None
