@@ -118,6 +118,10 @@ class Config:
         "Empty: the node that runs on this machine, else an embedded one.",
         secret=True,  # it may carry a password
     )
+    password_file: str = _option(
+        "",
+        "File with the password of the control plane at `address`, readable by its owner only.",
+    )
     server_binary: str = _option(
         "",
         "The Redis (7.0 or later) or Valkey server to start. "
@@ -220,6 +224,13 @@ class Config:
         unit="tasks",
         low=1,
         high=10_000,
+    )
+    workers_most: int = _option(
+        1000,
+        "Most worker processes of one node, those included that wait in get().",
+        unit="processes",
+        low=1,
+        high=100_000,
     )
     memory_kill_percent: float = _option(
         95.0,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+from math import inf
 from typing import TYPE_CHECKING, Any, assert_never
 
 from hyperloom import errors
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.node import NodeSettings
 
-_TICK_S = 0.02
+_AGAIN_S = 0.02  # until a cancellation is tried again that met a task on its way
 _CLOSED_S = 600  # how long late words about an ended job are ignored
 
 
@@ -53,7 +54,8 @@ class Agent:
         self.loop = Loop()
         self.machine = NodeMachine(
             total=dict(settings.resources.items()),
-            most_workers=settings.most_workers,
+            most_workers=min(settings.most_workers, settings.config.workers_most),
+            utmost_workers=settings.config.workers_most,
             kill_grace_s=settings.config.kill_grace_s,
         )
         self._gcs = Conversation(settings.address, self.loop, self._come_back)
@@ -66,7 +68,7 @@ class Agent:
         self._inbox = Inbox(settings.address, keys.INBOX.name(keys.CLUSTER, settings.node))
         self._listen(self._inbox, self._hear_cluster)
         self._join()
-        self.loop.every(_TICK_S, self._tick)
+        self._tick_at = inf
         self.loop.every(settings.config.beat_s, self._beat)
 
     def run(self) -> None:
@@ -78,6 +80,9 @@ class Agent:
     def _handle(self, event: m.Event) -> None:
         for effect in self.machine.handle(event, self._now()):
             self._perform(effect)
+        if self.machine.due < self._tick_at:
+            self._tick_at = self.machine.due
+            self.loop.later(self._tick_at - self._now(), self._tick)
         if self._settings.config.check:
             self.machine.check()
 
@@ -97,12 +102,16 @@ class Agent:
                 self._pool.send(worker, [words.EXIT])
             case m.KillWorker(worker):
                 self._pool.kill(worker)
-            case m.ReportLost(task, worker, died):
-                self._reporter.lost(task, worker, died=died)
+            case m.ReportLost(task, worker, died, killed):
+                self._reporter.lost(task, worker, died=died, killed=killed)
                 self._offer_again()
             case m.ReportFailed(task, worker, why):
                 failure = self._reporter.failure(task, worker, why)
                 self._desks[task.kind.job].finished(self._reporter.failed(task, failure))
+            case m.CancelElsewhere(what, force):
+                self.loop.later(_AGAIN_S, lambda: self._reporter.cancel(what, force=force))
+            case m.WarnStuck(workers):
+                self._warn_all(stuck(workers))
             case _:
                 assert_never(effect)
 
@@ -127,8 +136,9 @@ class Agent:
             desk.offer_due = True
 
     def _tick(self) -> None:
-        self._handle(m.Tick())
-        self._door.flush()
+        if self._now() >= self._tick_at:
+            self._tick_at = inf
+            self._handle(m.Tick())
 
     # -- workers ----------------------------------------------------------------------------
 
@@ -163,6 +173,8 @@ class Agent:
                 self._handle(m.WorkerLeaving(worker))
             case words.SESSION:
                 self._sessions[worker] = message[1]
+            case _:
+                raise AssertionError(f"worker {worker} says what it cannot: {message[0]!r}")
 
     def worker_exited(self, worker: int, code: int, begun: int) -> None:
         """It is gone."""
@@ -181,6 +193,11 @@ class Agent:
         for guest in self._door.guests_of(state.job):
             guest.say(["log", stream, name, self._pool.pid(worker), lines])
 
+    def _warn_all(self, text: str) -> None:
+        for job in self._desks:
+            for guest in self._door.guests_of(job):
+                guest.say(["warning", text])
+
     # -- drivers ----------------------------------------------------------------------------
 
     def answer(self, guest: Guest, message: list[Any]) -> None:
@@ -188,6 +205,7 @@ class Agent:
         match message:
             case ["driver", bytes(job), dict(about)]:
                 guest.job = job
+                about["node"] = self._settings.node.hex()  # the node whose raylet ends the job
                 self._open_desk(job, about)
                 self._gcs.apply(
                     "job_open", keys.CLUSTER, job, json.dumps(about),
@@ -211,6 +229,13 @@ class Agent:
         self._gcs.apply("job_close", keys.job_namespace(job), _CLOSED_S)
         self._gcs.apply("job_forget", keys.CLUSTER, job)
         self._close_desk(job)
+
+    def end_forsaken(self) -> None:
+        """End the jobs of drivers that were here and did not come back to this raylet."""
+        here = self._settings.node.hex()
+        for job, desk in list(self._desks.items()):
+            if desk.about.get("node") == here and not self._door.guests_of(job):
+                self.end_job(job)
 
     def _open_desk(self, job: bytes, about: dict[str, Any]) -> None:
         if job in self._desks:
@@ -243,23 +268,22 @@ class Agent:
         except errors.ControlPlaneLost:
             self._lost_inbox(desk.inbox, lambda: self._hear(desk))
             return
-        for kind, what, force, _ in others:
+        for kind, what, *rest in others:
             if kind == codes.CANCEL:
-                self._handle(m.CancelAsked(what, force == b"1"))
+                self._handle(m.CancelAsked(what, rest == [b"1"]))
                 self._offer_again()
             elif kind == codes.FREE:
                 self._keeper.free([what])
 
     def _hear_cluster(self) -> None:
         try:
-            entries = self._inbox.poll(0)
+            messages = self._inbox.poll(0)
         except errors.ControlPlaneLost:
             self._lost_inbox(self._inbox, self._hear_cluster)
             return
-        for at in range(0, len(entries), 4):
-            kind, job, about, _ = entries[at : at + 4]
+        for kind, job, *about in messages:
             if kind == codes.JOB_OPENED:
-                self._open_desk(job, json.loads(about))
+                self._open_desk(job, json.loads(about[0]))
             elif kind == codes.JOB_ENDED:
                 self._close_desk(job)
 
@@ -311,7 +335,7 @@ class Agent:
 
     def _everything(self) -> set[bytes]:
         """Entries of all tasks that this node knows of."""
-        known = {held.entry for queue in self.machine.queues.values() for held in queue}
+        known = {held.entry for queue in self.machine.queues.values() for held in queue.tasks}
         for worker in self.machine.workers.values():
             known |= {held.entry for held in worker.sent}
         for desk in self._desks.values():
@@ -342,7 +366,7 @@ class Agent:
         return {
             **self._settings.describe(),
             "free": dict(self.machine.free),
-            "queued": sum(map(len, self.machine.queues.values())),
+            "queued": self.machine.waiting(),
             "workers": workers,
             "store": self._store(),
             "connected": self._gcs.connected,
@@ -359,6 +383,15 @@ class Agent:
         self._gcs.close()
         self._inbox.close()
         self.loop.close()
+
+
+def stuck(workers: int) -> str:
+    """For drivers: the bound on workers has become the problem."""
+    return (
+        f"all {workers} worker processes that this node may have wait in get() for tasks that "
+        "therefore nobody can run. Nothing is lost, but nothing goes on: let fewer tasks wait "
+        "for tasks of their own, or set LOOM_WORKERS_MOST higher before the node is started"
+    )
 
 
 def _tasks_of(flat: list[Any]) -> list[bytes]:

@@ -32,6 +32,12 @@ class Gpus:
             self._free[index] = 0
         return tuple(whole)
 
+    def fits(self, units: int) -> bool:
+        """Whether so much can be had now."""
+        if units < UNIT:
+            return any(free >= units for free in self._free)
+        return sum(free == UNIT for free in self._free) >= units // UNIT
+
     def give(self, indices: tuple[int, ...], units: int) -> None:
         """They are free again."""
         for index in indices:

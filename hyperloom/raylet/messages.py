@@ -150,8 +150,21 @@ class JobEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeGivenUp:
+    """The cluster gave this node up: what it held runs elsewhere by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuesSeen:
+    """A job has tasks in these queues ("priority|shape") that no node has taken yet."""
+
+    job: bytes
+    queues: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed."""
+    """The moment has come that the machine named; see `NodeState.due`."""
 
 
 Event = (
@@ -167,6 +180,8 @@ Event = (
     | CancelAsked
     | MemoryShort
     | JobEnded
+    | NodeGivenUp
+    | QueuesSeen
     | Tick
 )
 
@@ -192,7 +207,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class AskBack:
-    """Ask a worker for what it has not begun.  Answered by `TasksReturned`."""
+    """Ask a worker to report what has ended (`TasksDone`) and return what it has not begun.
+
+    Answered by `TasksReturned`.
+    """
 
     worker: int
 
@@ -224,12 +242,14 @@ class KillWorker:
 class ReportLost:
     """Tell the control plane that an attempt came to nothing; it may be tried again.
 
-    `died`: the worker died of it, as far as we know; else it was merely there.
+    `died`: the worker died of it, as far as we know; else it was merely there.  `killed`: why
+    we ended the worker, if we did: "oom" (of this one), "cancelled" or "timeout" (of another).
     """
 
     task: Held
     worker: int
     died: bool
+    killed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +258,33 @@ class ReportFailed:
 
     task: Held
     worker: int
-    why: str  # "cancelled", "timeout" or "oom"
+    why: str  # "cancelled" or "timeout"
 
 
-Effect = StartWorker | Run | AskBack | Stop | EndWorker | KillWorker | ReportLost | ReportFailed
+@dataclass(frozen=True, slots=True)
+class CancelElsewhere:
+    """Tell the control plane again: we do not have the task; maybe it is in a queue again."""
+
+    task: bytes
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WarnStuck:
+    """Tell the drivers: all workers that there may be wait for tasks that nobody can run."""
+
+    workers: int
+
+
+Effect = (
+    StartWorker
+    | Run
+    | AskBack
+    | Stop
+    | EndWorker
+    | KillWorker
+    | ReportLost
+    | ReportFailed
+    | CancelElsewhere
+    | WarnStuck
+)

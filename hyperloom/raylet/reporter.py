@@ -40,8 +40,6 @@ class Reporter:
         who = self._who(task, worker)
         if why == "timeout":
             return _FAILURE + failures.timed_out(who, limit_s=task.kind.timeout_s or 0)
-        if why == "oom":
-            return _FAILURE + self._pool.memory_report(who)
         return _FAILURE + failures.cancelled(who)
 
     def failed(self, task: Held, failure: bytes) -> list[Any]:
@@ -51,8 +49,15 @@ class Reporter:
         outputs = task.kind.outputs
         return [task.task, task.attempt, refs_of(task.record), outputs, *[failure] * outputs]
 
-    def lost(self, task: Held, worker: int, *, died: bool) -> None:
+    def cancel(self, task: bytes, *, force: bool) -> None:
+        """We do not have it (any more, or yet): who has it shall hear of it."""
+        failure = _FAILURE + failures.cancelled(Attempt(task, "the task", 0, self._node))
+        namespace = keys.job_namespace(job_of(task))  # type: ignore[arg-type]
+        self._gcs.apply("task_cancel", namespace, failure, int(force), task)
+
+    def lost(self, task: Held, worker: int, *, died: bool, killed: str) -> None:
         """Its worker died; it is tried again as long as its retries last."""
+        del killed
         who = self._who(task, worker)
         code = self._codes.get(worker, 0)
         stderr = self._pool.tail(worker)

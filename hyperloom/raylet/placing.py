@@ -1,0 +1,283 @@
+"""Who gets the node's resources next, and how many tasks the node asks for.
+
+Order: higher priority first; among equals the queue that was served longest ago.  So queues
+(shapes, and jobs) take turns.
+
+A queue whose first task does not fit is not passed over for ever: when it has waited for
+`HOLD_AFTER_S`, what it lacks is *held back*: no other queue gets it, and workers whose seats
+have it are given nothing more.  But it may lack what only those others will free, in the end,
+by finishing first (a parent holds a GPU and waits for a child that needs one); so holding
+back pauses now and then, after ever longer times.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from hyperloom.raylet.messages import EndWorker, Run, StartWorker, WarnStuck
+from hyperloom.raylet.state import WorkerState
+from hyperloom.resources import CPU, GPU, UNIT, ResourceSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hyperloom.raylet.messages import Effect, Kind
+    from hyperloom.raylet.state import NodeState, Queue
+
+IDLE_S = 2.0  # an idle worker beyond one for each CPU ends after this
+STEAL_AFTER_S = 0.02  # a worker that made no progress for so long is asked for what it waits on
+HOLD_AFTER_S = 0.02  # a queue that has waited for so long starves
+HOLD_S = 5.0  # the first time that something is held back; each time twice as long
+PAUSE_S = 1.0  # between two such times
+SOUGHT_S = 10.0  # a queue that was not seen for so long is not asked for any more
+SOUGHT_MOST = 16  # queues that are asked for although they do not fit now
+WARN_AGAIN_S = 60.0
+
+
+def place(s: NodeState) -> list[Effect]:
+    """Give seats and tasks as far as they go."""
+    effects: list[Effect] = []
+    s.held_back.clear()
+    if s.queues:
+        for queue in _in_order(s):
+            if s.held_back and not s.held_back.keys().isdisjoint(queue.tasks[0].kind.needs):
+                continue
+            while queue.tasks and (effect := _place_first(s, queue)):
+                effects.append(effect)
+            if queue.tasks:
+                _hold_back(s, queue)
+            else:
+                del s.queues[queue.name]
+    if s.queues and s.busy:
+        effects += _top_up(s)
+    return effects
+
+
+def _in_order(s: NodeState) -> list[Queue]:
+    queues = list(s.queues.values())
+    if len(queues) > 1:
+        queues.sort(key=lambda queue: (-queue.priority, queue.since))
+    return queues
+
+
+def _place_first(s: NodeState, queue: Queue) -> Effect | None:
+    """Give the queue's first task a seat, or start a worker for it; None: not now."""
+    kind = queue.tasks[0].kind
+    if s.seats(kind.needs, s.free) == 0 or (s.busy and s.now < s.calm_until):
+        return None
+    idle = s.idle.get(kind.job)
+    if not idle:
+        return _start_worker(s, kind.job)
+    worker = s.workers[idle[-1]]
+    if not s.take_seat(worker, kind):
+        return None
+    s.turn(worker, "busy")
+    worker.since = s.now
+    return _send(s, worker, queue)
+
+
+def _hold_back(s: NodeState, queue: Queue) -> None:
+    waited = s.now - queue.since
+    if waited < HOLD_AFTER_S:
+        s.at(queue.since + HOLD_AFTER_S)
+        return
+    lacking = _lacking(s, queue)
+    # What cannot be had even when all is free holds nothing.
+    if lacking and s.seats(queue.tasks[0].kind.needs, s.total):
+        held, until = _holds(waited - HOLD_AFTER_S)
+        s.at(s.now + until)
+        if held:
+            for name in lacking:
+                s.held_back.setdefault(name, queue.priority)
+
+
+def _lacking(s: NodeState, queue: Queue) -> list[str]:
+    needs = queue.tasks[0].kind.needs
+    lacking = [name for name, amount in needs.items() if s.free.get(name, 0) < amount]
+    if not lacking and GPU in needs and not s.gpus.fits(needs[GPU]):
+        return [GPU]  # the sum would do, but it is in pieces
+    return lacking
+
+
+def _holds(waited_s: float) -> tuple[bool, float]:
+    """Whether a queue that starves for so long holds back now, and when that changes."""
+    hold_s = HOLD_S
+    while waited_s >= hold_s + PAUSE_S:
+        waited_s -= hold_s + PAUSE_S
+        hold_s *= 2
+    return (True, hold_s - waited_s) if waited_s < hold_s else (False, hold_s + PAUSE_S - waited_s)
+
+
+# -- workers ----------------------------------------------------------------------------------
+
+
+def _start_worker(s: NodeState, job: bytes) -> Effect | None:
+    """A worker more, or the end of one that serves another job; None: they are on their way."""
+    if s.now < s.start_after:
+        s.at(s.start_after)
+        return None
+    starting = [worker for worker in s.workers.values() if worker.state == "starting"]
+    if len(starting) >= 2 * keep(s):
+        return None
+    if sum(worker.job == job for worker in starting) >= _startable(s, job):
+        return None
+    if len(s.workers) >= limit(s):
+        return _make_room(s)
+    s.born += 1
+    s.workers[s.born] = WorkerState(s.born, job, since=s.now)
+    return StartWorker(s.born, job)
+
+
+def keep(s: NodeState) -> int:
+    """So many workers may be idle for long."""
+    return max(1, s.total.get(CPU, 0) // UNIT)
+
+
+def limit(s: NodeState) -> int:
+    """How many workers there may be now.
+
+    When all of them wait in `get`, one more is what it takes to go on: what they wait for
+    must run somewhere.
+    """
+    if s.busy or s.count("starting") or s.count("ending"):
+        return s.most_workers
+    return s.utmost_workers
+
+
+def _startable(s: NodeState, job: bytes) -> int:
+    """How many of the job's tasks that wait could have a seat at the same time."""
+    free = dict(s.free)
+    number = 0
+    for (of, _), queue in s.queues.items():
+        if of == job and queue.tasks:
+            needs = queue.tasks[0].kind.needs
+            seats = min(len(queue.tasks), s.seats(needs, free))
+            number += seats
+            _subtract(free, needs, seats)
+    return number
+
+
+def _subtract(free: dict[str, int], needs: Mapping[str, int], times: int) -> None:
+    if times:
+        for name, amount in needs.items():
+            free[name] -= times * amount
+
+
+def _make_room(s: NodeState) -> Effect | None:
+    """Too many workers, but some may serve jobs that have nothing to do."""
+    if s.count("ending"):
+        return None  # room is being made
+    for numbers in s.idle.values():
+        if numbers:
+            worker = s.workers[numbers[0]]
+            s.turn(worker, "ending")
+            return EndWorker(worker.number)
+    stuck = len(s.workers) >= s.utmost_workers and not s.busy
+    if stuck and s.now - s.warned_at >= WARN_AGAIN_S:
+        s.warned_at = s.now
+        return WarnStuck(len(s.workers))
+    return None
+
+
+# -- batches ----------------------------------------------------------------------------------
+
+
+def _send(s: NodeState, worker: WorkerState, queue: Queue) -> Effect:
+    tasks = queue.tasks
+    first = tasks[0].kind
+    most = 1 if first.single else s.pace.batch(first.template)
+    if most > 1:
+        # Leave their share to the others that could run these.
+        others = s.seats(first.needs, s.free) + 1
+        most = max(1, min(most, -(-len(tasks) // others)))
+    sent = [tasks.popleft()]
+    while len(sent) < most and tasks and tasks[0].kind is first:
+        sent.append(tasks.popleft())
+    if not worker.sent and first.timeout_s is not None:
+        worker.deadline = s.now + first.timeout_s
+        s.at(worker.deadline)
+    worker.sent += sent
+    queue.since = s.now
+    if len(worker.sent) > 1:
+        s.at(s.now + STEAL_AFTER_S)
+    return Run(worker.number, sent, worker.gpus)
+
+
+def _top_up(s: NodeState) -> list[Effect]:
+    """Send more to busy workers before they run out, if their tasks are short."""
+    effects: list[Effect] = []
+    for worker in s.busy.values():
+        seat = worker.seat
+        assert seat is not None
+        queue = s.queues.get((seat.job, seat.queue))
+        if queue is None or worker.stopping or worker.killed or _must_leave(s, seat):
+            continue
+        if queue.tasks[0].kind.single or worker.sent[0].kind.single:
+            continue
+        batch = s.pace.batch(queue.tasks[0].kind.template)
+        if batch > 1 and len(worker.sent) <= batch:
+            effects.append(_send(s, worker, queue))
+            if not queue.tasks:
+                del s.queues[queue.name]
+    return effects
+
+
+def _must_leave(s: NodeState, seat: Kind) -> bool:
+    """Whether somebody else should have this seat as soon as its tasks are done."""
+    if not s.held_back and len(s.queues) <= 1:
+        return False
+    mine = seat.priority
+    return any(s.held_back.get(name, mine - 1) >= mine for name in seat.needs) or any(
+        queue.priority > mine and not seat.needs.keys().isdisjoint(_lacking(s, queue))
+        for queue in s.queues.values()
+    )
+
+
+# -- offers -----------------------------------------------------------------------------------
+
+
+def offer(s: NodeState, job: bytes) -> str:
+    """What the node has room for, in the form of ``lua/task/_offer.lua``."""
+    free = dict(s.free)
+    over: dict[str, int] = {}
+    for (of, name), queue in s.queues.items():
+        needs = queue.tasks[0].kind.needs
+        seats = min(len(queue.tasks), s.seats(needs, free))
+        _subtract(free, needs, seats)
+        if of == job:
+            over[name] = seats - len(queue.tasks)
+    for held in s.held_back:
+        free[held] = 0
+    for worker in s.busy.values():
+        seat = worker.seat
+        if seat is not None and seat.job == job and not _must_leave(s, seat):
+            ahead = 2 * s.pace.ahead(seat.template) + 1 - len(worker.sent)
+            over[seat.queue] = over.get(seat.queue, 0) + ahead
+    for name in _sought(s, job, free, over):
+        over[name] = 1
+    room = limit(s) - len(s.workers) + s.count("idle") + s.count("starting") - s.waiting()
+    amounts = ",".join([f"{name}:{max(0, amount)}" for name, amount in free.items()])
+    extra = ";".join([f"{queue}={n}" for queue, n in over.items() if n > 0])
+    return f"{max(0, room)};{amounts};{extra}"
+
+
+def _sought(
+    s: NodeState, job: bytes, free: Mapping[str, int], over: Mapping[str, int]
+) -> list[str]:
+    """Queues that would starve: of each a task is claimed all the same, to wait its turn here."""
+    names = [name for of, name in s.sought if of == job and name not in over]
+    starving = [name for name in names if not s.seats(needs_of(name), free)]
+    return [name for name in starving if s.seats(needs_of(name), s.total)][:SOUGHT_MOST]
+
+
+@lru_cache(maxsize=1024)
+def needs_of(queue: str) -> Mapping[str, int]:
+    """What the tasks of a queue need, by its name."""
+    return dict(ResourceSet.parse(queue.partition("|")[2]).items())
+
+
+def forget_sought(s: NodeState) -> None:
+    """Queues that were not seen for long are not asked for any more."""
+    for name in [name for name, seen in s.sought.items() if s.now - seen > SOUGHT_S]:
+        del s.sought[name]

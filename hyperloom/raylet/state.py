@@ -1,0 +1,217 @@
+"""What one node knows: its free resources, the tasks that wait, the workers and what they have.
+
+Plain data with the few operations that keep it consistent.  The rules are elsewhere: who gets
+a seat in `placing`, how things end in `ends`, what time brings in `ticks`; `machine` is the
+one door to all of them.
+
+A worker has a *seat*: the resources of one task, for as long as it has tasks of that shape.
+Tasks that are sent to it in a batch follow one another in the same seat.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import inf
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from hyperloom.raylet.gpus import Gpus
+from hyperloom.raylet.pace import Pace
+from hyperloom.resources import CPU, GPU, UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hyperloom.raylet.messages import Held, Kind
+
+# `ending`: told to end, or said that it will; it gets nothing more.
+Doing = Literal["starting", "idle", "busy", "blocked", "ending"]
+
+
+class Stopping(NamedTuple):
+    """A task that shall stop: why, and how long it may take from when it is known to run."""
+
+    why: str
+    grace_s: float
+
+
+@dataclass(slots=True)
+class WorkerState:
+    """What is known of one worker.  `state` is changed by `NodeState.turn` only."""
+
+    number: int
+    job: bytes
+    state: Doing = "starting"
+    sent: deque[Held] = field(default_factory=deque)  # not reported yet, in order
+    reported: int = 0  # tasks that came back from it in any way, of those that it began
+    seat: Kind | None = None  # whose resources it has
+    gpus: tuple[int, ...] = ()
+    since: float = 0.0  # last progress
+    asked_back: bool = False  # was asked for what it has not begun, and has not answered
+    deadline: float = inf  # of the task that it runs
+    stopping: dict[bytes, Stopping] = field(default_factory=dict)  # tasks that shall stop
+    kill_at: float = inf  # if the first of `sent` has not stopped by then
+    killed: str = ""  # why we killed it
+
+
+@dataclass(slots=True)
+class Queue:
+    """Tasks of one job, priority and shape that have no seat yet.  Never empty for long."""
+
+    name: tuple[bytes, str]  # job, "priority|shape"
+    priority: int
+    since: float  # when it was last served, or when it began to wait
+    tasks: deque[Held] = field(default_factory=deque)
+
+
+@dataclass(slots=True)
+class NodeState:
+    """See the module."""
+
+    total: Mapping[str, int]
+    most_workers: int  # beyond so many, a worker is started only when all others wait
+    utmost_workers: int = 1000  # beyond so many none is started
+    kill_grace_s: float = 5.0
+    free: dict[str, int] = field(init=False)
+    queues: dict[tuple[bytes, str], Queue] = field(default_factory=dict)
+    workers: dict[int, WorkerState] = field(default_factory=dict)
+    busy: dict[int, WorkerState] = field(default_factory=dict)  # those of `workers` that are
+    idle: dict[bytes, list[int]] = field(default_factory=dict)  # by job, the latest last
+    sought: dict[tuple[bytes, str], float] = field(default_factory=dict)  # queue -> last seen
+    held_back: dict[str, int] = field(default_factory=dict)  # resource -> priority it is kept for
+    pace: Pace = field(default_factory=Pace)
+    gpus: Gpus = field(init=False)
+    born: int = 0
+    stillborn: int = 0  # workers in a row that ended without having begun anything
+    start_after: float = 0.0  # no worker is started before
+    calm_until: float = 0.0  # memory was short: one at a time until then
+    warned_at: float = -inf
+    now: float = 0.0
+    due: float = inf  # when time itself is the next event; see `ticks`
+
+    def __post_init__(self) -> None:
+        """All is free."""
+        self.free = dict(self.total)
+        self.gpus = Gpus(self.total.get(GPU, 0) // UNIT)
+
+    # -- time -------------------------------------------------------------------------------
+
+    def at(self, moment: float) -> None:
+        """Something is due then, at the latest."""
+        self.due = min(self.due, moment)
+
+    # -- workers ----------------------------------------------------------------------------
+
+    def turn(self, worker: WorkerState, state: Doing) -> None:
+        """The worker does something else from now on."""
+        number = worker.number
+        if worker.state == "busy":
+            del self.busy[number]
+        elif worker.state == "idle":
+            self.idle[worker.job].remove(number)
+        worker.state = state
+        if state == "busy":
+            self.busy[number] = worker
+        elif state == "idle":
+            self.idle.setdefault(worker.job, []).append(number)
+
+    def forget(self, number: int) -> WorkerState:
+        """The worker is gone, and its seat is free."""
+        worker = self.workers.pop(number)
+        self.leave_seat(worker)
+        self.turn(worker, "ending")
+        return worker
+
+    def count(self, state: Doing) -> int:
+        """How many workers do this."""
+        if state == "busy":
+            return len(self.busy)
+        return sum(worker.state == state for worker in self.workers.values())
+
+    # -- seats ------------------------------------------------------------------------------
+
+    def seats(self, needs: Mapping[str, int], free: Mapping[str, int]) -> int:
+        """How many tasks with these needs would fit."""
+        fit = self.utmost_workers
+        for name, amount in needs.items():
+            fit = min(fit, free.get(name, 0) // amount)
+        return max(0, fit)
+
+    def take_seat(self, worker: WorkerState, kind: Kind) -> bool:
+        """Give it the resources of one such task; False: there is no GPU left whole enough."""
+        gpus = self.gpus.take(kind.needs.get(GPU, 0))
+        if gpus is None:
+            return False
+        worker.seat, worker.gpus = kind, gpus
+        for name, amount in kind.needs.items():
+            self.free[name] -= amount
+        return True
+
+    def leave_seat(self, worker: WorkerState) -> None:
+        """Its resources are free again."""
+        seat = worker.seat
+        if seat is not None:
+            for name, amount in seat.needs.items():
+                if name != CPU or worker.state != "blocked":
+                    self.free[name] += amount
+            self.gpus.give(worker.gpus, seat.needs.get(GPU, 0))
+            worker.seat, worker.gpus = None, ()
+
+    # -- tasks ------------------------------------------------------------------------------
+
+    def queue_of(self, kind: Kind) -> Queue:
+        """Where tasks of this kind wait."""
+        name = (kind.job, kind.queue)
+        queue = self.queues.get(name)
+        if queue is None:
+            queue = self.queues[name] = Queue(name, kind.priority, self.now)
+            self.sought[name] = self.now
+        return queue
+
+    def requeue(self, tasks: Iterable[Held]) -> None:
+        """Nothing was tried: they wait again, before the others and in the same order."""
+        for held in reversed(list(tasks)):
+            self.queue_of(held.kind).tasks.appendleft(held)
+
+    def waiting(self) -> int:
+        """Tasks without a seat."""
+        return sum([len(queue.tasks) for queue in self.queues.values()])
+
+    # -- what must hold ---------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Assert what must hold between events.  For tests and ``LOOM_CHECK=1``."""
+        taken: dict[str, int] = {}
+        for number, worker in self.workers.items():
+            self._check_worker(number, worker)
+            for name, amount in (worker.seat.needs if worker.seat else {}).items():
+                if name != CPU or worker.state != "blocked":
+                    taken[name] = taken.get(name, 0) + amount
+        for name, amount in self.total.items():
+            assert self.free[name] == amount - taken.get(name, 0), f"{name} went astray"
+        assert len(self.busy) == sum(w.state == "busy" for w in self.workers.values())
+        assert sum(map(len, self.idle.values())) == self.count("idle")
+        assert len(self.workers) <= self.utmost_workers, "too many workers"
+        assert all(queue.tasks for queue in self.queues.values()), "an empty queue is kept"
+
+    def _check_worker(self, number: int, worker: WorkerState) -> None:
+        assert worker.number == number
+        assert (number in self.busy) == (worker.state == "busy")
+        if worker.state in {"starting", "idle"}:
+            assert not worker.sent, "a worker that has nothing to do has tasks"
+            assert worker.seat is None, "a worker that has nothing to do has a seat"
+            assert not worker.stopping, "it has nothing, so there is nothing to stop"
+        if worker.state in {"busy", "blocked"}:
+            assert worker.sent, "a worker does something, but has no task"
+            assert worker.seat is not None, "a worker runs a task without a seat"
+        tasks = {held.task for held in worker.sent}
+        assert worker.stopping.keys() <= tasks, "what is over need not stop"
+
+
+def take_out(tasks: deque[Held], task: bytes) -> Held | None:
+    """Remove a task, named by its id or its entry."""
+    for held in tasks:
+        if held.entry.startswith(task):
+            tasks.remove(held)
+            return held
+    return None
