@@ -213,12 +213,12 @@ class Session:
 
     def _read(self, timeout_s: float | None) -> None:
         try:
-            entries = self.inbox.poll(timeout_s)
+            messages = self.inbox.poll(timeout_s)
         except errors.ControlPlaneLost:
             self._come_back()
             return
-        if entries:
-            self.arrived(entries)
+        for message in messages:
+            self.arrived(message)
 
     def _pass_on(self) -> None:
         self._reading.release()

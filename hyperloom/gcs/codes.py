@@ -1,9 +1,9 @@
 """The small constants that Lua and Python share; the Lua preamble is rendered from them.
 
 A *value* of an object says by its first byte what it is: a digit begins an inline value
-(`hyperloom.serialization`), ``S`` a location in shared memory.  Messages to nodes are four
-list entries, the first of these letters, then three fields; messages to processes are two,
-an object id and a value.
+(`hyperloom.serialization`), ``S`` a location in shared memory.  A message
+to a node begins with one of these letters, then come its fields; one to a process is pairs of
+object id and value.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LARGE = b"L"  # in a message: the value is too large to send along, ask for it
 LOST = b"X"  # the object does not exist and nobody is making it
 
 # Messages to a node.
-TASK = b"T"  # entry (id and attempt), record, inputs
+TASK = b"T"  # tasks served so far; then for each: entry (id and attempt), record, inputs
 CANCEL = b"C"  # id, force
 FREE = b"F"  # object id
 JOB_OPENED = b"J"  # job, about

@@ -1,12 +1,16 @@
-"""What the control plane tells one process or node: a list on which it waits.
+"""What the control plane tells one process or node: a channel to which it listens.
 
-The rule: a message is a hint.  It may be lost, when a connection dies between the server's
-pop and our read; so after every reconnection the owner must look at the state itself.
+The rule: a message is a hint.  It reaches whoever listens when it is published and is kept
+nowhere, so after every reconnection the owner must look at the state itself.
+
+A message is msgpack, an array of byte strings (``lua/object/_notify.lua``).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from msgspec import msgpack
 
 from hyperloom import errors
 from hyperloom.gcs.wire import Wire, raised
@@ -14,52 +18,51 @@ from hyperloom.gcs.wire import Wire, raised
 if TYPE_CHECKING:
     from hyperloom.gcs.address import Address
 
-_MOST = 2000  # entries in one pop; a multiple of every message's length
+_decode = msgpack.Decoder(list[bytes]).decode
 
 
 class Inbox:
-    """One list of the server.  For one thread at a time."""
+    """One channel.  For one thread at a time."""
 
     def __init__(self, address: Address, name: bytes) -> None:
         self._address = address
         self._name = name
-        self._wire: Wire | None = Wire(address)
-        self._ask()
+        self._wire: Wire | None = None
+        self.reconnect()
 
     def fileno(self) -> int:
         """For select() and poll(); changes with each reconnection."""
         assert self._wire is not None, "the inbox lost its connection: call reconnect()"
         return self._wire.fileno()
 
-    def poll(self, timeout_s: float | None) -> list[bytes]:
-        """The entries of the next batch; none when nothing came in time.
+    def poll(self, timeout_s: float | None) -> list[list[bytes]]:
+        """All messages that are here; waits for the first one.  None came in time: empty.
 
         Raises:
             errors.ControlPlaneLost: the connection broke; messages may be lost with it.
         """
-        if self._wire is None:
+        wire = self._wire
+        if wire is None:
             raise errors.ControlPlaneLost("the inbox is not connected")
+        reply: Any
         if timeout_s == 0:
-            reply: Any = self._wire.receive_now()
-            if reply is False:
-                return []
+            reply = wire.receive_now()
         else:
             try:
-                reply = self._wire.receive(timeout_s)
+                reply = wire.receive(timeout_s)
             except TimeoutError:
                 return []
-        if raised(reply) is None:
-            self._ask()
-            return []
-        self._ask()
-        entries: list[bytes] = reply[1]
-        return entries
+        messages = []
+        while reply is not False:
+            messages.append(_decode(raised(reply)[2]))
+            reply = wire.buffered()
+        return messages
 
     def reconnect(self) -> None:
-        """Connect again.  Raises ControlPlaneLost while there is no server."""
+        """Connect again, and listen.  Raises ControlPlaneLost while there is no server."""
         self.close()
         self._wire = Wire(self._address)
-        self._ask()
+        self._wire.call("SSUBSCRIBE", self._name)
 
     def interrupt(self) -> None:
         """Wake the thread that reads here: it finds the connection broken."""
@@ -71,7 +74,3 @@ class Inbox:
         if self._wire is not None:
             self._wire.close()
             self._wire = None
-
-    def _ask(self) -> None:
-        assert self._wire is not None
-        self._wire.send("BLMPOP", 0, 1, self._name, "LEFT", "COUNT", _MOST)

@@ -64,7 +64,7 @@ SOURCE = Key("source", (), "hash", "function id -> the pickled function")
 HELD = Key("held", ("node",), "hash", "task id -> attempt: what a node has claimed")
 IDLE = Key("idle", (), "hash", "node -> its standing claim")
 SERVED = Key("served", (), "hash", "node -> tasks put into its inbox so far")
-INBOX = Key("inbox", ("who",), "list", "messages for a node (4 entries) or a process (2)")
+INBOX = Key("inbox", ("who",), "channel", "messages for a node or a process; nothing is kept")
 
 # -- what came of it ------------------------------------------------------------------------
 OBJECT = Key("object", (), "hash", "object id -> value, or where it lies")
@@ -72,8 +72,7 @@ REFS = Key("refs", (), "hash", "object id -> holders besides its maker; negative
 HOLDS = Key("holds", ("process",), "set", "objects that a process holds and did not make")
 CONTAINS = Key("contains", (), "hash", "object id -> object ids inside its value")
 WATCH = Key("watch", (), "hash", "object id -> processes to tell, besides its maker")
-HEARD = Key("heard", (), "hash", "process -> number of its last call that was applied")
-MADE = Key("made", (), "hash", "process -> how many tasks and puts it made, widest of them")
+HEARD = Key("heard", (), "hash", "process -> its last call applied, number made, their width")
 CLOSED = Key("closed", (), "string", "the job is over; expires")
 
 # -- the cluster ----------------------------------------------------------------------------
@@ -85,5 +84,5 @@ ABOUT = Key("about", (), "hash", "library version, durability, generation", "clu
 KEYS = (
     TASK, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, CHILDREN, STREAM,
     TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, OBJECT, REFS, HOLDS, CONTAINS, WATCH,
-    HEARD, MADE, CLOSED, NODES, LEASES, JOBS, ABOUT,
+    HEARD, CLOSED, NODES, LEASES, JOBS, ABOUT,
 )  # fmt: skip

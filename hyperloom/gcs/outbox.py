@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.gcs.wire import Wire, fcall, pack
+from hyperloom.ids import PROCESS_BYTES, TASK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from hyperloom.gcs.address import Address
     from hyperloom.gcs.wire import Argument
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 _UNANSWERED_MOST = 32  # calls on their way; more and the sender waits for the server
 _BATCH_BYTES = 1 << 18
 _REFUSED_WAIT_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+
+
+def _made(ids: Sequence[bytes]) -> int:
+    """How many tasks and puts the process has made, as far as these ids tell."""
+    return int.from_bytes(max(ids)[PROCESS_BYTES:TASK_BYTES], "big")
 
 
 class _Reply:
@@ -186,11 +192,11 @@ class Outbox:
             (pack(fcall("template_declare", self._ns, *args)), None) for args in self._declares
         ]
         if self._puts:
-            say("object_put", *self._puts)
+            say("object_put", _made(self._puts[::3]), *self._puts)
         if self._contains:
             say("ref_contain", *self._contains)
         for (template, parent), group in self._submits.items():
-            say("task_submit", parent, template, *group)
+            say("task_submit", _made(group[::2]), parent, template, *group)
         if self._acquired:
             say("ref_acquire", b"".join(self._acquired))
         if self._made or self._borrowed:

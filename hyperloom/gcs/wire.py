@@ -95,6 +95,10 @@ class Wire:
             reply = self._reader.gets()
         return reply
 
+    def buffered(self) -> Any:  # noqa: ANN401 - Redis' own reply
+        """The next reply if it was read already, else False."""
+        return self._reader.gets()
+
     def call(self, *args: Argument) -> Any:  # noqa: ANN401 - Redis' own reply
         """Send one command and wait for its reply; raise what it refuses."""
         self.send_packed(pack(args))

@@ -102,19 +102,15 @@ class Desk:
             self.offer_due = True
         self._take(answer[2:])
 
-    def hear(self) -> list[tuple[bytes, bytes, bytes, bytes]]:
+    def hear(self) -> list[list[bytes]]:
         """Read the inbox: tasks are taken, other messages returned."""
-        entries = self.inbox.poll(0)
-        tasks: list[bytes] = []
         others = []
-        for at in range(0, len(entries), 4):
-            kind, a, b, c = entries[at : at + 4]
-            if kind == codes.TASK:
-                tasks += (a, b, c)
-                self._seen += 1
-            else:
-                others.append((kind, a, b, c))
-        self._take(tasks)
+        for message in self.inbox.poll(0):
+            if message[0] != codes.TASK:
+                others.append(message)
+            elif (served := int(message[1])) > self._seen:  # else `reconcile` has it already
+                self._seen = served
+                self._take(message[2:])
         return others
 
     def _take(self, triples: Sequence[bytes]) -> None:

@@ -27,6 +27,7 @@ local function transition(name, flags, body)
     flags = flags,
     callback = function(keys, args)
       call = redis.call
+      act.host = nil
       return body(keys[1], args)
     end,
   })

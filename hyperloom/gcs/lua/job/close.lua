@@ -17,10 +17,8 @@ transition('job_close', DRAINS, function(ns, args)
   end
   for _, node in ipairs(call('HKEYS', key.served(ns))) do
     add(key.held(ns, node))
-    add(key.inbox(ns, node))
   end
   for _, process in ipairs(call('HKEYS', key.heard(ns))) do
-    add(key.inbox(ns, process))
     add(key.holds(ns, process))
   end
   for _, oid in ipairs(call('HKEYS', key.waiters(ns))) do

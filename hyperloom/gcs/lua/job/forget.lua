@@ -5,14 +5,14 @@
 -- (Cluster-wide table: its namespace is the cluster's, not a job's.)
 --
 -- Refuses: nothing.
--- Writes:  jobs, inbox.
+-- Writes:  jobs.
 
 transition('job_forget', DRAINS, function(ns, args)
   local job = args[1]
   call('HDEL', key.jobs(ns), job)
   local nodes = call('HKEYS', key.nodes(ns))
   for _, node in ipairs(nodes) do
-    call('RPUSH', key.inbox(ns, node), code.JOB_ENDED, job, '', '')
+    act.tell(ns, node, { code.JOB_ENDED, job })
   end
   return #nodes
 end)

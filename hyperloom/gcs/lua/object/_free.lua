@@ -9,7 +9,7 @@ function act.free(ns, oid, value)
     local node = string.sub(value, 2, 1 + code.NODE_ID)
     local served = call('HGET', key.served(ns), node)
     if served and served ~= code.LOST then
-      call('RPUSH', key.inbox(ns, node), code.FREE, oid, '', '')
+      act.tell(ns, node, { code.FREE, oid })
     end
   end
 end

@@ -1,35 +1,59 @@
--- act.notify(ns, oids, values, refs)
+-- act.notify(ns, oids, values, refs), act.tell(ns, who, message)
 --
--- Who wants to know of these objects is told in its inbox: their maker as long as it holds
--- them (`refs` are their counts), and who watches them.
+-- Who wants to know of these objects is told: their maker as long as it holds them (`refs`
+-- are their counts), and who watches them (`watch`, empty if nobody watches anything).
+--
+-- An inbox is a channel: what is published there reaches whoever listens now.  A message is
+-- msgpack, an array of byte strings, written here by hand since Lua has no packer on all
+-- servers that we support.
 
-function act.notify(ns, oids, values, refs)
-  local watch, inbox, processes = many.hmget(key.watch(ns), oids), {}, {}
-  local watched = {}
-  local function tell(process, oid, value)
-    if not inbox[process] then
-      inbox[process] = {}
+local function number4(n)
+  return string.char(
+    math.floor(n / 16777216) % 256,
+    math.floor(n / 65536) % 256,
+    math.floor(n / 256) % 256,
+    n % 256
+  )
+end
+
+function act.tell(ns, who, message)
+  local parts, heads = { '\221' .. number4(#message) }, {}
+  for _, text in ipairs(message) do
+    local size = #text
+    if not heads[size] then
+      heads[size] = '\198' .. number4(size)
+    end
+    parts[#parts + 1] = heads[size]
+    parts[#parts + 1] = text
+  end
+  call('SPUBLISH', key.inbox(ns, who), table.concat(parts))
+end
+
+function act.notify(ns, oids, values, refs, watch)
+  local messages, processes, watched = {}, {}, {}
+  local function add(process, oid, value)
+    local message = messages[process]
+    if not message then
+      message = {}
+      messages[process] = message
       processes[#processes + 1] = process
     end
-    table.insert(inbox[process], oid)
-    table.insert(inbox[process], #value <= code.NOTIFY_MOST and value or code.LARGE)
+    message[#message + 1] = oid
+    message[#message + 1] = #value <= code.NOTIFY_MOST and value or code.LARGE
   end
   for i, oid in ipairs(oids) do
     if not refs[i] or tonumber(refs[i]) >= 0 then
-      tell(string.sub(oid, 1, code.PROCESS_ID), oid, values[i])
+      add(string.sub(oid, 1, code.PROCESS_ID), oid, values[i])
     end
     if watch[i] then
       watched[#watched + 1] = oid
       for _, process in ipairs(many.cut(watch[i], code.PROCESS_ID, {})) do
-        tell(process, oid, values[i])
+        add(process, oid, values[i])
       end
     end
   end
   many.hdel(key.watch(ns), watched)
-  local known = many.hmget(key.heard(ns), processes)
-  for i, process in ipairs(processes) do
-    if known[i] then  -- else it was buried: nobody reads, or removes, its inbox
-      many.rpush(key.inbox(ns, process), inbox[process])
-    end
+  for _, process in ipairs(processes) do
+    act.tell(ns, process, messages[process])
   end
 end

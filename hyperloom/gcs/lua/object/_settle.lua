@@ -1,14 +1,16 @@
 -- act.settle(ns, oids, values)
 --
--- Objects come into being: they are stored, their waiters counted down, and the processes
--- that want to know are told in their inboxes, small values included.
+-- Objects come into being: they are stored, the processes that want to know are told, small
+-- values included, and their waiters are counted down.
 --
--- An object whose every holder is gone already is not stored at all; `refs` remembers that
--- (see ref/_count.lua), and forgets it here.
+-- An object whose every holder is gone already is not kept; `refs` remembers that (see
+-- ref/_count.lua), and forgets it here.
 
 function act.settle(ns, oids, values)
-  local refs = many.hmget(key.refs(ns), oids)
-  local rows, unwanted = {}, {}
+  if #oids == 0 then
+    return
+  end
+  local refs, rows, unwanted = many.hmget(key.refs(ns), oids), {}, {}
   for i, oid in ipairs(oids) do
     if refs[i] == code.NOBODY then
       unwanted[#unwanted + 1] = oid
@@ -17,8 +19,17 @@ function act.settle(ns, oids, values)
     rows[#rows + 1] = values[i]
   end
   many.hset(key.object(ns), rows)
-  act.notify(ns, oids, values, refs)
+  -- Mostly nobody watches or waits at all: then one look at three tables is enough.
+  local rare = call('EXISTS', key.watch(ns), key.waiters(ns), key.waking(ns)) > 0
+  act.notify(ns, oids, values, refs, rare and many.hmget(key.watch(ns), oids) or {})
+  if rare then
+    act.wake(ns, oids)
+  end
+  act.drop(ns, unwanted)
+end
 
+-- Who waits for these is counted down; a crowd is only lined up, and woken slice by slice.
+function act.wake(ns, oids)
   local lists, tasks, woken = many.hmget(key.waiters(ns), oids), {}, {}
   for i, oid in ipairs(oids) do
     if lists[i] then
@@ -33,7 +44,6 @@ function act.settle(ns, oids, values)
   many.hdel(key.waiters(ns), woken)
   act.wake_crowd(ns, tasks)
   act.count_down(ns, tasks)
-  act.drop(ns, unwanted)
 end
 
 -- A slice of the first crowd that is being woken joins `tasks`.

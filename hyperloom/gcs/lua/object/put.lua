@@ -1,20 +1,21 @@
--- object_put(process, seq, oid, value, contained, oid, value, contained, ...) -> number put
+-- object_put(process, seq, count, oid, value, contained, oid, value, contained, ...)
+--   -> number put
 --
 -- Values that the process made itself, held by it.  `contained` are the refs inside the
--- value, concatenated; the object holds them as long as it lives.
+-- value, concatenated; the object holds them as long as it lives.  `count` is how many tasks
+-- and puts the process has made so far, at most.
 --
 -- Refuses: GAP, see act.answered.
--- Writes:  heard, made, object, contains, refs.
+-- Writes:  heard, object, contains, refs.
 
 transition('object_put', FILLS, function(ns, args)
   local process, seq = args[1], args[2]
-  local answered = act.answered(ns, process, seq)
+  local answered = act.answered(ns, process, seq, tonumber(args[3]), 1)
   if answered then
     return answered
   end
-  local rows, lists, inner, ids = {}, {}, {}, {}
-  for i = 3, #args, 3 do
-    ids[#ids + 1] = string.sub(args[i], 1, code.TASK_ID)
+  local rows, lists, inner = {}, {}, {}
+  for i = 4, #args, 3 do
     rows[#rows + 1] = args[i]
     rows[#rows + 1] = args[i + 1]
     if args[i + 2] ~= '' then
@@ -26,6 +27,5 @@ transition('object_put', FILLS, function(ns, args)
   many.hset(key.object(ns), rows)
   many.hset(key.contains(ns), lists)
   act.hold(ns, inner)
-  act.made(ns, process, ids, 1)
-  return #ids
+  return #rows / 2
 end)

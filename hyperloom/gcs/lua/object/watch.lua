@@ -8,7 +8,7 @@
 -- that let go and came by the ref again) are written down.
 --
 -- Refuses: nothing.
--- Writes:  watch, heard.
+-- Writes:  watch.
 
 local function among(list, process)
   for first = 1, #list, code.PROCESS_ID do
@@ -40,9 +40,6 @@ transition('object_watch', DRAINS, function(ns, args)
       end
     end
   end
-  if #rows > 0 then
-    call('HSETNX', key.heard(ns), process, 0)  -- it has an inbox from now on
-    many.hset(key.watch(ns), rows)
-  end
+  many.hset(key.watch(ns), rows)
   return values
 end)

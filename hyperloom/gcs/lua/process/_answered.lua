@@ -1,19 +1,53 @@
--- act.answered(ns, process, seq) -> nil, or the answer
+-- act.answered(ns, process, seq, count, width) -> nil, or the answer
 --
 -- The words of a process are applied once each and in their order: `seq` counts 1, 2, 3, …
 -- nil: go on.  0: applied before, or the job is over.  GAP: an earlier call of the process was
 -- refused (out of memory) or forgotten (the server lost its last second); nothing after it
 -- may overtake it, so the process must say everything from there on again.
-function act.answered(ns, process, seq)
-  if call('EXISTS', key.closed(ns)) == 1 then
+--
+-- `count` and `width`: how many tasks and puts the process has made at most, and of what
+-- width, if it makes some now.  Whoever buries it counts them down.  All three are one row:
+-- "seq,count,width".
+
+local function row_of(ns, process)
+  local row = call('HGET', key.heard(ns), process)
+  if not row then
+    return nil, 0, 1
+  end
+  local last, count, width = string.match(row, '^(%d+),(%d+),(%d+)$')
+  return tonumber(last), tonumber(count), tonumber(width)
+end
+
+local function write(ns, process, seq, count, width)
+  call('HSET', key.heard(ns), process, string.format('%.0f,%.0f,%.0f', seq, count, width))
+end
+
+function act.answered(ns, process, seq, count, width)
+  local last, made, widest = row_of(ns, process)
+  if not last and call('EXISTS', key.closed(ns)) == 1 then
     return 0  -- nobody wants to know any more
   end
-  local last = tonumber(call('HGET', key.heard(ns), process) or 0)
-  if tonumber(seq) <= last then
+  last, seq = last or 0, tonumber(seq)
+  if seq <= last then
     return 0
-  elseif tonumber(seq) > last + 1 then
+  elseif seq > last + 1 then
     return refuse('GAP', '%d is the last call heard, not %d', last, seq - 1)
   end
-  call('HSET', key.heard(ns), process, seq)
+  write(ns, process, seq, math.max(made, count or 0), math.max(widest, width or 1))
   return nil
+end
+
+-- The process is known and not buried; one of its streaming tasks has so many outputs by now.
+function act.widen(ns, process, width)
+  local last, made, widest = row_of(ns, process)
+  if last and width > widest then
+    write(ns, process, last, made, width)
+  end
+  return last ~= nil
+end
+
+-- How many tasks and puts, of what width, it has made.
+function act.made(ns, process)
+  local _, count, width = row_of(ns, process)
+  return count, width
 end

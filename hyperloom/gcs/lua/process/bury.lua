@@ -5,7 +5,7 @@
 -- that it submitted run on: they were accepted.
 --
 -- Refuses: nothing.  Burying twice is harmless.
--- Writes:  refs, object, contains, holds, heard, made, inbox.
+-- Writes:  refs, object, contains, holds, heard.
 
 local function task_ids(process, first, last)
   local ids = {}
@@ -43,17 +43,16 @@ end
 
 transition('process_bury', DRAINS, function(ns, args)
   local process, from, most = args[1], tonumber(args[2]), tonumber(args[3])
-  local count, width = string.match(call('HGET', key.made(ns), process) or '0,1', '^(%d+),(%d+)$')
-  local last = math.min(tonumber(count), from + math.ceil(most / tonumber(width)) - 1)
-  act.abandon(ns, made_here(ns, task_ids(process, from, last), tonumber(width)))
-  if last < tonumber(count) then
+  local count, width = act.made(ns, process)
+  local last = math.min(count, from + math.ceil(most / width) - 1)
+  act.abandon(ns, made_here(ns, task_ids(process, from, last), width))
+  if last < count then
     return last + 1
   end
   local borrowed = call('SMEMBERS', key.holds(ns, process))
   table.sort(borrowed)
-  call('DEL', key.holds(ns, process), key.inbox(ns, process))
+  call('DEL', key.holds(ns, process))
   act.let_go(ns, borrowed)
   call('HDEL', key.heard(ns), process)
-  call('HDEL', key.made(ns), process)
   return 0
 end)

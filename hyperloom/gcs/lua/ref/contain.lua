@@ -6,7 +6,7 @@
 -- said of an object that exists, or that nobody is making any more, it is passed over.
 --
 -- Refuses: GAP, see act.answered.
--- Writes:  heard, contains, refs, object, inbox.
+-- Writes:  heard, contains, refs, object.
 
 transition('ref_contain', DRAINS, function(ns, args)
   local process, seq = args[1], args[2]

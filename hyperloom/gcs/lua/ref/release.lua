@@ -4,7 +4,7 @@
 -- `borrowed`: it acquired them.  Both are concatenated object ids.
 --
 -- Refuses: GAP, see act.answered.
--- Writes:  heard, refs, holds, object, contains, inbox.
+-- Writes:  heard, refs, holds, object, contains.
 
 transition('ref_release', DRAINS, function(ns, args)
   local process, seq = args[1], args[2]

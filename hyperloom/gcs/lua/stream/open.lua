@@ -4,14 +4,13 @@
 -- inbox, how far they were consumed (back-pressure).
 --
 -- Refuses: nothing.  A task that is over is passed over.
--- Writes:  stream, heard.
+-- Writes:  stream.
 
 transition('stream_open', FILLS, function(ns, args)
   local id, process = args[1], args[2]
   if call('HEXISTS', key.task(ns), id) == 0 then
     return 0
   end
-  call('HSETNX', key.heard(ns), process, 0)  -- it has an inbox from now on
   local row = call('HGET', key.stream(ns), id) or ''
   local consumed = string.sub(row, code.PROCESS_ID + 1)
   consumed = consumed == '' and '0' or consumed

@@ -19,9 +19,9 @@ function act.inputs(ns, record)
   return table.concat(values)
 end
 
-function act.claim(ns, node, offer)
-  local entries, records = act.take(ns, offer)
-  local held, given = {}, {}
+-- The node holds these from now on; what it is to be given joins `given`.
+function act.give(ns, node, entries, records, given)
+  local held = {}
   for i, entry in ipairs(entries) do
     local id, attempt = act.split(entry)
     held[#held + 1] = id
@@ -34,24 +34,37 @@ function act.claim(ns, node, offer)
   return given
 end
 
+function act.claim(ns, node, offer, given)
+  local entries, records = act.take(ns, offer)
+  return act.give(ns, node, entries, records, given)
+end
+
+-- Tasks into a node's inbox: { TASK, tasks served to it so far, entry, record, inputs, ... }
+function act.send(ns, node, given)
+  local message = { code.TASK, tostring(call('HINCRBY', key.served(ns), node, #given / 3)) }
+  for _, part in ipairs(given) do
+    message[#message + 1] = part
+  end
+  act.tell(ns, node, message)
+end
+
 function act.serve(ns)
+  if call('EXISTS', key.queues(ns)) == 0 then
+    return
+  end
   local idle = call('HGETALL', key.idle(ns))
   for i = 1, #idle, 2 do
-    if call('EXISTS', key.queues(ns)) == 0 then
-      return
-    end
-    local node, offer = idle[i], act.offer(idle[i + 1])
-    local given, message = act.claim(ns, node, offer), {}
-    for k = 1, #given, 3 do
-      message[#message + 1] = code.TASK
-      for m = 0, 2 do
-        message[#message + 1] = given[k + m]
+    local node = idle[i]
+    if not act.host or act.host.node ~= node then  -- the host makes a new offer just now
+      local offer = act.offer(idle[i + 1])
+      local given = act.claim(ns, node, offer, {})
+      if #given > 0 then
+        act.send(ns, node, given)
+        act.stand(ns, node, offer)
       end
-    end
-    if #given > 0 then
-      many.rpush(key.inbox(ns, node), message)
-      call('HINCRBY', key.served(ns), node, #given / 3)
-      act.stand(ns, node, offer)
+      if call('EXISTS', key.queues(ns)) == 0 then
+        return
+      end
     end
   end
 end

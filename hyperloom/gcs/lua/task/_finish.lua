@@ -40,9 +40,12 @@ function act.close(ns, node, ids)
       many.hdel(key.held(ns, node), ids)
     end
     many.hdel(key.task(ns), ids)
-    many.hdel(key.tries(ns), ids)
-    many.hdel(key.deaths(ns), ids)
-    many.hdel(key.children(ns), ids)
-    many.hdel(key.stream(ns), ids)
+    -- Mostly no task of the job was ever retried, has children or streams.
+    if call('EXISTS', key.tries(ns), key.deaths(ns), key.children(ns), key.stream(ns)) > 0 then
+      many.hdel(key.tries(ns), ids)
+      many.hdel(key.deaths(ns), ids)
+      many.hdel(key.children(ns), ids)
+      many.hdel(key.stream(ns), ids)
+    end
   end
 end

@@ -1,4 +1,4 @@
--- act.offer(text) -> offer, act.room(offer, queue), act.stand(ns, node, offer)
+-- act.offer(text) -> offer, act.room(offer, queue), act.seat(...), act.stand(ns, node, offer)
 --
 -- An offer is what a node has room for: the text "seats;CPU:20000,GPU:0;queue=n;queue=n".
 -- Seats are tasks that it would run beside those that it runs; the amounts, in 1/10000, are
@@ -27,6 +27,19 @@ function act.room(offer, queue)
     fit = math.min(fit, math.floor((offer.free[name] or 0) / needs[name]))
   end
   return math.max(fit, 0), needs
+end
+
+-- `number` tasks of the queue take what they need off the offer; `fit` of them by resources.
+function act.seat(offer, queue, needs, fit, number)
+  local seated = math.min(number, fit)
+  offer.seats = offer.seats - seated
+  for name, amount in pairs(needs) do
+    offer.free[name] = offer.free[name] and offer.free[name] - seated * amount
+  end
+  if number > seated then
+    local left = offer.over[queue] - (number - seated)
+    offer.over[queue] = left > 0 and left or nil
+  end
 end
 
 local function text_of(offer)

@@ -10,11 +10,15 @@ local function score(queue, turn)
   return string.format('%.0f', -tonumber(string.match(queue, '^(-?%d+)|')) * TURNS + turn)
 end
 
+-- `side`: RPUSH to the back, LPUSH to the front, where they stand in their own order too.
 function act.push(ns, side, queue, entries)
-  if #entries > 0 then
-    sliced(side, key.ready(ns, queue), entries)
-    call('ZADD', key.queues(ns), 'NX', score(queue, 0), queue)
+  if side == 'LPUSH' then
+    for i = 1, math.floor(#entries / 2) do
+      entries[i], entries[#entries - i + 1] = entries[#entries - i + 1], entries[i]
+    end
   end
+  sliced(side, key.ready(ns, queue), entries)
+  call('ZADD', key.queues(ns), 'NX', score(queue, 0), queue)
 end
 
 -- The queue is the one that was served last.
@@ -22,12 +26,21 @@ function act.served_now(ns, queue)
   call('ZADD', key.queues(ns), score(queue, call('INCR', key.turn(ns))), queue)
 end
 
+local function before(one, other)
+  local a, b = tonumber(string.match(one, '^(-?%d+)|')), tonumber(string.match(other, '^(-?%d+)|'))
+  if a ~= b then
+    return a > b
+  end
+  return one < other
+end
+
 -- `ready`: { template, entry } pairs.  What became ready by a result goes to the front:
--- depth first keeps memory small.  Among themselves they keep their order.
+-- depth first keeps memory small.  Among themselves they keep their order; of several
+-- queues the one with the higher priority is first.
 function act.push_front(ns, ready)
   local queue_of, entries, queues = {}, {}, {}
-  for i = #ready, 1, -1 do
-    local template, entry = ready[i][1], ready[i][2]
+  for _, pair in ipairs(ready) do
+    local template, entry = pair[1], pair[2]
     if not queue_of[template] then
       queue_of[template] = act.template(ns, template).queue
     end
@@ -38,7 +51,10 @@ function act.push_front(ns, ready)
     end
     table.insert(entries[queue], entry)
   end
+  if #queues > 1 then
+    table.sort(queues, before)
+  end
   for _, queue in ipairs(queues) do
-    act.push(ns, 'LPUSH', queue, entries[queue])
+    act.enqueue(ns, 'LPUSH', queue, entries[queue])
   end
 end

@@ -56,22 +56,3 @@ end
 function act.hex(bytes)
   return (string.gsub(bytes, '.', function(c) return string.format('%02x', string.byte(c)) end))
 end
-
--- How many tasks (and of what width) a process has made: whoever buries it counts them down.
--- Calls and ids of a process with threads may come in another order than it made them.
-function act.made(ns, process, ids, width)
-  local row = call('HGET', key.made(ns), process)
-  local count, widest = string.match(row or '0,1', '^(%d+),(%d+)$')
-  local most = tonumber(count)
-  for _, id in ipairs(ids) do
-    local a, b, c, d, e, f = string.byte(id, code.PROCESS_ID + 1, code.TASK_ID)
-    local n = ((((a * 256 + b) * 256 + c) * 256 + d) * 256 + e) * 256 + f
-    if n > most then
-      most = n
-    end
-  end
-  local now = string.format('%.0f,%.0f', most, math.max(tonumber(widest), width))
-  if now ~= row then
-    call('HSET', key.made(ns), process, now)
-  end
-end

@@ -44,15 +44,7 @@ local function take_of(ns, offer, queue, several, entries, records)
   elseif found > 0 and several then
     act.served_now(ns, queue)
   end
-  local seated = math.min(found, fit)
-  offer.seats = offer.seats - seated
-  for name, amount in pairs(needs) do
-    offer.free[name] = offer.free[name] and offer.free[name] - seated * amount
-  end
-  if found > seated then
-    local left = offer.over[queue] - (found - seated)
-    offer.over[queue] = left > 0 and left or nil
-  end
+  act.seat(offer, queue, needs, fit, found)
 end
 
 function act.take(ns, offer)

@@ -9,7 +9,7 @@
 -- The queue keeps the entry of a cancelled task until a claim meets it and finds no record.
 --
 -- Refuses: nothing.
--- Writes:  inbox, held, and what task/_fail.lua writes.
+-- Writes:  held, and what task/_fail.lua writes.
 
 local function holder(ns, id, nodes)
   for i = 1, #nodes, 2 do
@@ -28,7 +28,7 @@ transition('task_cancel', DRAINS, function(ns, args)
     if not seen[id] and call('HEXISTS', key.task(ns), id) == 1 then
       local node, lost = holder(ns, id, nodes)
       if node and not lost then
-        call('RPUSH', key.inbox(ns, node), code.CANCEL, id, force, '')
+        act.tell(ns, node, { code.CANCEL, id, force })
         state = 'RUNNING'
       else
         if lost then

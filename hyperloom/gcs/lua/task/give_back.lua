@@ -5,7 +5,7 @@
 -- straight back.
 --
 -- Refuses: nothing.  What it does not hold is passed over.
--- Writes:  held, idle, ready, queues, inbox, served.
+-- Writes:  held, idle, ready, queues, served.
 
 transition('task_give_back', DRAINS, function(ns, args)
   local node, ids, back, gone = args[1], {}, {}, {}

@@ -2,18 +2,16 @@
 --
 -- What the node holds, for a node whose connection broke: a reply or an inbox message may
 -- have been lost on the way, but what is held is held.  `served` is what it must present
--- as `seen` from now on: its inbox is emptied in the same call, since all that was in it is
--- listed here.  Messages of other kinds are lost with it; the node asks again for those.
+-- as `seen` from now on; messages with a lower or equal count are listed here already.
 -- Works in slices: call with `next` until it is 0.
 --
 -- Refuses: nothing.
--- Writes:  idle, inbox.
+-- Writes:  idle.
 
 transition('task_held', DRAINS, function(ns, args)
   local node, cursor = args[1], args[2]
   if cursor == '0' then
     call('HDEL', key.idle(ns), node)
-    call('DEL', key.inbox(ns, node))
   end
   local found = call('HSCAN', key.held(ns, node), cursor, 'COUNT', 500)
   local ids, reply = {}, { found[1], call('HGET', key.served(ns), node) or '0' }

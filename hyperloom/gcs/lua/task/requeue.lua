@@ -6,7 +6,7 @@
 -- its offers are left aside: until the last call `served` says code.LOST of it.
 --
 -- Refuses: nothing.
--- Writes:  held, idle, served, tries, ready, queues, inbox, and what task/_fail.lua writes.
+-- Writes:  held, idle, served, tries, ready, queues, and what task/_fail.lua writes.
 
 transition('task_requeue', DRAINS, function(ns, args)
   local node, failure, most = args[1], args[2], tonumber(args[3])
@@ -46,7 +46,6 @@ transition('task_requeue', DRAINS, function(ns, args)
   act.push_front(ns, again)
   local left = #all / 2 - #ids
   if left == 0 then
-    call('DEL', key.inbox(ns, node))
     call('HDEL', key.served(ns), node)
   end
   act.serve(ns)

@@ -16,23 +16,32 @@
 -- left to wake, or too many cancelled tasks stood in the way: call again, with an offer.
 --
 -- Refuses: nothing.
--- Writes:  held, task, tries, deaths, children, object, refs, waiters, wait, ready, queues,
---          idle, served, inbox, and what object/_settle.lua and ref/_count.lua write.
+-- Writes:  held, task, tries, deaths, children, stream, ready, queues, idle, served, and what
+--          object/_settle.lua and ref/_count.lua write.
 
 transition('task_step', DRAINS, function(ns, args)
   local node, seen, offer_text = args[1], args[2], args[3]
+  local given = {}
+  if offer_text ~= '' and call('HGET', key.served(ns), node) == seen then
+    act.host = { node = node, offer = act.offer(offer_text), given = given }
+  end
   local stale = act.finish(ns, node, args, 4)
-  local reply = { table.concat(stale), call('EXISTS', key.waking(ns)) }
-  if offer_text == '' then
-    call('HDEL', key.idle(ns), node)
-  elseif call('HGET', key.served(ns), node) == seen then
-    local offer = act.offer(offer_text)
-    for _, part in ipairs(act.claim(ns, node, offer)) do
-      reply[#reply + 1] = part
+  local more = call('EXISTS', key.waking(ns))
+  local queued = call('EXISTS', key.queues(ns)) == 1
+  if act.host then
+    local offer = act.host.offer
+    if queued then
+      act.claim(ns, node, offer, given)
     end
     act.stand(ns, node, offer)
-    reply[2] = offer.more and 1 or reply[2]
+    more = offer.more and 1 or more
+  elseif offer_text == '' then
+    call('HDEL', key.idle(ns), node)
   end
-  act.serve(ns)
-  return reply
+  if queued then
+    act.serve(ns)
+  end
+  table.insert(given, 1, more)
+  table.insert(given, 1, table.concat(stale))
+  return given
 end)

@@ -1,7 +1,9 @@
--- task_submit(process, seq, parent, template, id, record, id, record, ...) -> number ready
+-- task_submit(process, seq, count, parent, template, id, record, id, record, ...)
+--   -> number ready
 --
--- New tasks of one template enter: ready ones the back of their queue, the others wait
--- for their inputs.  `parent` is the task that submits, or ''; when it is over, nobody asks
+-- New tasks of one template enter: ready ones go to who stands idle, or to the back of
+-- their queue; the others wait for their inputs.  `count` is how many tasks and puts the
+-- process has made so far, at most.  `parent` is the task that submits, or ''; when it is over, nobody asks
 -- for its children any more.
 --
 -- A record begins  template (8) | number of inputs (3, big endian) | number of other refs
@@ -10,21 +12,22 @@
 -- record differ from each other.
 --
 -- Refuses: NOT_FOUND when the template was never declared; GAP, see act.answered.
--- Writes:  heard, made, task, wait, waiters, crowd, refs, children, ready, queues, inbox.
+-- Writes:  heard, task, held, idle, served, wait, waiters, crowd, refs, children, ready,
+--          queues.
 
 transition('task_submit', FILLS, function(ns, args)
-  local process, seq, parent, template = args[1], args[2], args[3], args[4]
+  local process, seq, parent, template = args[1], args[2], args[4], args[5]
   local of = act.template(ns, template)
   if not of and call('EXISTS', key.closed(ns)) == 0 then
     return refuse('NOT_FOUND', 'this job has no template %s', act.hex(template))
   end
-  local answered = act.answered(ns, process, seq)
+  local answered = act.answered(ns, process, seq, tonumber(args[3]), of and of.returns)
   if answered then
     return answered
   end
 
   local ids, rows, ready, holds, inputs, unresolved = {}, {}, {}, {}, {}, {}
-  for i = 5, #args, 2 do
+  for i = 6, #args, 2 do
     local id, record = args[i], args[i + 1]
     ids[#ids + 1] = id
     rows[#rows + 1] = id
@@ -45,7 +48,6 @@ transition('task_submit', FILLS, function(ns, args)
   end
 
   many.hset(key.task(ns), rows)
-  act.made(ns, process, ids, of.returns)
   act.hold(ns, holds)
   if #inputs > 0 then
     act.await(ns, template, ids, unresolved, inputs, ready)
@@ -54,7 +56,6 @@ transition('task_submit', FILLS, function(ns, args)
     local known = call('HGET', key.children(ns), parent) or ''
     call('HSET', key.children(ns), parent, known .. table.concat(ids))
   end
-  act.push(ns, 'RPUSH', of.queue, ready)
-  act.serve(ns)
+  act.enqueue(ns, 'RPUSH', of.queue, ready)
   return #ready
 end)

@@ -1,0 +1,42 @@
+-- act.drop(ns, oids), act.remove(ns, oids, values), act.existing(ns, oids)
+--
+-- The end of objects that nobody holds.
+
+-- Nobody holds these any more.  What is still being made is dropped when it comes
+-- (object/_settle.lua).
+function act.drop(ns, oids)
+  local there, values = act.existing(ns, oids)
+  many.hdel(key.refs(ns), there)
+  act.remove(ns, there, values)
+end
+
+-- Those of `oids` that exist, and their values.
+function act.existing(ns, oids)
+  local there, found = {}, {}
+  for i, value in ipairs(many.hmget(key.object(ns), oids)) do
+    if value then
+      there[#there + 1], found[#found + 1] = oids[i], value
+    end
+  end
+  return there, found
+end
+
+-- These exist, with these values, and nobody holds them: they go, and so does the hold that
+-- they have on what they contain.
+function act.remove(ns, oids, values)
+  while #oids > 0 do
+    local inner = {}
+    for i, oid in ipairs(oids) do
+      act.free(ns, oid, values[i])
+    end
+    if call('EXISTS', key.contains(ns)) == 1 then
+      for _, list in ipairs(many.hmget(key.contains(ns), oids)) do
+        many.cut(list or '', code.OBJECT_ID, inner)
+      end
+      many.hdel(key.contains(ns), oids)
+    end
+    many.hdel(key.object(ns), oids)
+    oids, values = act.existing(ns, act.recount(ns, inner, -1))
+    many.hdel(key.refs(ns), oids)
+  end
+end

@@ -1,0 +1,59 @@
+-- act.enqueue(ns, side, queue, entries)
+--
+-- Tasks are ready.  If nothing was ready before them, who stands idle gets them at once,
+-- without the way through the queue and back; the rest is queued, and served from there.
+--
+-- In task_step the first to be asked is the caller itself (act.host): what became ready by
+-- its own results goes back in the same answer.
+
+-- As many of `entries` as the offer has room for, from number `first` on, go to the node
+-- -> the first that did not
+local function hand(ns, node, offer, queue, entries, first, given)
+  local fit, needs = act.room(offer, queue)
+  local most = math.min(fit + (offer.over[queue] or 0), #entries - first + 1)
+  if most <= 0 then
+    return first
+  end
+  local ids, chosen = {}, {}
+  for i = 1, most do
+    chosen[i] = entries[first + i - 1]
+    ids[i] = act.split(chosen[i])
+  end
+  act.seat(offer, queue, needs, fit, most)
+  act.give(ns, node, chosen, many.hmget(key.task(ns), ids), given)
+  return first + most
+end
+
+local function hand_out(ns, queue, entries)
+  local first, host = 1, act.host
+  if host then
+    first = hand(ns, host.node, host.offer, queue, entries, first, host.given)
+  end
+  local idle = first <= #entries and call('HGETALL', key.idle(ns)) or {}
+  for i = 1, #idle, 2 do
+    local node, given = idle[i], {}
+    if not host or host.node ~= node then
+      local offer = act.offer(idle[i + 1])
+      first = hand(ns, node, offer, queue, entries, first, given)
+      if #given > 0 then
+        act.send(ns, node, given)
+        act.stand(ns, node, offer)
+      end
+    end
+  end
+  return first
+end
+
+function act.enqueue(ns, side, queue, entries)
+  local first, rest = 1, {}
+  if #entries > 0 and call('EXISTS', key.queues(ns)) == 0 then
+    first = hand_out(ns, queue, entries)
+  end
+  for i = first, #entries do
+    rest[#rest + 1] = entries[i]
+  end
+  if #rest > 0 then
+    act.push(ns, side, queue, rest)
+    act.serve(ns)
+  end
+end
