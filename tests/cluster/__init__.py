@@ -1,0 +1,1 @@
+"""Real processes on one host, through the public API."""

@@ -1,0 +1,1 @@
+"""What the public API promises, on a real embedded node and, where sensible, inline."""

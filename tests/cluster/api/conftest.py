@@ -1,0 +1,84 @@
+"""Where the tests of this folder run, and what each of them must leave as it was.
+
+``cluster`` is a real embedded node, ``anywhere`` that and the inline mode, one after the other:
+the same test bodies hold for both.  Both live as long as a module, since starting costs more than
+most tests.  After each test the job must hold nothing any more (`holdings.py`).
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import pytest
+
+import hyperloom as loom
+from tests.cluster.api.gate import Gate
+from tests.cluster.api.holdings import holdings
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+NUM_CPUS = 2
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "keeps_refs: this test's job keeps what it holds")
+
+
+def _running(mode: str) -> Iterator[str]:
+    loom.init("local", num_cpus=NUM_CPUS, num_gpus=1, resources={"paint": 5}, mode=mode)  # type: ignore[arg-type]
+    yield mode
+    loom.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """An embedded node with two CPUs."""
+    yield from _running("cluster")
+
+
+@pytest.fixture(scope="module")
+def inline() -> Iterator[str]:
+    """Everything in this process."""
+    yield from _running("inline")
+
+
+@pytest.fixture(scope="module", params=["cluster", "inline"])
+def anywhere(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Both, one after the other; its value says which."""
+    yield from _running(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _test_leaves_nothing() -> None:
+    """Workers may come and go while a module's node lives: it is checked when that has ended."""
+
+
+@pytest.fixture(autouse=True)
+def _job_holds_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test all its tasks and objects are gone from the control plane."""
+    yield
+    if not loom.is_initialized() or request.node.get_closest_marker("keeps_refs"):
+        return
+
+    if not holdings():
+        return
+
+    def nothing() -> bool:
+        gc.collect()  # a failure that the test caught holds its frames in a circle
+        return not holdings()
+
+    try:
+        wait_until(nothing, 10)
+    except pytest.fail.Exception:
+        lines = "\n  ".join(f"{name}: {what}" for name, what in holdings().items())
+        pytest.fail(f"the job still holds:\n  {lines}", pytrace=False)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Callable[[str], Gate]:
+    """Makes gates: what tasks wait for, and what says that a task has come so far."""
+    return lambda name="gate": Gate(tmp_path / name)

@@ -1,0 +1,53 @@
+"""What a job holds in the control plane, asked of the server itself.
+
+A job that has nothing to do and no refs has only what is there once for each function, node and
+process: templates, claims, counters.  Everything else is a leak.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hyperloom.core import current
+from hyperloom.gcs import keys
+from hyperloom.gcs.wire import Wire
+
+CONSTANT = {
+    key.table
+    for key in (
+        keys.TURN, keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.IDLE, keys.SERVED, keys.HEARD,
+        keys.MADE, keys.QUEUES,
+    )
+}  # fmt: skip
+
+
+def holdings() -> dict[str, Any]:
+    """Table -> what is in it, of those that should be empty."""
+    session = current.current()
+    session.settle()
+    if hasattr(session, "plane"):
+        session.plane.frames = None  # kept for debuggers
+        return dict(session.plane.held())
+    wire = Wire(session.address)
+    try:
+        prefix = session.namespace.encode() + b":"
+        names = [name.removeprefix(prefix) for name in wire.call("KEYS", prefix + b"*")]
+        return {
+            name.decode(errors="replace"): _shown(wire, prefix + name)
+            for name in names
+            if name.split(b":")[0].decode() not in CONSTANT
+        }
+    finally:
+        wire.close()
+
+
+def _shown(wire: Wire, key: bytes) -> Any:
+    read = {
+        b"hash": ("HGETALL", key),
+        b"list": ("LRANGE", key, 0, -1),
+        b"set": ("SMEMBERS", key),
+        b"zset": ("ZRANGE", key, 0, -1),
+        b"string": ("GET", key),
+    }
+    found = wire.call(*read[wire.call("TYPE", key)])
+    return [part.hex() if len(part) < 40 else part[:40] for part in found]
