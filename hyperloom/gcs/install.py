@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom import errors
 from hyperloom.gcs import keys
-from hyperloom.gcs.library import build
+from hyperloom.gcs.library import NAME, build
 from hyperloom.gcs.wire import Wire
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _OLDEST = (7, 0)
 _PAUSE_S = 0.003
 _VERSION = b"version"
+DURABILITY = b"durability"
 
 
 def wait(address: Address, timeout_s: float, alive: Callable[[], bool]) -> Wire:
@@ -44,34 +45,49 @@ def wait(address: Address, timeout_s: float, alive: Callable[[], bool]) -> Wire:
             return wire
 
 
-def install(wire: Wire, *, replace: bool) -> None:
+def install(wire: Wire, *, replace: bool, durability: str = "") -> None:
     """Check the server and load the library.
 
     `replace`: the server is ours alone, so an older library may be replaced.
+    `durability`: as it was started with, for those who may not read its configuration.
 
     Raises:
         errors.LoomError: the server will not do; the message says what to change.
     """
-    _check_server(wire)
+    there = check(wire, any_library=replace)
     library = build()
-    there = wire.call("HGET", keys.ABOUT.name(keys.CLUSTER), _VERSION)
-    if there is not None and there.decode() != library.version and not replace:
-        raise errors.LoomError(
-            f"this cluster runs HyperLoom's library {there.decode()}, this process has "
-            f"{library.version}: install the same version of hyperloom on both sides. "
-            "Nothing was changed"
-        )
-    if there is None or replace or not _loaded(wire):
+    if there != library.version or not _loaded(wire):
         wire.call("FUNCTION", "LOAD", "REPLACE", library.text)
         wire.call("HSET", keys.ABOUT.name(keys.CLUSTER), _VERSION, library.version)
+    if durability:
+        wire.call("HSET", keys.ABOUT.name(keys.CLUSTER), DURABILITY, durability)
+
+
+def check(wire: Wire, *, any_library: bool = False) -> str | None:
+    """Whether the server will do; the version of our library that it has, None for none.
+
+    Raises:
+        errors.LoomError: it will not; the message says what to change.
+    """
+    _check_server(wire)
+    there = wire.call("HGET", keys.ABOUT.name(keys.CLUSTER), _VERSION)
+    if there is None:
+        return None
+    ours, theirs = build().version, str(there.decode())
+    if theirs != ours and not any_library:
+        raise errors.LoomError(
+            f"this cluster runs HyperLoom's library {theirs}, and this process has "
+            f"{ours}: install the same version of hyperloom on both sides. Nothing was changed"
+        )
+    return theirs
 
 
 def _loaded(wire: Wire) -> bool:
-    return bool(wire.call("FUNCTION", "LIST", "LIBRARYNAME", "loom"))
+    return bool(wire.call("FUNCTION", "LIST", "LIBRARYNAME", NAME))
 
 
 def _check_server(wire: Wire) -> None:
-    info = wire.call("INFO", "server").decode()
+    info = wire.call("INFO").decode()
     version = _field(info, "valkey_version") or _field(info, "redis_version") or "0.0"
     number = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if number < _OLDEST:
@@ -79,12 +95,17 @@ def _check_server(wire: Wire) -> None:
             f"the server is version {version}; HyperLoom needs Redis 7.0 or any Valkey. "
             "Nothing was changed on it"
         )
-    memory = wire.call("INFO", "memory").decode()
-    policy = _field(memory, "maxmemory_policy")
+    policy = _field(info, "maxmemory_policy")
     if policy not in ("noeviction", ""):
         raise errors.LoomError(
             f"the server may evict keys (maxmemory-policy {policy}), which would lose tasks. "
             "Run: CONFIG SET maxmemory-policy noeviction. Nothing was changed on it"
+        )
+
+    if _field(info, "role") not in ("master", ""):
+        raise errors.LoomError(
+            "the server is a read-only replica; give the address of its primary, "
+            f"{_field(info, 'master_host')}:{_field(info, 'master_port')}. Nothing was changed"
         )
 
 

@@ -1,6 +1,6 @@
 """`loom.init()`: which control plane, which node, with what.
 
-In this order: the address that was given, ``LOOM_ADDRESS``, the session that ``loom start``
+In this order: the address that was given, ``LOOM_ADDRESS``, the session that `loom start`
 made on this machine, an embedded node.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
@@ -15,14 +16,14 @@ from hyperloom.config import Config
 from hyperloom.gcs import install
 from hyperloom.gcs.address import parse_address
 from hyperloom.node import folder as folders
+from hyperloom.node.description import NodePlan
 from hyperloom.node.driver import Driver
-from hyperloom.node.start import NodePlan, start_node
+from hyperloom.node.start import start_embedded
 from hyperloom.raylet.node import NodeSettings
 from hyperloom.resources import offered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from hyperloom.gcs.address import Address
     from hyperloom.resources import ResourceSet
@@ -34,7 +35,7 @@ _ANSWER_S = 5
 class Wanted:
     """The arguments of `loom.init()`."""
 
-    address: str | None = None
+    address: str | None = field(default=None, repr=False)  # it may carry a password
     num_cpus: float | None = None
     num_gpus: float | None = None
     resources: Mapping[str, float] | None = None
@@ -64,7 +65,8 @@ def connect(wanted: Wanted) -> Any:  # noqa: ANN401 - a Driver, or an inline one
     if address == "local":
         return _embedded(wanted, config, None)
     if address and address != "auto":
-        return _at(parse_address(address), wanted, config)
+        password_file = Path(config.password_file) if config.password_file else None
+        return _at(parse_address(address, password_file), wanted, config)
     running = folders.current_session(config)
     if running is not None:
         return _in_session(running, wanted, config)
@@ -76,15 +78,13 @@ def connect(wanted: Wanted) -> Any:  # noqa: ANN401 - a Driver, or an inline one
 
 
 def _embedded(wanted: Wanted, config: Config, address: Address | None) -> Driver:
-    node = start_node(
-        NodePlan(
-            resources=node_resources(wanted),
-            store_bytes=wanted.object_store_memory,
-            namespace=wanted.namespace,
-            address=address,
-        ),
-        config,
+    plan = NodePlan(
+        resources=node_resources(wanted),
+        store_bytes=wanted.object_store_memory,
+        namespace=wanted.namespace,
+        address=address,
     )
+    node = start_embedded(plan, config)
     try:
         return Driver(
             node.folder, node.address, config, wanted.namespace, node,
@@ -111,12 +111,15 @@ def _in_session(folder: Path, wanted: Wanted, config: Config) -> Driver:
 
 def _at(address: Address, wanted: Wanted, config: Config) -> Driver:
     """A control plane by its address: through this machine's node of it, or a new one."""
-    for folder in folders.runtime_folder(config).glob("session-*"):
-        if folders.runs(folder) and (folder / "node.json").exists():
+    for folder in folders.started_sessions(config):
+        if folders.runs(folder):
             settings = NodeSettings.read(folder)
-            if settings.address.url == address.url and not settings.embedded:
+            if address.url in {settings.address.url, (settings.server or {}).get("url")}:
                 return _in_session(folder, wanted, config)
-    install.wait(address, _ANSWER_S, lambda: False).close()
+    # Whoever cannot get in should hear it now, and not from a raylet's log.
+    wire = install.wait(address, _ANSWER_S, lambda: False)
+    install.check(wire)
+    wire.close()
     return _embedded(wanted, config, address)
 
 

@@ -1,11 +1,22 @@
-"""A driver joins a node: its job begins here, and ends when this connection does."""
+"""A driver joins a node: its job begins here, and ends when this connection does.
+
+An embedded raylet and its driver live and die together.  The raylet of a node that `loom start`
+made may die and be started again, while the job's truth stays in the control plane; then the
+driver connects to the next raylet, says which job it is, and goes on.  What its threads wait
+for, they go on to wait for.
+"""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import socket
 import sys
 import threading
+import time
+import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, frames
@@ -13,20 +24,21 @@ from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session
 from hyperloom.ids import new_job_id
+from hyperloom.node.folder import STOPPING
 from hyperloom.objectstore.client import StoreClient
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hyperloom.config import Config
     from hyperloom.gcs.address import Address
     from hyperloom.node.start import StartedNode
+
+_KNOCK_EVERY_S = 0.05
 
 
 class Driver:
     """A session together with what keeps it: the raylet's connection, the embedded node."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a driver stands between
         self,
         folder: Path,
         address: Address,
@@ -39,68 +51,142 @@ class Driver:
         self.folder = folder
         self._node = node
         self._job = new_job_id()
-        self._socket = socket.socket(socket.AF_UNIX)
+        self._about = _about(namespace)
+        self._outage_s = config.outage_s
         try:
-            self._socket.connect(str(folder / "raylet.sock"))
+            self._socket, self._reader, self._welcome = self._connect()
         except OSError as error:
             raise errors.NotConnected(
-                f"no raylet answers in {folder} ({error.strerror}); start one: loom start --head"
+                f"no raylet answers in {folder} ({error.strerror}). If its node runs, which "
+                "loom status says, try again; else start one: loom start --head"
             ) from error
-        self._reader = frames.FrameReader(self._socket)
-        self._socket.sendall(frames.encode(["driver", self._job, _about(namespace)]))
-        welcome = self._receive("welcome")
-        objects = Objects(welcome["node"], StoreClient(welcome["store"]), config.inline_max_bytes)
-        self.session = Session(self._job, address, config, objects)
+        welcome = self._welcome
+        try:
+            objects = Objects(
+                welcome["node"], StoreClient(welcome["store"]), config.inline_max_bytes
+            )
+            self.session = Session(self._job, address, config, objects)
+        except BaseException:
+            self._socket.close()
+            raise
         self.session.node = welcome["node"]
         self.session.user_namespace = namespace or welcome["namespace"]
         self._pump = Pump(self.session)
         self._show = log_to_driver
-        self._closing = False
+        self._closing = threading.Event()
+        self._switching = threading.Lock()  # of the socket
+        self._pid = os.getpid()
         self._listener = threading.Thread(target=self._listen, name="loom-logs", daemon=True)
         self._listener.start()
+        atexit.register(self.close)
+        _drivers.add(self)
 
-    def _receive(self, what: str) -> Any:  # noqa: ANN401 - a message's content
-        message = self._reader.receive()
-        if message is None or message[0] != what:
-            raise errors.LocalRayletDied(f"the raylet in {self.folder} hung up: {message}")
-        return message[1]
+    def _connect(self) -> tuple[socket.socket, frames.FrameReader, dict[str, Any]]:
+        """Be let in by the raylet.  Raises OSError as long as there is none."""
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.connect(str(self.folder / "raylet.sock"))
+            reader = frames.FrameReader(sock)
+            sock.sendall(frames.encode(["driver", self._job, self._about]))
+            message = reader.receive()
+        except BaseException:
+            sock.close()
+            raise
+        if message is None or message[0] != "welcome":
+            sock.close()
+            raise ConnectionResetError(0, "it hung up")
+        return sock, reader, message[1]
 
     def _listen(self) -> None:
+        while True:
+            self._hear()
+            if self._closing.is_set():
+                return
+            if self._node is not None or not self._come_back():
+                break
+        if not self._closing.is_set():
+            self.session.lost(self._why_lost())
+
+    def _hear(self) -> None:
         while (message := self._reader.receive()) is not None:
             if message[0] == "log" and self._show:
                 _, stream, name, pid, lines = message
                 out = sys.stderr if stream == "stderr" else sys.stdout
                 out.write("".join([f"({name} pid={pid}) {line}\n" for line in lines]))
                 out.flush()
-        if not self._closing:
-            self.session.lost(
-                errors.LocalRayletDied(
-                    f"this machine's raylet (session {self.folder}) died; the tasks of this job "
-                    "are lost with it. Its log says why: raylet.log in that folder. "
-                    "Call loom.shutdown() and loom.init() to begin anew"
-                )
+
+    def _come_back(self) -> bool:
+        """The raylet died: wait for the next one of the node, and go on with it."""
+        deadline = time.monotonic() + self._outage_s
+        while time.monotonic() < deadline and not (self.folder / STOPPING).exists():
+            if self._closing.wait(_KNOCK_EVERY_S):
+                return False
+            with contextlib.suppress(OSError):
+                sock, reader, welcome = self._connect()
+                with self._switching:
+                    self._socket.close()
+                    self._socket, self._reader = sock, reader
+                    if self._closing.is_set():
+                        sock.shutdown(socket.SHUT_RDWR)
+                return welcome == self._welcome
+        return False
+
+    def _why_lost(self) -> errors.LocalRayletDied:
+        if (self.folder / STOPPING).exists():
+            return errors.LocalRayletDied(
+                f"this machine's node (session {self.folder}) was stopped, and the tasks of this "
+                "job with it. Call loom.shutdown(), start a node, and loom.init() to begin anew"
             )
+        return errors.LocalRayletDied(
+            f"this machine's raylet (session {self.folder}) died; the tasks of this job "
+            "are lost with it. Its log says why: raylet.log in that folder. "
+            "Call loom.shutdown() and loom.init() to begin anew"
+        )
 
     def close(self) -> None:
-        """End the job, and the node if it is embedded."""
-        self._closing = True
+        """End the job, and the node if it is embedded.  Harmless when done twice."""
+        if self._closing.is_set() or os.getpid() != self._pid:
+            return
+        self._closing.set()
+        atexit.unregister(self.close)
+        _drivers.discard(self)
         self._pump.close()
         self.session.close()
         self.session.store.close()
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with self._switching, contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._listener.join()
         self._socket.close()
         if self._node is not None:
             os.close(self._node.alive)
             self._node.process.wait()
 
+    def after_fork(self) -> None:
+        """In a child: let go, or our end would not be seen as long as the child lives."""
+        self._socket.close()
+        if self._node is not None:
+            os.close(self._node.alive)
+            self._node.process.returncode = 0  # not this process's child
+
+
+_drivers: weakref.WeakSet[Driver] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for driver in list(_drivers):
+        driver.after_fork()
+    _drivers.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
 
 def _about(namespace: str) -> dict[str, Any]:
-    paths = [path or os.getcwd() for path in sys.path]
+    paths = [path or str(Path.cwd()) for path in sys.path]
     return {
         "pid": os.getpid(),
         "argv": sys.argv[:1],
-        "cwd": os.getcwd(),
+        "cwd": str(Path.cwd()),
         "sys_path": paths,
         "namespace": namespace,
     }

@@ -1,14 +1,17 @@
-"""Session folders: where a node's sockets, password, logs and data lie.
+"""Session folders: where a node's sockets, secrets, logs and data lie.
 
-The rule: a folder is entered by its user alone (0700), and its name is not guessable state:
-what runs is found by the lock that its raylet's starter holds, not by the name.  The runtime
-folder holds one folder for each session, and ``current``, a link to the one that
-``loom start`` made last.
+The rule: a folder is entered by its user alone (0700), and what runs is found by locks, not by
+names or pids.  Every process of a session holds ``lock`` shared, so that it is free when the
+last of them is gone; the supervisor of a node that `loom start` made holds ``supervisor``
+alone.
+
+The runtime folder holds one folder for each session, and ``current``, a link to the one that
+`loom start` made last.  A dead embedded session is swept by the next start; of those that
+`loom start` made, the logs of the last few are kept.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -17,12 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperloom import errors
+from hyperloom.raylet import locks
 
 if TYPE_CHECKING:
     from hyperloom.config import Config
 
+EMBEDDED = "embedded"  # marks a session that ends with its driver
+STOPPING = "stopping"  # marks one that was told to end, and is not to be waited for
+KEPT_SESSIONS = 5
+
 _CURRENT = "current"
-_LOCK = "lock"
 _PREFIX = "session-"
 
 
@@ -30,18 +37,40 @@ def runtime_folder(config: Config) -> Path:
     """The user's runtime folder, made if need be.
 
     Raises:
-        errors.LoomError: it belongs to somebody else, or others may enter it.
+        errors.LoomError: it belongs to somebody else.
     """
     folder = Path(config.runtime_dir)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    about = folder.lstat()
-    if about.st_uid != os.getuid() or not folder.is_dir() or folder.is_symlink():
-        raise errors.LoomError(
-            f"the runtime folder {folder} is not yours; set LOOM_RUNTIME_DIR to one that is"
-        )
-    if about.st_mode & 0o077:
+    _check_ours(folder)
+    if folder.lstat().st_mode & 0o077:
         folder.chmod(0o700)
     return folder
+
+
+def _check_ours(folder: Path) -> None:
+    # Anybody may make a folder of this name in the temporary folder before we do.
+    if folder.is_symlink() or not folder.is_dir() or folder.lstat().st_uid != os.getuid():
+        raise errors.LoomError(
+            f"the runtime folder {folder} is not a folder of yours, so nothing in it is trusted; "
+            "set LOOM_RUNTIME_DIR to one that is"
+        )
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made if need be; only its user can change what lies in it.
+
+    Raises:
+        errors.LoomError: it belongs to somebody else, or others may write to it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    about = folder.stat()
+    if about.st_uid != os.getuid() or about.st_mode & 0o022:
+        whose = "not yours" if about.st_uid != os.getuid() else "open to others"
+        raise errors.LoomError(
+            f"the folder {folder} is {whose}, so no data is kept there; choose another one, or "
+            f"run: chown {os.getuid()} {folder} && chmod 700 {folder}"
+        )
+    return folder.resolve()
 
 
 def new_session(config: Config) -> Path:
@@ -52,36 +81,39 @@ def new_session(config: Config) -> Path:
     return folder
 
 
-def new_password(folder: Path) -> Path:
-    """A file with a fresh 256-bit password, for its owner only."""
-    file = folder / "password"
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def secret_file(folder: Path, name: str, secret: str | None = None) -> Path:
+    """A file with a secret, for its owner only; one that is there stays as it is.
+
+    Without a `secret` it is a fresh password of 256 bits.
+    """
+    file = folder / name
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file
     with os.fdopen(descriptor, "w") as out:
-        out.write(secrets.token_hex(32))
+        out.write(secret or secrets.token_hex(32))
     return file
 
 
 def hold(folder: Path) -> int:
     """Say that the session runs: the lock is ours until this process and its heirs end."""
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    os.set_inheritable(descriptor, True)  # noqa: FBT003
-    return descriptor
+    return locks.share(folder / locks.SESSION)
+
+
+def supervise(folder: Path) -> int | None:
+    """Become the session's supervisor: a lock, or None when it has one."""
+    return locks.take(folder / locks.SUPERVISOR)
 
 
 def runs(folder: Path) -> bool:
-    """Whether anybody holds the session."""
-    try:
-        descriptor = os.open(folder / _LOCK, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    """Whether any process of the session lives."""
+    return locks.is_held(folder / locks.SESSION)
+
+
+def is_supervised(folder: Path) -> bool:
+    """Whether somebody starts the session's processes again when they die."""
+    return locks.is_held(folder / locks.SUPERVISOR)
 
 
 def make_current(config: Config, folder: Path) -> None:
@@ -93,19 +125,26 @@ def make_current(config: Config, folder: Path) -> None:
 
 
 def current_session(config: Config) -> Path | None:
-    """The session that ``loom start`` made, if it runs."""
+    """The session that `loom start` made last, of those that run."""
     link = Path(config.runtime_dir) / _CURRENT
     if not link.is_symlink():
         return None
-    folder = link.resolve()
-    return folder if folder.is_dir() and runs(folder) else None
+    _check_ours(link.parent)
+    found = [link.resolve(), *started_sessions(config)]
+    return next((folder for folder in found if folder.is_dir() and runs(folder)), None)
 
 
-def sweep_embedded(config: Config) -> list[Path]:
-    """Remove folders of embedded sessions whose every process was killed."""
-    removed = []
-    for folder in runtime_folder(config).glob(f"{_PREFIX}*"):
-        if (folder / "embedded").exists() and not runs(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            removed.append(folder)
+def started_sessions(config: Config) -> list[Path]:
+    """All sessions that `loom start` made and that are still there, the newest first."""
+    folders = Path(config.runtime_dir).glob(f"{_PREFIX}*/{locks.SUPERVISOR}")
+    return sorted((file.parent for file in folders), reverse=True)
+
+
+def sweep(config: Config) -> list[Path]:
+    """Remove dead sessions: embedded ones, and all but the last few of `loom start`."""
+    embedded = [file.parent for file in runtime_folder(config).glob(f"{_PREFIX}*/{EMBEDDED}")]
+    started = [folder for folder in started_sessions(config) if not runs(folder)]
+    removed = [folder for folder in embedded if not runs(folder)] + started[KEPT_SESSIONS:]
+    for folder in removed:
+        shutil.rmtree(folder, ignore_errors=True)
     return removed

@@ -1,147 +1,102 @@
-"""Starting a node: its description into a file, its raylet as a process."""
+"""Starting a raylet, and with it an embedded node."""
 
 from __future__ import annotations
 
-import json
 import os
 import select
+import site
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hyperloom import errors
-from hyperloom.gcs.address import Address
-from hyperloom.gcs.server import find_binary
-from hyperloom.ids import new_node_id
 from hyperloom.node import folder as folders
-from hyperloom.objectstore.capacity import default_capacity
-from hyperloom.objectstore.reaper import sweep_stale
-from hyperloom.raylet.node import config_values
+from hyperloom.node.description import NodePlan, describe
 
 if TYPE_CHECKING:
     from hyperloom.config import Config
-    from hyperloom.resources import ResourceSet
+    from hyperloom.gcs.address import Address
 
 _READY_S = 30
+_NONE = -1
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodePlan:
-    """What a node is to be."""
-
-    resources: ResourceSet
-    store_bytes: int | None
-    namespace: str = ""
-    embedded: bool = True
-    address: Address | None = None  # of a control plane that runs; None: start one
-    durability: str = "everysec"
-    host: str = ""
-    port: int = 0
+# What a child must not inherit: it may carry a password, and a child is told its address.
+_NOT_INHERITED = ("LOOM_ADDRESS",)
 
 
 @dataclass(slots=True)
 class StartedNode:
-    """A raylet that serves."""
+    """An embedded node that serves."""
 
     folder: Path
     process: subprocess.Popen[bytes]
-    alive: int  # an embedded raylet ends when this is closed
+    alive: int  # its raylet ends when this is closed
     address: Address
 
 
-def start_node(plan: NodePlan, config: Config, folder: Path | None = None) -> StartedNode:
-    """Start a raylet, and with it a control plane if the plan names none.
+def start_embedded(plan: NodePlan, config: Config) -> StartedNode:
+    """Start a node that ends with this process, and a control plane if the plan names none.
 
     Raises:
         errors.LoomError: it did not come up; the message has its last words.
     """
-    folder = folder or folders.new_session(config)
+    folder = folders.new_session(config)
     lock = folders.hold(folder)
-    if plan.embedded:  # marked after it is held, or somebody else would sweep it away
-        (folder / "embedded").touch()
-        folders.sweep_embedded(config)
+    (folder / folders.EMBEDDED).touch()  # after it is held, or somebody would sweep it away
+    folders.sweep(config)
     address = describe(plan, config, folder)
     ready, ready_end = os.pipe()
-    alive_end, alive = os.pipe() if plan.embedded else (-1, -1)
-    inherited = [ready_end, lock] + ([alive_end] if plan.embedded else [])
-    log = (folder / "raylet.log").open("ab")
-    command = [
-        sys.executable, "-m", "hyperloom.raylet.main",
-        str(folder), str(ready_end), str(alive_end),
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        pass_fds=inherited,
-        start_new_session=True,  # Ctrl-C is for the program; it ends us when it ends
-        env=_environment(),
-    )
-    log.close()
-    for descriptor in inherited:
+    alive_end, alive = os.pipe()
+    process = start_raylet(folder, ready_end, lock, alive_end)
+    for descriptor in (ready_end, alive_end, lock):
         os.close(descriptor)
     try:
         _wait_ready(ready, process, folder)
     except BaseException:
+        os.close(alive)
         process.kill()
         process.wait()
-        if alive >= 0:
-            os.close(alive)
         raise
     finally:
         os.close(ready)
     return StartedNode(folder, process, alive, address)
 
 
-def describe(plan: NodePlan, config: Config, folder: Path) -> Address:
-    """Write the node's description; the address of its control plane."""
-    node = new_node_id()
-    where, capacity, warning = default_capacity(
-        plan.store_bytes or config.object_store_bytes or None
-    )
-    if warning:
-        print(f"hyperloom: {warning}", file=sys.stderr)  # noqa: T201
-    sweep_stale(where)
-    store = where / f"loom-{os.getuid()}-{folder.name.removeprefix('session-')}-{node.hex()}"
-    spill = Path(config.spill_dir) / store.name if config.spill_dir else folder / "spill"
-    address, server = plan.address, None
-    if address is None:
-        password = folders.new_password(folder)
-        sock = folder / "gcs.sock"
-        address = Address(f"unix://{sock}", password)
-        server = {
-            "binary": find_binary(config.server_binary),
-            "socket": str(sock),
-            "durability": plan.durability,
-            "host": plan.host,
-            "port": plan.port,
-        }
-    description: dict[str, Any] = {
-        "node": node.hex(),
-        "address": address.url,
-        "password_file": str(address.password_file) if address.password_file else None,
-        "resources": str(plan.resources),
-        "store": str(store),
-        "spill": str(spill),
-        "store_bytes": capacity,
-        "namespace": plan.namespace,
-        "config": config_values(config),
-        "embedded": plan.embedded,
-        "server": server,
-    }
-    (folder / "node.json").write_text(json.dumps(description))
-    return address
+def start_raylet(
+    folder: Path, ready: int, lock: int, alive: int = _NONE
+) -> subprocess.Popen[bytes]:
+    """Start the raylet process of a session.
+
+    It writes a line to `ready` when it serves, and ends when `alive` closes, if there is one.
+    """
+    inherited = [fd for fd in (ready, lock, alive) if fd != _NONE]
+    with (folder / "raylet.log").open("ab") as log:
+        return subprocess.Popen(
+            # -P: a file of the user's in this directory must not pass for one of our modules.
+            [
+                sys.executable, "-P", "-m", "hyperloom.raylet.main",
+                str(folder), str(ready), str(lock), str(alive),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=inherited,
+            start_new_session=True,  # Ctrl-C is for the program; it ends us when it ends
+            env=child_environment(),
+        )  # fmt: skip
 
 
-def _environment() -> dict[str, str]:
-    # The package must be found even if it is not installed but on the driver's path.
-    environment = dict(os.environ)
+def child_environment() -> dict[str, str]:
+    """The environment of a process of ours."""
+    environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+    # The package must be found even if it is not installed but on the driver's path.  When it
+    # is installed, PYTHONPATH is left alone: tasks may start other Pythons.
     root = str(Path(__file__).parents[2])
-    paths = [root, *filter(None, [environment.get("PYTHONPATH")])]
-    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    if root not in site.getsitepackages():
+        paths = [root, *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
     return environment
 
 
@@ -151,13 +106,23 @@ def _wait_ready(ready: int, process: subprocess.Popen[bytes], folder: Path) -> N
     came = poll.poll(_READY_S * 1000)
     if came and os.read(ready, 16):
         return
+    if came:
+        process.wait()  # the pipe closed: it is ending
     code = process.poll()
     how = f"ended with code {code}" if code is not None else f"was not ready within {_READY_S} s"
-    words = (folder / "raylet.log").read_text(errors="replace").strip().splitlines()[-15:]
-    server_log = folder / "gcs" / "server.log"
-    if server_log.exists():
-        words += ["-- server.log:", *server_log.read_text(errors="replace").splitlines()[-5:]]
-    said = "\n  ".join(words) or "(nothing)"
-    raise errors.LoomError(
-        f"the raylet {how}; nothing was submitted. Its last words, in {folder}/raylet.log:\n  {said}"
+    raise errors.LoomError(f"the raylet {how}; nothing was submitted.{last_words(folder)}")
+
+
+def last_words(folder: Path, server_log: Path | None = None) -> str:
+    """What the processes of a session said before they ended, for a message."""
+    parts = []
+    logs = (
+        folder / "supervisor.log",
+        folder / "raylet.log",
+        server_log or folder / "gcs/server.log",
     )
+    for log in logs:
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        if lines:
+            parts += [f"{log}:", *(f"  {line}" for line in lines[-12:])]
+    return "\n  ".join([" Last words:", *parts]) if parts else " It said nothing."

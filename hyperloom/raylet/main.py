@@ -1,10 +1,13 @@
-"""The raylet process: ``python -m hyperloom.raylet.main FOLDER``.
+"""The raylet process: ``python -m hyperloom.raylet.main FOLDER READY LOCK ALIVE``.
 
-Order of the start, and why: the server first, since it starts while we import; then the
-template, forked while this process has neither threads nor connections; then everything else.
-Whoever started us waits for one line on the ready pipe.
+Order of the start, and why: an embedded node's server first, since it starts while we import;
+then the template, forked while this process has neither threads nor connections; then
+everything else.  Whoever started us waits for one line on the pipe READY; as long as we, the
+template or a worker live, LOCK says that the session runs.
 
-An embedded raylet ends when the pipe from its driver closes; a head's when told so.
+An embedded raylet has the control plane for a child and ends when the pipe ALIVE from its
+driver closes.  One that `loom start` made has a supervisor, who has the server, and who starts
+the next raylet should this one die; it ends when told to.
 """
 
 from __future__ import annotations
@@ -15,52 +18,68 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hyperloom import errors
 from hyperloom.gcs import server
 from hyperloom.raylet.node import NodeSettings
 
 if TYPE_CHECKING:
     import subprocess
 
+    from hyperloom.raylet.agent import Agent
+
 _SERVER_WAIT_S = 10
+_SERVER_LOADS_S = 600  # a head's has to read all that it had accepted
+_LOOK_S = 0.2  # how often an embedded raylet looks whether its server lives
+_NONE = -1
 
 
-def main(folder: Path, ready: int, alive: int) -> int:
+def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     """Serve this node until it is told to stop.  The exit code."""
     settings = NodeSettings.read(folder)
-    own_server = start_server(settings)
+    # For our forks, not for programs that tasks start: those may outlive the session.
+    os.set_inheritable(lock, False)  # noqa: FBT003
+    own_server = OwnServer(settings) if settings.embedded and settings.server else None
     # Everything below is imported by now or imported here: the template is forked with it.
     from hyperloom.core.start import run_worker  # noqa: PLC0415
     from hyperloom.gcs import install  # noqa: PLC0415
     from hyperloom.objectstore.keeper import StoreKeeper  # noqa: PLC0415
-    from hyperloom.raylet import agent, template  # noqa: PLC0415
+    from hyperloom.raylet import agent, handover, template  # noqa: PLC0415
 
     settings.logs.mkdir(mode=0o700, exist_ok=True)
     forked = template.fork_template(run_worker, [ready, alive], lambda: clean_up(settings))
     wire = install.wait(
-        settings.address, _SERVER_WAIT_S, lambda: own_server is None or own_server.poll() is None
+        settings.admin_address,
+        _SERVER_WAIT_S if settings.embedded else _SERVER_LOADS_S,
+        lambda: own_server is None or own_server.runs,
     )
-    install.install(wire, replace=settings.server is not None)
+    about = settings.server
+    install.install(
+        wire, replace=about is not None, durability=about["durability"] if about else ""
+    )
+    jobs = set() if settings.embedded else handover.take_over(wire, settings.node)
     wire.close()
     keeper = StoreKeeper(settings.store, settings.spill, settings.store_bytes)
     # The template does a reaper's work as long as it lives.
     keeper.start(with_reaper=False)
+    keeper.free(handover.objects_of_others(settings, jobs))
     raylet = agent.Agent(settings, keeper, forked, time.monotonic)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: setattr(raylet.loop, "running", False))
-    if alive >= 0:
-        raylet.loop.on_readable(alive, lambda: setattr(raylet.loop, "running", False))
+    end_when_told(raylet, alive)
     if own_server is not None:
-        watch_server(raylet, own_server, settings)
+        raylet.loop.every(_LOOK_S, own_server.keep_alive)
+    if not settings.embedded:
+        raylet.loop.later(settings.config.lease_s, raylet.end_forsaken)
     os.write(ready, b"ready\n")
     os.close(ready)
     try:
         raylet.run()
     finally:
         raylet.close()
-        if own_server is not None:
-            stop_server(own_server)
+        if own_server is None:
+            handover.leave(settings)
+        else:
+            own_server.stop()
         keeper.close(remove=True)
         forked[1].close()
         os.waitpid(forked[0], 0)
@@ -69,53 +88,47 @@ def main(folder: Path, ready: int, alive: int) -> int:
     return 0
 
 
-def server_settings(settings: NodeSettings) -> server.ServerSettings:
-    """How to start the control plane that belongs to this node."""
-    about: dict[str, Any] = settings.server or {}
-    return server.ServerSettings(
-        binary=about["binary"],
-        folder=settings.folder / "gcs",
-        socket=Path(about["socket"]),
-        password=settings.address.password() or "",
-        durability=about["durability"],
-        host=about["host"],
-        port=about["port"],
-        with_parent=settings.embedded,
-    )
+def end_when_told(raylet: Agent, alive: int) -> None:
+    """By a signal, or by the end of who holds the other end of `alive`."""
+
+    def end(*_: object) -> None:
+        raylet.loop.running = False
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    if alive != _NONE:
+        raylet.loop.on_readable(alive, end)
 
 
-def start_server(settings: NodeSettings) -> subprocess.Popen[bytes] | None:
-    """Start the control plane, if it is this node's to start and does not run yet."""
-    if settings.server is None:
-        return None
-    return server.start(server_settings(settings))
+class OwnServer:
+    """The control plane of an embedded node."""
 
+    def __init__(self, settings: NodeSettings) -> None:
+        self._settings = settings.server_settings()
+        self._process: subprocess.Popen[bytes] = server.start(self._settings)
 
-def watch_server(
-    raylet: Any,  # noqa: ANN401 - an Agent
-    process: subprocess.Popen[bytes],
-    settings: NodeSettings,
-) -> None:
-    """Start the server again when it dies: what it had accepted is in its files."""
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
 
-    def look() -> None:
-        if process.poll() is not None:
-            again = server.start(server_settings(settings))
-            process.__dict__.update(again.__dict__)
+    def keep_alive(self) -> None:
+        """Start it again when it has died: what it had written is in its files."""
+        if not self.runs:
+            self._process = server.start(self._settings)
 
-    raylet.loop.every(0.2, look)
-
-
-def stop_server(process: subprocess.Popen[bytes]) -> None:
-    """End it and wait for its end."""
-    process.terminate()
-    process.wait()
+    def stop(self) -> None:
+        """End it and wait for its end."""
+        self._process.terminate()
+        self._process.wait()
 
 
 def clean_up(settings: NodeSettings) -> None:
     """What is left to do when the raylet was killed: the template does it."""
     from hyperloom.objectstore import reaper  # noqa: PLC0415
 
+    if not settings.embedded and settings.is_supervised:
+        return  # the next raylet finds the objects where they are
     reaper.remove_store(str(settings.store))
     shutil.rmtree(settings.spill, ignore_errors=True)
     if settings.embedded:
@@ -123,4 +136,7 @@ def clean_up(settings: NodeSettings) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    try:
+        sys.exit(main(Path(sys.argv[1]), *map(int, sys.argv[2:])))
+    except errors.LoomError as error:
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.config import Config
-from hyperloom.gcs.address import Address
+from hyperloom.gcs.address import Address, read_secret
+from hyperloom.gcs.server import ADMIN, ServerSettings
+from hyperloom.raylet import locks
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+DESCRIPTION = "node.json"
 
 _WORKERS_A_CPU = 16
 _WORKERS_LEAST = 128
@@ -34,12 +38,14 @@ class NodeSettings:
     namespace: str
     config: Config
     embedded: bool
-    server: dict[str, Any] | None  # how to start the control plane, on a head
+    # How to start the control plane.  An embedded raylet does, a head's supervisor does, and a
+    # node that joined has none.
+    server: dict[str, Any] | None
 
     @classmethod
     def read(cls, folder: Path) -> NodeSettings:
         """From the folder's ``node.json``."""
-        data = json.loads((folder / "node.json").read_text())
+        data = json.loads((folder / DESCRIPTION).read_text())
         password_file = Path(data["password_file"]) if data["password_file"] else None
         return cls(
             folder=folder,
@@ -53,6 +59,36 @@ class NodeSettings:
             config=Config.load(environ={}, **data["config"]),
             embedded=data["embedded"],
             server=data["server"],
+        )
+
+    @property
+    def admin_address(self) -> Address:
+        """The same control plane, for who may load the library."""
+        if self.server is None:
+            return self.address  # somebody else's: there is one user, as far as we know
+        url = f"unix://{ADMIN}@{self.server['socket']}"
+        return Address(url, Path(self.server["admin_password_file"]))
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether somebody starts the next raylet if this one dies."""
+        return locks.is_held(self.folder / locks.SUPERVISOR)
+
+    def server_settings(self, keeps: tuple[int, ...] = ()) -> ServerSettings:
+        """How the control plane of this node is to run."""
+        about = self.server
+        assert about is not None, "asked of who has a server of its own"
+        return ServerSettings(
+            binary=about["binary"],
+            folder=Path(about["folder"]),
+            socket=Path(about["socket"]),
+            password=read_secret(Path(about["password_file"])),
+            admin_password=read_secret(Path(about["admin_password_file"])),
+            durability=about["durability"],
+            host=about["host"],
+            port=about["port"] or 0,
+            with_parent=self.embedded,
+            keeps=keeps,
         )
 
     @property

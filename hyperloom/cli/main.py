@@ -1,0 +1,80 @@
+"""``loom``: the commands, their errors and exit codes.
+
+The rule: what goes wrong is told in a sentence, on stderr, with what to do about it; a traceback
+is a bug of ours.  What a program might read goes to stdout as JSON with ``--json``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hyperloom import __version__, config
+from hyperloom.errors import LoomError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Imported when used: `loom --version` need not know Redis.
+COMMANDS = ("start", "stop", "status", "run", "demo", "doctor")
+
+FAILED = 1
+NOTHING_RUNS = 3
+INTERRUPTED = 130
+
+EXIT_CODES = """\b
+Exit codes:
+  0    done
+  1    failed; a sentence on stderr says why and what to do
+  2    the command line is wrong
+  3    no node of yours runs here
+  130  interrupted
+"""
+
+
+class Commands(click.Group):
+    """Finds each command in the file of its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, D102 - click's own
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"hyperloom.cli.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401, D102 - click's own
+        for complaint in config.unknown_variables(os.environ):
+            click.echo(f"loom: warning: {complaint}", err=True)
+        try:
+            return super().invoke(ctx)
+        except (LoomError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands, epilog=EXIT_CODES, context_settings={"max_content_width": 100})
+@click.version_option(__version__, prog_name="loom")
+def cli() -> None:
+    """Very many small tasks, with a database for a control plane."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code."""
+    try:
+        code = cli.main(args=arguments, prog_name="loom", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("loom: interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone: `loom status | head -1`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0

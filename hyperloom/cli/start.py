@@ -1,0 +1,150 @@
+"""``loom start``: a node for good, with a control plane (``--head``) or joined to one."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hyperloom.cli import words
+
+if TYPE_CHECKING:
+    from hyperloom.raylet.node import NodeSettings
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(name="start")
+@click.option("--head", is_flag=True, help="Start a control plane, and this machine's node on it.")
+@click.option("--address", help="Join the control plane at this redis:// or rediss:// address.")
+@click.option("--password-file", type=_FILE, help="File with the control plane's password; 0600.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Head: listen on this address; 0.0.0.0 to let other machines join.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Head: listen on this port; 0 for any that is free.  [default: 6390, or any]",
+)
+@click.option("--num-cpus", type=click.FloatRange(0), help="CPUs of this node.  [default: all]")
+@click.option("--num-gpus", type=click.FloatRange(0), help="GPUs of this node.  [default: 0]")
+@click.option("--resources", type=words.Amounts(), help="Other amounts: '{\"licence\": 2}'.")
+@click.option("--memory", type=words.Size(), help="Memory that tasks may ask for.  [default: all]")
+@click.option("--object-store-memory", type=words.Size(), help="Shared memory for objects.")
+@click.option(
+    "--dir",
+    "data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Head: keep its data here, and go on with what is here already.",
+)
+@click.option(
+    "--durability",
+    type=click.Choice(["always", "everysec"]),
+    default="always",
+    show_default=True,
+    help="Head: sync to disk before each answer, or every second.",
+)
+@click.option("--block", is_flag=True, help="Stay in the foreground; for systemd and containers.")
+def command(**given: Any) -> int:  # noqa: ANN401 - the options above
+    """Start a node that outlives this command.
+
+    With --head, a control plane comes with it: a Valkey or Redis server of its own, with a
+    password, on this machine's loopback address if nothing else is said.  Server and node are
+    started again when they die.  Python programs of yours on this machine find the node by
+    themselves: `loom.init()`.
+    """
+    if given["head"] == (given["address"] is not None):
+        raise click.UsageError(
+            "say either --head, to start a control plane, or --address redis://HOST:PORT, to join "
+            "one"
+        )
+    if not given["head"]:
+        _refuse_for_a_joining_node(given)
+    from hyperloom.config import Config  # noqa: PLC0415
+    from hyperloom.node import head  # noqa: PLC0415
+    from hyperloom.raylet.node import NodeSettings  # noqa: PLC0415
+
+    config = Config.load()
+    folder = head.prepare(_plan(given), config)
+    settings = NodeSettings.read(folder)
+    if given["block"]:
+        return head.run_in_foreground(folder, config, lambda: _tell(settings))
+    head.start_daemon(folder, config)
+    _tell(settings)
+    return 0
+
+
+def _refuse_for_a_joining_node(given: dict[str, Any]) -> None:
+    context = click.get_current_context()
+    for name, option in (("port", "port"), ("data", "dir"), ("host", "host"),
+                         ("durability", "durability")):  # fmt: skip
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option} is for --head; a node that joins has no server")
+    del given
+
+
+def _plan(given: dict[str, Any]) -> Any:  # noqa: ANN401 - a NodePlan
+    from hyperloom.gcs.address import parse_address  # noqa: PLC0415
+    from hyperloom.node.connect import Wanted, node_resources  # noqa: PLC0415
+    from hyperloom.node.description import NodePlan  # noqa: PLC0415
+
+    sizes = {name: given[name] for name in ("num_cpus", "num_gpus", "resources", "memory")}
+    about: dict[str, Any] = {"embedded": False, "store_bytes": given["object_store_memory"]}
+    try:
+        about["resources"] = node_resources(Wanted(**sizes))
+        if given["head"]:
+            about |= {name: given[name] for name in ("host", "port", "durability", "data")}
+            about["password_file"] = given["password_file"]
+        else:
+            about["address"] = parse_address(given["address"], given["password_file"])
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return NodePlan(**about)
+
+
+def _tell(settings: NodeSettings) -> None:
+    """What was started, and how to go on."""
+    cpus = words.amounts(settings.resources.as_dict())
+    store = words.size(settings.store_bytes)
+    click.echo(f"Node {settings.node.hex()} runs here, with {cpus}; {store} for objects.")
+    click.echo(f"  logs          {settings.folder}")
+    if settings.server is None:
+        click.echo(f"  control plane {settings.address}")
+    else:
+        _tell_of_head(settings.server)
+    click.echo("Programs of yours on this machine use it by themselves. End it: loom stop")
+
+
+def _tell_of_head(server: dict[str, Any]) -> None:
+    data = Path(server["folder"]).parent
+    click.echo(f"  data          {data}")
+    click.echo(f"  control plane {server['url']}, durability {server['durability']}")
+    click.echo(f"  password      {server['password_file']}")
+    for line in _hints(server, data):
+        click.echo(f"  note          {line}")
+    click.echo("Join it from another machine; first copy the password there:")
+    host = socket.gethostname()
+    click.echo(f"  scp -p {host}:{server['password_file']} loom.password")
+    click.echo(f"  loom start --address {server['url']} --password-file loom.password")
+
+
+def _hints(server: dict[str, Any], data: Path) -> list[str]:
+    import psutil  # noqa: PLC0415
+
+    from hyperloom.gcs.server import is_loopback  # noqa: PLC0415
+
+    hints = []
+    if is_loopback(server["host"]):
+        hints.append("it listens on this machine only; --host 0.0.0.0 lets others join")
+    else:
+        hints.append("what goes over the network is not encrypted: use it where you trust that")
+    disks = sorted(psutil.disk_partitions(all=True), key=lambda disk: len(disk.mountpoint))
+    kinds = [disk.fstype for disk in disks if data.is_relative_to(disk.mountpoint)]
+    if kinds and kinds[-1] in {"tmpfs", "ramfs"}:
+        hints.append(f"{data} is in memory and gone after a reboot; give --dir on a disk")
+    return hints

@@ -1,0 +1,82 @@
+"""How values are read from, and written to, a command line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from hyperloom.config import OPTIONS
+from hyperloom.errors import InvalidOption
+
+_SIZE = next(option for option in OPTIONS if option.unit == "bytes")
+_STEP = 1024
+
+
+class Size(click.ParamType[int]):
+    """Bytes, as ``8GiB``, ``500MB`` or a plain number."""
+
+    name = "size"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int:
+        """From text."""
+        try:
+            return int(_SIZE.parse(str(value)))
+        except InvalidOption:
+            self.fail(f"{value!r} is no size; write 500MB, 8GiB or a number of bytes", param, ctx)
+
+
+class Amounts(click.ParamType[dict[str, float]]):
+    """Resources by name, as JSON: ``{"licence": 2}``."""
+
+    name = "json"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> dict[str, float]:
+        """From text."""
+        if isinstance(value, dict):
+            return value
+        try:
+            amounts = json.loads(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is no JSON ({error}); write '{{\"licence\": 2}}'", param, ctx)
+        if not isinstance(amounts, dict) or not all(
+            isinstance(amount, int | float) and not isinstance(amount, bool)
+            for amount in amounts.values()
+        ):
+            self.fail(f"{value!r} must map names to numbers, as '{{\"licence\": 2}}'", param, ctx)
+        return amounts
+
+
+def size(amount: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < _STEP:
+            return f"{amount:.0f} {unit}" if unit in {"B", "KiB"} else f"{amount:.1f} {unit}"
+        amount /= _STEP
+    return f"{amount:.1f} TiB"
+
+
+def amounts(resources: dict[str, float], free: dict[str, float] | None = None) -> str:
+    """Resources for people; with `free`, what of them is."""
+    parts = []
+    for name, amount in sorted(resources.items()):
+        show = size if name == "memory" else "{:g}".format
+        text = show(amount) if free is None else f"{show(free.get(name, 0))} of {show(amount)}"
+        parts.append(f"{text} {name}")
+    return ", ".join(parts) or "nothing"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 task``, ``2 tasks``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,124 @@
+"""The control plane in figures, for people: read with plain commands, changing nothing.
+
+Costs some commands for each job and queue, so it is for somebody who asks, not for a loop.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors
+from hyperloom.gcs import keys
+from hyperloom.gcs.install import DURABILITY
+from hyperloom.gcs.wire import Wire, fcall, raised
+from hyperloom.resources import ResourceSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hyperloom.gcs.address import Address
+    from hyperloom.gcs.wire import Argument
+
+# What each tier promises, in the words of the manual.
+PROMISES = {
+    "always": "no accepted task and no committed result is lost by any crash, of the server and "
+    "the machine too",
+    "everysec": "nothing is lost by a crash of any process of HyperLoom; a crash of the server or "
+    "the machine may lose up to the last 2 s",
+    "off": "a crash of the server loses everything",
+}
+
+
+def look(address: Address) -> dict[str, Any]:
+    """Nodes, jobs and the server.
+
+    Raises:
+        errors.ControlPlaneLost: it does not answer.
+    """
+    wire = Wire(address)
+    try:
+        return {"nodes": _nodes(wire), "jobs": list(_jobs(wire)), "server": _server(wire)}
+    finally:
+        wire.close()
+
+
+def _ask(wire: Wire, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+    for command in commands:
+        wire.send(*command)
+    replies = [wire.receive() for _ in commands]  # all of them, before any is raised
+    return [raised(reply) for reply in replies]
+
+
+def _nodes(wire: Wire) -> list[dict[str, Any]]:
+    reply = wire.call(*fcall("node_list", keys.CLUSTER))
+    nodes = []
+    for at in range(0, len(reply), 3):
+        node, about, alive = reply[at : at + 3]
+        fields = json.loads(about)
+        for name in ("resources", "free"):
+            fields[name] = ResourceSet(fields.get(name, {})).as_dict()
+        nodes.append({**fields, "node": node.hex(), "alive": bool(alive)})
+    return nodes
+
+
+def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
+    listed = wire.call("HGETALL", keys.JOBS.name(keys.CLUSTER))
+    for at in range(0, len(listed), 2):
+        about = json.loads(listed[at + 1])
+        ns = keys.job_namespace(listed[at])
+        tasks, waiting, objects, queues, nodes = _ask(
+            wire,
+            [
+                ("HLEN", keys.TASK.name(ns)),
+                ("HLEN", keys.WAIT.name(ns)),
+                ("HLEN", keys.OBJECT.name(ns)),
+                ("ZRANGE", keys.QUEUES.name(ns), 0, -1),
+                ("HKEYS", keys.SERVED.name(ns)),
+            ],
+        )
+        yield {
+            "job": listed[at].hex(),
+            "pid": about.get("pid"),
+            "program": " ".join(about.get("argv", [])),
+            "namespace": about.get("namespace", ""),
+            "tasks": tasks,
+            "waiting": waiting,
+            "ready": sum(_ask(wire, [("LLEN", keys.READY.name(ns, queue)) for queue in queues])),
+            "held": sum(_ask(wire, [("HLEN", keys.HELD.name(ns, node)) for node in nodes])),
+            "objects": objects,
+        }
+
+
+def _server(wire: Wire) -> dict[str, Any]:
+    info = dict(re.findall(r"^(\w+):(.*?)\r?$", wire.call("INFO").decode(), re.MULTILINE))
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    durability = _durability(wire, info)
+    return {
+        "name": name,
+        "version": info.get("valkey_version") or info.get("redis_version", "?"),
+        "pid": int(info.get("process_id", 0)),
+        "uptime_s": int(info.get("uptime_in_seconds", 0)),
+        "memory_bytes": int(info.get("used_memory", 0)),
+        "memory_most_bytes": int(info.get("maxmemory", 0)),
+        "clients": int(info.get("connected_clients", 0)),
+        "library": (wire.call("HGET", keys.ABOUT.name(keys.CLUSTER), "version") or b"?").decode(),
+        "durability": durability,
+        "promise": PROMISES.get(durability, "its configuration may not be read"),
+        "writes": info.get("aof_last_write_status", "ok"),
+    }
+
+
+def _durability(wire: Wire, info: dict[str, str]) -> str:
+    if info.get("aof_enabled") == "0":
+        return "off"
+    told = wire.call("HGET", keys.ABOUT.name(keys.CLUSTER), DURABILITY)
+    if told:
+        return str(told.decode())
+    try:
+        reply = wire.call("CONFIG", "GET", "appendfsync")
+    except errors.LoomError:
+        return "unknown"
+    setting = reply[1].decode() if reply else "unknown"
+    return "off" if setting == "no" else str(setting)

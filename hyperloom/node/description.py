@@ -1,0 +1,183 @@
+"""From what a node is to be to its ``node.json``, which its raylet reads.
+
+A head has a data folder besides its session's: passwords, the server's files, and
+``head.json`` with what must stay the same when it is started there again: the node's id,
+since tasks and objects name it, and the server's port, since others know it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors
+from hyperloom.gcs import server
+from hyperloom.gcs.address import Address, read_secret
+from hyperloom.ids import new_node_id
+from hyperloom.node import folder as folders
+from hyperloom.objectstore.capacity import default_capacity
+from hyperloom.objectstore.reaper import sweep_stale
+from hyperloom.raylet.node import DESCRIPTION, config_values
+
+if TYPE_CHECKING:
+    from hyperloom.config import Config
+    from hyperloom.gcs.server import Durability
+    from hyperloom.resources import ResourceSet
+
+USUAL_PORT = 6390
+_SOCKET_PATH_MOST = 100  # room in a unix socket's address; some systems have 104
+_PASSWORD_LEAST = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePlan:
+    """What a node is to be."""
+
+    resources: ResourceSet
+    store_bytes: int | None = None
+    namespace: str = ""
+    embedded: bool = True
+    address: Address | None = None  # of a control plane that runs; None: start one
+    durability: Durability = "everysec"
+    host: str = ""
+    port: int | None = None  # 0: any that is free; None: the usual one, or any
+    data: Path | None = None  # where a head continues, or begins to be continued
+    password_file: Path | None = None  # None: a generated password
+
+
+def describe(plan: NodePlan, config: Config, folder: Path) -> Address:
+    """Write the node's description into its session folder; the address of its control plane.
+
+    Raises:
+        errors.LoomError: it cannot be; nothing was started.
+    """
+    if len(str(folder / "raylet.sock")) > _SOCKET_PATH_MOST:
+        raise errors.LoomError(
+            f"the path of the session folder {folder} is too long for a socket; nothing was "
+            "started. Set LOOM_RUNTIME_DIR to a shorter one"
+        )
+    node = new_node_id().hex()
+    server_about: dict[str, Any] | None = None
+    if plan.address is not None:
+        address = _kept_address(plan.address, folder)
+    else:
+        data = folder if plan.data is None else plan.data
+        server_about = _server(plan, config, folder, data)
+        address = Address(f"unix://{server_about['socket']}", Path(server_about["password_file"]))
+        if not plan.embedded:
+            node = _continued(data, node, server_about)
+    store, store_bytes = _store(plan, config, folder, node)
+    description: dict[str, Any] = {
+        "node": node,
+        "address": address.url,
+        "password_file": str(address.password_file) if address.password_file else None,
+        "resources": str(plan.resources),
+        "store": str(store),
+        "spill": str(Path(config.spill_dir) / store.name if config.spill_dir else folder / "spill"),
+        "store_bytes": store_bytes,
+        "namespace": plan.namespace,
+        "config": config_values(config),
+        "embedded": plan.embedded,
+        "server": server_about,
+    }
+    (folder / DESCRIPTION).write_text(json.dumps(description))
+    return address
+
+
+def _kept_address(address: Address, folder: Path) -> Address:
+    """The same address, its password in a file of this session: other processes need it."""
+    password = address.password()
+    if password is None:
+        return address
+    return Address(address.url, folders.secret_file(folder, "password", password))
+
+
+def _server(plan: NodePlan, config: Config, folder: Path, data: Path) -> dict[str, Any]:
+    given = None
+    if plan.password_file is not None:
+        given = read_secret(plan.password_file)
+        if len(given) < _PASSWORD_LEAST:
+            raise errors.LoomError(
+                f"the password in {plan.password_file} is shorter than {_PASSWORD_LEAST} "
+                "characters; nothing was started. Leave it out to have one made"
+            )
+    host = _numeric(plan.host)
+    return {
+        "binary": server.find_binary(config.server_binary),
+        "folder": str(data / "gcs"),
+        "socket": str(folder / "gcs.sock"),
+        "password_file": str(folders.secret_file(data, "password", given)),
+        "admin_password_file": str(folders.secret_file(data, "admin-password")),
+        "durability": plan.durability,
+        "host": host,
+        "port": plan.port,
+        "url": "",
+    }
+
+
+def _continued(data: Path, node: str, about: dict[str, Any]) -> str:
+    """Choose the port, and be the node again that was here before; its id."""
+    file = data / "head.json"
+    before = json.loads(file.read_text()) if file.exists() else {}
+    wanted = about["port"]
+    if wanted is None:
+        wanted = before.get("port", USUAL_PORT)
+        about["port"] = free_port(about["host"], wanted) or free_port(about["host"], 0)
+    else:
+        about["port"] = free_port(about["host"], wanted)
+    if about["port"] is None:
+        raise errors.LoomError(
+            f"port {wanted} on {about['host']} is taken by another program; nothing was started. "
+            "Choose another one with --port, or --port 0 for any that is free"
+        )
+    about["url"] = f"redis://{_advertised(about['host'])}:{about['port']}"
+    node = before.get("node", node)
+    file.write_text(json.dumps({"node": node, "port": about["port"]}))
+    return node
+
+
+def free_port(host: str, port: int) -> int | None:
+    """The port, or any that is free if it is 0; None when it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return None
+        chosen: int = probe.getsockname()[1]
+        return chosen
+
+
+def _numeric(host: str) -> str:
+    if not host:
+        return ""
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise errors.LoomError(
+            f"--host {host} is no address of this machine ({error.strerror}); nothing was started"
+        ) from error
+
+
+def _advertised(host: str) -> str:
+    """How others reach what listens on `host`."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
+
+
+def _store(plan: NodePlan, config: Config, folder: Path, node: str) -> tuple[Path, int]:
+    where, capacity, warning = default_capacity(
+        plan.store_bytes or config.object_store_bytes or None
+    )
+    if warning:
+        print(f"hyperloom: {warning}", file=sys.stderr)  # noqa: T201
+    sweep_stale(where)
+    name = f"loom-{os.getuid()}-{folder.name.removeprefix('session-')}-{node}"
+    return where / name, capacity

@@ -1,0 +1,79 @@
+"""What one raylet of a node leaves to the next, and to the others when there is none.
+
+A raylet that starts cannot know whether it is its node's first.  So it begins with `take_over`:
+what the node still holds in the control plane was held by a predecessor whose workers died
+with it, and goes back into the queues, one attempt older.  Whatever the dead raylet said and
+the server has not read yet is stale from then on.
+
+Jobs are not ended by a raylet's death: their drivers connect to the next one and go on.  A
+driver that does not, within the time of a lease, is dead too (`Agent.end_forsaken`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors, failures
+from hyperloom.failures import Attempt
+from hyperloom.gcs import keys
+from hyperloom.gcs.wire import Wire, fcall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hyperloom.raylet.node import NodeSettings
+
+_AT_ONCE = 500  # tasks in one slice of a requeueing
+_CLOSED_S = 600  # how long late words about an ended job are ignored
+_ID_CHARACTERS = 2 * 20
+_JOB_CHARACTERS = 2 * 4
+
+
+def take_over(wire: Wire, node: bytes) -> set[bytes]:
+    """Requeue what the node's raylet before us held; the jobs that are open."""
+    jobs = dict(_leave(wire, node))
+    for job in jobs:
+        _requeue(wire, job, node)
+    return set(jobs)
+
+
+def leave(settings: NodeSettings) -> None:
+    """The node leaves the cluster in order: its drivers' jobs end, other tasks go to others."""
+    try:
+        wire = Wire(settings.address)
+        for job, about in _leave(wire, settings.node):
+            if about.get("node") == settings.node.hex():
+                wire.call(*fcall("job_close", keys.job_namespace(job), _CLOSED_S))
+                wire.call(*fcall("job_forget", keys.CLUSTER, job))
+            else:
+                _requeue(wire, job, settings.node)
+        wire.close()
+    except errors.ControlPlaneLost:
+        return  # then our lease runs out, and somebody else does all this
+
+
+def _leave(wire: Wire, node: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    reply = wire.call(*fcall("node_leave", keys.CLUSTER, node))
+    for at in range(0, len(reply), 2):
+        yield reply[at], json.loads(reply[at + 1])
+
+
+def _requeue(wire: Wire, job: bytes, node: bytes) -> None:
+    # First byte of an inline failure, see hyperloom.serialization.inline.
+    failure = b"4" + failures.node_lost(Attempt(b"", "", 0, node))
+    namespace = keys.job_namespace(job)
+    while wire.call(*fcall("task_requeue", namespace, node, failure, _AT_ONCE)):
+        pass
+
+
+def objects_of_others(settings: NodeSettings, jobs: set[bytes]) -> Iterator[bytes]:
+    """Ids of the objects in this node's store that belong to none of the jobs."""
+    wanted = {job.hex() for job in jobs}
+    for folder in (settings.store / "o", settings.spill):
+        if folder.is_dir():
+            for entry in os.scandir(folder):
+                name = entry.name
+                if len(name) == _ID_CHARACTERS and name[:_JOB_CHARACTERS] not in wanted:
+                    yield bytes.fromhex(name)
