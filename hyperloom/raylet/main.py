@@ -91,11 +91,16 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
 def end_when_told(raylet: Agent, alive: int) -> None:
     """By a signal, or by the end of who holds the other end of `alive`."""
 
-    def end(*_: object) -> None:
+    def end() -> None:
         raylet.loop.running = False
 
+    # The loop sleeps until something is readable; a signal alone does not end that.
+    woken, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    raylet.loop.on_readable(woken, end)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+        signal.signal(number, lambda *_: None)
     if alive != _NONE:
         raylet.loop.on_readable(alive, end)
 
