@@ -7,9 +7,6 @@
 -- ref/_count.lua), and forgets it here.
 
 function act.settle(ns, oids, values)
-  if #oids == 0 then
-    return
-  end
   local refs, rows, unwanted = many.hmget(key.refs(ns), oids), {}, {}
   for i, oid in ipairs(oids) do
     if refs[i] == code.NOBODY then
@@ -19,7 +16,8 @@ function act.settle(ns, oids, values)
     rows[#rows + 1] = values[i]
   end
   many.hset(key.object(ns), rows)
-  -- Mostly nobody watches or waits at all: then one look at three tables is enough.
+  -- Mostly nobody watches or waits at all: then one look at three tables is enough.  Without
+  -- any objects too: a step that has nothing to report wakes the next slice of a crowd.
   local rare = call('EXISTS', key.watch(ns), key.waiters(ns), key.waking(ns)) > 0
   act.notify(ns, oids, values, refs, rare and many.hmget(key.watch(ns), oids) or {})
   if rare then
