@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -130,7 +131,9 @@ class Pool:
         """End it now."""
         process = self._processes.get(worker)
         if process is not None and process.pid:
-            os.kill(process.pid, signal.SIGKILL)
+            # It may have ended by itself, and the template's word of that not been read yet.
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
 
     def pid(self, worker: int) -> int:
         """Its process id; 0 while it starts."""
