@@ -9,21 +9,24 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
 
 from hyperloom.core import current
-from hyperloom.core.options import NodeAffinity, TaskOptions
+from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
-from hyperloom.core.remote import RemoteFunction
+from hyperloom.core.remote import remote_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from hyperloom.core.context import Context
+    from hyperloom.core.options import TaskChanges
+    from hyperloom.core.remote import RemoteFunction, SeveralFunction, StreamingFunction
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 _lock = threading.RLock()
 _driver: list[Any] = []  # node.driver.Driver or core.inline.InlineDriver: at most one
@@ -160,25 +163,31 @@ def _init_with_defaults() -> None:
 current.set_default_starter(_init_with_defaults)
 
 
+class TaskDecorator(Protocol):
+    """What `task` with options gives: it decorates the function."""
+
+    @overload
+    def __call__(self, function: Callable[P, Iterator[T]], /) -> StreamingFunction[P, T]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> RemoteFunction[P, R]: ...
+
+
+@overload
+def task(function: Callable[P, Iterator[T]], /) -> StreamingFunction[P, T]: ...
 @overload
 def task(function: Callable[P, R], /) -> RemoteFunction[P, R]: ...
 @overload
 def task(
-    *,
-    num_cpus: float = ...,
-    num_gpus: float = ...,
-    memory: float = ...,
-    resources: Mapping[str, float] | None = ...,
-    num_returns: int | Literal["streaming"] | None = ...,
-    max_retries: int = ...,
-    retry_exceptions: bool | Sequence[type[BaseException]] = ...,
-    priority: int = ...,
-    timeout_s: float | None = ...,
-    name: str | None = ...,
-    max_calls: int = ...,
-    scheduling: str | NodeAffinity = ...,
-    stream_ahead: int = ...,
-) -> Callable[[Callable[P, R]], RemoteFunction[P, R]]: ...
+    *, num_returns: Literal["streaming"], **options: Unpack[TaskChanges]
+) -> Callable[[Callable[P, Iterable[T]]], StreamingFunction[P, T]]: ...
+@overload
+def task(  # type: ignore[overload-overlap]  # 1 is an int, and comes first
+    *, num_returns: Literal[1] | None = ..., **options: Unpack[TaskChanges]
+) -> TaskDecorator: ...
+@overload
+def task(
+    *, num_returns: int, **options: Unpack[TaskChanges]
+) -> Callable[[Callable[P, R]], SeveralFunction[P, R]]: ...
 
 
 def task(function: Any = None, /, **options: Any) -> Any:
@@ -207,13 +216,12 @@ def task(function: Any = None, /, **options: Any) -> Any:
 
     Raises:
         InvalidOption: an option is unknown or cannot have its value.
+        TypeError: what is decorated is no plain function: a class, an async function.
     """
     checked = TaskOptions().with_(options)
-
-    def decorate(function: Callable[P, R]) -> RemoteFunction[P, R]:
-        return RemoteFunction(function, checked)
-
-    return decorate if function is None else decorate(function)
+    if function is None:
+        return lambda function: remote_function(function, checked)
+    return remote_function(function, checked)
 
 
 @overload

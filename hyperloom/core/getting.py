@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hyperloom import errors
 from hyperloom.core.explain import explain
 from hyperloom.core.refs import ObjectRef
+from hyperloom.core.streams import ObjectRefGenerator
 from hyperloom.core.waiting import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from hyperloom.core.session import Session
 
@@ -22,22 +24,43 @@ _SHOWN = 10  # refs that a GetTimeout explains
 
 def get(session: Session, refs: Any, timeout: float | None) -> Any:  # noqa: ANN401 - see the API
     """See `hyperloom.get`."""
+    check_timeout(timeout)
     if isinstance(refs, ObjectRef):
         oids = [checked(session, refs)]
         _wait_for_all(session, oids, timeout)
         return session.value_of(oids[0])
-    if (
-        isinstance(refs, (str, bytes))
-        or not hasattr(refs, "__len__")
-        or not (hasattr(refs, "__getitem__"))
-    ):
+    if isinstance(refs, (str, bytes)) or not isinstance(refs, Sequence):
         raise TypeError(
-            f"get() takes an ObjectRef or a sequence of them, not a {type(refs).__name__}"
+            f"get() takes an ObjectRef or a sequence of them, not {refs!r:.100}, which is a "
+            f"{type(refs).__name__}{_advice(refs)}"
         )
     oids = [checked(session, ref) for ref in refs]
     if oids:
         _wait_for_all(session, oids, timeout)
     return [session.value_of(oid) for oid in oids]
+
+
+def _advice(thing: object) -> str:
+    if isinstance(thing, ObjectRefGenerator):
+        return "; iterate over it: each step gives an ObjectRef"
+    if hasattr(thing, "remote"):
+        return "; it was not called: write get(f.remote(...))"
+    return ""
+
+
+def check_timeout(timeout: object) -> None:
+    """Refuse what is no number of seconds.
+
+    Raises:
+        TypeError: no number at all.
+        ValueError: a number that no time can be.
+    """
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout={timeout!r} cannot be: it is a number of seconds, or None")
+    if not timeout >= 0:  # a NaN neither
+        raise ValueError(f"timeout={timeout!r} cannot be: it is at least 0 seconds, or None")
 
 
 def checked(session: Session, ref: object) -> bytes:
@@ -48,7 +71,8 @@ def checked(session: Session, ref: object) -> bytes:
         errors.SessionClosed: it is one of an earlier session.
     """
     if not isinstance(ref, ObjectRef):
-        raise TypeError(f"{ref!r} is a {type(ref).__name__}, not an ObjectRef")
+        kind = type(ref).__name__
+        raise TypeError(f"{ref!r:.100} is a {kind}, not an ObjectRef{_advice(ref)}")
     if ref._session is not session:  # noqa: SLF001 - a friend
         raise errors.SessionClosed(
             f"{ref!r} belongs to a session that is closed, and its value went with it; "
@@ -87,6 +111,9 @@ def wait(
     """See `hyperloom.wait`."""
     if isinstance(refs, ObjectRef) or not isinstance(refs, (list, tuple)):
         raise TypeError(f"wait() takes a list of ObjectRefs, not a {type(refs).__name__}")
+    if isinstance(num_returns, bool) or not isinstance(num_returns, int):
+        raise TypeError(f"num_returns={num_returns!r} cannot be: it is a whole number of refs")
+    check_timeout(timeout)
     oids = [checked(session, ref) for ref in refs]
     if len(set(oids)) < len(oids):
         raise ValueError("wait() was given a ref twice; pass each once: list(dict.fromkeys(refs))")
@@ -109,6 +136,9 @@ def as_completed(
     session: Session, refs: Iterable[ObjectRef[R]], timeout: float | None
 ) -> Iterator[ObjectRef[R]]:
     """See `hyperloom.as_completed`."""
+    check_timeout(timeout)
+    if isinstance(refs, ObjectRef):
+        raise TypeError(f"as_completed() takes several ObjectRefs, not one: {refs!r}")
     left = {checked(session, ref): ref for ref in refs}
     return _completing(session, left, timeout)
 

@@ -6,15 +6,18 @@ The rule: bad options are refused where they are written, at the decorator or in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hyperloom.errors import InvalidOption
 from hyperloom.ids import NODE_BYTES
 from hyperloom.resources import ResourceSet, requested
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_LONGEST_S = 1e9  # thirty years
 _PRIORITY_MOST = 1_000_000
 _RETURNS_MOST = 1_000_000
 
@@ -27,6 +30,26 @@ class NodeAffinity:
 
     node_id: str
     soft: bool = False
+
+
+class TaskChanges(TypedDict, total=False):
+    """The options as a call gives them, for type checkers; `num_returns` decides the call's type.
+
+    See `hyperloom.task` for what they mean.
+    """
+
+    num_cpus: float
+    num_gpus: float
+    memory: float
+    resources: Mapping[str, float] | None
+    max_retries: int
+    retry_exceptions: bool | ExceptionClass | Sequence[ExceptionClass]
+    priority: int
+    timeout_s: float | None
+    name: str | None
+    max_calls: int
+    scheduling: str | NodeAffinity
+    stream_ahead: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,4 +195,6 @@ def _whole(value: object, low: int, high: int) -> bool:
 
 
 def _positive(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e9
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < _LONGEST_S
+    )

@@ -4,47 +4,84 @@ The rule: what can be known at the decorator is computed there or at the first c
 ``.remote()`` itself only packs the arguments and says the task to the outbox.
 """
 
+# ruff: noqa: ANN401 - what is passed as a ref may be of any type, and so may what goes with it
+
 from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from hyperloom.core import current
-from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.signatures import Arity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hyperloom.core.options import TaskChanges, TaskOptions
+    from hyperloom.core.streams import ObjectRefGenerator
     from hyperloom.core.submission import Submitter
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 Ref = ObjectRef[Any]
+
+
+def remote_function(function: Any, options: TaskOptions) -> RemoteFunction[Any, Any]:
+    """The task that a function becomes with these options.
+
+    Raises:
+        TypeError: it is nothing that could be a task.
+    """
+    function = _checked(function)
+    returns = options.num_returns
+    if returns == "streaming" or (returns is None and inspect.isgeneratorfunction(function)):
+        return StreamingFunction(function, options)
+    if returns in (None, 1):
+        return RemoteFunction(function, options)
+    return SeveralFunction(function, options)
+
+
+def _checked(function: Any) -> Any:
+    if isinstance(function, staticmethod):
+        function = function.__func__
+    name = getattr(function, "__qualname__", repr(function))
+    if isinstance(function, RemoteFunction):
+        raise TypeError(f"{function!r} is a task already; for other options: f.options(...)")
+    if isinstance(function, type):
+        raise TypeError(
+            f"@loom.task decorates a function, and {name} is a class; for a task that makes an "
+            f"instance: loom.task(lambda *args: {function.__name__}(*args))"
+        )
+    if not callable(function):
+        raise TypeError(f"@loom.task decorates a function, not {function!r:.100}")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"{name} is an async function; a task is a plain one: write `def`, and "
+            "asyncio.run(...) inside if it needs a loop"
+        )
+    return function
+
+
+def _name_of(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 
 class RemoteFunction(Generic[P, R]):
     """Made by `hyperloom.task`.  Call ``f.remote(...)`` for a task, ``f(...)`` to run it here."""
 
+    streams = False
+
     def __init__(self, function: Callable[P, R], options: TaskOptions) -> None:
-        if inspect.iscoroutinefunction(function):
-            raise TypeError(
-                f"{function.__qualname__} is an async function; a task is a plain one: write "
-                "`def`, and asyncio.run(...) inside if it needs a loop"
-            )
-        if not callable(function):
-            raise TypeError(f"@loom.task decorates a function, not {function!r}")
         self.function = function
         self.task_options = options
-        self.streams = options.num_returns == "streaming" or (
-            options.num_returns is None and inspect.isgeneratorfunction(function)
-        )
-        self.name: str = options.name or str(
-            getattr(function, "__qualname__", type(function).__name__)
-        )
+        self.name: str = options.name or _name_of(function)
         self.arity = Arity(function, self.name)
         self._submitter: Submitter | None = None
         functools.update_wrapper(self, function)
@@ -66,24 +103,50 @@ class RemoteFunction(Generic[P, R]):
     def remote(self, *args: Any, **kwargs: Any) -> Any:
         """Submit a task; the ref to its result at once.
 
-        A list of refs if ``num_returns`` is not 1, an `ObjectRefGenerator` if it streams.
+        A list of refs if ``num_returns`` is not 1 (None if it is 0), an `ObjectRefGenerator`
+        if it streams.  Costs some microseconds and does not wait; what is submitted is sent
+        within milliseconds, or with the next `get`.
+
         An argument that is a ref is waited for and arrives as its value; refs inside
         arguments stay refs.
 
         Raises:
             TypeError: the arguments do not fit the function.
-            NotSerializable: an argument cannot travel; the message names the part.
+            NotSerializable: an argument, or something that the function captured, cannot
+                travel; the message names the part.
+            TooLarge: the function and what it captured are too much for a task.
+            SessionClosed: an argument is a ref of an earlier session.
         """
         submitter = self._submitter
         if submitter is None or submitter.closed:
             submitter = self._submitter = current.session().submitter(self)
         return submitter.submit(args, kwargs)
 
-    def options(self, **changes: Any) -> RemoteFunction[P, R]:
-        """The same function with other options (see `hyperloom.task`)."""
+    @overload
+    def options(
+        self, *, num_returns: Literal["streaming"], **changes: Unpack[TaskChanges]
+    ) -> StreamingFunction[P, Any]: ...
+    @overload
+    def options(  # type: ignore[overload-overlap]  # 1 is an int, and comes first
+        self, *, num_returns: Literal[1] | None, **changes: Unpack[TaskChanges]
+    ) -> RemoteFunction[P, R]: ...
+    @overload
+    def options(
+        self, *, num_returns: int, **changes: Unpack[TaskChanges]
+    ) -> SeveralFunction[P, R]: ...
+    @overload
+    def options(self, **changes: Unpack[TaskChanges]) -> Self: ...
+
+    def options(self, **changes: Any) -> Any:
+        """The same function with other options (see `hyperloom.task`); this one stays as it is.
+
+        Raises:
+            InvalidOption: an option is unknown or cannot have its value.
+            TypeError: `max_calls`, which belongs to the function and not to a call.
+        """
         if "max_calls" in changes:
             raise TypeError("max_calls belongs to the function: write it at the decorator")
-        return RemoteFunction(self.function, self.task_options.with_(changes))
+        return remote_function(self.function, self.task_options.with_(changes))
 
     def map(self, items: Iterable[Any], *, chunk: int = 1) -> list[ObjectRef[R]]:
         """A task for each item, submitted in bulk; the refs in the items' order.
@@ -91,6 +154,11 @@ class RemoteFunction(Generic[P, R]):
         An item is the function's one argument; a ref among them arrives as its value.
         With ``chunk`` greater than 1 a task takes so many items one after the other; each
         still has its own result and its own error, but they are retried together.
+
+        Raises:
+            ValueError: `chunk` is no number of items, or `num_returns` is not 1.
+            TypeError: the function does not take one argument.
+            NotSerializable: an item cannot travel; those before it were submitted.
         """
         submitter = self._submitter
         if submitter is None or submitter.closed:
@@ -103,3 +171,45 @@ class RemoteFunction(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<task {self.name}>"
+
+
+class StreamingFunction(RemoteFunction[P, Iterator[T]], Generic[P, T]):
+    """A task whose results arrive one by one: a generator function, mostly."""
+
+    streams = True
+
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRefGenerator[T]: ...
+        @overload
+        def remote(self, a: Ref, /, *args: Any, **kwargs: Any) -> ObjectRefGenerator[T]: ...
+        @overload
+        def remote(self, a: Any, b: Ref, /, *args: Any, **kwargs: Any) -> ObjectRefGenerator[T]: ...
+        @overload
+        def remote(
+            self, a: Any, b: Any, c: Ref, /, *args: Any, **kwargs: Any
+        ) -> ObjectRefGenerator[T]: ...
+
+        def remote(self, *args: Any, **kwargs: Any) -> Any:
+            """Submit a task; see `RemoteFunction.remote`."""
+
+
+class SeveralFunction(RemoteFunction[P, R]):
+    """A task with another number of results than one, each with a ref of its own."""
+
+    if TYPE_CHECKING:
+
+        @overload  # type: ignore[override]
+        def remote(self, *args: P.args, **kwargs: P.kwargs) -> list[ObjectRef[Any]]: ...
+        @overload
+        def remote(self, a: Ref, /, *args: Any, **kwargs: Any) -> list[ObjectRef[Any]]: ...
+        @overload
+        def remote(self, a: Any, b: Ref, /, *args: Any, **kwargs: Any) -> list[ObjectRef[Any]]: ...
+        @overload
+        def remote(
+            self, a: Any, b: Any, c: Ref, /, *args: Any, **kwargs: Any
+        ) -> list[ObjectRef[Any]]: ...
+
+        def remote(self, *args: Any, **kwargs: Any) -> Any:
+            """Submit a task; see `RemoteFunction.remote`."""

@@ -9,16 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from hyperloom.core import current
-from hyperloom.gcs import keys
 from hyperloom.gcs.wire import Wire
 
-CONSTANT = {
-    key.table
-    for key in (
-        keys.TURN, keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.IDLE, keys.SERVED, keys.HEARD,
-        keys.MADE, keys.QUEUES,
-    )
-}  # fmt: skip
+# Once for each function, node or process of the job, whatever it does.
+CONSTANT = {"turn", "terms", "template", "source", "idle", "served", "heard", "queues"}
 
 
 def holdings() -> dict[str, Any]:
@@ -31,7 +25,7 @@ def holdings() -> dict[str, Any]:
     wire = Wire(session.address)
     try:
         prefix = session.namespace.encode() + b":"
-        names = [name.removeprefix(prefix) for name in wire.call("KEYS", prefix + b"*")]
+        names = {name.removeprefix(prefix) for name in _scan(wire, prefix + b"*")}
         return {
             name.decode(errors="replace"): _shown(wire, prefix + name)
             for name in names
@@ -39,6 +33,16 @@ def holdings() -> dict[str, Any]:
         }
     finally:
         wire.close()
+
+
+def _scan(wire: Wire, pattern: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    cursor = b"0"
+    while True:
+        cursor, names = wire.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+        found += names
+        if cursor == b"0":
+            return found
 
 
 def _shown(wire: Wire, key: bytes) -> Any:
@@ -49,5 +53,8 @@ def _shown(wire: Wire, key: bytes) -> Any:
         b"zset": ("ZRANGE", key, 0, -1),
         b"string": ("GET", key),
     }
-    found = wire.call(*read[wire.call("TYPE", key)])
+    kind = wire.call("TYPE", key)
+    if kind not in read:  # it went between the two calls
+        return []
+    found = wire.call(*read[kind])
     return [part.hex() if len(part) < 40 else part[:40] for part in found]

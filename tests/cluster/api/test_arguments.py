@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import threading
 import uuid
@@ -54,9 +54,10 @@ class Ledger(dict[str, int]):
 PLAIN = [
     None, True, 0, -1, 2**63, -(2**200), 10**400, 0.5, float("inf"), 1 + 2j,
     "", "a", "Grüße, 世界 🎉", "\0", b"", b"\0\xff", b"x" * 5000, bytearray(b"abc"),
-    (), (1,), [], [[]], {}, {"a": {"b": [1, (2, {3})]}}, frozenset({1}), {1, 2}, range(5), slice(1, 2),
+    (), (1,), [], [[]], {}, {"a": {"b": [1, (2, {3})]}}, frozenset({1}), {1, 2}, range(5),
+    slice(1, 2),
     Ellipsis, NotImplemented, int, ValueError,
-    decimal.Decimal("1.10"), datetime.date(2026, 2, 28), uuid.UUID(int=7),
+    decimal.Decimal("1.10"), dt.date(2026, 2, 28), uuid.UUID(int=7),
     Point(1, 2), Box([1]), collections.OrderedDict(a=1), collections.Counter("aab"), Ledger(a=1),
     collections.defaultdict(list, {1: [2]}), collections.deque([1, 2], maxlen=3),
 ]  # fmt: skip
@@ -132,9 +133,10 @@ def test_what_a_task_does_to_its_argument_stays_there() -> None:
 
     mine = [1, 2, 3]
     ref = loom.put(mine)
-    assert loom.get([spoils.remote(mine), spoils.remote(ref), spoils.remote(ref)]) == [
-        [1, 2, 3, 4]
-    ] * 3
+    assert (
+        loom.get([spoils.remote(mine), spoils.remote(ref), spoils.remote(ref)])
+        == [[1, 2, 3, 4]] * 3
+    )
     mine.append(5)
     assert loom.get(ref) == [1, 2, 3]
 
@@ -242,7 +244,7 @@ def test_a_call_that_does_not_fit_is_refused_before_anything_is_sent() -> None:
     def nothing() -> None: ...
 
     wrong: list[Any] = [
-        lambda: pair.remote(),  # type: ignore[call-arg]
+        pair.remote,
         lambda: pair.remote(1, 2, 3),  # type: ignore[call-arg]
         lambda: pair.remote(1, d=3),  # type: ignore[call-arg]
         lambda: pair.remote(1, a=3),  # type: ignore[misc]
@@ -263,7 +265,7 @@ def test_an_argument_that_cannot_travel_is_named_by_its_path() -> None:
     with pytest.raises(errors.NotSerializable, match=r"argument 'first' of .*take") as info:
         take.remote(holder)
     assert "inside['lock']" in str(info.value)
-    with pytest.raises(TypeError, match="argument 'second' of .*take"):
+    with pytest.raises(TypeError, match=r"argument 'second' of .*take"):
         take.remote(1, second=[threading.Lock()])
     with pytest.raises(errors.NotSerializable, match=r"\[1\]"):
         loom.put([1, threading.Lock()])
