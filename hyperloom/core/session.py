@@ -239,6 +239,8 @@ class Session:
                     raise
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 2, 0.5)
+        if self.closed:
+            return  # interrupted because it is over: what is gone with it is not lost by itself
         with self._lock:
             open_ = [oid for oid, value in self.values.items() if value is None]
         self.ask(open_)
