@@ -1,0 +1,38 @@
+"""The rows by name, in the order in which they are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.rows import arrays, batch, direct, graphs, memory, roles, start, sync, work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.harness import Bench
+
+ROWS: dict[str, Callable[[Bench], None]] = {
+    "batch": batch.batch,
+    "map": batch.map_,
+    "sync": sync.sync,
+    "chain": graphs.chain,
+    "tree": graphs.tree,
+    "fan-in": graphs.fan_in,
+    "grid": graphs.grid,
+    "roles": roles.roles,
+    "server-direct": direct.direct,
+    "server-pending": memory.pending,
+    "server-released": memory.released,
+    "put-large": arrays.put_large,
+    "get-large": arrays.get_large,
+    "small-objects": arrays.small,
+    "sum-large": arrays.sum_large,
+    "return-large": arrays.return_large,
+    "efficiency": work.efficiency,
+    "word-count": work.word_count,
+    "import": start.import_,
+    "first-result": start.first_result,
+    "idle": start.idle,
+}
+
+ALONE = frozenset(("import", "first-result", "idle"))  # they start programs, and want quiet

@@ -1,0 +1,156 @@
+"""The control plane alone: a server, the library, and calls of one hundred tasks each.
+
+What the real path adds (smaller batches, other sections of the server) is in `roles`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.harness import expect
+from benchmarks.observe import Server
+from hyperloom import errors, specs
+from hyperloom.gcs import keys
+from hyperloom.gcs.address import Address
+from hyperloom.gcs.library import build
+from hyperloom.gcs.outbox import Outbox
+from hyperloom.gcs.server import find_binary
+from hyperloom.gcs.wire import Wire, fcall
+from hyperloom.ids import TaskIds, TemplateID, new_job_id, new_node_id, new_process_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.harness import Bench
+
+_BATCH = 100
+_TASK_US = 14  # the promise: of the server's CPU
+_EDGE_US = 7
+_TEMPLATE = TemplateID(b"benchbat")
+_FIRST = bytes(4)
+_CALL = b"0" + bytes(20)
+_VALUE = b"0" + bytes(7)
+
+
+def direct(bench: Bench) -> None:
+    """Server CPU of a task's whole life: submit, claim, finish, notify, release."""
+    n = bench.n(20_000, quick=10_000, tiny=200)
+    with _server() as address:
+        plane = _Plane(address)
+        plane.life(n, 0)
+        by_edges = {edges: _microseconds(bench, plane, n, edges) for edges in (0, 1, 3)}
+        plane.close()
+    for edges, each in by_edges.items():
+        bench.figure(
+            f"server CPU per task with {edges} inputs, calls of {_BATCH}", each, "us/task",
+            target=_TASK_US + edges * _EDGE_US, at_most=True,
+        )  # fmt: skip
+    bench.figure(
+        "server CPU per edge", (by_edges[3] - by_edges[0]) / 3, "us/edge",
+        target=_EDGE_US, at_most=True,
+    )  # fmt: skip
+
+
+def _microseconds(bench: Bench, plane: _Plane, n: int, edges: int) -> float:
+    spent = []
+    for _ in range(bench.rounds):
+        before = plane.server.cpu_s()
+        plane.life(n, edges)
+        spent.append(plane.server.cpu_s() - before)
+    return sorted(spent)[len(spent) // 2] / n * 1e6
+
+
+class _Plane:
+    """One driver and one node, by hand."""
+
+    def __init__(self, address: Address) -> None:
+        job = new_job_id()
+        self._ns = keys.job_namespace(job)
+        process = new_process_id(job)
+        self._next_task = TaskIds(process).next
+        self._wire = Wire(address)
+        self._wire.call("FUNCTION", "LOAD", build().text)
+        self._node = new_node_id()
+        self._outbox = Outbox(address, self._ns, process, batch=_BATCH, outage_s=1)
+        self._outbox.declare(_TEMPLATE, 1, 0, "0|CPU:10000", b"body", b"F" * 12, b"code")
+        self._call("node_attach", self._node)
+        self.server = Server(Wire(address))
+
+    def _call(self, function: str, *args: Any) -> Any:
+        return self._wire.call(*fcall(function, self._ns, *args))
+
+    def life(self, n: int, edges: int) -> None:
+        """So many tasks, from submission to release, in layers of a batch.
+
+        Each needs `edges` neighbours of the layer before.
+        """
+        tasks = [self._next_task() for _ in range(n)]
+        for at, task in enumerate(tasks):
+            above = max(0, at - _BATCH)
+            inputs = [task + _FIRST for task in tasks[max(0, above - edges) : above]]
+            record = specs.record(_TEMPLATE, inputs, (), _CALL)
+            self._outbox.submit(_TEMPLATE, b"", task, record)
+        self._outbox.settle()
+        expect(self._run_all(), n, "direct: tasks run")
+        for at, task in enumerate(tasks):
+            self._outbox.release(task + _FIRST, made=True)
+            if at % _BATCH == 0:
+                self._outbox.flush()
+        self._outbox.settle()
+
+    def _run_all(self) -> int:
+        """As a node: claim, finish, claim …; how many tasks there were."""
+        offer = f"{_BATCH};CPU:{_BATCH * 10_000};"
+        ran = 0
+        finished: list[Any] = []
+        while True:
+            answer = self._call("task_step", self._node, "0", offer, *finished)
+            if len(answer) == 2:
+                break
+            finished = []
+            for at in range(2, len(answer), 3):
+                entry, record = answer[at], answer[at + 1]
+                finished += [entry, "1", specs.refs_of(record), 1, _VALUE]
+                ran += 1
+        self._call("task_step", self._node, "0", "", *finished)
+        return ran
+
+    def close(self) -> None:
+        """Hang up."""
+        self._outbox.close()
+        self._wire.close()
+        self.server.close()
+
+
+@contextmanager
+def _server() -> Iterator[Address]:
+    folder = Path(tempfile.mkdtemp(prefix="loom-bench-"))
+    command = [find_binary(""), "--port", "0", "--unixsocket", str(folder / "s"), "--save", ""]
+    process = subprocess.Popen([*command, "--dir", str(folder)], stdout=subprocess.DEVNULL)
+    try:
+        address = Address(f"unix://{folder}/s")
+        _wait(address)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder)
+
+
+def _wait(address: Address) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            Wire(address).close()
+        except errors.ControlPlaneLost:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
