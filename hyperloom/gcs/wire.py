@@ -56,6 +56,15 @@ class Wire:
         self._reader = hiredis.Reader(protocolError=errors.ControlPlaneLost, replyError=_refusal)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
+        self._wait_loaded()
+
+    def _wait_loaded(self) -> None:
+        # A server that was started again takes connections before it has read its files.
+        self.send("PING")
+        answer = self.receive()
+        if isinstance(answer, errors.ServerRefused) and str(answer).startswith("LOADING"):
+            self.close()
+            raise _lost(answer)
 
     def fileno(self) -> int:
         """For select() and poll()."""
