@@ -240,9 +240,19 @@ class Config:
         high=100,
     )
 
+    memory_most_bytes: int = _option(
+        0,
+        "Most memory of a node's workers together, shared memory not counted. "
+        "0: only the machine's, or its container's, is looked at.",
+        unit="bytes",
+    )
+
     # -- for those who work on HyperLoom
     check: bool = _option(
         default=False, sentence="Machines check all their invariants after each event."
+    )
+    failpoints: str = _option(
+        "", "Where processes are made to die, for tests: see `hyperloom.failpoints`."
     )
 
     def __post_init__(self) -> None:

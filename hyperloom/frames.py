@@ -6,10 +6,12 @@ Between a raylet and its workers, and between a raylet and the drivers of its ma
 
 from __future__ import annotations
 
-import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import msgpack
+
+if TYPE_CHECKING:
+    import socket
 
 _LENGTH = 4
 _MOST = 1 << 30
@@ -41,18 +43,18 @@ class FrameReader:
             if not self._fill():
                 return None
 
-    def receive_some(self) -> list[Any] | None:
+    def receive_some(self, flags: int = 0) -> list[Any] | None:
         """All messages that are here, after one read.  None: the other side is gone."""
-        if not self._fill():
+        if not self._fill(flags):
             return None
         messages = []
         while (message := self._cut()) is not None:
             messages.append(message)
         return messages
 
-    def _fill(self) -> bool:
+    def _fill(self, flags: int = 0) -> bool:
         try:
-            data = self._socket.recv(_RECEIVE_BYTES)
+            data = self._socket.recv(_RECEIVE_BYTES, flags)
         except BlockingIOError:
             return True
         except OSError:

@@ -10,7 +10,7 @@ import os
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, failures, specs
+from hyperloom import errors, failpoints, failures, specs
 from hyperloom.core import current
 from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
@@ -82,6 +82,7 @@ class Executor:
         self._pid = os.getpid()
         self.codes: dict[bytes, Code] = {}
         self.running: Running | None = None
+        self.unwanted: dict[bytes, bytes] = {}  # tasks to come that were cancelled -> why
         self.gpus: tuple[int, ...] = ()
 
     def run(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:
@@ -97,10 +98,14 @@ class Executor:
         if session is not None:
             session.task = task
         try:
+            # Who cancels writes it here and then looks what runs; we do it the other way
+            # round, so that one of us sees the other.
+            if self.unwanted and (failure := self.unwanted.pop(task, None)):
+                return self._all(code, failure)
             return self._attempt(code, running, record, inputs)
         except Interrupted:
             return self._all(code, running.cancelled)
-        except (KeyboardInterrupt, SystemExit, Exception) as error:  # noqa: BLE001 - the user's
+        except BaseException as error:  # noqa: BLE001 - the user's
             if running.cancelled:
                 return self._all(code, running.cancelled)
             failure = self._failure(error, running)
@@ -110,10 +115,6 @@ class Executor:
         finally:
             self.running = None
             code.calls += 1
-
-    def refuse(self, record: bytes, failure: bytes) -> list[bytes]:
-        """The outputs of a task that was cancelled before it began."""
-        return self._all(self.codes[record[:8]], failure)
 
     def _attempt(self, code: Code, running: Running, record: bytes, inputs: bytes) -> list[bytes]:
         values: list[object] = []
@@ -135,6 +136,8 @@ class Executor:
             call = split_inline(record[specs.call_start(record) :])
         args, kwargs = unpack_call(*call, values)
         del values, call
+        if failpoints.ON:
+            failpoints.hit("worker.called")
         if code.template.chunk:
             return self._chunk(code, running, args)
         result = code.function(*args, **kwargs)
@@ -162,7 +165,12 @@ class Executor:
         if returns == 0:
             return []
         outputs = []
-        iterator = iter(result)  # type: ignore[call-overload]
+        try:
+            iterator = iter(result)  # type: ignore[call-overload]
+        except TypeError:
+            raise ValueError(
+                f"{name} has num_returns={returns} but returned one {type(result).__name__}"
+            ) from None
         try:
             for index in range(returns):
                 item = next(iterator)

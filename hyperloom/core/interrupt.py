@@ -5,7 +5,8 @@ handler, in the main thread, raises `Interrupted` in the user's code, even out o
 call.  But not everywhere: raised between two lines of our own code it could lose a message
 that was read and not stored.  So the handler looks at the interrupted frames: inside our
 packages it does nothing, except at the one line that blocks there (`Wire.readable`), and the
-thread asks again a moment later, until the task has ended.
+thread asks again a moment later, until the task has ended.  The signal may also come late,
+when the next task runs: the handler compares.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from hyperloom.gcs.wire import Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from hyperloom.core.context import Running
@@ -47,9 +49,10 @@ def interruptible(frame: FrameType | None) -> bool:
 
 
 class Interrupter:
-    """Of one worker process."""
+    """Of one worker process; `running` says what its main thread runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, running: Callable[[], Running | None]) -> None:
+        self._running = running
         self._main = threading.main_thread().ident or 0
         self._target: Running | None = None
 
@@ -64,6 +67,7 @@ class Interrupter:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del number
-        if self._target is not None and interruptible(frame):
+        target = self._target
+        if target is not None and target is self._running() and interruptible(frame):
             self._target = None
             raise Interrupted("the task was cancelled")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hyperloom import failpoints
 from hyperloom.config import Config
 from hyperloom.core import current
 from hyperloom.core.objects import Objects
@@ -29,6 +30,7 @@ def run_worker(
 ) -> None:
     """The life of a worker process."""
     config = Config.load(environ={}, **about["config"])
+    failpoints.arm(config.failpoints)
     known = set(sys.path)
     sys.path.extend(path for path in about["sys_path"] if path not in known)
     if Path(about["cwd"]).is_dir():

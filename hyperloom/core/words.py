@@ -7,7 +7,7 @@ To the worker, on the data socket::
 
 To the worker, on the control socket::
 
-    GIVE_BACK               return what you have not begun
+    GIVE_BACK               report what has ended, return what you have not begun
     STOP     task, failure  stop that task; its outputs become the failure
     STACKS                  say what your threads do
 

@@ -5,33 +5,36 @@ the second come words that must be heard while a task runs; a thread listens to 
 what you have not begun, stop that task.
 
 Main thread's loop: read a frame if there is nothing to do; run a task; send results when
-there is nothing left to run or some milliseconds have passed, so that a slow task does not
-hold back the results of those before it.
+there is nothing left to run or some milliseconds have passed.  When a task takes longer than
+that, the raylet asks back what waits behind it, and the listening thread sends with it the
+results of those before it.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import select
+import socket
 import sys
 import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import frames, specs
+from hyperloom import failpoints, frames, specs
 from hyperloom.core import current, words
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
 
 if TYPE_CHECKING:
-    import socket
-
+    from hyperloom.core.context import Running
     from hyperloom.core.objects import Objects
     from hyperloom.core.session import Session
 
 _REPORT_AFTER_S = 0.002
 _REPORT_BYTES = 1 << 18
+_UNWANTED_MOST = 1000
 
 
 class Worker:
@@ -50,13 +53,14 @@ class Worker:
         self._reader = frames.FrameReader(data)
         self._reading = threading.Lock()
         self._sending = threading.Lock()
+        self._reporting = threading.Lock()  # of `_done` and what is counted with it
         self._queue: deque[tuple[bytes, bytes, bytes]] = deque()
         self.executor = Executor(node, objects)
-        self._interrupter = Interrupter()
+        self._interrupter = Interrupter(lambda: self.executor.running)
+        self._stopping: Running | None = None  # what is being interrupted
         # How many tasks this process has begun, where the raylet sees it even after our death.
         self._begun = mmap.mmap(begun, 8)
         self._begun_count = 0
-        self._unwanted: dict[bytes, bytes] = {}  # tasks in the queue that were cancelled
         self._done: list[Any] = []
         self._done_count = 0
         self._done_bytes = 0
@@ -70,6 +74,8 @@ class Worker:
         while not self.leaving:
             if not self._queue:
                 self._report()
+                if failpoints.ON:
+                    failpoints.hit("worker.before_read")
                 with self._reading:
                     frame = self._reader.receive()
                 if frame is None:
@@ -103,12 +109,11 @@ class Worker:
     def _run(self, entry: bytes, record: bytes, inputs: bytes) -> None:
         self._begun_count += 1
         self._begun[:] = self._begun_count.to_bytes(8, "little")
+        if failpoints.ON:
+            failpoints.hit("worker.begun")
         start = time.perf_counter()
         try:
-            if self._unwanted and entry[:16] in self._unwanted:
-                outputs = self.executor.refuse(record, self._unwanted.pop(entry[:16]))
-            else:
-                outputs = self.executor.run(entry, record, inputs)
+            outputs = self.executor.run(entry, record, inputs)
         except Retry as retry:
             self._before_report()
             self._busy_s += time.perf_counter() - start
@@ -118,11 +123,14 @@ class Worker:
         self._before_report()
         now = time.perf_counter()
         self._busy_s += now - start
-        done = self._done
-        done += (entry[:16], entry[16:] or b"1", specs.refs_of(record), len(outputs))
-        done += outputs
-        self._done_count += 1
-        self._done_bytes += sum(map(len, outputs))
+        if failpoints.ON:
+            failpoints.hit("worker.packed")
+        with self._reporting:
+            done = self._done
+            done += (entry[:16], entry[16:] or b"1", specs.refs_of(record), len(outputs))
+            done += outputs
+            self._done_count += 1
+            self._done_bytes += sum(map(len, outputs))
         if (
             now - start > _REPORT_AFTER_S
             or self._busy_s > _REPORT_AFTER_S
@@ -145,7 +153,10 @@ class Worker:
                 session.settle()
 
     def _report(self) -> None:
-        if self._done_count:
+        """Send the results that are there.  From any thread: they are settled already."""
+        with self._reporting:
+            if not self._done_count:
+                return
             sys.stdout.flush()
             sys.stderr.flush()
             self._send([words.DONE, self._done_count, self._busy_s, self._done])
@@ -153,6 +164,8 @@ class Worker:
             self._done_count = 0
             self._done_bytes = 0
             self._busy_s = 0.0
+        if failpoints.ON:
+            failpoints.hit("worker.reported")
 
     # -- what is said while a task runs -----------------------------------------------------
 
@@ -176,24 +189,34 @@ class Worker:
 
     def _listen(self) -> None:
         reader = frames.FrameReader(self._control)
-        while (frame := reader.receive()) is not None:
-            if frame[0] == words.GIVE_BACK:
-                self._send([words.BACK, self._unbegun()])
-            elif frame[0] == words.STOP:
-                self._stop(frame[1], frame[2])
-            elif frame[0] == words.STACKS:
-                self._send([words.STACKS_ARE, _stacks()])
-        os._exit(0)  # the raylet is gone; nothing that this process does counts any more
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        while True:
+            if self._stopping is not None and not poll.poll(AGAIN_S * 1000):
+                self._interrupt_again()
+                continue
+            messages = reader.receive_some()
+            if messages is None:
+                os._exit(0)  # the raylet is gone; nothing that this process does counts any more
+            for message in messages:
+                self._hear(message)
+
+    def _hear(self, message: list[Any]) -> None:
+        if message[0] == words.GIVE_BACK:
+            self._report()
+            self._send([words.BACK, self._unbegun()])
+        elif message[0] == words.STOP:
+            self._stop(message[1], message[2])
+        elif message[0] == words.STACKS:
+            self._send([words.STACKS_ARE, _stacks()])
 
     def _unbegun(self) -> list[bytes]:
         """Take all tasks out of the queue, also those that lie in the socket unread."""
         if self._reading.acquire(blocking=False):
             try:
-                self._data.setblocking(False)  # noqa: FBT003
-                for frame in self._reader.receive_some() or ():
+                for frame in self._reader.receive_some(socket.MSG_DONTWAIT) or ():
                     self._take(frame)
             finally:
-                self._data.setblocking(True)  # noqa: FBT003
                 self._reading.release()
         entries = []
         while self._queue:
@@ -205,15 +228,22 @@ class Worker:
 
     def _stop(self, task: bytes, failure: bytes) -> None:
         """Interrupt the task until it has ended; the raylet kills us if that takes too long."""
+        unwanted = self.executor.unwanted
+        unwanted[task] = failure
+        if len(unwanted) > _UNWANTED_MOST:  # the oldest has long ended before we heard
+            unwanted.pop(next(iter(unwanted)), None)
         running = self.executor.running
-        if running is None or running.task != task:
-            self._unwanted[task] = failure
-            return
-        running.cancelled = failure
-        ended = threading.Event()
-        while self.executor.running is running:
-            self._interrupter.interrupt(running)
-            ended.wait(AGAIN_S)
+        if running is not None and running.task == task:
+            unwanted.pop(task, None)
+            running.cancelled = failure
+            self._stopping = running
+            self._interrupt_again()
+
+    def _interrupt_again(self) -> None:
+        if self._stopping is not None and self.executor.running is self._stopping:
+            self._interrupter.interrupt(self._stopping)
+        else:
+            self._stopping = None
 
     def _send(self, message: list[Any]) -> None:
         frame = frames.encode(message)
