@@ -125,13 +125,20 @@ def poisoned(who: Attempt, *, deaths: int, exit_code: int, stderr: Sequence[str]
 
 
 def out_of_memory(
-    who: Attempt, *, used_bytes: int, node_used_bytes: int, node_total_bytes: int
+    who: Attempt,
+    *,
+    used_bytes: int,
+    node_used_bytes: int,
+    node_total_bytes: int,
+    largest: Sequence[str] = (),
 ) -> bytes:
-    """The raylet ended the task to save its node."""
+    """The raylet ended the task to save its node; `largest` are lines about who had most."""
+    most = "".join([f"\n  | {line}" for line in largest])
     text = (
         f"{who.name} was ended because its node ran out of memory: the task used "
         f"{_gib(used_bytes)}, the node {_gib(node_used_bytes)} of {_gib(node_total_bytes)}.\n"
         "  Ask for memory= so that fewer run at the same time, or make its share smaller."
+        f"{most and f'{chr(10)}  Tasks that used most:{most}'}"
     )
     detail = {"used_bytes": used_bytes, "node_used_bytes": node_used_bytes}
     return made("oom", who, text, **detail, node_total_bytes=node_total_bytes)

@@ -17,7 +17,7 @@ from numbers import Real
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import ItemsView, Mapping
+    from collections.abc import ItemsView, Mapping, Sequence
 
 UNIT = 10_000  # parts of one CPU, one GPU, one of a custom resource
 DECIMALS = 4
@@ -153,6 +153,24 @@ def offered(
         msg = f"num_gpus={num_gpus!r}: a node has whole GPUs only; tasks may ask for parts of one"
         raise ValueError(msg)
     return has
+
+
+def why_infeasible(asked: ResourceSet, nodes: Sequence[ResourceSet]) -> str:
+    """A sentence about what is asked for in vain; "" when some node has it all."""
+    if any(asked.fits_in(node) for node in nodes):
+        return ""
+    parts = []
+    for name, amount in asked.items():
+        most = max([node.units(name) for node in nodes], default=0)
+        if most < amount:
+            parts.append(
+                f"at most {_spoken(name, most)} on a node" if most else f"no {name} at all"
+            )
+    why = ", ".join(parts) or "no node has all of it together"
+    return (
+        f"{asked.describe()} wait for a node that has it: there is {why}. Nothing is lost: they "
+        "run as soon as such a node joins; or cancel them and ask for less"
+    )
 
 
 def _combined(

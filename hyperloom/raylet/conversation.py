@@ -58,6 +58,10 @@ class Conversation:
             except errors.ControlPlaneLost:
                 self._lost()
 
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Say something after a while."""
+        self._loop.later(seconds, call)
+
     def _read(self) -> None:
         while self._wire is not None and self._unanswered:
             try:

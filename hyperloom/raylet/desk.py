@@ -8,35 +8,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, specs
+from hyperloom import errors, failpoints, specs
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
+from hyperloom.ids import TASK_BYTES
 from hyperloom.raylet.messages import Held, Kind
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from hyperloom.gcs.address import Address
     from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.node import NodeSettings
 
     Claimed = Callable[[list[Held]], None]
 
+_RETRY_S = 0.1
 _STEP_MOST = 4000  # arguments of one step: some hundreds of tasks
 
 
 class Desk:
-    """See the module.
+    """See the module.  `claimed` is called with new tasks."""
 
-    `claimed` is called with new tasks, `said` with the other messages of the job's inbox.
-    """
-
-    def __init__(  # noqa: PLR0913 - what a job's desk stands between
+    def __init__(
         self,
         job: bytes,
         about: dict[str, Any],
-        node: bytes,
-        address: Address,
+        settings: NodeSettings,
         gcs: Conversation,
         claimed: Claimed,
     ) -> None:
@@ -45,24 +43,43 @@ class Desk:
         self.ns = keys.job_namespace(job)
         self.offer_due = True
         self.attached = False
-        self._node = node
+        self.closed = False
+        self.listening = False  # somebody reads the inbox
+        self._node = settings.node
         self._gcs = gcs
         self._claimed = claimed
-        self.inbox = Inbox(address, keys.INBOX.name(self.ns, node))
+        self.inbox = Inbox(settings.address, keys.INBOX.name(self.ns, self._node))
         self._kinds: dict[bytes, Kind] = {}
         self.bodies: dict[bytes, tuple[bytes, bytes]] = {}  # template -> body, pickled function
         self._unknown: dict[bytes, list[tuple[bytes, bytes, bytes]]] = {}
         self._done: list[Any] = []
-        self._stepping = False
+        self._stepping = False  # an exchange is on its way
+        self._reconciling = 0  # not 0: the number of the reconciliation that is on its way
+        self._rounds = 0
         self._seen = 0
-        gcs.apply("node_attach", self.ns, node, then=self._is_attached)
+        self.attach()
+
+    def attach(self) -> None:
+        """Take part in the job (again)."""
+        self._gcs.apply("node_attach", self.ns, self._node, then=self._is_attached)
 
     def _is_attached(self, answer: Any) -> None:  # noqa: ANN401 - Redis' own reply
-        if isinstance(answer, errors.LoomError):
+        if isinstance(answer, errors.NotFound) or self.closed:
             return  # the job is over already; its end is told in the cluster's inbox
+        if isinstance(answer, errors.LoomError):
+            # STALE: our tasks are still being taken from us; or the server's memory is full.
+            self._gcs.later(_RETRY_S, self.attach)
+            return
         self._seen = answer
         self.attached = True
         self.offer_due = True
+
+    def detach(self) -> None:
+        """The node was given up: what it did for this job counts no more."""
+        self.attached = False
+        self._done.clear()
+        self._unknown.clear()
+        self.attach()
 
     # -- results out, tasks in --------------------------------------------------------------
 
@@ -72,16 +89,22 @@ class Desk:
 
     def step(self, offer: Callable[[bytes], str]) -> None:
         """Exchange, if there is reason to and no exchange is on its way."""
-        if self._stepping or not self.attached or not (self._done or self.offer_due):
+        if self._stepping or not (self._done or self.offer_due):
             return
-        if not self._gcs.connected:
-            return  # what is finished is kept; `reconcile` goes on from here
+        # Without a server what is finished is kept; `reconcile` goes on from here.  While that
+        # is on its way nothing is offered: what it lists must not change behind its back.
+        if not self.attached or self._reconciling or not self._gcs.connected:
+            return
         self._stepping = True
         self.offer_due = False
         done = self._next_done()
+        if failpoints.ON and done:
+            failpoints.hit("raylet.before_step")
         self._gcs.apply(
             "task_step", self.ns, self._node, self._seen, offer(self.job), *done, then=self._stepped
         )
+        if failpoints.ON and done:
+            failpoints.hit("raylet.after_step")
 
     def _next_done(self) -> list[Any]:
         if len(self._done) <= _STEP_MOST:
@@ -95,6 +118,8 @@ class Desk:
 
     def _stepped(self, answer: Any) -> None:  # noqa: ANN401 - Redis' own reply
         self._stepping = False
+        if self.closed:
+            return
         if isinstance(answer, errors.LoomError):
             raise answer
         more = answer[1]
@@ -124,6 +149,8 @@ class Desk:
             else:
                 held.append(Held(entry, record, inputs, kind))
         if held:
+            if failpoints.ON:
+                failpoints.hit("raylet.claimed")
             self._claimed(held)
 
     # -- templates --------------------------------------------------------------------------
@@ -138,7 +165,7 @@ class Desk:
 
     def _know(self, template: bytes, reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
         waiting = self._unknown.pop(template, [])
-        if reply is None or isinstance(reply, errors.LoomError):
+        if self.closed or reply is None or isinstance(reply, errors.LoomError):
             return  # the job ended meanwhile
         body, pickled = reply
         about = specs.decode_template(body)
@@ -151,6 +178,7 @@ class Desk:
             needs=dict(ResourceSet.parse(about.shape).items()),
             outputs=about.outputs,
             timeout_s=about.timeout_s,
+            retries=about.retries,
             single=about.timeout_s is not None or about.max_calls > 0,
         )
         self._take([part for task in waiting for part in task])
@@ -158,28 +186,41 @@ class Desk:
     # -- after a broken connection ----------------------------------------------------------
 
     def reconcile(self, known: Callable[[], set[bytes]]) -> None:
-        """Take up what the node holds and does not know of; see ``task/held.lua``."""
-        self._stepping = True  # nothing new until this is settled
-        self._adopt("0", known)
+        """Take up what the node holds and does not know of; see ``task/held.lua``.
 
-    def _adopt(self, cursor: str, known: Callable[[], set[bytes]]) -> None:
+        Why nothing is lost and nothing is taken twice:
+
+        1. All that we said and had no answer to is said again, before this (`Conversation`):
+           what we finished or gave back is not held any more when the server lists.
+        2. The first slice withdraws our standing claim, and we offer nothing until the last
+           one: what is listed is all that was ever given to us.
+        3. Messages that were on their way tell the same tasks; their count is not above the
+           one that comes with the list, so `hear` passes over them.
+        """
+        self._rounds += 1
+        self._reconciling = self._rounds
+        self.attach()  # a server that lost its last second may not know that we take part
+        self._adopt(self._rounds, "0", known)
+
+    def _adopt(self, number: int, cursor: str, known: Callable[[], set[bytes]]) -> None:
         def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if number != self._reconciling or self.closed:
+                return  # the connection broke again, and a later round began
             if isinstance(reply, errors.LoomError):
                 raise reply
-            self._seen = int(reply[1])
-            there = known() | {self._done[at] for at in self._starts()}
+            self._seen = max(self._seen, int(reply[1]))
+            there = known() | {self._done[at] for at in self._starts()} | self._on_their_way()
             new: list[bytes] = []
             for at in range(2, len(reply), 4):
                 task, attempt, record, inputs = reply[at : at + 4]
-                entry = task if attempt == b"1" else task + attempt
-                if entry not in there and task not in there:
-                    new += (entry, record, inputs)
+                if task not in there:
+                    new += (task if attempt == b"1" else task + attempt, record, inputs)
             self._take(new)
-            if reply[0] in (b"0", 0):
-                self._stepping = False
+            if int(reply[0]) == 0:
+                self._reconciling = 0
                 self.offer_due = True
             else:
-                self._adopt(reply[0].decode(), known)
+                self._adopt(number, reply[0].decode(), known)
 
         self._gcs.apply("task_held", self.ns, self._node, cursor, then=answered)
 
@@ -190,10 +231,11 @@ class Desk:
             at += 4 + self._done[at + 3]
         return starts
 
-    def entries_waiting_for_template(self) -> list[bytes]:
-        """Tasks that were claimed and whose template is being fetched."""
-        return [entry for tasks in self._unknown.values() for entry, _, _ in tasks]
+    def _on_their_way(self) -> set[bytes]:
+        # Claimed; their template is being fetched.
+        return {entry[:TASK_BYTES] for tasks in self._unknown.values() for entry, _, _ in tasks}
 
     def close(self) -> None:
         """Hang up."""
+        self.closed = True
         self.inbox.close()

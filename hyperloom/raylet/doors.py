@@ -34,8 +34,9 @@ class Host(Protocol):
 class Guest:
     """One connection."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, loop: Loop) -> None:
         self.socket = sock
+        self._loop = loop
         self.reader = frames.FrameReader(sock)
         self.job: bytes | None = None
         self._left = b""
@@ -46,8 +47,17 @@ class Guest:
         if len(self._left) > _SEND_MOST:
             self.dropped += 1
             return
+        if self.dropped:
+            text = f"{self.dropped} messages were left out: this program reads them too slowly"
+            self._left += frames.encode(["warning", text])
+            self.dropped = 0
         self._left += frames.encode(message)
-        self.flush()
+        if not self.flush():
+            self._loop.on_writable(self.socket.fileno(), self._go_on)
+
+    def _go_on(self) -> None:
+        if self.flush():
+            self._loop.on_writable(self.socket.fileno(), None)
 
     def flush(self) -> bool:
         """Send what was left over.  True: all is sent."""
@@ -87,7 +97,7 @@ class Door:
     def _open(self) -> None:
         sock, _ = self._socket.accept()
         sock.setblocking(False)  # noqa: FBT003
-        guest = Guest(sock)
+        guest = Guest(sock, self._loop)
         self._guests.append(guest)
         self._loop.on_readable(sock.fileno(), lambda: self._hear(guest))
 
@@ -98,17 +108,11 @@ class Door:
             messages = None  # not one of ours
         for message in messages or ():
             self._host.answer(guest, message)
-        guest.flush()
-        if messages is None:
+        if messages is None and guest in self._guests:
             self._guests.remove(guest)
             self._loop.forget(guest.socket.fileno())
             guest.socket.close()
             self._host.left(guest)
-
-    def flush(self) -> None:
-        """Send on to slow readers."""
-        for guest in self._guests:
-            guest.flush()
 
     def close(self) -> None:
         """Nobody comes in any more."""

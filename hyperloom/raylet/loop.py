@@ -6,10 +6,17 @@ import heapq
 import itertools
 import selectors
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+class _Calls(NamedTuple):
+    """What to do when a file is readable, and when it is writable."""
+
+    read: Callable[[], None]
+    write: Callable[[], None] | None
 
 
 class Loop:
@@ -17,26 +24,27 @@ class Loop:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        self._calls: dict[int, _Calls] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self.running = True
 
     def on_readable(self, fd: int, call: Callable[[], None]) -> None:
         """Call when something came in."""
-        self._selector.register(fd, selectors.EVENT_READ, (call, None))
+        self._calls[fd] = _Calls(call, None)
+        self._selector.register(fd, selectors.EVENT_READ, self._calls[fd])
 
     def on_writable(self, fd: int, call: Callable[[], None] | None) -> None:
         """Call also when there is room to write; None: not any more."""
-        read, _ = self._selector.get_key(fd).data
+        read = self._calls[fd].read
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if call else 0)
-        self._selector.modify(fd, events, (read, call))
+        self._calls[fd] = _Calls(read, call)
+        self._selector.modify(fd, events, self._calls[fd])
 
     def forget(self, fd: int) -> None:
         """Do not watch this file any more.  Harmless when it was not watched."""
-        try:
+        if self._calls.pop(fd, None) is not None:
             self._selector.unregister(fd)
-        except (KeyError, ValueError):
-            return
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Call once, after so long."""
@@ -56,11 +64,14 @@ class Loop:
         while self.running:
             timeout = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
             for key, events in self._selector.select(timeout):
-                read, write = key.data
-                if events & selectors.EVENT_READ:
-                    read()
-                if events & selectors.EVENT_WRITE and write is not None:
-                    write()
+                calls: _Calls = key.data
+                # Who was called before may have closed this file, or even opened another one
+                # that has its number now.
+                if events & selectors.EVENT_READ and self._calls.get(key.fd) is calls:
+                    calls.read()
+                if events & selectors.EVENT_WRITE and self._calls.get(key.fd) is calls:
+                    assert calls.write is not None, "it was not asked for"
+                    calls.write()
             while self._timers and self._timers[0][0] <= time.monotonic():
                 heapq.heappop(self._timers)[2]()
             after_each()

@@ -24,6 +24,7 @@ class Kind:
     needs: Mapping[str, int]  # the shape: resource -> 1/10000
     outputs: int = 1
     timeout_s: float | None = None
+    retries: int = 0  # after the first attempt; -1 without end
     single: bool = False  # never in a batch with others: time limit, or calls are counted
 
     @property

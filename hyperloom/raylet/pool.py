@@ -29,6 +29,7 @@ _COUNTER_BYTES = 8
 _TAIL_LINES = 20
 _LINE_BYTES = 4000
 _READ_BYTES = 1 << 16
+_NEVER_BEGAN = 1  # exit code of a worker that could not be started
 
 
 class Listener(Protocol):
@@ -58,7 +59,7 @@ class _Process:
     partial: dict[int, bytes] = field(default_factory=dict)
     log: Any = None
     pid: int = 0
-    hung_up: bool = False
+    doomed: bool = False  # to be killed as soon as it exists
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
 
 
@@ -128,9 +129,12 @@ class Pool:
             return
 
     def kill(self, worker: int) -> None:
-        """End it now."""
+        """End it now, or as soon as it exists."""
         process = self._processes.get(worker)
-        if process is not None and process.pid:
+        if process is None:
+            return
+        process.doomed = True
+        if process.pid:
             # It may have ended by itself, and the template's word of that not been read yet.
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
@@ -157,8 +161,15 @@ class Pool:
             raise SystemExit("the template process is gone; so are all workers")
         what, worker, value = msgpack.decode(data)
         if what == "started":
-            self._processes[worker].pid = value
+            process = self._processes[worker]
+            process.pid = value
+            if process.doomed:
+                self.kill(worker)
             self._listener.worker_ready(worker)
+        elif what == "failed":
+            why = f"this node could not start a worker process: {os.strerror(value)}"
+            self._processes[worker].tail.append(why)
+            self._bury(worker, _NEVER_BEGAN)
         else:
             self._bury(worker, value)
 
@@ -174,6 +185,12 @@ class Pool:
 
     def _hear_print(self, worker: int, fd: int) -> None:
         self._print(worker, fd)
+
+    def _flush_print(self, worker: int, fd: int) -> None:
+        """Its last line may have no end, and the pipe none either (a grandchild holds it)."""
+        process = self._processes[worker]
+        if rest := process.partial.pop(fd, b""):
+            self._show(worker, process, fd, [rest])
 
     def _print(self, worker: int, fd: int) -> bool:
         """Read some of its output; False: there was none."""
@@ -194,12 +211,15 @@ class Pool:
             lines.append(rest)
             rest = b""
         process.partial[fd] = rest
+        if lines:
+            self._show(worker, process, fd, lines)
+        return bool(data)
+
+    def _show(self, worker: int, process: _Process, fd: int, lines: list[bytes]) -> None:
         shown = [line[:_LINE_BYTES].decode(errors="replace") for line in lines]
         if process.pipes[fd] == "stderr":
             process.tail.extend(shown)
-        if shown:
-            self._listener.worker_prints(worker, process.pipes[fd], shown)
-        return bool(data)
+        self._listener.worker_prints(worker, process.pipes[fd], shown)
 
     def _bury(self, worker: int, code: int) -> None:
         process = self._processes[worker]
@@ -212,6 +232,7 @@ class Pool:
         for fd in process.pipes:
             while self._print(worker, fd):
                 pass
+            self._flush_print(worker, fd)
         begun = int.from_bytes(process.begun[:_COUNTER_BYTES], "little")
         self._listener.worker_exited(worker, code, begun)
         del self._processes[worker]

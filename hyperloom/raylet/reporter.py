@@ -12,9 +12,11 @@ from hyperloom import errors, failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
 from hyperloom.ids import job_of
+from hyperloom.specs import refs_of, split_entry
 
 if TYPE_CHECKING:
     from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.memory import MemoryWatch
     from hyperloom.raylet.messages import Held
     from hyperloom.raylet.pool import Pool
 
@@ -25,14 +27,17 @@ _FAILURE = b"4"  # first byte of an inline failure (`hyperloom.serialization.inl
 class Reporter:
     """See the module."""
 
-    def __init__(self, gcs: Conversation, node: bytes, pool: Pool) -> None:
+    def __init__(self, gcs: Conversation, node: bytes, pool: Pool, memory: MemoryWatch) -> None:
         self._gcs = gcs
         self._node = node
         self._pool = pool
+        self._memory = memory
         self._codes: dict[int, int] = {}  # worker -> how it ended
 
     def exited(self, worker: int, code: int) -> None:
         """A worker ended; what is reported next of its tasks says so."""
+        for gone in self._codes:
+            self._memory.forget(gone)
         self._codes = {worker: code}
 
     def failure(self, task: Held, worker: int, why: str) -> bytes:
@@ -44,8 +49,6 @@ class Reporter:
 
     def failed(self, task: Held, failure: bytes) -> list[Any]:
         """The task's end in the form in which ``task_step`` takes it."""
-        from hyperloom.specs import refs_of  # noqa: PLC0415
-
         outputs = task.kind.outputs
         return [task.task, task.attempt, refs_of(task.record), outputs, *[failure] * outputs]
 
@@ -57,24 +60,25 @@ class Reporter:
 
     def lost(self, task: Held, worker: int, *, died: bool, killed: str) -> None:
         """Its worker died; it is tried again as long as its retries last."""
-        del killed
         who = self._who(task, worker)
         code = self._codes.get(worker, 0)
         stderr = self._pool.tail(worker)
-        self._gcs.apply(
-            "task_retry", keys.job_namespace(task.kind.job), self._node, task.task, task.attempt,
-            int(died),
-            _FAILURE + failures.crashed(who, exit_code=code, stderr=stderr),
-            _FAILURE
-            + failures.poisoned(who, deaths=codes.DEATHS_MOST, exit_code=code, stderr=stderr),
-            then=_may_be_stale,
-        )  # fmt: skip
+        if died and killed == "oom":
+            failure = poison = self._memory.report(worker, who)
+        else:
+            failure = failures.crashed(who, exit_code=code, stderr=stderr)
+            poison = failures.poisoned(who, deaths=codes.DEATHS_MOST, exit_code=code, stderr=stderr)
+        self._retry(task.entry, died, failure, poison)
 
-    def retry(self, namespace: str, entry: bytes, failure: bytes) -> None:
+    def retry(self, entry: bytes, failure: bytes) -> None:
         """It raised what its options say to retry."""
+        self._retry(entry, 0, failure[1:], failure[1:])
+
+    def _retry(self, entry: bytes, died: int, failure: bytes, poison: bytes) -> None:
+        task, attempt = split_entry(entry)
         self._gcs.apply(
-            "task_retry", namespace, self._node, entry[:16], entry[16:] or b"1", 0, failure,
-            failure, then=_may_be_stale,
+            "task_retry", keys.job_namespace(job_of(task)), self._node, task, attempt, int(died),
+            _FAILURE + failure, _FAILURE + poison, then=_may_be_stale,
         )  # fmt: skip
 
     def bury(self, process: bytes, first: int = 1) -> None:

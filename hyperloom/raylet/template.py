@@ -11,6 +11,7 @@ removes what the raylet could not, when that was killed.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -18,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec import msgpack
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     Main = Callable[[dict[str, Any], socket.socket, socket.socket, int], None]
 
 _PR_SET_PDEATHSIG = 1
-_MESSAGE_BYTES = 1 << 16
+_PR_SET_CHILD_SUBREAPER = 36
+_LINE_BUFFERED = 1  # _IOLBF
+_MESSAGE_BYTES = 1 << 18
 _FDS = 5  # data, control, stdout, stderr, begun
 
 
@@ -71,6 +75,7 @@ def fork_template(
 def _serve(sock: socket.socket, main: Main) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _prepare()
     woken, waker = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(waker, False)
@@ -93,13 +98,27 @@ def _serve(sock: socket.socket, main: Main) -> None:
                 _end_all(numbers)
                 return
             number, about = msgpack.decode(data)
-            pid = os.fork()
-            if pid == 0:
-                _become_worker(about, fds, main, [sock.fileno(), woken, waker])
-            numbers[pid] = number
+            try:
+                pid = os.fork()
+            except OSError as error:  # too many processes, too little memory
+                _say(sock, ["failed", number, error.errno])
+            else:
+                if pid == 0:
+                    _become_worker(about, fds, main, [sock.fileno(), woken, waker])
+                numbers[pid] = number
+                _say(sock, ["started", number, pid])
             for fd in fds:
                 os.close(fd)
-            _say(sock, ["started", number, pid])
+
+
+def _prepare() -> None:
+    """What all workers inherit, and what makes us responsible for what they leave behind."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        # What a worker's task started becomes our child when the worker is gone; see `_reap`.
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # C code that prints would be heard of only when a buffer is full, or never.
+        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, _LINE_BUFFERED, 0)
 
 
 def _say(sock: socket.socket, message: list[Any]) -> None:
@@ -112,17 +131,34 @@ def _say(sock: socket.socket, message: list[Any]) -> None:
 def _end_all(numbers: dict[int, int]) -> None:
     for pid in numbers:
         os.kill(pid, signal.SIGKILL)
-    for pid in numbers:
-        os.waitpid(pid, 0)
+    # Their children become ours as they end, and so on: until none is left.
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                _end_orphans({})
+                os.waitpid(-1, 0)
 
 
 def _reap(sock: socket.socket, numbers: dict[int, int]) -> None:
-    while numbers:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid == 0:
-            return
-        code = os.waitstatus_to_exitcode(status)
-        _say(sock, ["exited", numbers.pop(pid), code])
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            number = numbers.pop(pid, None)
+            if number is not None:
+                _say(sock, ["exited", number, os.waitstatus_to_exitcode(status)])
+    _end_orphans(numbers)
+
+
+def _end_orphans(numbers: dict[int, int]) -> None:
+    """What a task started ends with its worker: nobody else knows of it any more."""
+    with contextlib.suppress(OSError):  # not Linux
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        for pid in map(int, children):
+            if pid not in numbers:
+                os.kill(pid, signal.SIGKILL)
 
 
 def _become_worker(about: dict[str, Any], fds: list[int], main: Main, close: list[int]) -> NoReturn:

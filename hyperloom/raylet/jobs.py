@@ -1,0 +1,164 @@
+"""The jobs that have something to do with this node: a `Desk` for each, and its inbox.
+
+The rule: an offer must not be older than what it offers.  All desks offer the same resources,
+so when one job leaves some, the others' offers are made anew (`offer_again`, `offer_soon`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors
+from hyperloom.gcs import codes, keys
+from hyperloom.raylet import messages as m
+from hyperloom.raylet.desk import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hyperloom.objectstore.keeper import StoreKeeper
+    from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.loop import Loop
+    from hyperloom.raylet.machine import NodeMachine
+    from hyperloom.raylet.node import NodeSettings
+
+_CLOSED_S = 600  # how long late words about an ended job are ignored
+_RETRY_S = 0.1  # until a lost inbox is looked for again
+_SOON_S = 0.005  # other jobs hear so late of what one has left
+
+
+class Jobs:
+    """See the module.  `handle` takes events for the machine."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        gcs: Conversation,
+        keeper: StoreKeeper,
+        loop: Loop,
+        machine: NodeMachine,
+    ) -> None:
+        self._settings = settings
+        self._gcs = gcs
+        self._keeper = keeper
+        self._loop = loop
+        self._machine = machine
+        self.handle: Callable[[m.Event], None] = lambda _: None
+        self._desks: dict[bytes, Desk] = {}
+        self._offering_soon = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(list(self._desks))
+
+    def get(self, job: bytes) -> Desk | None:
+        """The job's desk; None when the job is over."""
+        return self._desks.get(job)
+
+    # -- beginnings and ends ----------------------------------------------------------------
+
+    def open(self, job: bytes, about: dict[str, Any]) -> None:
+        """A job has begun, here or elsewhere."""
+        if job in self._desks:
+            return
+        desk = Desk(job, about, self._settings, self._gcs, self._claimed)
+        self._desks[job] = desk
+        self._listen(desk)
+
+    def end(self, job: bytes) -> None:
+        """Nothing of the job is wanted any more, anywhere."""
+        self._gcs.apply("job_close", keys.job_namespace(job), _CLOSED_S)
+        self._gcs.apply("job_forget", keys.CLUSTER, job)
+        self.close(job)
+
+    def close(self, job: bytes) -> None:
+        """The job is over: nothing of it stays here."""
+        desk = self._desks.pop(job, None)
+        if desk is not None:
+            self._go_deaf(desk)
+            desk.close()
+        self.handle(m.JobEnded(job))
+        self._keeper.free(self._settings.objects_of(job))
+
+    def detach(self) -> None:
+        """The node was given up: its part in the jobs begins anew."""
+        for desk in self._desks.values():
+            desk.detach()
+
+    def hang_up(self) -> None:
+        """This node ends."""
+        for desk in self._desks.values():
+            desk.close()
+
+    # -- tasks ------------------------------------------------------------------------------
+
+    def exchange(self) -> None:
+        """Results out, tasks in."""
+        for desk in self._desks.values():
+            desk.step(self._machine.offer)
+
+    def offer_again(self) -> None:
+        """What this node has room for is not what it said."""
+        for desk in self._desks.values():
+            desk.offer_due = True
+
+    def offer_soon(self) -> None:
+        """One job left room; if there are others, they shall hear of it."""
+        if len(self._desks) > 1 and not self._offering_soon:
+            self._offering_soon = True
+            self._loop.later(_SOON_S, self._offer_now)
+
+    def _offer_now(self) -> None:
+        self._offering_soon = False
+        self.offer_again()
+
+    def _claimed(self, tasks: list[m.Held]) -> None:
+        self.handle(m.TasksClaimed(tasks))
+
+    # -- inboxes ----------------------------------------------------------------------------
+
+    def _listen(self, desk: Desk) -> None:
+        desk.listening = True
+        self._loop.on_readable(desk.inbox.fileno(), lambda: self._hear(desk))
+
+    def _go_deaf(self, desk: Desk) -> None:
+        if desk.listening:
+            desk.listening = False
+            self._loop.forget(desk.inbox.fileno())
+
+    def _hear(self, desk: Desk) -> None:
+        try:
+            messages = desk.hear()
+        except errors.ControlPlaneLost:
+            self._go_deaf(desk)
+            desk.inbox.close()
+            self._loop.later(0, lambda: self._find_inbox(desk))
+            return
+        for kind, what, *rest in messages:
+            if kind == codes.CANCEL:
+                self.handle(m.CancelAsked(what, rest == [b"1"]))
+                self.offer_again()
+            elif kind == codes.FREE:
+                self._keeper.free([what])
+
+    def _find_inbox(self, desk: Desk) -> None:
+        if desk.closed:
+            return
+        try:
+            desk.inbox.reconnect()
+        except errors.ControlPlaneLost:
+            self._loop.later(_RETRY_S, lambda: self._find_inbox(desk))
+            return
+        self._listen(desk)
+        desk.reconcile(self._known)  # a message may be lost: look at the state itself
+
+    def reconcile(self) -> None:
+        """An answer may be lost: look at the state itself."""
+        for desk in self._desks.values():
+            desk.reconcile(self._known)
+
+    def _known(self) -> set[bytes]:
+        """Ids of all tasks that this node knows of."""
+        known = {held.task for queue in self._machine.queues.values() for held in queue.tasks}
+        for worker in self._machine.workers.values():
+            known |= {held.task for held in worker.sent}
+        return known
