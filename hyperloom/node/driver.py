@@ -114,6 +114,9 @@ class Driver:
                 out = sys.stderr if stream == "stderr" else sys.stdout
                 out.write("".join([f"({name} pid={pid}) {line}\n" for line in lines]))
                 out.flush()
+            elif message[0] == "warning":
+                sys.stderr.write(f"hyperloom: {message[1]}\n")
+                sys.stderr.flush()
 
     def _come_back(self) -> bool:
         """The raylet died: wait for the next one of the node, and go on with it."""
