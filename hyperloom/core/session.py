@@ -17,7 +17,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.core import objects
@@ -31,7 +31,6 @@ from hyperloom.gcs.outbox import Outbox
 from hyperloom.ids import TASK_BYTES, TaskIds, new_process_id, short
 
 if TYPE_CHECKING:
-    import concurrent.futures
     from collections.abc import Callable, Iterable, Sequence
 
     from hyperloom.config import Config
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
     from hyperloom.core.submission import Submitter
     from hyperloom.gcs.address import Address
     from hyperloom.ids import JobID
-
-T = TypeVar("T")
 
 FIRST = bytes(4)  # index of a task's first output
 FOR_EVER = 2**40  # "consumed" by a reader that is gone: the worker need not wait for it
@@ -71,6 +68,7 @@ class Session:
         self.counts = RefCounts()
         self.dropped: deque[bytes] = deque()  # refs that died; see `sweep`
         self.gone_readers: deque[bytes] = deque()  # streams whose generator died
+        self.finished: deque[Callable[[], None]] = deque()  # see `hyperloom.core.futures`
         self.task = b""  # what this process runs, if it is a worker
         self.running: Callable[[], Running | None] | None = None  # what, in a worker
         self.when_blocked: Callable[[], None] | None = None
@@ -225,6 +223,7 @@ class Session:
         if self._sleepers:
             with self._turn:
                 self._turn.notify_all()
+        self.finish()
 
     def _come_back(self) -> None:
         """The inbox broke: messages may be lost, so ask about all that is still open."""
@@ -283,6 +282,7 @@ class Session:
         # Without the lock, which is never held over I/O.  What arrives meanwhile finds the
         # waiter registered.
         self.ask(unwatched)
+        self.finish()
 
     def unregister(self, waiter: Waiter, oids: Iterable[bytes]) -> None:
         """It has enough, or gave up."""
@@ -333,6 +333,7 @@ class Session:
                     look_again = time.monotonic() + slow_s
                     missing = [oid for oid in oids if self.values.get(oid, b"") is None]
                     self.ask(missing[:_ASK_AT_ONCE])
+                    self.finish()
         finally:
             self.waiting_threads -= 1
             self.last_wait = time.monotonic()
@@ -377,25 +378,14 @@ class Session:
         value = self.values.get(oid)
         return value is not None and value[0] == _FAILED
 
-    def future(self, ref: ObjectRef[T]) -> concurrent.futures.Future[T]:
-        """See `ObjectRef.future`."""
-        from concurrent.futures import Future  # noqa: PLC0415 - most programs need none
-
-        future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()
-        oid = ref.binary()
-
-        def done() -> None:
+    def finish(self) -> None:
+        """Call what waits on `finished`; never while reading or with a lock held."""
+        while self.finished:
             try:
-                future.set_result(self.value_of(oid))
-            except BaseException as error:  # noqa: BLE001 - it is the task's
-                future.set_exception(error)
-            del ref_kept[:]
-
-        ref_kept = [ref]  # until then
-        self.register(Waiter(1, when_done=done), [oid])
-        self.wake()
-        return future
+                finish = self.finished.popleft()
+            except IndexError:  # another thread was faster
+                return
+            finish()
 
     def context(self) -> Context:
         """Where the caller runs."""
