@@ -45,7 +45,9 @@ class ObjectRef(Generic[T_co]):
 
     def future(self) -> concurrent.futures.Future[T_co]:
         """A `concurrent.futures.Future` of the value, for callbacks and executors."""
-        return self._session.future(self)
+        from hyperloom.core.futures import future_of  # noqa: PLC0415 - most programs need none
+
+        return future_of(self._session, self)
 
     def __await__(self) -> Generator[Any, None, T_co]:
         import asyncio  # noqa: PLC0415 - most programs never await

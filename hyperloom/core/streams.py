@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from hyperloom import errors
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.waiting import Waiter
 from hyperloom.gcs import codes
@@ -43,11 +44,10 @@ class ObjectRefGenerator(Generic[T_co]):
         self._session = session
         self._task = task
         self._ahead = ahead
-        self._end: ObjectRef[int] | None = session.promise(object_id(task, 0))
+        self._end: ObjectRef[int] = session.promise(object_id(task, 0))
         self._read = 0  # items handed out
-        self._seen = 0  # highest item that arrived
         self._finished = False
-        session.streams[task] = _Reader(session)
+        self._reader = session.streams[task] = _Reader(session)
 
     def __iter__(self) -> Iterator[ObjectRef[T_co]]:
         return self
@@ -62,43 +62,45 @@ class ObjectRefGenerator(Generic[T_co]):
         """The next item's ref; None after the last one.
 
         Raises:
-            TimeoutError: the task has not made the next item within `timeout` seconds.
+            GetTimeout: the task has not made the next item within `timeout` seconds.
         """
-        if self._finished or self._end is None:
+        if self._finished:
             return None
         session = self._session
-        item = object_id(self._task, self._read + 1)
-        session.values.setdefault(item, None)
-        both = [item, self._end.binary()]
+        both = self._next()
         if not any(session.ready(both)) and not session.wait(both, Waiter(1), timeout):
-            raise TimeoutError(
+            raise errors.GetTimeout(
                 f"item {self._read + 1} of stream {short(self._task)} was not there within "
                 f"{timeout} s; nothing is lost: ask again"
             )
+        item = both[0]
         if session.values.get(item) in (None, codes.LOST):  # lost: asked about after the end
             return self._at_the_end(item)
         self._read += 1
+        self._reader.read = self._read
         if self._ahead:
             session.outbox.tell("stream_consume", self._task, self._read)
         return ObjectRef(item, session)
 
+    def _next(self) -> list[bytes]:
+        """What there will be next: an item, or the end."""
+        item = object_id(self._task, self._read + 1)
+        self._session.values.setdefault(item, None)
+        return [item, self._end.binary()]
+
     def _at_the_end(self, item: bytes) -> ObjectRef[T_co] | None:
         session, end = self._session, self._end
-        assert end is not None
-        if session.failed(end.binary()):
-            session.values.pop(item, None)
-            self._finished = True
-            return end  # type: ignore[return-value]  # it raises
-        if self._read < session.value_of(end.binary()):  # type: ignore[operator]
+        failed = session.failed(end.binary())
+        if not failed and self._read < session.value_of(end.binary()):  # type: ignore[operator]
             session.ask([item])  # the end overtook the item's notification
             return self.next_ready(None)
         session.values.pop(item, None)
+        session.streams.pop(self._task, None)
         self._finished = True
-        return None
+        return end if failed else None  # type: ignore[return-value]  # it raises
 
     def completed(self) -> ObjectRef[int]:
         """A ref to the number of items, there when the task has ended; raises its error."""
-        assert self._end is not None
         return self._end
 
     def is_finished(self) -> bool:
@@ -108,16 +110,24 @@ class ObjectRefGenerator(Generic[T_co]):
     async def __aiter__(self) -> AsyncIterator[ObjectRef[T_co]]:
         import asyncio  # noqa: PLC0415 - most programs never await
 
-        while True:
-            ref = await asyncio.to_thread(self.next_ready, None)
-            if ref is None:
-                return
-            yield ref
+        session = self._session
+        loop = asyncio.get_running_loop()
+        while not self._finished:
+            both = self._next()
+            there = asyncio.Event()
+            waiter = Waiter(1, when_done=lambda e=there: loop.call_soon_threadsafe(e.set))  # type: ignore[misc]
+            session.register(waiter, both)
+            session.wake()
+            try:
+                await there.wait()
+            finally:
+                session.unregister(waiter, both)
+            ref = self.next_ready(0)
+            if ref is not None:
+                yield ref
 
     def __del__(self) -> None:
-        stream = self._session.streams.get(self._task)
-        if isinstance(stream, _Reader):
-            stream.abandon(self._task, self._read, tell=bool(self._ahead))
+        self._reader.abandon(self._task, tell=bool(self._ahead) and not self._finished)
 
     def __reduce__(self) -> Any:  # noqa: ANN401 - never returns
         raise TypeError("an ObjectRefGenerator stays where it is; pass on the refs it gives")
@@ -132,20 +142,27 @@ class _Reader:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._abandoned = False
+        self.read = 0
 
     def arrived(self, oid: bytes, value: bytes) -> None:
-        if index_of(oid) == 0:  # type: ignore[arg-type]
+        index = index_of(oid)  # type: ignore[arg-type]
+        if index == 0:
             return  # the end of a stream whose generator is gone
-        if self._abandoned:
+        # An item that was read and dropped may come again: a retry has made it anew.
+        if self._abandoned or index <= self.read:
             self._session.outbox.release(oid, made=True)
         else:
             self._session.values[oid] = value
 
-    def abandon(self, task: TaskID, read: int, *, tell: bool) -> None:
+    def abandon(self, task: TaskID, *, tell: bool) -> None:
         """Nobody will read on.  Called by ``__del__``: takes no lock."""
         self._abandoned = True
-        index = read + 1
+        index = self.read + 1
         values = self._session.values
+        asked_for = object_id(task, index)
+        value = values.pop(asked_for, None)
+        if value is not None:
+            values[asked_for] = value
         while values.get(object_id(task, index)) is not None:
             self._session.dropped.append(object_id(task, index))
             index += 1

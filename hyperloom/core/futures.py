@@ -1,0 +1,40 @@
+"""Refs as futures, for callbacks, executors and ``await``.
+
+The rule: a callback is user code, and may itself wait for refs.  So it is not called where its
+value arrives, by a thread that reads the inbox with the session's lock held; it is put on
+`Session.finished`, and called by that thread as soon as it has let go of both.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from hyperloom.core.waiting import Waiter
+
+if TYPE_CHECKING:
+    from hyperloom.core.refs import ObjectRef
+    from hyperloom.core.session import Session
+
+T = TypeVar("T")
+
+
+def future_of(session: Session, ref: ObjectRef[T]) -> Future[T]:
+    """A future of the ref's value; it keeps the object alive until then."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()  # it cannot be cancelled: others may want the value
+    finish = partial(_finish, session, future, ref)
+    waiter = Waiter(1, when_done=partial(session.finished.append, finish))
+    session.register(waiter, [ref.binary()])
+    session.wake()
+    return future
+
+
+def _finish(session: Session, future: Future[Any], ref: ObjectRef[Any]) -> None:
+    try:
+        value = session.value_of(ref.binary())
+    except BaseException as error:  # noqa: BLE001 - it is the task's
+        future.set_exception(error)
+    else:
+        future.set_result(value)
