@@ -9,6 +9,7 @@ the worker may be ahead, the reader says how many items it took, and the worker 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from hyperloom import errors
@@ -18,7 +19,8 @@ from hyperloom.gcs import codes
 from hyperloom.ids import index_of, object_id, short
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from asyncio import AbstractEventLoop
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from hyperloom.core.session import Session
     from hyperloom.ids import TaskID
@@ -115,7 +117,7 @@ class ObjectRefGenerator(Generic[T_co]):
         while not self._finished:
             both = self._next()
             there = asyncio.Event()
-            waiter = Waiter(1, when_done=lambda e=there: loop.call_soon_threadsafe(e.set))  # type: ignore[misc]
+            waiter = Waiter(1, when_done=partial(_call_soon, loop, there.set))
             session.register(waiter, both)
             session.wake()
             try:
@@ -134,6 +136,10 @@ class ObjectRefGenerator(Generic[T_co]):
 
     def __repr__(self) -> str:
         return f"ObjectRefGenerator({short(self._task)}, {self._read} items read)"
+
+
+def _call_soon(loop: AbstractEventLoop, function: Callable[[], None]) -> None:
+    loop.call_soon_threadsafe(function)
 
 
 class _Reader:
