@@ -62,6 +62,7 @@ class Template(Struct, frozen=True, array_like=True):
     ahead: int = 0  # items that a stream may be ahead of its reader; 0: no limit
     node: bytes = b""  # runs on this node only
     chunk: int = 0  # not 0: the one argument is a list of so many items, one result for each
+    captures: bool = False  # refs in the function's closure; each of its tasks holds them
 
     @property
     def outputs(self) -> int:
