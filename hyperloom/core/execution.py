@@ -59,6 +59,8 @@ class Code:
     @property
     def function(self) -> Callable[..., Any]:
         """The user's function."""
+        if self.template.captures:  # refs: to be let go of with each task
+            return unpack_function(self._pickled)
         if self._function is None:
             self._function = unpack_function(self._pickled)
         return self._function
