@@ -14,7 +14,7 @@ from hyperloom.core.refs import ObjectRef
 from hyperloom.core.session import FIRST
 from hyperloom.core.streams import ObjectRefGenerator
 from hyperloom.ids import function_id, object_id, template_id
-from hyperloom.serialization import EMPTY_CALL, pack_call, pack_function, to_inline
+from hyperloom.serialization import EMPTY_CALL, noting_refs, pack_call, pack_function, to_inline
 from hyperloom.specs import Template, encode_template, record
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ class SessionSubmitter:
         self._name = remote.name
         self._arity = remote.arity
         self._streams = remote.streams
-        self._pickled = pack_function(remote.function)
+        with noting_refs() as captured:
+            self._pickled = pack_function(remote.function)
+        # Refs in the function's closure: held by the function here, and by each task there.
+        self._captured = list(dict.fromkeys(captured))
         options = remote.task_options
         retry = options.retry_exceptions
         if remote.streams:
@@ -66,9 +69,10 @@ class SessionSubmitter:
             max_calls=options.max_calls,
             retry_exceptions=retry if isinstance(retry, bool) else pickle.dumps(retry),
             ahead=options.stream_ahead,
+            captures=bool(captured),
         )
         self._id = self._declare(self._template)
-        self._bare = record(self._id, (), (), _EMPTY)
+        self._bare = record(self._id, (), self._captured, _EMPTY)
         self._head = self._id + specs.NO_REFS
 
     @property
@@ -166,13 +170,14 @@ class SessionSubmitter:
             args, kwargs, self._ref_id, what=self._name, parameters=self._arity.parameters
         )
         if packed.size <= session.config.inline_max_bytes:
-            if not inputs and not packed.refs:
+            if not inputs and not packed.refs and not self._captured:
                 return number + specs.NO_REFS + to_inline(packed), b""
-            return record(number, inputs, list(dict.fromkeys(packed.refs)), to_inline(packed)), b""
+            others = list(dict.fromkeys([*packed.refs, *self._captured]))
+            return record(number, inputs, others, to_inline(packed)), b""
         # Too large for the control plane: the arguments become an object, the last input.
         oid = session.next_task() + FIRST
         session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
-        return record(number, [*inputs, oid], (), specs.IN_STORE), oid
+        return record(number, [*inputs, oid], self._captured, specs.IN_STORE), oid
 
     def _say(self, template: bytes, task: bytes, data: bytes, large: bytes) -> None:
         session = self._session

@@ -8,11 +8,13 @@ most tests.  After each test the job must hold nothing any more (`holdings.py`).
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 import hyperloom as loom
+from hyperloom.core import current
 from tests.cluster.api.gate import Gate
 from tests.cluster.api.holdings import holdings
 from tests.waiting import wait_until
@@ -28,8 +30,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "keeps_refs: this test's job keeps what it holds")
 
 
-def _running(mode: str) -> Iterator[str]:
+def _start(mode: str) -> None:
     loom.init("local", num_cpus=NUM_CPUS, num_gpus=1, resources={"paint": 5}, mode=mode)  # type: ignore[arg-type]
+
+
+def _running(mode: str) -> Iterator[str]:
+    _start(mode)
     yield mode
     loom.shutdown()
 
@@ -62,23 +68,31 @@ def _job_holds_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
     """After a test all its tasks and objects are gone from the control plane."""
     failed = request.session.testsfailed
     yield
-    if request.session.testsfailed > failed:
-        return  # its frames are kept for the report, with all their refs
-    if not loom.is_initialized() or request.node.get_closest_marker("keeps_refs"):
+    if not loom.is_initialized():
         return
+    # A failed test's frames are kept for the report, with all their refs.
+    keeps = request.session.testsfailed > failed or request.node.get_closest_marker("keeps_refs")
+    held = {} if keeps else _held_in_the_end()
+    if keeps or held:
+        mode = "inline" if hasattr(current.current(), "plane") else "cluster"
+        loom.shutdown()
+        _start(mode)  # so that only this test suffers
+    if held:
+        lines = "\n  ".join(f"{name}: {what}" for name, what in held.items())
+        pytest.fail(f"the job still holds:\n  {lines}", pytrace=False)
 
+
+def _held_in_the_end() -> dict[str, object]:
     if not holdings():
-        return
+        return {}
 
     def nothing() -> bool:
         gc.collect()  # a failure that the test caught holds its frames in a circle
         return not holdings()
 
-    try:
+    with suppress(pytest.fail.Exception):
         wait_until(nothing, 10)
-    except pytest.fail.Exception:
-        lines = "\n  ".join(f"{name}: {what}" for name, what in holdings().items())
-        pytest.fail(f"the job still holds:\n  {lines}", pytrace=False)
+    return holdings()
 
 
 @pytest.fixture
