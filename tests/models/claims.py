@@ -34,6 +34,23 @@ class Offer:
         pairs = [part.rpartition(b"=") for part in over if part]
         return cls(int(seats), amounts(free), {queue: int(n) for queue, _, n in pairs if int(n)})
 
+    def fit(self, queue: bytes) -> int:
+        """How many of a queue's tasks it has room for by its resources."""
+        needs = amounts(queue.partition(b"|")[2])
+        return min([self.seats, *(self.free.get(n, 0) // needs[n] for n in needs)])
+
+    def seat(self, queue: bytes, fit: int, number: int) -> None:
+        """So many of them take what they need."""
+        needs = amounts(queue.partition(b"|")[2])
+        seated = min(number, fit)
+        self.seats -= seated
+        for name in self.free:
+            self.free[name] -= seated * needs.get(name, 0)
+        if number > seated:
+            self.over[queue] -= number - seated
+            if not self.over[queue]:
+                del self.over[queue]
+
     def text(self) -> bytes:
         free = b",".join(sorted(b"%s:%d" % item for item in self.free.items()))
         over = b";".join(sorted(b"%s=%d" % item for item in self.over.items()))
@@ -52,6 +69,7 @@ class Queues(Objects):
     turn: int = 0
     held: dict[bytes, dict[bytes, int]] = field(default_factory=dict)
     idle: dict[bytes, Offer] = field(default_factory=dict)
+    host: tuple[bytes, Offer, list[bytes]] | None = None  # who steps, its offer, what it gets
 
     # -- what a record says ---------------------------------------------------------------
 
@@ -80,16 +98,64 @@ class Queues(Objects):
     # -- queues ---------------------------------------------------------------------------
 
     def push_back(self, template: bytes, tasks: list[bytes]) -> None:
-        queue = self.terms[template][2]
-        if tasks:
-            self.ready.setdefault(queue, []).extend((task, 1) for task in tasks)
-            self.turns.setdefault(queue, 0)
+        self._enqueue(self.terms[template][2], [(task, 1) for task in tasks], front=False)
 
     def push_front(self, entries: list[tuple[bytes, int]]) -> None:
-        for task, attempt in reversed(entries):
-            queue = self.terms_of(task)[2]
-            self.ready.setdefault(queue, []).insert(0, (task, attempt))
+        """The queue with the highest priority first."""
+        queues = {self.terms_of(task)[2] for task, _ in entries}
+        for queue in sorted(queues, key=lambda q: (-int(q.partition(b"|")[0]), q)):
+            mine = [item for item in entries if self.terms_of(item[0])[2] == queue]
+            self._enqueue(queue, mine, front=True)
+
+    def _enqueue(self, queue: bytes, items: list[tuple[bytes, int]], *, front: bool) -> None:
+        """To who stands idle, if nothing was ready before; the rest is queued and served."""
+        if items and not self.turns:
+            items = self._hand_out(queue, items)
+        if items:
+            there = self.ready.setdefault(queue, [])
+            self.ready[queue] = items + there if front else there + items
             self.turns.setdefault(queue, 0)
+            if self.host is None:
+                self.serve()
+
+    def _hand_out(self, queue: bytes, items: list[tuple[bytes, int]]) -> list[tuple[bytes, int]]:
+        if self.host is not None:
+            node, offer, given = self.host
+            items = self._hand(node, offer, queue, items, given)
+        for node, offer in list(self.idle.items()):
+            if self.host is None or self.host[0] != node:
+                given = []
+                items = self._hand(node, offer, queue, items, given)
+                self._sent(node, offer, given)
+        return items
+
+    def _hand(  # noqa: PLR0913, PLR0917 - a step of the above
+        self,
+        node: bytes,
+        offer: Offer,
+        queue: bytes,
+        items: list[tuple[bytes, int]],
+        given: list[bytes],
+    ) -> list[tuple[bytes, int]]:
+        fit = offer.fit(queue)
+        number = min(fit + offer.over.get(queue, 0), len(items))
+        offer.seat(queue, fit, number)
+        given += self._now_held(node, items[:number])
+        return items[number:]
+
+    def _now_held(self, node: bytes, items: list[tuple[bytes, int]]) -> list[bytes]:
+        given = []
+        for task, attempt in items:
+            self.held.setdefault(node, {})[task] = attempt
+            entry = task if attempt == 1 else task + b"%d" % attempt
+            given += [entry, self.records[task], self.inputs_of(task)]
+        return given
+
+    def _sent(self, node: bytes, offer: Offer, given: list[bytes]) -> None:
+        if given:
+            self.served[node] = (self.served[node] or 0) + len(given) // 3
+            self.tell(node, codes.TASK, b"%d" % self.served[node], *given)
+            self._stand(node, offer)
 
     def score(self, queue: bytes) -> int:
         return -int(queue.partition(b"|")[0]) * TURNS + self.turns[queue]
@@ -99,23 +165,11 @@ class Queues(Objects):
 
     # -- claims ---------------------------------------------------------------------------
 
-    def claim(self, node: bytes, text: bytes) -> tuple[list[bytes], bool]:
-        """What the node gets, and whether cancelled tasks stood in the way of more."""
-        offer = Offer.parse(text)
-        given, cut = self._give(node, offer)
-        self._stand(node, offer)
-        return given, cut
-
     def serve(self) -> None:
         for node, offer in list(self.idle.items()):
-            if not self.turns:
-                return
-            given, _ = self._give(node, offer)
-            for i in range(0, len(given), 3):
-                self.tell(node, codes.TASK, *given[i : i + 3])
-            if given:
-                self.served[node] = (self.served[node] or 0) + len(given) // 3
-                self._stand(node, offer)
+            if self.turns and (self.host is None or self.host[0] != node):
+                given, _ = self._give(node, offer)
+                self._sent(node, offer, given)
 
     def _stand(self, node: bytes, offer: Offer) -> None:
         if offer.seats > 0:
@@ -135,18 +189,12 @@ class Queues(Objects):
                     cut = self._take(queue, offer, taken, several=len(order) > 1) or cut
             if len(order) < most or offer.seats <= 0:
                 break
-        given = []
-        for task, attempt in taken:
-            self.held.setdefault(node, {})[task] = attempt
-            entry = task if attempt == 1 else task + b"%d" % attempt
-            given += [entry, self.records[task], self.inputs_of(task)]
-        return given, cut
+        return self._now_held(node, taken), cut
 
     def _take(
         self, queue: bytes, offer: Offer, taken: list[tuple[bytes, int]], *, several: bool
     ) -> bool:
-        needs = amounts(queue.partition(b"|")[2])
-        fit = min([offer.seats, *(offer.free.get(n, 0) // needs[n] for n in needs)])
+        fit = offer.fit(queue)
         wanted = min(fit + offer.over.get(queue, 0), self.limits.CLAIM_MOST)
         if wanted == 0:
             return False
@@ -157,14 +205,7 @@ class Queues(Objects):
         elif found and several:
             self.turn += 1
             self.turns[queue] = self.turn
-        seated = min(len(found), fit)
-        offer.seats -= seated
-        for name in offer.free:
-            offer.free[name] -= seated * needs.get(name, 0)
-        if len(found) > seated:
-            offer.over[queue] -= len(found) - seated
-            if not offer.over[queue]:
-                del offer.over[queue]
+        offer.seat(queue, fit, len(found))
         return not empty and len(found) < wanted
 
     def _pop(self, queue: bytes, wanted: int) -> tuple[list[tuple[bytes, int]], bool]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hyperloom.gcs import codes
-from tests.models.claims import Queues
+from tests.models.claims import Offer, Queues
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 
 NO_PROCESS = bytes(codes.PROCESS_ID)
@@ -63,8 +63,8 @@ class ControlPlane(Queues):
 
     # -- tasks come -----------------------------------------------------------------------
 
-    def task_submit(
-        self, process: bytes, seq: int, parent: bytes, template: bytes, *args: bytes
+    def task_submit(  # noqa: PLR0913, PLR0917 - as the control plane has it
+        self, process: bytes, seq: int, count: int, parent: bytes, template: bytes, *args: bytes
     ) -> int:
         if template not in self.terms:
             raise Refusal("NOT_FOUND")
@@ -86,13 +86,12 @@ class ControlPlane(Queues):
                     self.lackers.setdefault(oid, []).append(task)
         many = {o for o, tasks in self.lackers.items() if len(tasks) >= self.limits.CROWD_FROM}
         self.crowds |= many
-        self.has_made(process, ids, self.terms[template][0])
+        self.has_made(process, count, self.terms[template][0])
         if parent in self.records:
             self.children[parent] = self.children.get(parent, b"") + b"".join(ids)
         # What lacks nothing joins the back.  Those without inputs stand before the others.
         ready.sort(key=lambda task: bool(self.refs_of(self.records[task])[0]))
         self.push_back(template, ready)
-        self.serve()
         return len(ready)
 
     # -- objects come, tasks wake ---------------------------------------------------------
@@ -107,8 +106,7 @@ class ControlPlane(Queues):
             for process in maker + self.watchers.pop(oid, []):
                 told.setdefault(process, []).extend((oid, short))
         for process, entries in told.items():
-            if process in self.heard:
-                self.tell(process, *entries)
+            self.tell(process, *entries)
 
         woken = []
         for oid in oids:
@@ -180,15 +178,21 @@ class ControlPlane(Queues):
             else:
                 stale.append(task)
             at += 4 + outputs
+        if offer and node in self.served and self.served[node] == seen:
+            self.host = (node, Offer.parse(offer), [])
         self.end(done, oids, values)
         more = bool(self.waking)
         given: list[bytes] = []
-        if not offer:
-            self.idle.pop(node, None)
-        elif node in self.served and self.served[node] == seen:
-            given, cut = self.claim(node, offer)
+        if self.host is not None:
+            _, room, given = self.host
+            queued, cut = self._give(node, room)
+            given += queued
             more = more or cut
+            self._stand(node, room)
+        elif not offer:
+            self.idle.pop(node, None)
         self.serve()
+        self.host = None
         return [b"".join(stale), int(more), *given]
 
     def task_retry(  # noqa: PLR0913, PLR0917 - the transition's own arguments
@@ -233,7 +237,6 @@ class ControlPlane(Queues):
 
     def task_held(self, node: bytes, _: int) -> list[bytes]:
         self.idle.pop(node, None)
-        self.inbox.pop(node, None)
         reply = [b"0", b"%d" % self.served[node] if self.served.get(node) is not None else b"0"]
         if node in self.served and self.served[node] is None:
             reply[1] = codes.LOST
@@ -254,7 +257,6 @@ class ControlPlane(Queues):
         self.fail([task for task in taken if task in held], failure)
         self.push_front(again)
         if left == 0:
-            self.inbox.pop(node, None)
             self.served.pop(node, None)
         self.serve()
         return left
@@ -276,7 +278,7 @@ class ControlPlane(Queues):
             return b"FINISHED"
         for node, held in self.held.items():
             if task in held and self.served.get(node) is not None:
-                self.tell(node, codes.CANCEL, task, b"%d" % force, b"")
+                self.tell(node, codes.CANCEL, task, b"%d" % force)
                 return b"RUNNING"
         ends.append(task)
         return b"CANCELLED"
@@ -287,11 +289,11 @@ class ControlPlane(Queues):
         if self.held.get(node, {}).get(task) != attempt:
             raise Refusal("STALE")
         oid = output(task, index)
-        if not self.is_held(output(task, 0)) or maker_of(task) not in self.made:
+        if not self.is_held(output(task, 0)) or maker_of(task) not in self.heard:
             self.let_go(self.inside.pop(oid, []), ("object", oid))
             return b"ABANDONED"
         if oid not in self.value:
-            self.has_made(maker_of(task), [], index + 1)
+            self.has_made(maker_of(task), 0, index + 1)
             self.settle([oid], [value])
             self.serve()
         return b"KEPT"
@@ -299,7 +301,6 @@ class ControlPlane(Queues):
     def stream_open(self, task: bytes, process: bytes) -> int:
         if task not in self.records:
             return 0
-        self.heard.setdefault(process, 0)
         _, consumed = self.stream.get(task, (b"", b"0"))
         self.stream[task] = (process, consumed)
         return int(consumed)
@@ -309,7 +310,7 @@ class ControlPlane(Queues):
             return 0
         process, _ = self.stream.get(task, (NO_PROCESS, b""))
         self.stream[task] = (process, b"%d" % n)
-        if process not in self.heard:
+        if process == NO_PROCESS:
             return 0
         self.tell(process, codes.CONSUMED + task, b"%d" % n)
         return 1
@@ -342,7 +343,6 @@ class ControlPlane(Queues):
                 told_anyway = maker_of(oid) == process and oid not in self.let_go_by_maker
                 if not told_anyway and process not in self.watchers.get(oid, []):
                     self.watchers.setdefault(oid, []).append(process)
-                    self.heard.setdefault(process, 0)
             answer.append(codes.LOST if value is None else value)
         return answer
 
@@ -362,6 +362,6 @@ class ControlPlane(Queues):
         if last < count:
             return last + 1
         self.let_go(sorted(self.holds.pop(process, ())), ("process", process))
-        for books in (self.inbox, self.heard, self.made):
+        for books in (self.heard, self.made):
             books.pop(process, None)
         return 0

@@ -74,10 +74,9 @@ class Objects:
         self.heard[process] = seq
         return True
 
-    def has_made(self, process: bytes, tasks: list[bytes], width: int) -> None:
-        count, widest = self.made.get(process, (0, 1))
-        numbers = [int.from_bytes(task[codes.PROCESS_ID :], "big") for task in tasks]
-        self.made[process] = (max([count, *numbers]), max(widest, width))
+    def has_made(self, process: bytes, count: int, width: int) -> None:
+        before, widest = self.made.get(process, (0, 1))
+        self.made[process] = (max(before, count), max(widest, width))
 
     def tell(self, who: bytes, *entries: bytes) -> None:
         self.inbox.setdefault(who, []).extend(entries)
@@ -117,7 +116,7 @@ class Objects:
                 value = self.value.pop(oid)
                 node = value[1 : 1 + codes.NODE_ID]
                 if value.startswith(codes.SHARED) and self.served.get(node) is not None:
-                    self.tell(node, codes.FREE, oid, b"", b"")
+                    self.tell(node, codes.FREE, oid)
                 ends += [(inner, ("object", oid)) for inner in self.inside.pop(oid, [])]
                 self.let_go_by_maker.discard(oid)
                 self.holders.pop(oid, None)
@@ -125,14 +124,14 @@ class Objects:
 
     # -- the transitions of objects and refs ----------------------------------------------
 
-    def object_put(self, process: bytes, seq: int, *args: bytes) -> int:
+    def object_put(self, process: bytes, seq: int, count: int, *args: bytes) -> int:
         if not self.hears(process, seq):
             return 0
         oids = list(args[0::3])
         for oid, value, contained in zip(oids, args[1::3], args[2::3], strict=True):
             self.value[oid] = value
             self._put_inside(oid, pieces(contained, codes.OBJECT_ID))
-        self.has_made(process, [task_of(oid) for oid in oids], 1)
+        self.has_made(process, count, 1)
         return len(oids)
 
     def _put_inside(self, oid: bytes, contained: list[bytes]) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 World = dict[bytes, Any]
 
 # What a job may keep when all its tasks are over and all its refs are gone.
-CONSTANTS = (keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.MADE, keys.TURN)
+CONSTANTS = (keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.TURN)
 
 
 def entry(task: bytes, attempt: int) -> bytes:
@@ -61,9 +61,10 @@ def _objects(model: ControlPlane) -> dict[Any, Any]:
         **{(keys.HOLDS, process): oids for process, oids in model.holds.items()},
         (keys.CONTAINS,): {oid: b"".join(inner) for oid, inner in model.inside.items()},
         (keys.WATCH,): {oid: b"".join(who) for oid, who in model.watchers.items()},
-        (keys.HEARD,): {process: b"%d" % seq for process, seq in model.heard.items()},
-        (keys.MADE,): {process: b"%d,%d" % made for process, made in model.made.items()},
-        **{(keys.INBOX, who): entries for who, entries in model.inbox.items()},
+        (keys.HEARD,): {
+            process: b"%d,%d,%d" % (seq, *model.made.get(process, (0, 1)))
+            for process, seq in model.heard.items()
+        },
     }
 
 

@@ -68,12 +68,17 @@ class Books(RuleBasedStateMachine):
             self.same("template_declare", kind, *terms, function + b"body", function, b"code")
             self.same("template_fetch", kind)
         for name in NODES:
+            self.plane.listen(name)
+            self.plane.inbox(name)
+        for name in NODES:
             self.same("node_attach", name)
 
     # -- the test's own books -------------------------------------------------------------
 
     def born(self) -> bytes:
         name = process(f"p{next(self.names)}")
+        self.plane.listen(name)
+        self.plane.inbox(name)  # an earlier history may have left something
         self.counter[name] = self.seq[name] = 0
         self.made[name], self.borrowed[name] = [], []
         return name
@@ -110,12 +115,14 @@ class Books(RuleBasedStateMachine):
             order = lambda r: [*r[:2], *sorted(zip(*[iter(r[2:])] * 4, strict=True))]  # noqa: E731
             assert order(real) == order(expected)
         else:
-            assert real == expected
+            assert real == expected, f"{name}: real {real} expected {expected}"
         return expected
 
     @invariant()
     def same_world(self) -> None:
-        assert self.plane.world() == stored(self.model, NS)
+        real, expected = self.plane.world(), stored(self.model, NS)
+        different = {k for k in real | expected if real.get(k) != expected.get(k)}
+        assert not different, [(k, real.get(k), expected.get(k)) for k in different]
 
     def terms(self, of: bytes) -> tuple[int, int, bytes]:
         return self.model.terms_of(of) if of in self.model.records else (1, 0, b"")

@@ -43,6 +43,7 @@ class Process:
 
     def __init__(self, plane: Plane, name: str = "p") -> None:
         self.plane, self.id, self.seq, self.made = plane, process(name), 0, 0
+        plane.listen(self.id)
 
     def says(self, name: str, *args: Any) -> Any:
         self.seq += 1
@@ -63,12 +64,14 @@ class Process:
     ) -> list[bytes]:  # type: ignore[assignment]
         ids = self.ids(n)
         text = record(kind, inputs, others)
-        self.says("task_submit", parent, kind, *(part for t in ids for part in (t, text)))
+        self.says(
+            "task_submit", self.made, parent, kind, *(part for t in ids for part in (t, text))
+        )
         return ids
 
     def put(self, value: bytes = b"0value", inner: list[bytes] = ()) -> bytes:  # type: ignore[assignment]
         oid = output(self.ids()[0])
-        self.says("object_put", oid, value, b"".join(inner))
+        self.says("object_put", self.made, oid, value, b"".join(inner))
         return oid
 
     def release(self, *made: bytes) -> None:
@@ -92,6 +95,7 @@ class Node:
 
     def __init__(self, plane: Plane, name: str = "n1", *, attached: bool = True) -> None:
         self.plane, self.id, self.seen = plane, node(name), 0
+        plane.listen(self.id)
         if attached:
             self.seen = plane.call("node_attach", self.id)
 
@@ -110,10 +114,11 @@ class Node:
 
     def read(self) -> list[Given]:
         """The tasks in its inbox; other messages are passed over."""
-        entries = self.plane.inbox(self.id)
-        rows = [entries[i : i + 4] for i in range(0, len(entries), 4)]
-        tasks = [part for row in rows if row[0] == codes.TASK for part in row[1:]]
-        self.seen += len(tasks) // 3
+        tasks: list[bytes] = []
+        for message in self.plane.messages(self.id):
+            if message[0] == codes.TASK and int(message[1]) > self.seen:
+                self.seen = int(message[1])
+                tasks += message[2:]
         return given(tasks)
 
     def retry(self, one: Given, *, died: int = 0) -> str:

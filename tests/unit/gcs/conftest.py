@@ -20,7 +20,7 @@ def plane(socket_path: Path) -> Iterator[Plane]:
     plane = Plane(socket_path)
     yield plane
     plane.wire.call("FLUSHALL")
-    plane.wire.close()
+    plane.close()
 
 
 @pytest.fixture

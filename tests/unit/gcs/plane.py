@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import msgpack
+
 from hyperloom import errors
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.address import Address
@@ -34,7 +36,9 @@ class Plane:
     """One server, emptied, with the library loaded."""
 
     def __init__(self, socket: Path, library: Library | None = None) -> None:
-        self.wire = Wire(Address(f"unix://{socket}"))
+        self.address = Address(f"unix://{socket}")
+        self.wire = Wire(self.address)
+        self.ears: dict[bytes, Wire] = {}
         self.wire.call("FLUSHALL")
         self.load(library or build())
 
@@ -59,11 +63,28 @@ class Plane:
         return self.world().get(key.name(NS, *ids))
 
     def inbox(self, who: bytes) -> list[bytes]:
-        """Its messages, which are taken out."""
-        name = keys.INBOX.name(NS, who)
-        entries = self.wire.call("LRANGE", name, 0, -1)
-        self.wire.call("DEL", name)
-        return entries
+        """Its messages in one piece; asked again, only what came since."""
+        return [part for message in self.messages(who) for part in message]
+
+    def messages(self, who: bytes) -> list[list[bytes]]:
+        """The same, one by one."""
+        ear = self.ears[who]
+        # What was published before this is answered has come: the server keeps the order.
+        ear.send("PING")
+        messages: list[list[bytes]] = []
+        while (message := ear.receive())[0] != b"pong":
+            messages.append(msgpack.decode(message[2]))
+        return messages
+
+    def listen(self, who: bytes, ns: str = NS) -> None:
+        """From now on its messages are kept for `inbox`."""
+        if who not in self.ears:
+            self.ears[who] = Wire(self.address)
+            self.ears[who].call("SSUBSCRIBE", keys.INBOX.name(ns, who))
+
+    def close(self) -> None:
+        for wire in (self.wire, *self.ears.values()):
+            wire.close()
 
     def info(self, section: str, field: str) -> float:
         lines = self.wire.call("INFO", section).decode().splitlines()

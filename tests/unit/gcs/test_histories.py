@@ -68,12 +68,13 @@ class World(Books):
             ids.append(self.next_task(speaks))
             distinct = list(dict.fromkeys(pick(mine, inputs)))
             args += [ids[-1], record(kind, distinct, pick(mine, others))]
+        made = self.counter[speaks]
         of = pick(self.tasks, [parent])[0] if self.tasks and parent < 3 else b""
         if slip:  # said again, or out of order: nothing happens
-            self.same("task_submit", speaks, self.seq[speaks] + 1 + slip, of, kind, *args)
+            self.same("task_submit", speaks, self.seq[speaks] + 1 + slip, made, of, kind, *args)
             self.counter[speaks] -= len(ids)
             return
-        self.same("task_submit", speaks, self.next_seq(speaks), of, kind, *args)
+        self.same("task_submit", speaks, self.next_seq(speaks), made, of, kind, *args)
         self.tasks = [*self.tasks, *ids][-8:]
         self.made[speaks] += [output(t, i) for t in ids for i in range(TEMPLATES[kind][0])]
 
@@ -91,7 +92,8 @@ class World(Books):
         speaks = self.processes[who]
         contained = b"".join(pick([*self.made[speaks], *self.borrowed[speaks]], inner))
         oid = output(self.next_task(speaks))
-        self.same("object_put", speaks, self.next_seq(speaks), oid, value, contained)
+        made = self.counter[speaks]
+        self.same("object_put", speaks, self.next_seq(speaks), made, oid, value, contained)
         self.made[speaks].append(oid)
 
     @rule(who=speaker, which=some)
@@ -292,12 +294,12 @@ class World(Books):
             self.plane.call("task_step", name, 0, ALL, *self.finished(task(name, 1), 1, b"0"))
         self.plane.call("ref_release", self.processes[0], 99, late, late)
         self.plane.call("ref_acquire", self.processes[0], 99, late)
-        self.plane.call("object_put", self.processes[0], 99, late, b"0", late)
+        self.plane.call("object_put", self.processes[0], 99, 1, late, b"0", late)
         self.plane.call("object_watch", self.processes[0], late)
         self.plane.call("stream_open", late[: codes.TASK_ID], self.processes[0])
         kind = template("plain")
         parts = (b"", kind, late[: codes.TASK_ID], record(kind))
-        self.plane.call("task_submit", self.processes[0], 1, *parts)
+        self.plane.call("task_submit", self.processes[0], 1, 1, *parts)
         self.plane.call("template_declare", kind, 1, 1, b"0|", b"", b"x" * 12, b"code")
         assert len(self.plane.world()) == 1, "only the mark that the job is closed is left"
 
@@ -320,4 +322,4 @@ def test_lua_agrees_with_its_model(socket_path: Path) -> None:
         )
     finally:
         plane.wire.call("FLUSHALL")
-        plane.wire.close()
+        plane.close()

@@ -188,8 +188,8 @@ def test_a_call_sent_twice_changes_nothing(plane: Plane, driver: Process) -> Non
     reader = Process(plane, "reader")
     reader.acquire(oid)
     calls = [
-        ("task_submit", driver.id, 1, b"", PLAIN, one, record(PLAIN)),
-        ("object_put", driver.id, 2, oid, b"0value", output(one)),
+        ("task_submit", driver.id, 1, 1, b"", PLAIN, one, record(PLAIN)),
+        ("object_put", driver.id, 2, 2, oid, b"0value", output(one)),
         ("ref_acquire", reader.id, 1, oid),
         ("task_step", host.id, 0, FULL),
         ("object_watch", reader.id, output(one)),
@@ -218,10 +218,10 @@ def test_nothing_overtakes_a_call_that_was_not_applied(plane: Plane, driver: Pro
     ids = driver.ids(2)
     before = plane.world()
     with pytest.raises(errors.Gap, match="0 is the last call heard, not 1"):
-        plane.call("task_submit", driver.id, 2, b"", PLAIN, ids[1], record(PLAIN))
+        plane.call("task_submit", driver.id, 2, 2, b"", PLAIN, ids[1], record(PLAIN))
     assert plane.world() == before
-    assert plane.call("task_submit", driver.id, 1, b"", PLAIN, ids[0], record(PLAIN)) == 1
-    assert plane.call("task_submit", driver.id, 2, b"", PLAIN, ids[1], record(PLAIN)) == 1
+    assert plane.call("task_submit", driver.id, 1, 1, b"", PLAIN, ids[0], record(PLAIN)) == 1
+    assert plane.call("task_submit", driver.id, 2, 2, b"", PLAIN, ids[1], record(PLAIN)) == 1
 
 
 def test_a_process_that_holds_a_ref_twice_holds_it_once(plane: Plane, driver: Process) -> None:

@@ -63,7 +63,7 @@ def test_cancel_and_finish_have_one_outcome(plane: Plane, driver: Process) -> No
     assert host.step("", got[first]).stale == []
     assert cancel(plane, first) == [b"FINISHED"]
     assert cancel(plane, second, second, force=1) == [b"RUNNING", b"RUNNING"]
-    assert plane.inbox(host.id) == [codes.CANCEL, second, b"1", b""]
+    assert plane.inbox(host.id) == [codes.CANCEL, second, b"1"]
     assert host.step("", got[second], value=b"4cancelled").stale == []
     assert driver.told() == [output(first), b"0result", output(second), b"4cancelled"]
 

@@ -122,7 +122,7 @@ def full(server: servers.Server) -> Iterator[Plane]:
     own = servers.start(server.kind, options=["--maxmemory", "12mb"])
     plane = Plane(own.socket, build())
     yield plane
-    plane.wire.close()
+    plane.close()
     own.stop()
 
 

@@ -134,8 +134,8 @@ def test_the_servers_own_refusals_are_not_ours(line: Wire) -> None:
 
 def test_a_refusal_is_raised_by_call_and_handed_out_by_receive(line: Wire) -> None:
     with pytest.raises(errors.NotFound, match="no template 6162"):
-        line.call(*fcall("task_submit", NS, b"p", 1, b"", b"ab"))
-    line.send(*fcall("task_submit", NS, b"p", 1, b"", b"ab"))
+        line.call(*fcall("task_submit", NS, b"p", 1, 1, b"", b"ab"))
+    line.send(*fcall("task_submit", NS, b"p", 1, 1, b"", b"ab"))
     reply = line.receive()
     assert isinstance(reply, errors.NotFound)
     with pytest.raises(errors.NotFound):

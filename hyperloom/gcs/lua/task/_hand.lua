@@ -45,7 +45,7 @@ local function hand_out(ns, queue, entries)
 end
 
 function act.enqueue(ns, side, queue, entries)
-  local first, rest = 1, {}
+  local first, rest, host = 1, {}, act.host
   if #entries > 0 and call('EXISTS', key.queues(ns)) == 0 then
     first = hand_out(ns, queue, entries)
   end
@@ -54,6 +54,8 @@ function act.enqueue(ns, side, queue, entries)
   end
   if #rest > 0 then
     act.push(ns, side, queue, rest)
-    act.serve(ns)
+    if not host then  -- else task_step claims for its caller first
+      act.serve(ns)
+    end
   end
 end
