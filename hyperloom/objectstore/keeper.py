@@ -9,7 +9,7 @@ held no object and strikes out what was never made.  Its objects stay.
 """
 
 # Names are strings here: a Path costs more than the system call it makes.
-# ruff: noqa: PTH116, PTH208
+# ruff: noqa: PTH101, PTH116, PTH208
 
 from __future__ import annotations
 
@@ -299,6 +299,7 @@ def _listen(path: str) -> socket.socket:
     address, folder = places.socket_address(path)
     try:
         listener.bind(address)
+        os.chmod(path, 0o600)  # the folder is private, and so is what is in it
     finally:
         if folder is not None:
             os.close(folder)
