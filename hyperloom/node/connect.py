@@ -7,6 +7,7 @@ made on this machine, an embedded node.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,9 +118,8 @@ def _at(address: Address, wanted: Wanted, config: Config) -> Driver:
             if address.url in {settings.address.url, (settings.server or {}).get("url")}:
                 return _in_session(folder, wanted, config)
     # Whoever cannot get in should hear it now, and not from a raylet's log.
-    wire = install.wait(address, _ANSWER_S, lambda: False)
-    install.check(wire)
-    wire.close()
+    with closing(install.wait(address, _ANSWER_S, lambda: False)) as wire:
+        install.check(wire)
     return _embedded(wanted, config, address)
 
 

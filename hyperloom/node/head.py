@@ -40,9 +40,8 @@ def prepare(plan: NodePlan, config: Config) -> Path:
         errors.LoomError: there is such a node, or it cannot be; nothing was started.
     """
     if plan.address is not None:
-        wire = install.wait(plan.address, _ANSWER_S, lambda: False)
-        install.install(wire, replace=False)
-        wire.close()
+        with contextlib.closing(install.wait(plan.address, _ANSWER_S, lambda: False)) as wire:
+            install.check(wire)
     else:
         if plan.data is not None:
             plan = dataclasses.replace(plan, data=folders.private_folder(plan.data))
