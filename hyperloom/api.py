@@ -100,11 +100,20 @@ def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
 
     Raises:
         RuntimeError: this process is connected already.
-        ValueError: resources were given for a node that somebody else started.
+        ValueError: resources were given for a node that somebody else started; an amount, the
+            address or `mode` is none that can be.
+        InvalidOption: an option is unknown or cannot have its value.
         NotConnected: nothing runs at the address.
     """
     from hyperloom.node import connect  # noqa: PLC0415 - costs as much as all the rest
 
+    _must_be_text(address=address or "", namespace=namespace)
+    size = object_store_memory
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        raise ValueError(
+            f"object_store_memory={size!r} cannot be: it is a whole number of bytes, at least 1. "
+            "Nothing was started"
+        )
     with _lock:
         if _driver:
             if ignore_reinit_error:
@@ -130,6 +139,12 @@ def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
         _driver.append(driver)
         current.set_current(driver.session)
         return Connection(driver)
+
+
+def _must_be_text(**arguments: object) -> None:
+    for name, value in arguments.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name}={value!r} cannot be: it is text. Nothing was started")
 
 
 def shutdown() -> None:
@@ -246,7 +261,7 @@ def get(refs: Any, *, timeout: float | None = None) -> Any:
     """
     from hyperloom.core import getting  # noqa: PLC0415
 
-    return getting.get(current.session(), refs, timeout)
+    return getting.get(current.session_of(refs), refs, timeout)
 
 
 def put(value: R) -> ObjectRef[R]:
@@ -276,7 +291,7 @@ def wait(
     """
     from hyperloom.core import getting  # noqa: PLC0415
 
-    return getting.wait(current.session(), refs, num_returns, timeout)
+    return getting.wait(current.session_of(refs), refs, num_returns, timeout)
 
 
 def as_completed(
@@ -289,7 +304,8 @@ def as_completed(
     """
     from hyperloom.core import getting  # noqa: PLC0415
 
-    return getting.as_completed(current.session(), refs, timeout)
+    several = refs if isinstance(refs, ObjectRef) else list(refs)
+    return getting.as_completed(current.session_of(several), several, timeout)
 
 
 def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) -> None:
@@ -309,7 +325,7 @@ def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) 
     """
     from hyperloom.core import cancelling  # noqa: PLC0415
 
-    cancelling.cancel(current.session(), ref, force=force, recursive=recursive)
+    cancelling.cancel(current.session_of(ref), ref, force=force, recursive=recursive)
 
 
 def context() -> Context:

@@ -60,11 +60,7 @@ def session() -> Any:  # noqa: ANN401 - Session or InlineSession
     """
     if _session:
         return _session[0]
-    if _inherited:
-        raise errors.NotConnected(
-            "this process was forked from one that uses HyperLoom; connections do not survive "
-            "a fork. Use tasks, or start the process with multiprocessing's spawn method"
-        )
+    refuse_fork()
     with _starting:
         if not _session:
             if not _starter:
@@ -73,11 +69,52 @@ def session() -> Any:  # noqa: ANN401 - Session or InlineSession
     return _session[0]
 
 
+def session_of(refs: object) -> Any:  # noqa: ANN401 - Session or InlineSession
+    """The session of this process, for who has refs already.
+
+    Where there is none, refs can only be of one that was closed: none is started to say so.
+
+    Raises:
+        errors.SessionClosed: there is none, and there are refs.
+        errors.NotConnected: see `session`.
+    """
+    if _session:
+        return _session[0]
+    refuse_fork()
+    first = refs[0] if isinstance(refs, (list, tuple)) and refs else refs
+    if hasattr(first, "_session"):
+        raise closed(first)
+    return session()
+
+
+def closed(ref: object) -> errors.SessionClosed:
+    """The error for a ref of a session that is over."""
+    return errors.SessionClosed(
+        f"{ref!r} belongs to a session that is closed, and its value went with it; "
+        "make it again in this one"
+    )
+
+
+def refuse_fork() -> None:
+    """Refuse to work in a child that was forked from a connected process.
+
+    Raises:
+        errors.NotConnected: this is one.
+    """
+    if _inherited:
+        raise errors.NotConnected(
+            "this process was forked from one that uses HyperLoom; connections do not survive "
+            "a fork. Use tasks, or start the process with multiprocessing's spawn method"
+        )
+
+
 def _forget_in_child() -> None:
     # A session is sockets and threads: neither can be shared with the parent.  A worker's
     # child must not even start one, since the worker's raylet would take it for the worker.
     if _session or _starter != _default:
         _inherited[:] = [True]
+    for inherited in _session:
+        inherited.closed = True  # who has it in hand still
     _session.clear()
     _starting._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - another thread's
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hyperloom.core import current
 from hyperloom.core.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 def future_of(session: Session, ref: ObjectRef[T]) -> Future[T]:
     """A future of the ref's value; it keeps the object alive until then."""
+    if session.closed:
+        current.refuse_fork()
+        raise session.broken or current.closed(ref)
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()  # it cannot be cancelled: others may want the value
     finish = partial(_finish, session, future, ref)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hyperloom import errors
+from hyperloom.core import current
 from hyperloom.core.explain import explain
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.streams import ObjectRefGenerator
@@ -74,10 +75,7 @@ def checked(session: Session, ref: object) -> bytes:
         kind = type(ref).__name__
         raise TypeError(f"{ref!r:.100} is a {kind}, not an ObjectRef{_advice(ref)}")
     if ref._session is not session:  # noqa: SLF001 - a friend
-        raise errors.SessionClosed(
-            f"{ref!r} belongs to a session that is closed, and its value went with it; "
-            "make it again in this one"
-        )
+        raise current.closed(ref)
     return ref.binary()
 
 

@@ -58,6 +58,9 @@ class ObjectRef(Generic[T_co]):
         self._session.dropped.append(self._id)
 
     def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
+        if self._session is not current.current():
+            current.refuse_fork()
+            raise current.closed(self)
         self._session.exported(self._id)
         note_ref(self._id)
         return _restored, (self._id,)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hyperloom import errors, specs
+from hyperloom import specs
+from hyperloom.core import current
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.session import FIRST
 from hyperloom.core.streams import ObjectRefGenerator
@@ -189,7 +190,5 @@ class SessionSubmitter:
         if type(value) is not ObjectRef:
             return None
         if value._session is not self._session:  # noqa: SLF001 - a friend
-            raise errors.SessionClosed(
-                f"{value!r} belongs to a session that is closed; make it again in this one"
-            )
+            raise current.closed(value)
         return value._id  # noqa: SLF001

@@ -1,0 +1,168 @@
+"""Resources are counted exactly, given back, and asked for in vain with an explanation."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hyperloom as loom
+from hyperloom import errors
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cluster.api.gate import Gate
+
+pytestmark = pytest.mark.usefixtures("cluster")
+
+
+@loom.task
+def same(value: Any = None) -> Any:
+    return value
+
+
+def all_is_free() -> None:
+    total = loom.cluster_resources()
+    wait_until(lambda: loom.available_resources() == total, 15, what="all is given back")
+
+
+def test_thousands_of_tasks_with_fractions_give_all_back() -> None:
+    shapes: list[dict[str, Any]] = [
+        {"num_cpus": 0.1},
+        {"num_cpus": 0.0001},
+        {"num_cpus": 0.3333},
+        {"num_gpus": 0.25, "num_cpus": 0},
+        {"num_cpus": 0.5, "resources": {"paint": 0.7}},
+        {"num_cpus": 0},
+    ]
+    functions = [same.options(**shape) for shape in shapes]
+    refs = [function.remote(i) for i in range(500) for function in functions]
+    assert loom.get(refs) == [i for i in range(500) for _ in functions]
+    all_is_free()
+
+
+def test_no_more_run_at_once_than_fit(gate: Callable[[str], Gate]) -> None:
+    inside, highest = gate("inside"), gate("highest")
+
+    @loom.task(num_cpus=0, resources={"paint": 2})
+    def paints(number: int) -> None:
+        mine = inside.path.with_suffix(f".{number}")
+        mine.touch()
+        highest.note(str(len(list(mine.parent.glob("inside.*")))))
+        mine.unlink()
+
+    loom.get([paints.remote(i) for i in range(30)])
+    assert max(map(int, highest.notes())) <= 2
+
+
+def test_a_task_that_waits_gives_its_cpu_back() -> None:
+    @loom.task(num_cpus=2)
+    def outer() -> int:
+        return loom.get(inner.remote())
+
+    @loom.task(num_cpus=2)
+    def inner() -> int:
+        return 7
+
+    assert loom.get([outer.remote() for _ in range(3)], timeout=30) == [7, 7, 7]
+
+
+@pytest.mark.keeps_refs  # see above
+def test_an_infeasible_task_says_what_it_lacks_when_asked() -> None:
+    ref = same.options(num_cpus=100, resources={"unobtainium": 1}).remote()
+    with pytest.raises(errors.GetTimeout, match=r"same.*waits for") as info:
+        loom.get(ref, timeout=0.2)
+    assert "100 CPU" in str(info.value)
+    assert "unobtainium" in str(info.value)
+    loom.cancel(ref)
+    with pytest.raises(errors.TaskCancelled):
+        loom.get(ref, timeout=20)
+
+
+def test_a_timeout_explains_what_each_object_waits_for(gate: Callable[[str], Gate]) -> None:
+    go_on = gate("go_on")
+
+    @loom.task(num_cpus=1)
+    def holds() -> None:
+        go_on.pass_through()
+
+    @loom.task
+    def needs(_: Any) -> None: ...
+
+    running = [holds.remote() for _ in range(2)]
+    queued, waiting = same.remote(), needs.remote(running[0])
+    try:
+        with pytest.raises(errors.GetTimeout) as info:
+            loom.get([*running, queued, waiting], timeout=0.5)
+    finally:
+        go_on.open()
+    text = str(info.value)
+    assert "4 of 4 objects are not ready" in text
+    assert "Nothing is lost" in text
+    assert f"{running[0]!r} of task" in text
+    assert f"{waiting!r} of task" in text
+    assert "waits for 1 of its inputs" in text
+    loom.get([*running, queued, waiting])
+
+
+@pytest.mark.keeps_refs  # names of cancelled tasks stay in a queue that no node ever serves
+def test_a_timeout_of_many_names_some_and_counts_the_rest() -> None:
+    refs = same.options(num_cpus=50).map(range(25))
+    with pytest.raises(errors.GetTimeout, match=r"and 15 more") as info:
+        loom.get(refs, timeout=0)
+    assert "50 CPU free; no node has that much in all: 48 CPU missing" in str(info.value)
+    for ref in refs:
+        loom.cancel(ref)
+
+
+def test_higher_priority_goes_first(gate: Callable[[str], Gate]) -> None:
+    go_on, order = gate("go_on"), gate("order")
+
+    @loom.task(num_cpus=2)
+    def blocks() -> None:
+        go_on.pass_through()
+
+    @loom.task(num_cpus=2)
+    def ran(name: str) -> None:
+        order.note(name)
+
+    first = blocks.remote()
+    wait_until(lambda: loom.wait([first], timeout=0)[1])
+    refs = [ran.options(priority=priority).remote(str(priority)) for priority in (0, -5, 3, 10, 3)]
+    with pytest.raises(errors.GetTimeout):  # all are in their queues, and the node is full
+        loom.get(refs, timeout=0.2)
+    go_on.open()
+    loom.get([first, *refs])
+    assert order.notes() == ["10", "3", "3", "0", "-5"]
+
+
+def test_a_worker_ends_after_max_calls() -> None:
+    @loom.task(max_calls=2)
+    def pid() -> int:
+        return os.getpid()
+
+    pids = [loom.get(pid.remote()) for _ in range(6)]
+    assert max(pids.count(each) for each in pids) == 2
+
+
+def test_gpus_are_told_apart() -> None:
+    @loom.task(num_gpus=1)
+    def which() -> Any:
+        return loom.context().gpu_ids, os.environ["CUDA_VISIBLE_DEVICES"]
+
+    assert loom.get(which.remote()) == ((0,), "0")
+
+
+def test_affinity_to_this_node_is_kept() -> None:
+    here = loom.NodeAffinity(loom.context().node_id)
+
+    @loom.task(scheduling=here)
+    def where() -> str:
+        return loom.context().node_id
+
+    assert loom.get(where.remote()) == here.node_id
+    for scheduling in ("spread", "pack", "default"):
+        assert loom.get(where.options(scheduling=scheduling).remote()) == here.node_id
