@@ -129,7 +129,7 @@ class Queues(Objects):
                 self._sent(node, offer, given)
         return items
 
-    def _hand(  # noqa: PLR0913, PLR0917 - a step of the above
+    def _hand(
         self,
         node: bytes,
         offer: Offer,

@@ -63,7 +63,7 @@ class ControlPlane(Queues):
 
     # -- tasks come -----------------------------------------------------------------------
 
-    def task_submit(  # noqa: PLR0913, PLR0917 - as the control plane has it
+    def task_submit(
         self, process: bytes, seq: int, count: int, parent: bytes, template: bytes, *args: bytes
     ) -> int:
         if template not in self.terms:

@@ -210,12 +210,11 @@ def test_garbage_is_a_lost_control_plane(tmp_path: Path, monkeypatch: pytest.Mon
     ours, theirs = socket.socketpair()
     connection = type("Connection", (), {"_sock": ours, "disconnect": lambda _: ours.close()})()
     monkeypatch.setattr(wire, "_connect", lambda _: connection)
-    line = Wire(Address(f"unix://{tmp_path}"))
     theirs.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     with pytest.raises(errors.ControlPlaneLost):
-        line.call("PING")
+        Wire(Address(f"unix://{tmp_path}")).call("PING")
     theirs.close()
-    line.close()
+    ours.close()
 
 
 def test_nothing_is_sent_again_in_silence(proxy: Proxy, plane: Plane) -> None:
