@@ -6,10 +6,14 @@ import gc
 import statistics
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from benchmarks.calm import Calmest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
 
 US = "HyperLoom"  # our name among contenders
 
@@ -34,6 +38,7 @@ class Figure:
     against: str = ""
     target: float | None = None
     at_most: bool = False  # the target is an upper bound
+    strangers: float | None = None  # share of all CPUs that others used meanwhile
 
     @property
     def measured(self) -> float:
@@ -56,6 +61,7 @@ class Bench:
     peers: Any  # Peers; None for rows that stand alone
     figures: list[Figure] = field(default_factory=list)
     row: str = ""
+    strangers: float | None = None  # of the last turns
 
     def n(self, full: int, *, tiny: int, quick: int | None = None) -> int:
         """A size by scale."""
@@ -72,13 +78,20 @@ class Bench:
         self, contenders: Mapping[str, Callable[[], object]], *, rounds: int | None = None
     ) -> dict[str, float]:
         """Median seconds of each contender; one round first, which does not count."""
-        seconds: dict[str, list[float]] = {name: [] for name in contenders}
-        for turn in range((rounds or self.rounds) + 1):
-            for name, run in contenders.items():
-                took = timed(run)
-                if turn or self.scale == "tiny":
-                    seconds[name].append(took)
-        return {name: statistics.median(taken) for name, taken in seconds.items()}
+        taken = self.turns(
+            lambda: {name: timed(run) for name, run in contenders.items()}, rounds or self.rounds
+        )
+        return {name: statistics.median(turn[name] for turn in taken) for name in contenders}
+
+    def turns(self, turn: Callable[[], T], number: int) -> list[T]:
+        """Results of the calmest turns, one first that does not count."""
+        if self.scale == "tiny":
+            return [turn()]
+        turn()
+        calmest: Calmest[T] = Calmest()
+        results = calmest.rounds(number, turn)
+        self.strangers = calmest.strangers
+        return results
 
     def rates(
         self,
@@ -99,7 +112,14 @@ class Bench:
     def figure(self, what: str, value: float, unit: str, **rest: object) -> None:
         """Write down a figure; see `Figure` for the rest."""
         self.figures.append(
-            Figure(row=self.row, what=what, value=value, unit=unit, **rest)  # type: ignore[arg-type]
+            Figure(
+                row=self.row,
+                what=what,
+                value=value,
+                unit=unit,
+                strangers=self.strangers,
+                **rest,  # type: ignore[arg-type]
+            )
         )
 
 

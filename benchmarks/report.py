@@ -29,11 +29,13 @@ def show(figures: Sequence[Figure], console: Console | None = None) -> None:
     for name in ("figure", "beside", "ratio", "promised"):
         table.add_column(name, justify="right")
     table.add_column("")
+    table.add_column("strangers", justify="right")  # the share of the CPUs that others used
     before = ""
     for figure in figures:
         row = figure.row if figure.row != before else ""
         before = figure.row
-        table.add_row(row, figure.what, *_columns(figure), _MARKS[figure.passed])
+        others = "" if figure.strangers is None else f"{figure.strangers:.0%}"
+        table.add_row(row, figure.what, *_columns(figure), _MARKS[figure.passed], others)
     console = console or Console()
     if not console.is_terminal:
         console.width = _WIDTH

@@ -31,14 +31,10 @@ def sync(bench: Bench) -> None:
     }
     for peer in bench.peers.foreign:
         contenders[peer.name] = partial(_foreign, peer)
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in range(turns + 1):
-        for name, call in contenders.items():
-            times = _turn(call)
-            if turn or bench.scale == "tiny":
-                taken[name] += times
+    taken = bench.turns(lambda: {name: _turn(call) for name, call in contenders.items()}, turns)
+    times = {name: [t for turn in taken for t in turn[name]] for name in contenders}
     for percent in (50, 99):
-        values = {name: percentile(times, percent) * 1e6 for name, times in taken.items()}
+        values = {name: percentile(each, percent) * 1e6 for name, each in times.items()}
         bench.figure(
             f"one no-op, submit and get: p{percent}", values.pop(US), "us", others=values,
             against=PPE, target=1, at_most=True,
