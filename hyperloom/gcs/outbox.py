@@ -83,7 +83,7 @@ class Outbox:
         self._submits: dict[tuple[bytes, bytes], list[bytes]] = {}
         self._acquired: list[bytes] = []
         self._made: list[bytes] = []
-        self._borrowed: list[bytes] = []
+        self._borrowed: dict[bytes, None] = {}  # in order
 
     # -- words ------------------------------------------------------------------------------
 
@@ -128,13 +128,22 @@ class Outbox:
     def acquire(self, oid: bytes) -> None:
         """The process came by a ref that it did not make."""
         with self._lock:
+            if oid in self._borrowed:
+                # It was let go of, and that is not said yet: then it never was.  Said in
+                # their order within a batch, the hold would be taken first and then dropped.
+                del self._borrowed[oid]
+                self._count -= 1
+                return
             self._acquired.append(oid)
             self._count += 1
 
     def release(self, oid: bytes, *, made: bool) -> None:
         """The last ref to the object in this process is gone."""
         with self._lock:
-            (self._made if made else self._borrowed).append(oid)
+            if made:
+                self._made.append(oid)
+            else:
+                self._borrowed[oid] = None
             self._count += 1
 
     @property

@@ -1,0 +1,42 @@
+"""What a process says arrives in an order in which nothing is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hyperloom.gcs import keys
+from hyperloom.gcs.outbox import Outbox
+from tests.unit.gcs.plane import NS, process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.unit.gcs.cast import Process
+    from tests.unit.gcs.plane import Plane
+
+
+@pytest.fixture
+def outbox(plane: Plane) -> Iterator[Outbox]:
+    outbox = Outbox(plane.address, NS, process("other"), batch=100, outage_s=1)
+    yield outbox
+    outbox.close()
+
+
+def test_a_ref_let_go_and_come_by_again_is_held(
+    plane: Plane, driver: Process, outbox: Outbox
+) -> None:
+    """1. the process holds it  2. lets go of it  3. comes by it again, all before it speaks."""
+    data = driver.put()
+    outbox.acquire(data)
+    outbox.settle()
+    outbox.release(data, made=False)
+    outbox.acquire(data)
+    outbox.settle()
+    driver.release(data)
+    assert data in plane.table(keys.OBJECT)
+    outbox.release(data, made=False)
+    outbox.settle()
+    assert plane.table(keys.OBJECT) is None
+    assert not outbox.waiting
