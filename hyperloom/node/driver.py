@@ -24,7 +24,7 @@ from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session
 from hyperloom.ids import new_job_id
-from hyperloom.node.folder import STOPPING
+from hyperloom.node.folder import STOPPING, is_supervised
 from hyperloom.objectstore.client import StoreClient
 
 if TYPE_CHECKING:
@@ -53,8 +53,10 @@ class Driver:
         self._job = new_job_id()
         self._about = _about(namespace)
         self._outage_s = config.outage_s
+        self._closing = threading.Event()
+        self._switching = threading.Lock()  # of the socket
         try:
-            self._socket, self._reader, self._welcome = self._connect()
+            self._socket, self._reader, self._welcome = self._connect_patiently()
         except OSError as error:
             raise errors.NotConnected(
                 f"no raylet answers in {folder} ({error.strerror}). If its node runs, which "
@@ -73,17 +75,31 @@ class Driver:
         self.session.user_namespace = namespace or welcome["namespace"]
         self._pump = Pump(self.session)
         self._show = log_to_driver
-        self._closing = threading.Event()
-        self._switching = threading.Lock()  # of the socket
         self._pid = os.getpid()
         self._listener = threading.Thread(target=self._listen, name="loom-logs", daemon=True)
         self._listener.start()
         atexit.register(self.close)
         _drivers.add(self)
 
+    def _connect_patiently(self) -> tuple[socket.socket, frames.FrameReader, dict[str, Any]]:
+        """Be let in; the raylet of a node that is supervised may be dead for a moment."""
+        deadline = time.monotonic() + self._outage_s
+        while True:
+            try:
+                return self._connect()
+            except OSError:
+                if not is_supervised(self.folder) or (self.folder / STOPPING).exists():
+                    raise
+                if self._closing.wait(_KNOCK_EVERY_S) or time.monotonic() > deadline:
+                    raise
+
     def _connect(self) -> tuple[socket.socket, frames.FrameReader, dict[str, Any]]:
-        """Be let in by the raylet.  Raises OSError as long as there is none."""
-        sock = socket.socket(socket.AF_UNIX)
+        """Be let in by the raylet.  Raises OSError when there is none.
+
+        It answers when the control plane has the job, so not before there is a server.  Hanging
+        up meanwhile would end the job; so there is no limit of time, but `close` ends the wait.
+        """
+        sock = self._knocking = socket.socket(socket.AF_UNIX)
         try:
             sock.connect(str(self.folder / "raylet.sock"))
             reader = frames.FrameReader(sock)
@@ -120,19 +136,16 @@ class Driver:
 
     def _come_back(self) -> bool:
         """The raylet died: wait for the next one of the node, and go on with it."""
-        deadline = time.monotonic() + self._outage_s
-        while time.monotonic() < deadline and not (self.folder / STOPPING).exists():
-            if self._closing.wait(_KNOCK_EVERY_S):
-                return False
-            with contextlib.suppress(OSError):
-                sock, reader, welcome = self._connect()
-                with self._switching:
-                    self._socket.close()
-                    self._socket, self._reader = sock, reader
-                    if self._closing.is_set():
-                        sock.shutdown(socket.SHUT_RDWR)
-                return welcome == self._welcome
-        return False
+        try:
+            sock, reader, welcome = self._connect_patiently()
+        except OSError:
+            return False
+        with self._switching:
+            self._socket.close()
+            self._socket, self._reader = sock, reader
+            if self._closing.is_set():
+                sock.shutdown(socket.SHUT_RDWR)
+        return welcome == self._welcome
 
     def _why_lost(self) -> errors.LocalRayletDied:
         if (self.folder / STOPPING).exists():
@@ -156,8 +169,10 @@ class Driver:
         self._pump.close()
         self.session.close()
         self.session.store.close()
-        with self._switching, contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        with self._switching:
+            for sock in {self._socket, self._knocking}:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
         self._listener.join()
         self._socket.close()
         if self._node is not None:

@@ -60,7 +60,10 @@ class Jobs:
         """A job has begun, here or elsewhere."""
         if job in self._desks:
             return
-        desk = Desk(job, about, self._settings, self._gcs, self._claimed)
+        try:
+            desk = Desk(job, about, self._settings, self._gcs, self._claimed)
+        except errors.ControlPlaneLost:
+            return  # `Membership` hears which jobs are open when there is a server again
         self._desks[job] = desk
         self._listen(desk)
 
