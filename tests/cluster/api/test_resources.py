@@ -38,7 +38,12 @@ def test_thousands_of_tasks_with_fractions_give_all_back() -> None:
         {"num_cpus": 0.5, "resources": {"paint": 0.7}},
         {"num_cpus": 0},
     ]
-    functions = [same.options(**shape) for shape in shapes]
+
+    @loom.task
+    def given(value: int) -> int:  # not of this module, which each worker would have to import
+        return value
+
+    functions = [given.options(**shape) for shape in shapes]
     refs = [function.remote(i) for i in range(500) for function in functions]
     assert loom.get(refs) == [i for i in range(500) for _ in functions]
     all_is_free()

@@ -1,0 +1,110 @@
+"""Uses of the API as a user's type checker sees them; read by `test_types.py`, never run.
+
+``# type: X`` after a line is what mypy must reveal there; ``# error: code`` what it must refuse.
+"""
+
+# ruff: noqa: F821, ARG001, TC003 - read by a type checker, never run: see `test_types.py`
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Iterator
+
+import hyperloom as loom
+
+
+@loom.task
+def f(x: int, y: str = "a", *, z: float = 0.0) -> list[int]:
+    return [x]
+
+
+@loom.task(num_cpus=2, max_retries=3, retry_exceptions=[OSError])
+def g(v: list[int]) -> int:
+    return len(v)
+
+
+@loom.task()
+def nothing() -> None: ...
+
+
+@loom.task
+def items(n: int) -> Iterator[str]:
+    yield "a" * n
+
+
+@loom.task(stream_ahead=2)
+def more(n: int) -> Generator[float, None, None]:
+    yield float(n)
+
+
+@loom.task(num_returns=2)
+def pair(x: int) -> tuple[int, str]:
+    return x, str(x)
+
+
+@loom.task(num_returns="streaming")
+def told(x: int) -> list[int]:
+    return [x]
+
+
+r = f.remote(1, "b", z=2.0)
+reveal_type(r)  # type: ObjectRef[list[int]]
+reveal_type(loom.get(r))  # type: list[int]
+reveal_type(f(1))  # type: list[int]
+reveal_type(nothing.remote())  # type: ObjectRef[None]
+
+# A ref stands for its value, by position.
+reveal_type(g.remote(r))  # type: ObjectRef[int]
+reveal_type(g.remote([1]))  # type: ObjectRef[int]
+reveal_type(f.remote(1, loom.put("b")))  # type: ObjectRef[list[int]]
+reveal_type(f.remote(g.remote(r), "b"))  # type: ObjectRef[list[int]]
+
+reveal_type(loom.get([g.remote(r), g.remote([1])]))  # type: list[int]
+reveal_type(loom.get((r, r), timeout=5))  # type: list[list[int]]
+reveal_type(loom.put({"a": 1}))  # type: ObjectRef[dict[str, int]]
+reveal_type(loom.wait([r], num_returns=1)[0])  # type: list[ObjectRef[list[int]]]
+reveal_type(loom.as_completed([r]))  # type: Iterator[ObjectRef[list[int]]]
+reveal_type(g.map([[1], [2]]))  # type: list[ObjectRef[int]]
+reveal_type(r.future().result())  # type: list[int]
+
+reveal_type(f.options(num_cpus=2).remote(1))  # type: ObjectRef[list[int]]
+reveal_type(pair.remote(1))  # type: list[ObjectRef[Any]]
+reveal_type(f.options(num_returns=3).remote(1))  # type: list[ObjectRef[Any]]
+reveal_type(pair.options(num_returns=1).remote(1))  # type: ObjectRef[tuple[int, str]]
+reveal_type(pair.options(priority=2).remote(1))  # type: list[ObjectRef[Any]]
+
+reveal_type(items.remote(3))  # type: ObjectRefGenerator[str]
+reveal_type(next(items.remote(3)))  # type: ObjectRef[str]
+reveal_type([loom.get(item) for item in items.remote(3)])  # type: list[str]
+reveal_type(more.remote(3))  # type: ObjectRefGenerator[float]
+reveal_type(told.remote(3))  # type: ObjectRefGenerator[int]
+reveal_type(items.options(stream_ahead=1).remote(3))  # type: ObjectRefGenerator[str]
+reveal_type(items.remote(3).completed())  # type: ObjectRef[int]
+
+
+async def main() -> None:
+    reveal_type(await r)  # type: list[int]
+    reveal_type(await asyncio.gather(r, g.remote(r)))  # type: tuple[list[int], int]
+    async for ref in items.remote(1):
+        reveal_type(await ref)  # type: str
+
+
+with loom.init(num_cpus=1) as connection:
+    reveal_type(connection)  # type: Connection
+reveal_type(loom.context().fence)  # type: tuple[str, int] | None
+
+f.remote("no")  # error: call-overload
+f.remote()  # error: call-overload
+f.remote(1, bogus=3)  # error: call-overload
+f.remote(1, "b", 3.0)  # error: call-overload
+nothing.remote(1)  # error: call-overload
+items.remote("no")  # error: call-overload
+f("no")  # error: arg-type
+loom.get(5)  # error: call-overload
+loom.get(f)  # error: call-overload
+loom.wait(r)  # error: arg-type
+loom.cancel(5)  # error: arg-type
+loom.task(num_cpu=2)  # error: call-overload
+loom.task(num_cpus="2")  # error: call-overload
+f.options(nonsense=1)  # error: call-overload
+loom.init(mode="nonsense")  # error: arg-type
