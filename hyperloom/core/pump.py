@@ -70,10 +70,11 @@ class Pump:
 
     def _turn(self) -> None:
         session = self._session
-        waited = session.waiting_threads or time.monotonic() - session.last_wait < _LINGER_S
-        if session.waiting_threads or (waited and not session.has_waiters):
+        reading = session.reading
+        waited = reading.waiting or time.monotonic() - reading.last < _LINGER_S
+        if session.reading.waiting or (waited and not session.has_waiters):
             self._tick.wait(_TICK_S)
-            if not session.waiting_threads and session.unsent:
+            if not session.reading.waiting and session.unsent:
                 session.flush()
             return
         if session.unsent:
@@ -86,12 +87,12 @@ class Pump:
         session = self._session
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
-        poll.register(session.inbox.fileno(), select.POLLIN)
+        poll.register(session.reading.fileno(), select.POLLIN)
         if timeout_s is None:
             # 1. we say that we sleep  2. we look once more  3. we sleep: who speaks between
             # 1 and 3 wakes us, who spoke before 1 is seen in 2.
             self._asleep = True
-            if session.unsent or session.waiting_threads or self._closing:
+            if session.unsent or session.reading.waiting or self._closing:
                 self._asleep = False
                 return
         ready = dict(poll.poll(None if timeout_s is None else timeout_s * 1000))
@@ -99,5 +100,5 @@ class Pump:
         if self._woken in ready:
             os.read(self._woken, 4096)
             del ready[self._woken]
-        if ready and not session.waiting_threads:
-            session.read(0)
+        if ready and not session.reading.waiting:
+            session.reading.once(0)

@@ -4,18 +4,15 @@ A `Session` joins the pieces: the outbox (words to the control plane), the inbox
 told), the object store of this node, and its knowledge: `values`, which has an entry for
 each object that this process holds, None until the value (or where it lies) is known.
 
-Who reads the inbox?  Each hand-over between threads costs 40-50 microseconds here, so the
-thread that waits for a value reads for itself; of several that wait, one reads for all and
-passes the role on.  The pump (`hyperloom.core.pump`) reads when nobody waits.
+Who reads the inbox, and when, is the business of `hyperloom.core.reading`.
 
-Locks, in the order in which they may be taken: `_reading` (who reads the inbox), `_lock`
-(what is known), the outbox's own.  ``__del__`` takes none.
+Locks, in the order in which they may be taken: the reader's role, `_lock` (what is known), the
+outbox's own.  ``__del__`` takes none.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +20,7 @@ from hyperloom import errors
 from hyperloom.core import objects
 from hyperloom.core.context import Context
 from hyperloom.core.counts import RefCounts
+from hyperloom.core.reading import Reading
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.waiting import Waiter, Waiters
 from hyperloom.gcs import codes, keys
@@ -59,7 +57,8 @@ class Session:
         self.node = b""
         self.user_namespace = ""
         self.namespace = keys.job_namespace(job)
-        self.outbox, self.inbox = self._doors()
+        self.outbox, inbox = self._doors()
+        self.reading = Reading(self, inbox)
         self.store = store
         self.next_task = TaskIds(self.process).next
         self.values: dict[bytes, bytes | None] = {}
@@ -76,12 +75,7 @@ class Session:
         self.wake: Callable[[], None] = lambda: None  # the pump's
         self.closed = False
         self.broken: Exception | None = None
-        self.waiting_threads = 0
-        self.last_wait = 0.0
         self._lock = threading.RLock()
-        self._reading = threading.Lock()
-        self._turn = threading.Condition(threading.Lock())
-        self._sleepers = 0
         self._waiters = Waiters()
         self._unwatched: set[bytes] = set()
         self._declared: set[bytes] = set()
@@ -179,7 +173,7 @@ class Session:
     # -- hearing ----------------------------------------------------------------------------
 
     def arrived(self, entries: Sequence[bytes]) -> None:
-        """Messages from the inbox: object id, value, object id, value, …"""
+        """A message from the inbox: object id, value, object id, value and so on."""
         values, waiters = self.values, self._waiters
         with self._lock:
             for at in range(0, len(entries), 2):
@@ -198,51 +192,6 @@ class Session:
         if stream is not None:
             stream.arrived(oid, value)
             self._waiters.arrived(oid, failed=False)
-
-    def read(self, timeout_s: float | None) -> bool:
-        """Read one batch of the inbox, if nobody else reads.  False: somebody does."""
-        if not self._reading.acquire(blocking=False):
-            return False
-        try:
-            self._read(timeout_s)
-        finally:
-            self._pass_on()
-        return True
-
-    def _read(self, timeout_s: float | None) -> None:
-        try:
-            messages = self.inbox.poll(timeout_s)
-        except errors.ControlPlaneLost:
-            self._come_back()
-            return
-        for message in messages:
-            self.arrived(message)
-
-    def _pass_on(self) -> None:
-        self._reading.release()
-        if self._sleepers:
-            with self._turn:
-                self._turn.notify_all()
-        self.finish()
-
-    def _come_back(self) -> None:
-        """The inbox broke: messages may be lost, so ask about all that is still open."""
-        deadline = time.monotonic() + self.config.outage_s
-        pause_s = 0.01
-        while not self.closed:
-            try:
-                self.inbox.reconnect()
-                break
-            except errors.ControlPlaneLost:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(pause_s)
-                pause_s = min(pause_s * 2, 0.5)
-        if self.closed:
-            return  # interrupted because it is over: what is gone with it is not lost by itself
-        with self._lock:
-            open_ = [oid for oid, value in self.values.items() if value is None]
-        self.ask(open_)
 
     def ask(self, oids: Sequence[bytes]) -> None:
         """Ask the control plane about these objects, and be told of those not there yet."""
@@ -297,64 +246,42 @@ class Session:
         try:
             self.flush()
             if timeout_s is not None and timeout_s <= 0:
-                self.read(0)
+                self.reading.once(0)
                 return waiter.done
             if self.when_blocked is None:
-                return self._wait(waiter, oids, timeout_s)
+                return self.reading.until(waiter, oids, timeout_s)
             self.when_blocked()
             try:
-                return self._wait(waiter, oids, timeout_s)
+                return self.reading.until(waiter, oids, timeout_s)
             finally:
                 if self.when_unblocked is not None:
                     self.when_unblocked()
         finally:
             self.unregister(waiter, oids)
 
-    def _wait(self, waiter: Waiter, oids: Sequence[bytes], timeout_s: float | None) -> bool:
-        start = time.monotonic()
-        slow_s = self.config.reconcile_s
-        look_again = start + slow_s
-        self.waiting_threads += 1
-        try:
-            while not waiter.done:
-                if self.closed:
-                    if self.broken is not None:
-                        raise self.broken
-                    raise errors.SessionClosed("the session was closed while this thread waited")
-                now = time.monotonic()
-                left = look_again - now
-                if timeout_s is not None:
-                    if now - start >= timeout_s:
-                        return False
-                    left = min(left, start + timeout_s - now)
-                if left > 0:
-                    self._read_or_sleep(waiter, left)
-                if time.monotonic() >= look_again:  # a message may be lost: look for ourselves
-                    look_again = time.monotonic() + slow_s
-                    missing = [oid for oid in oids if self.values.get(oid, b"") is None]
-                    self.ask(missing[:_ASK_AT_ONCE])
-                    self.finish()
-        finally:
-            self.waiting_threads -= 1
-            self.last_wait = time.monotonic()
-        return True
+    def look(self, oids: Iterable[bytes]) -> None:
+        """A message may be lost: ask about those of `oids` that are not known yet."""
+        missing = [oid for oid in oids if self.values.get(oid, b"") is None]
+        self.ask(missing[:_ASK_AT_ONCE])
+        self.finish()
 
-    def _read_or_sleep(self, waiter: Waiter, timeout_s: float) -> None:
-        if self._reading.acquire(blocking=False):
-            try:
-                self._read(timeout_s)
-            finally:
-                self._pass_on()
-            return
-        with self._turn:
-            # 1. we count as a sleeper  2. we fail to become the reader  3. the reader passes
-            # the role on: it released before it looks for sleepers, so it sees us.
-            self._sleepers += 1
-            try:
-                if self._reading.locked() and not waiter.done:
-                    self._turn.wait(timeout_s)
-            finally:
-                self._sleepers -= 1
+    def look_at_all(self) -> None:
+        """The same of everything, after the connection broke."""
+        with self._lock:
+            missing = [oid for oid, value in self.values.items() if value is None]
+        self.ask(missing)
+
+    def check_open(self) -> None:
+        """Who waits must not wait in vain.
+
+        Raises:
+            errors.SessionClosed: the session was closed.
+            errors.LoomError: it was lost; says how.
+        """
+        if self.closed:
+            if self.broken is not None:
+                raise self.broken
+            raise errors.SessionClosed("the session was closed while this thread waited")
 
     # -- values -----------------------------------------------------------------------------
 
@@ -413,11 +340,11 @@ class Session:
         """The control plane cannot be reached any more: nobody shall wait for it in vain."""
         self.broken = error
         self.closed = True
-        self.inbox.interrupt()
+        self.reading.interrupt()
 
     def close(self) -> None:
         """Stop hearing and saying."""
         self.closed = True
-        self.inbox.interrupt()
+        self.reading.interrupt()
         self.outbox.close()
-        self.inbox.close()
+        self.reading.close()
