@@ -168,6 +168,25 @@ def options() -> Iterator[str]:
         yield "| " + " | ".join(map(_cell, row)) + " |"
 
 
+def command_line() -> Iterator[str]:
+    """The help of each command, as a person sees it."""
+    import click  # noqa: PLC0415 - the other pages need none
+
+    main = _module("hyperloom.cli.main")
+    yield "# The command line\n"
+    yield "Also as `python -m hyperloom`. Every message that something went wrong is one sentence on"
+    yield "stderr that says what to do; `NO_COLOR` is heeded.\n"
+    wide: dict[str, Any] = {"max_content_width": 96, "terminal_width": 96}
+    with click.Context(main.cli, info_name="loom", **wide) as top:
+        yield f"```text\n{main.cli.get_help(top)}\n```\n"
+        for name in main.COMMANDS:
+            command = main.cli.get_command(top, name)
+            with click.Context(command, info_name=name, parent=top, **wide) as context:
+                yield f"## loom {name}\n\n```text\n{command.get_help(context)}\n```\n".replace(
+                    "\b\n", ""
+                )
+
+
 def _cell(text: str) -> str:
     return _joined(text).replace("|", "\\|")
 
@@ -200,6 +219,7 @@ PAGES = (
     Page("protocols/transitions.md", "hyperloom/gcs/lua", transitions),
     Page("reference/errors.md", "hyperloom/errors.py", errors),
     Page("reference/config.md", "hyperloom/config.py", options),
+    Page("reference/cli.md", "hyperloom/cli", command_line),
 )
 
 

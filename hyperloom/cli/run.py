@@ -19,7 +19,7 @@ from hyperloom.cli.main import NOTHING_RUNS
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(*, address: str, script: str, arguments: tuple[str, ...]) -> int:
-    r"""Run a Python script connected to the node that runs here; its exit code is this one's.
+    """Run a Python script connected to the node that runs here; its exit code is this one's.
 
     \b
     loom run script.py --its --own arguments
@@ -27,7 +27,7 @@ def command(*, address: str, script: str, arguments: tuple[str, ...]) -> int:
 
     A function is called with the arguments given by name, as numbers where they look like it; a
     task is run on the cluster.  What it returns is printed.
-    """
+    """  # noqa: D301 - click's mark must be the character itself
     from hyperloom.config import Config  # noqa: PLC0415
     from hyperloom.node import folder  # noqa: PLC0415
 
