@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hyperloom.core.session import Session
 
 _TICK_S = 0.002
+_READ_EVERY = 8  # ticks, while somebody submits
 _LINGER_S = 0.05  # after a thread has waited: it will again
 
 
@@ -29,6 +30,7 @@ class Pump:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._ticks = 0
         self._asleep = False
         self._closing = False
         self._woken, self._waker = os.pipe()
@@ -78,7 +80,13 @@ class Pump:
                 session.flush()
             return
         if session.unsent:
-            self._listen(_TICK_S)
+            # Somebody is submitting.  Reading results now would take the interpreter from that
+            # thread again and again; they can wait a few ticks, and then come in one piece.
+            self._ticks += 1
+            if self._ticks % _READ_EVERY:
+                self._tick.wait(_TICK_S)
+            else:
+                self._listen(_TICK_S)
             session.flush()
         else:
             self._listen(None)

@@ -148,12 +148,14 @@ class RemoteFunction(Generic[P, R]):
             raise TypeError("max_calls belongs to the function: write it at the decorator")
         return remote_function(self.function, self.task_options.with_(changes))
 
-    def map(self, items: Iterable[Any], *, chunk: int = 1) -> list[ObjectRef[R]]:
-        """A task for each item, submitted in bulk; the refs in the items' order.
+    def map(self, items: Iterable[Any], *, chunk: int | None = None) -> list[ObjectRef[R]]:
+        """The function of each item, submitted in bulk; the refs in the items' order.
 
         An item is the function's one argument; a ref among them arrives as its value.
-        With ``chunk`` greater than 1 a task takes so many items one after the other; each
-        still has its own result and its own error, but they are retried together.
+        A task takes `chunk` items one after the other.  Each has its own result and its own
+        error, but they are retried together, and placed together.  Without `chunk` it is
+        chosen so that each CPU gets at least 32 tasks, of at most 64 items; 1 makes every
+        item a task of its own.
 
         Raises:
             ValueError: `chunk` is no number of items, or `num_returns` is not 1.

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperloom import specs
 from hyperloom.core import current
+from hyperloom.core.cluster import total
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.session import FIRST
 from hyperloom.core.streams import ObjectRefGenerator
 from hyperloom.ids import function_id, object_id, template_id
+from hyperloom.resources import CPU
 from hyperloom.serialization import EMPTY_CALL, noting_refs, pack_call, pack_function, to_inline
 from hyperloom.specs import Template, encode_template, record
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from hyperloom.core.session import Session
 
 _EMPTY = to_inline(EMPTY_CALL)
+_TASKS_A_CPU = 32  # of a map, so that the last ones end at about the same time
+_ITEMS_MOST = 64  # in one task of a map
 
 
 class Submitter(Protocol):
@@ -37,7 +41,7 @@ class Submitter(Protocol):
     def submit(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """One call."""
 
-    def map(self, items: Iterable[Any], chunk: int) -> list[Any]:
+    def map(self, items: Iterable[Any], chunk: int | None) -> list[Any]:
         """Many calls."""
 
 
@@ -114,8 +118,11 @@ class SessionSubmitter:
         session.wake()
         return result if self._returns else None
 
-    def map(self, items: Iterable[Any], chunk: int) -> list[Any]:
+    def map(self, items: Iterable[Any], chunk: int | None) -> list[Any]:
         """A task for each item, or for each `chunk` of them."""
+        if chunk is None:
+            items = list(items)
+            chunk = self._good_chunk(items)
         if not isinstance(chunk, int) or isinstance(chunk, bool) or chunk < 1:
             raise ValueError(f"chunk={chunk!r} cannot be: it is a number of items, at least 1")
         if self._returns != 1:
@@ -135,6 +142,16 @@ class SessionSubmitter:
             self._say(self._id, task, data, large)
         session.wake()
         return refs
+
+    def _good_chunk(self, items: list[Any]) -> int:
+        """Few enough tasks to be cheap, enough of them to keep every CPU busy to the end."""
+        template = self._template
+        if len(items) <= _TASKS_A_CPU or template.timeout_s is not None or template.max_calls:
+            return 1
+        if any(isinstance(item, ObjectRef) for item in items):
+            return 1  # together they would wait for the last of their inputs
+        cpus = total(self._session, "resources").get(CPU, 1)
+        return int(min(_ITEMS_MOST, max(1, len(items) // (_TASKS_A_CPU * max(1, cpus)))))
 
     def _map_chunks(self, items: Iterable[Any], chunk: int) -> list[Any]:
         session = self._session
