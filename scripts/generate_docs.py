@@ -174,8 +174,8 @@ def command_line() -> Iterator[str]:
 
     main = _module("hyperloom.cli.main")
     yield "# The command line\n"
-    yield "Also as `python -m hyperloom`. Every message that something went wrong is one sentence on"
-    yield "stderr that says what to do; `NO_COLOR` is heeded.\n"
+    yield "Also as `python -m hyperloom`. A message that something went wrong is one sentence on"
+    yield "stderr, and says what to do; `NO_COLOR` is heeded.\n"
     wide: dict[str, Any] = {"max_content_width": 96, "terminal_width": 96}
     with click.Context(main.cli, info_name="loom", **wide) as top:
         yield f"```text\n{main.cli.get_help(top)}\n```\n"
