@@ -1,0 +1,1 @@
+"""The pure pieces of core, and the words between processes."""
