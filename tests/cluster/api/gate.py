@@ -32,7 +32,7 @@ class Gate:
         while not self.path.exists():
             if time.monotonic() > deadline:
                 raise AssertionError(f"nobody opened {self.path.name}")
-            time.sleep(_PAUSE_S)  # in the task, which has nothing else to wait on
+            time.sleep(_PAUSE_S)  # the task has nothing else to wait on
 
     def note(self, line: str) -> None:
         """Append a line, whole, whoever else does so."""
