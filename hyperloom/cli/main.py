@@ -53,6 +53,8 @@ class Commands(click.Group):
             click.echo(f"loom: warning: {complaint}", err=True)
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
         except (LoomError, OSError) as error:
             raise click.ClickException(str(error)) from error
 

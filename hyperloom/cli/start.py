@@ -70,6 +70,8 @@ def command(**given: Any) -> int:  # noqa: ANN401 - the options above
     from hyperloom.raylet.node import NodeSettings  # noqa: PLC0415
 
     config = Config.load()
+    if given["password_file"] is None and not given["head"] and config.password_file:
+        given["password_file"] = Path(config.password_file)
     folder = head.prepare(_plan(given), config)
     settings = NodeSettings.read(folder)
     if given["block"]:
@@ -102,6 +104,12 @@ def _plan(given: dict[str, Any]) -> Any:  # noqa: ANN401 - a NodePlan
             about["password_file"] = given["password_file"]
         else:
             about["address"] = parse_address(given["address"], given["password_file"])
+            if about["address"].url not in {given["address"], f"redis://{given['address']}"}:
+                click.echo(
+                    "loom: warning: everybody on this machine can read a command line, and so the "
+                    "password in yours; give --password-file instead",
+                    err=True,
+                )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return NodePlan(**about)

@@ -122,7 +122,9 @@ def test_a_head_listens_on_loopback_if_nothing_else_is_said(home: Home) -> None:
     assert mode(folder / "gcs") == mode(folder) == mode(home.runtime) == 0o700
 
 
-def test_a_head_on_all_addresses_lets_nobody_in_without_the_password(home: Home) -> None:
+def test_a_head_on_all_addresses_lets_nobody_in_without_the_password(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = home.start_head("--host", "0.0.0.0")
     (port,) = [port for ip, port in listening(home) if ip == "0.0.0.0"]
     for address in (f"redis://127.0.0.1:{port}", f"redis://:wrong@127.0.0.1:{port}"):
@@ -130,8 +132,14 @@ def test_a_head_on_all_addresses_lets_nobody_in_without_the_password(home: Home)
             loom.init(address)
     refused = home.loom("start", "--address", f"127.0.0.1:{port}", exits=1)
     assert "auth" in refused.stderr.lower()
-    with loom.init(f"redis://:{(folder / 'password').read_text()}@127.0.0.1:{port}", num_cpus=1):
-        assert loom.get(environment.remote(), timeout=20)
+    password = (folder / "password").read_text()
+    monkeypatch.setenv("LOOM_ADDRESS", f"redis://:{password}@127.0.0.1:{port}")
+    with loom.init(num_cpus=1):
+        assert password not in loom.get(environment.remote(), timeout=20)
+    monkeypatch.delenv("LOOM_ADDRESS")
+    argument = f"redis://:{password}@127.0.0.1:{port}"
+    assert "--password-file instead" in home.loom("start", "--address", argument).stderr
+    assert {name for name, text in said_by(home) if password.encode() in text} == set()
 
 
 def test_a_server_open_to_the_network_needs_a_password(tmp_path: Path) -> None:
