@@ -33,6 +33,7 @@ class Home:
 
     path: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="loom-home-")))
     variables: dict[str, str] = field(default_factory=dict)
+    _seen: dict[int, str] = field(default_factory=dict)
 
     @property
     def runtime(self) -> Path:
@@ -95,7 +96,11 @@ class Home:
         return pid
 
     def processes(self) -> dict[int, str]:
-        """All that run in this home: pid -> command line."""
+        """All that run in this home: pid -> command line.
+
+        One that ends loses its environment some time before it closes its files and gives up its
+        locks; until then it counts, if it was seen here before.
+        """
         mark = f"{_VARIABLE}={self.runtime}".encode()
         found = {}
         for entry in Path("/proc").iterdir():
@@ -106,7 +111,9 @@ class Home:
                     if marked or (entry / "cwd").readlink().is_relative_to(self.path):
                         command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                         found[int(entry.name)] = command
-        return found
+        ending = {pid: command for pid, command in self._seen.items() if _has_files(pid)}
+        self._seen = {**ending, **found}
+        return dict(self._seen)
 
     def shared_memory(self) -> list[Path]:
         """What the sessions of this home have there."""
@@ -142,3 +149,12 @@ class Home:
             shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(self.path, ignore_errors=True)
         assert (left, memory) == ({}, []), "the home was left like this, and is cleared now"
+
+
+def _has_files(pid: int) -> bool:
+    """Whether the process has not closed its files yet, as the last thing before it is a zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
