@@ -145,7 +145,7 @@ def errors() -> Iterator[str]:
 
 
 def _subtree(cls: type[object], depth: int) -> Iterator[str]:
-    if cls.__module__ != "hyperloom.errors":
+    if getattr(_module("hyperloom.errors"), cls.__name__, None) is not cls:
         return  # made at run time from a user's own exception
     yield f"{'  ' * depth}- **`{cls.__name__}`**"
     margin = "  " * (depth + 1)
