@@ -95,7 +95,7 @@ def _off(worker: WorkerState, task: bytes) -> None:
 
 def _left(s: NodeState, worker: WorkerState) -> None:
     """Some tasks of the worker are over or returned: look at what is first now."""
-    worker.deadline = ticks.NEVER
+    worker.deadline = worker.kill_at = ticks.NEVER
     if worker.sent:
         limit_s = worker.sent[0].kind.timeout_s
         if limit_s is not None:
@@ -104,9 +104,10 @@ def _left(s: NodeState, worker: WorkerState) -> None:
         if worker.stopping:
             ends.watch_first(s, worker)
         return
-    worker.kill_at = ticks.NEVER
     s.leave_seat(worker)
-    if worker.state in {"busy", "blocked"}:
+    if worker.killed:
+        s.turn(worker, "ending")
+    elif worker.state in {"busy", "blocked"}:
         s.turn(worker, "idle")
         _rests(s, worker)
 
@@ -167,7 +168,7 @@ def _return(s: NodeState, worker: WorkerState, unbegun: Iterable[bytes]) -> list
 
 
 def _leaving(s: NodeState, event: m.WorkerLeaving) -> None:
-    s.turn(s.workers[event.worker], "ending")
+    s.turn_to_end(s.workers[event.worker])
 
 
 def _exited(s: NodeState, event: m.WorkerExited) -> list[Effect]:

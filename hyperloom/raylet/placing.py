@@ -39,17 +39,25 @@ def place(s: NodeState) -> list[Effect]:
     """Give seats and tasks as far as they go."""
     effects: list[Effect] = []
     s.held_back.clear()
-    if s.queues:
-        for queue in _in_order(s):
-            if s.held_back and not s.held_back.keys().isdisjoint(queue.tasks[0].kind.needs):
-                continue
-            while queue.tasks and (effect := _place_first(s, queue)):
-                effects.append(effect)
-            if queue.tasks:
-                _hold_back(s, queue)
-            else:
-                del s.queues[queue.name]
-    if s.queues and s.busy:
+    if not s.queues:
+        return effects
+    short: dict[bytes, int] = {}  # job -> workers that it is to have on their way, at least
+    for queue in _in_order(s):
+        held = s.held_back and not s.held_back.keys().isdisjoint(queue.tasks[0].kind.needs)
+        while not held and queue.tasks and (effect := _place_first(s, queue)):
+            effects.append(effect)
+        job = queue.name[0]
+        if not queue.tasks:
+            del s.queues[queue.name]
+        elif not held and not _lacks(s, queue):
+            short.setdefault(job, 0)
+        elif _starves(s, queue) and not _has_worker(s, job):
+            short[job] = 1  # it will need one in the moment in which what it lacks is free
+    # Not before all idle workers that are of use have got something.
+    for job, least in short.items():
+        while effect := _start_worker(s, job, least):
+            effects.append(effect)
+    if s.busy:
         effects += _top_up(s)
     return effects
 
@@ -62,13 +70,11 @@ def _in_order(s: NodeState) -> list[Queue]:
 
 
 def _place_first(s: NodeState, queue: Queue) -> Effect | None:
-    """Give the queue's first task a seat, or start a worker for it; None: not now."""
+    """Give the queue's first task a seat; None: not now."""
     kind = queue.tasks[0].kind
-    if s.seats(kind.needs, s.free) == 0 or (s.busy and s.now < s.calm_until):
-        return None
     idle = s.idle.get(kind.job)
-    if not idle:
-        return _start_worker(s, kind.job)
+    if not idle or s.seats(kind.needs, s.free) == 0 or (s.busy and s.now < s.calm_until):
+        return None
     worker = s.workers[idle[-1]]
     if not s.take_seat(worker, kind):
         return None
@@ -77,22 +83,24 @@ def _place_first(s: NodeState, queue: Queue) -> Effect | None:
     return _send(s, worker, queue)
 
 
-def _hold_back(s: NodeState, queue: Queue) -> None:
-    waited = s.now - queue.since
-    if waited < HOLD_AFTER_S:
-        s.at(queue.since + HOLD_AFTER_S)
-        return
-    lacking = _lacking(s, queue)
-    # What cannot be had even when all is free holds nothing.
-    if lacking and s.seats(queue.tasks[0].kind.needs, s.total):
-        held, until = _holds(waited - HOLD_AFTER_S)
-        s.at(s.now + until)
-        if held:
-            for name in lacking:
-                s.held_back.setdefault(name, queue.priority)
+def _starves(s: NodeState, queue: Queue) -> bool:
+    """Whether the queue waits for too long; then what it lacks is held back."""
+    since = queue.since + HOLD_AFTER_S
+    if s.now < since:
+        s.at(since)
+        return False
+    if not s.seats(queue.tasks[0].kind.needs, s.total):
+        return False  # it cannot be helped even when all is free
+    held, until = _holds(s.now - since)
+    s.at(s.now + max(until, HOLD_AFTER_S))
+    if held:
+        for name in _lacks(s, queue):
+            s.held_back.setdefault(name, queue.priority)
+    return True
 
 
-def _lacking(s: NodeState, queue: Queue) -> list[str]:
+def _lacks(s: NodeState, queue: Queue) -> list[str]:
+    """Of what there is not enough free for the queue's first task."""
     needs = queue.tasks[0].kind.needs
     lacking = [name for name, amount in needs.items() if s.free.get(name, 0) < amount]
     if not lacking and GPU in needs and not s.gpus.fits(needs[GPU]):
@@ -112,21 +120,30 @@ def _holds(waited_s: float) -> tuple[bool, float]:
 # -- workers ----------------------------------------------------------------------------------
 
 
-def _start_worker(s: NodeState, job: bytes) -> Effect | None:
-    """A worker more, or the end of one that serves another job; None: they are on their way."""
+def _start_worker(s: NodeState, job: bytes, least: int) -> Effect | None:
+    """A worker more, or the end of one that serves another job; None: there are enough."""
+    startable = max(least, _startable(s, job))
+    if not startable:
+        return None
     if s.now < s.start_after:
         s.at(s.start_after)
         return None
     starting = [worker for worker in s.workers.values() if worker.state == "starting"]
     if len(starting) >= 2 * keep(s):
         return None
-    if sum(worker.job == job for worker in starting) >= _startable(s, job):
+    if sum(worker.job == job for worker in starting) + len(s.idle.get(job, ())) >= startable:
         return None
     if len(s.workers) >= limit(s):
         return _make_room(s)
     s.born += 1
     s.workers[s.born] = WorkerState(s.born, job, since=s.now)
     return StartWorker(s.born, job)
+
+
+def _has_worker(s: NodeState, job: bytes) -> bool:
+    """Whether one serves the job that does not wait itself."""
+    serving = {"starting", "idle", "busy"}
+    return any(worker.job == job and worker.state in serving for worker in s.workers.values())
 
 
 def keep(s: NodeState) -> int:
@@ -147,10 +164,12 @@ def limit(s: NodeState) -> int:
 
 def _startable(s: NodeState, job: bytes) -> int:
     """How many of the job's tasks that wait could have a seat at the same time."""
-    free = dict(s.free)
+    if s.busy and s.now < s.calm_until:
+        return 0
+    free = {**s.free, **dict.fromkeys(s.held_back, 0)}
     number = 0
     for (of, _), queue in s.queues.items():
-        if of == job and queue.tasks:
+        if of == job:
             needs = queue.tasks[0].kind.needs
             seats = min(len(queue.tasks), s.seats(needs, free))
             number += seats
@@ -170,14 +189,18 @@ def _make_room(s: NodeState) -> Effect | None:
         return None  # room is being made
     for numbers in s.idle.values():
         if numbers:
-            worker = s.workers[numbers[0]]
-            s.turn(worker, "ending")
-            return EndWorker(worker.number)
+            return end(s, s.workers[numbers[0]])
     stuck = len(s.workers) >= s.utmost_workers and not s.busy
     if stuck and s.now - s.warned_at >= WARN_AGAIN_S:
         s.warned_at = s.now
         return WarnStuck(len(s.workers))
     return None
+
+
+def end(s: NodeState, worker: WorkerState) -> Effect:
+    """Tell an idle worker to end."""
+    s.turn_to_end(worker)
+    return EndWorker(worker.number)
 
 
 # -- batches ----------------------------------------------------------------------------------
@@ -205,7 +228,7 @@ def _send(s: NodeState, worker: WorkerState, queue: Queue) -> Effect:
 
 
 def _top_up(s: NodeState) -> list[Effect]:
-    """Send more to busy workers before they run out, if their tasks are short."""
+    """Send more to busy workers before they run out, if their tasks are short (also this one)."""
     effects: list[Effect] = []
     for worker in s.busy.values():
         seat = worker.seat
@@ -216,7 +239,7 @@ def _top_up(s: NodeState) -> list[Effect]:
         if queue.tasks[0].kind.single or worker.sent[0].kind.single:
             continue
         batch = s.pace.batch(queue.tasks[0].kind.template)
-        if batch > 1 and len(worker.sent) <= batch:
+        if batch > 1 and len(worker.sent) <= batch and s.now < worker.since + STEAL_AFTER_S:
             effects.append(_send(s, worker, queue))
             if not queue.tasks:
                 del s.queues[queue.name]
@@ -229,7 +252,7 @@ def _must_leave(s: NodeState, seat: Kind) -> bool:
         return False
     mine = seat.priority
     return any(s.held_back.get(name, mine - 1) >= mine for name in seat.needs) or any(
-        queue.priority > mine and not seat.needs.keys().isdisjoint(_lacking(s, queue))
+        queue.priority > mine and not seat.needs.keys().isdisjoint(_lacks(s, queue))
         for queue in s.queues.values()
     )
 

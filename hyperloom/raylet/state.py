@@ -115,6 +115,12 @@ class NodeState:
         elif state == "idle":
             self.idle.setdefault(worker.job, []).append(number)
 
+    def turn_to_end(self, worker: WorkerState) -> None:
+        """It ends by itself; if it does not, it is killed."""
+        self.turn(worker, "ending")
+        worker.kill_at = self.now + self.kill_grace_s
+        self.at(worker.kill_at)
+
     def forget(self, number: int) -> WorkerState:
         """The worker is gone, and its seat is free."""
         worker = self.workers.pop(number)

@@ -11,8 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from hyperloom.raylet.ends import ask_back, kill, stop
-from hyperloom.raylet.messages import EndWorker
-from hyperloom.raylet.placing import IDLE_S, STEAL_AFTER_S, forget_sought, keep
+from hyperloom.raylet.placing import IDLE_S, STEAL_AFTER_S, end, forget_sought, keep
 
 if TYPE_CHECKING:
     from hyperloom.raylet.messages import Effect
@@ -31,24 +30,31 @@ def tick(s: NodeState) -> list[Effect]:
             worker.deadline = inf
             effects += stop(s, worker, worker.sent[0], "timeout")
         if s.now >= worker.kill_at:
-            effects.append(kill(worker, worker.stopping[worker.sent[0].task].why))
+            effects.append(kill(worker, _why(worker)))
         if worker.state in {"busy", "blocked"} and len(worker.sent) > 1:
             effects += _share(s, worker)
         s.at(min(worker.deadline, worker.kill_at))
     effects += _end_idle(s)
     for moment in (s.calm_until, s.start_after):
-        if moment > s.now and s.queues:
+        if moment > s.now:
             s.at(moment)
     return effects
+
+
+def _why(worker: WorkerState) -> str:
+    if not worker.sent or worker.sent[0].task not in worker.stopping:
+        return "ended"  # it was to end by itself
+    return worker.stopping[worker.sent[0].task].why
 
 
 def _share(s: NodeState, worker: WorkerState) -> list[Effect]:
     """It has tasks that it does not get to: others may, and what it has done is wanted."""
     if worker.asked_back:
         return []
-    if s.now - worker.since >= STEAL_AFTER_S or worker.state == "blocked":
+    due = worker.since + STEAL_AFTER_S
+    if s.now >= due or worker.state == "blocked":
         return [ask_back(worker)]
-    s.at(worker.since + STEAL_AFTER_S)
+    s.at(due)
     return []
 
 
@@ -60,8 +66,7 @@ def _end_idle(s: NodeState) -> list[Effect]:
     effects: list[Effect] = []
     for worker in sorted(idle, key=lambda worker: worker.since)[:spare]:
         if s.now >= worker.since + IDLE_S:
-            s.turn(worker, "ending")
-            effects.append(EndWorker(worker.number))
+            effects.append(end(s, worker))
         else:
             s.at(worker.since + IDLE_S)
     return effects

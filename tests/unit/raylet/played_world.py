@@ -1,0 +1,374 @@
+"""The world around a node's machine, played: workers, messages on their way, and its own books.
+
+What the machine asks for is compared with these books, never with what the machine believes.
+Messages lie in channels until a rule delivers them, so that they cross each other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from math import inf
+
+from hyperloom.raylet import messages as m
+from hyperloom.raylet.machine import NodeMachine
+from hyperloom.resources import CPU, GPU, UNIT
+from tests.unit.raylet.cast import Dead, Worker
+
+TOTAL = {CPU: 2 * UNIT, GPU: 2 * UNIT, "licence": UNIT}
+MOST, UTMOST = 4, 8
+GRACE_S = 1.0
+
+
+class World:
+    """Plays, and keeps the books."""
+
+    dead: Dead
+    stop_asked = 0.0
+
+    def __init__(self, total: dict[str, int] = TOTAL) -> None:
+        self.machine = NodeMachine(
+            total=total, most_workers=MOST, utmost_workers=UTMOST, kill_grace_s=GRACE_S
+        )
+        self.now = 0.0
+        self.workers: dict[int, Worker] = {}
+        self.waiting: list[m.Held] = []  # claimed, with no worker
+        self.over: Counter[bytes] = Counter()  # entry -> how often it was reported, must be once
+        self.outcome: dict[bytes, str] = {}
+        self.asked_to_stop: set[bytes] = set()
+        self.over_time: set[bytes] = set()
+        self.closed: set[bytes] = set()
+        self.claimed = 0
+        self.passed_on: list[bytes] = []
+        self.sacrificed: set[int] = set()
+
+    # -- the machine ------------------------------------------------------------------------
+
+    def tell(self, event: m.Event) -> list[m.Effect]:
+        effects = self.machine.handle(event, self.now)
+        for effect in effects:
+            self.perform(effect)
+        self.machine.check()
+        self.check()
+        return effects
+
+    def perform(self, effect: m.Effect) -> None:
+        match effect:
+            case m.StartWorker(number, job):
+                assert number not in self.workers, "a number is given once"
+                assert job not in self.closed, "a worker for a job that is over"
+                self.workers[number] = Worker(number, job)
+                assert len(self.workers) <= UTMOST
+            case m.Run(number, tasks, gpus):
+                self.perform_run(self.workers[number], list(tasks), gpus)
+            case m.AskBack(number):
+                worker = self.workers[number]
+                assert not worker.asked_back, "asked twice"
+                worker.asked_back = True
+                worker.control.append(("back", None))
+            case m.Stop(number, held, why):
+                assert held in self.workers[number].tasks
+                assert why == "timeout" or held.task in self.asked_to_stop
+                if why == "timeout":
+                    self.over_time.add(held.task)
+                self.workers[number].control.append(("stop", held.task))
+            case m.EndWorker(number):
+                assert not self.workers[number].tasks, "only who has nothing to do is told to end"
+                self.workers[number].unread.append("exit")
+            case m.KillWorker(number):
+                self.workers[number].doomed = True
+                self.check_kill(self.workers[number])
+            case m.ReportLost(held, number, died):
+                self.lost(held, number, died=died)
+            case m.ReportFailed(held, _, why):
+                known = self.asked_to_stop if why == "cancelled" else self.over_time
+                assert held.task in known, "failed for no reason"
+                self.forget(held)
+                self.report(held, why)
+            case m.CancelElsewhere(task):
+                assert all(held.task != task for held in self.waiting)
+                self.passed_on.append(task)
+            case m.WarnStuck(number):
+                assert number == len(self.workers) == UTMOST
+
+    def perform_run(self, worker: Worker, tasks: list[m.Held], gpus: tuple[int, ...]) -> None:
+        kind = tasks[0].kind
+        assert kind.job == worker.job, "a worker serves one job"
+        if not worker.tasks:  # it takes a seat
+            free = self.free()
+            assert all(free[name] >= amount for name, amount in kind.needs.items()), "no room"
+            worker.gpus = gpus
+            self.check_gpus()
+        else:
+            assert worker.tasks[0].kind.queue == kind.queue, "another shape than its seat"
+            assert gpus == worker.gpus
+        assert not worker.doomed, "tasks for one that is being killed"
+        for held in tasks:
+            self.waiting.remove(held)
+        assert len(tasks) == 1 or not any(held.kind.single for held in tasks)
+        worker.progress = self.now
+        worker.tasks += tasks
+        worker.unread.append(list(tasks))
+
+    def lost(self, held: m.Held, number: int, *, died: bool) -> None:
+        if held in self.waiting:  # the node cannot start workers: somebody must say so
+            assert died
+            self.waiting.remove(held)
+        else:
+            assert held in self.dead.begun_tasks, "lost, but it was never begun"
+            assert number == self.dead.number
+            if died:
+                assert held is self.dead.ran, "it did not die of this one"
+            self.dead.begun_tasks.remove(held)
+        self.report(held, "lost")
+
+    def check_kill(self, worker: Worker) -> None:
+        """Nobody is killed but for a task of its own that shall stop, its job, or memory."""
+        stop = self.asked_to_stop | self.over_time
+        assert (
+            worker.job in self.closed
+            or worker.leaving
+            or "exit" in worker.unread
+            or worker.number in self.sacrificed
+            or worker.tasks[0].task in stop
+        ), "killed for nothing"
+
+    def forget(self, held: m.Held) -> None:
+        if held in self.waiting:
+            self.waiting.remove(held)
+            return
+        for worker in self.workers.values():
+            if held in worker.tasks:
+                worker.tasks.remove(held)
+                return
+        assert held in self.dead.begun_tasks, "reported, but it is nowhere"
+        self.dead.begun_tasks.remove(held)
+
+    def report(self, held: m.Held, what: str) -> None:
+        self.over[held.entry] += 1
+        self.outcome[held.entry] = what
+
+    # -- what may happen --------------------------------------------------------------------
+
+    def claim(self, kind: m.Kind, number: int) -> None:
+        new = []
+        for _ in range(number):
+            self.claimed += 1
+            new.append(m.Held(self.claimed.to_bytes(16, "big"), b"", b"", kind))
+        self.waiting += new
+        self.tell(m.TasksClaimed(new))
+
+    def come_up(self, worker: Worker) -> None:
+        worker.up = True
+        self.tell(m.WorkerReady(worker.number))
+
+    def read(self, worker: Worker) -> None:
+        while worker.unread and worker.unread[0] != "exit":
+            worker.queue += worker.unread.popleft()
+        if worker.unread:
+            worker.leaving = True
+
+    def begin(self, worker: Worker) -> None:
+        worker.running = worker.queue.popleft()
+        worker.begun += 1
+
+    def end(self, worker: Worker) -> None:
+        worker.ended.append(worker.running)
+        worker.running = None
+
+    def report_done(self, worker: Worker) -> None:
+        if worker.ended:
+            worker.said.append(("done", worker.ended))
+            worker.ended = []
+
+    def retry(self, worker: Worker) -> None:
+        self.report_done(worker)
+        worker.said.append(("retry", worker.running))
+        worker.running = None
+
+    def give_back(self, worker: Worker) -> list[m.Held]:
+        self.read(worker)
+        back, worker.queue = list(worker.queue), deque()
+        return back
+
+    def block(self, worker: Worker) -> None:
+        self.report_done(worker)
+        worker.said.append(("blocked", self.give_back(worker)))
+        worker.blocked = True
+
+    def unblock(self, worker: Worker) -> None:
+        worker.blocked = False
+        worker.said.append(("unblocked", None))
+
+    def obey(self, worker: Worker) -> None:
+        what, task = worker.control.popleft()
+        if what == "back":
+            self.report_done(worker)
+            worker.said.append(("back", self.give_back(worker)))
+        elif worker.running is not None and worker.running.task == task:
+            if worker.blocked:
+                self.unblock(worker)
+            self.end(worker)
+
+    def leave(self, worker: Worker) -> None:
+        self.report_done(worker)
+        worker.said.append(("leaving", None))
+        worker.leaving = True
+
+    def hear(self, worker: Worker) -> None:
+        what, held = worker.said.popleft()
+        number = worker.number
+        worker.progress = self.now
+        mine = [task for task in held or () if task in worker.tasks] if what != "retry" else []
+        match what:
+            case "done":
+                for task in mine:
+                    worker.tasks.remove(task)
+                    self.report(task, "done")
+                self.tell(m.TasksDone(number, [task.task for task in held], 1e-5 * len(held)))
+            case "retry":
+                if held in worker.tasks:
+                    worker.tasks.remove(held)
+                    self.report(held, "retry")
+                self.tell(m.TaskToRetry(number, held.task))
+            case "blocked":
+                worker.seen_blocked = True
+                self.take_back(worker, mine)
+                self.tell(m.WorkerBlocked(number, [task.entry for task in held]))
+            case "unblocked":
+                worker.seen_blocked = False
+                self.tell(m.WorkerUnblocked(number))
+            case "back":
+                worker.asked_back = False
+                self.take_back(worker, mine)
+                self.tell(m.TasksReturned(number, [task.entry for task in held]))
+            case "leaving":
+                self.tell(m.WorkerLeaving(number))
+
+    def take_back(self, worker: Worker, tasks: list[m.Held]) -> None:
+        for task in tasks:
+            worker.tasks.remove(task)
+            self.waiting.append(task)
+
+    def die(self, worker: Worker) -> None:
+        """It is gone; what it said before is heard before its end is."""
+        while worker.said:
+            self.hear(worker)
+        del self.workers[worker.number]
+        begun = [task for task in worker.tasks if task in worker.ended or task is worker.running]
+        self.waiting += [task for task in worker.tasks if task not in begun]
+        # The last that it began: nobody can tell whether that had ended.
+        self.dead = Dead(worker.number, begun, begun[-1] if begun else None)
+        effects = self.tell(m.WorkerExited(worker.number, worker.begun))
+        assert not self.dead.begun_tasks, "begun, but neither lost nor failed"
+        kept = [e for e in effects if isinstance(e, m.Run) and e.worker == worker.number]
+        assert not kept, "tasks for the dead"
+
+    def cancel(self, task: bytes, *, force: bool) -> None:
+        self.asked_to_stop.add(task)
+        self.stop_asked = self.now
+        self.tell(m.CancelAsked(task, force))
+
+    def run_short(self, worker: Worker) -> None:
+        self.sacrificed.add(worker.number)
+        self.tell(m.MemoryShort(worker.number))
+
+    def give_up(self) -> None:
+        """The cluster takes all from this node."""
+        for held in [*self.waiting, *(t for w in self.workers.values() for t in w.tasks)]:
+            self.report(held, "dropped")
+        self.waiting = []
+        for worker in self.workers.values():
+            if worker.tasks:
+                self.sacrificed.add(worker.number)
+            worker.tasks = []
+        self.tell(m.NodeGivenUp())
+
+    def end_job(self, job: bytes) -> None:
+        self.closed.add(job)
+        gone = [held for held in self.waiting if held.kind.job == job]
+        for worker in self.workers.values():
+            if worker.job == job:
+                gone += worker.tasks
+                worker.tasks = []
+                worker.seen_blocked = False
+        self.waiting = [held for held in self.waiting if held.kind.job != job]
+        for held in gone:
+            self.report(held, "dropped")
+        self.tell(m.JobEnded(job))
+        assert all(w.doomed for w in self.workers.values() if w.job == job)
+
+    def pass_time(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.machine.due <= until:
+            self.now = max(self.now, self.machine.due)
+            before = self.machine.due
+            self.tell(m.Tick())
+            assert self.machine.due > before, "a tick that changes nothing comes again and again"
+        self.now = until
+        self.check_patience()
+
+    def check_patience(self) -> None:
+        """What time should have brought."""
+        for worker in self.workers.values():
+            if not worker.tasks or worker.doomed:
+                continue
+            waited = self.now - worker.progress
+            if len(worker.tasks) > 1 and waited > 0.1 and not worker.leaving:
+                assert worker.asked_back, "short tasks wait behind a long one"
+            limit = worker.tasks[0].kind.timeout_s
+            if limit is not None and waited > limit + 0.1:
+                assert {worker.tasks[0].task} & (self.over_time | self.asked_to_stop), "too long"
+            stop = worker.tasks[0].task in self.over_time | self.asked_to_stop
+            if stop and waited > GRACE_S + (limit or 0) + 0.1:
+                assert self.now - self.stop_asked < GRACE_S + 0.1, "it did not stop, and lives"
+
+    # -- the books --------------------------------------------------------------------------
+
+    def free(self) -> dict[str, int]:
+        left = dict(self.machine.total)
+        for worker in self.workers.values():
+            if worker.tasks:
+                for name, amount in worker.tasks[0].kind.needs.items():
+                    if name != CPU or not worker.seen_blocked:
+                        left[name] -= amount
+        return left
+
+    def check_gpus(self) -> None:
+        used: Counter[int] = Counter()
+        for worker in self.workers.values():
+            if worker.tasks or worker.gpus:
+                units = worker.tasks[0].kind.needs.get(GPU, 0) if worker.tasks else 0
+                used.update({index: min(units, UNIT) for index in worker.gpus if units})
+        assert all(units <= UNIT for units in used.values()), "a GPU is given twice"
+
+    def check(self) -> None:
+        there = Counter(h.entry for q in self.machine.queues.values() for h in q.tasks)
+        assert there == Counter(held.entry for held in self.waiting)
+        assert self.machine.workers.keys() == self.workers.keys()
+        for number, worker in self.workers.items():
+            sent = self.machine.workers[number].sent
+            assert list(sent) == worker.tasks, "what a worker has, in its order"
+        assert all(times == 1 for times in self.over.values()), "reported twice"
+        waiting, running = len(self.waiting), sum(len(w.tasks) for w in self.workers.values())
+        assert waiting + running + len(self.over) == self.claimed, "a task is nowhere"
+        self.check_nobody_waits_for_nothing()
+
+    def check_nobody_waits_for_nothing(self) -> None:
+        """What fits has a reason to wait: a worker on its way, the bound, or a moment to come."""
+        free, machine = self.free(), self.machine
+        workers = self.workers.values()
+        coming = any(not w.up or w.doomed or w.leaving or "exit" in w.unread for w in workers)
+        working = any(w.tasks and not w.seen_blocked for w in workers)
+        full = len(self.workers) >= (MOST if working else UTMOST)
+        if coming or full or not self.waiting:
+            return
+        calm = machine.calm_until > self.now and working
+        if calm or machine.start_after > self.now:
+            assert machine.due < inf, "nobody will ever look again"
+            return
+        for held in self.waiting:
+            needs = held.kind.needs
+            fits = all(free[name] >= amount for name, amount in needs.items())
+            if fits and machine.gpus.fits(needs.get(GPU, 0)):
+                assert not machine.held_back.keys().isdisjoint(needs), "it fits, and waits"
+                assert machine.due < inf, "held back for ever"

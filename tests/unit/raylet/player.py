@@ -1,0 +1,212 @@
+"""Plays a `World` at random: processes act, the raylet hears of it, or not yet.
+
+`play` takes any `random.Random`; with a number for its seed the history is the same each time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hyperloom.raylet import messages as m
+from tests.unit.raylet.cast import JOBS, KINDS
+from tests.unit.raylet.played_world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+OUTCOMES = {"done", "retry", "lost", "cancelled", "timeout", "dropped"}
+
+
+def play(random: Random, steps: int, tell: Callable[..., None] = lambda *_: None) -> None:
+    """A history of so many steps, and then its end; `tell` is given what happens."""
+    player = Player(random, tell)
+    for _ in range(steps):
+        player.step()
+    play_out(player.world)
+
+
+class Player:
+    """Chooses what happens next."""
+
+    def __init__(self, random: Random, tell: Callable[..., None]) -> None:
+        self.random = random
+        self.tell = tell
+        self.world = World()
+        ways = [(weight, getattr(self, name)) for name, weight in WEIGHTS.items()]
+        self.ways = [way for weight, way in ways for _ in range(weight)]
+
+    def step(self) -> None:
+        self.random.choice(self.ways)()
+
+    def some(self, what: str, predicate: Callable) -> list:
+        workers = [worker for worker in self.world.workers.values() if predicate(worker)]
+        if not workers:
+            return []
+        worker = self.random.choice(workers)
+        self.tell(what, worker)
+        return [worker]
+
+    # -- what workers do, not heard of yet ---------------------------------------------------
+
+    def worker_goes_on(self) -> None:
+        for worker in self.some("goes on", lambda w: w.queue and not w.running and not w.leaving):
+            self.world.begin(worker)
+            return
+        for worker in self.some("reads", lambda w: w.up and w.unread and not w.running):
+            self.world.read(worker)
+
+    def task_ends(self) -> None:
+        for worker in self.some("ends", lambda w: w.running and not w.blocked):
+            self.world.end(worker)
+
+    def worker_reports(self) -> None:
+        for worker in self.some("reports", lambda w: w.ended):
+            self.world.report_done(worker)
+
+    def task_fails_and_is_retried(self) -> None:
+        for worker in self.some("retries", lambda w: w.running and not w.blocked):
+            self.world.retry(worker)
+
+    def task_waits(self) -> None:
+        for worker in self.some("waits", lambda w: w.running and not w.blocked):
+            self.world.block(worker)
+
+    def task_goes_on(self) -> None:
+        for worker in self.some("goes on", lambda w: w.blocked):
+            self.world.unblock(worker)
+
+    def worker_obeys(self) -> None:
+        for worker in self.some("obeys", lambda w: w.up and w.control):
+            self.world.obey(worker)
+
+    def worker_leaves(self) -> None:
+        for worker in self.some("leaves", lambda w: w.up and not w.running and not w.leaving):
+            self.world.leave(worker)
+
+    # -- what the raylet hears ---------------------------------------------------------------
+
+    def tasks_come(self) -> None:
+        few = self.random.random() < 0.7  # then batches and top-ups are likely
+        kind = self.random.choice(KINDS[:3] if few else KINDS)
+        if kind.job not in self.world.closed:
+            number = self.random.randint(1, 6)
+            self.tell("claim", kind.name, kind.job, number)
+            self.world.claim(kind, number)
+
+    def worker_comes_up(self) -> None:
+        for worker in self.some("comes up", lambda w: not w.up):
+            self.world.come_up(worker)
+
+    def worker_is_heard(self) -> None:
+        for worker in self.some("is heard", lambda w: w.said):
+            self.world.hear(worker)
+
+    def worker_dies(self) -> None:
+        for worker in self.some("dies", lambda _: True):
+            self.world.die(worker)
+
+    def worker_dies_as_expected(self) -> None:
+        for worker in self.some("dies", lambda w: w.doomed or w.leaving):
+            self.world.die(worker)
+
+    def somebody_cancels(self) -> None:
+        newest = self.world.claimed
+        if newest:
+            task = self.random.randint(max(1, newest - 15), newest)
+            force = self.random.random() < 0.5
+            self.tell("cancel", task, force)
+            self.world.cancel(task.to_bytes(16, "big"), force=force)
+
+    def memory_is_short(self) -> None:
+        for worker in self.some("takes too much", lambda _: True):
+            self.world.run_short(worker)
+
+    def a_queue_is_seen(self) -> None:
+        kind = self.random.choice(KINDS)
+        if kind.job not in self.world.closed:
+            self.world.tell(m.QueuesSeen(kind.job, [kind.queue]))
+
+    def time_passes(self) -> None:
+        seconds = self.random.choice([0.001, 0.02, 0.3, 1.0, 10.0])
+        self.tell("time", seconds)
+        self.world.pass_time(seconds)
+
+    def a_job_ends(self) -> None:
+        job = self.random.choice(JOBS)
+        if self.world.claimed > 40 and job not in self.world.closed:
+            self.tell("job ends", job)
+            self.world.end_job(job)
+
+    def the_node_is_given_up(self) -> None:
+        if self.world.claimed > 20:
+            self.tell("given up")
+            self.world.give_up()
+
+
+WEIGHTS = {
+    "worker_goes_on": 30,
+    "task_ends": 8,
+    "worker_reports": 4,
+    "task_fails_and_is_retried": 2,
+    "task_waits": 5,
+    "task_goes_on": 4,
+    "worker_obeys": 5,
+    "worker_leaves": 1,
+    "tasks_come": 10,
+    "worker_comes_up": 9,
+    "worker_is_heard": 14,
+    "worker_dies": 2,
+    "worker_dies_as_expected": 2,
+    "somebody_cancels": 3,
+    "memory_is_short": 1,
+    "a_queue_is_seen": 1,
+    "time_passes": 5,
+    "a_job_ends": 1,
+    "the_node_is_given_up": 1,
+}
+
+
+def play_out(world: World) -> None:
+    """No more surprises: all must come to an end."""
+    for _ in range(3000):
+        if not any((world.waiting, *(w.tasks for w in world.workers.values()))):
+            break
+        if not _play_on(world):
+            world.pass_time(0.5)
+    assert not world.waiting, "some tasks wait for ever"
+    for worker in list(world.workers.values()):
+        world.die(worker)
+    assert world.machine.free == world.machine.total
+    assert sum(world.over.values()) == world.claimed
+    assert set(world.outcome.values()) <= OUTCOMES
+
+
+def _play_on(world: World) -> bool:
+    """One thing of all that can happen without harm; False: only time can help."""
+    for worker in list(world.workers.values()):
+        if worker.doomed or (worker.leaving and not worker.said):
+            world.die(worker)
+        elif not worker.up:
+            world.come_up(worker)
+        elif worker.said:
+            world.hear(worker)
+        elif worker.control:
+            world.obey(worker)
+        elif worker.running and not worker.blocked:
+            world.end(worker)
+        elif worker.queue:
+            world.begin(worker)
+        elif worker.unread and not worker.running:
+            world.read(worker)
+        elif worker.ended:
+            world.report_done(worker)
+        else:
+            continue
+        return True
+    blocked = [worker for worker in world.workers.values() if worker.blocked]
+    if blocked:
+        # They may wait for each other's children: only when nothing else moves can the
+        # youngest go on.
+        world.unblock(blocked[-1])
+    return bool(blocked)

@@ -1,0 +1,227 @@
+"""The node machine, one decision at a time: deaths, cancellation, time, memory, ends of jobs."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import get_args
+
+from hyperloom.raylet import messages as m
+from hyperloom.raylet.ends import CALM_S, STILLBORN_MOST
+from hyperloom.raylet.machine import HANDLERS
+from tests.unit.raylet.scene import FAST_S, JOB, OTHER_JOB, Scene, kind_of, task_id
+
+ONE = kind_of("one")
+GRACE_S = 5.0
+
+
+def batch_scene(tasks: int = 4) -> Scene:
+    """One CPU, one worker with so many short tasks: 2, 3, …"""
+    scene = Scene(cpus=1)
+    scene.claim(ONE)
+    scene.ready(1)
+    scene.done(1, 1, seconds=FAST_S)
+    scene.claim(ONE, tasks)
+    assert scene.running(1) == list(range(2, 2 + tasks))
+    return scene
+
+
+def test_every_event_has_a_handler() -> None:
+    assert HANDLERS.keys() == set(get_args(m.Event))
+
+
+# -- deaths -----------------------------------------------------------------------------------
+
+
+def test_a_death_in_a_batch_tells_apart_what_ended_what_ran_and_what_did_not() -> None:
+    scene = batch_scene()
+    begun = 1 + 2  # the first of all, and two of the batch
+    assert scene.tell(m.WorkerExited(1, begun)) == [
+        ("lost", 2, 1, "was there", ""),
+        ("lost", 3, 1, "died", ""),
+        ("start", 2, JOB),
+    ]
+    assert scene.ready(2) == [("run", 2, 4, 5)], "these were not begun: no attempt is lost"
+
+
+def test_a_worker_that_dies_before_it_begins_loses_nothing() -> None:
+    scene = Scene(cpus=1)
+    scene.claim(ONE, 2)
+    scene.ready(1)
+    scene.tell(m.WorkerExited(1, 0))
+    assert scene.pass_time(1) == [("start", 2, JOB)]
+    assert scene.ready(2) == [("run", 2, 1)]
+
+
+def test_a_node_that_cannot_start_workers_slows_down_and_says_so_in_the_end() -> None:
+    scene = Scene(cpus=1)
+    scene.claim(ONE, 2)
+    starts = [0.0]
+    for worker in range(1, STILLBORN_MOST):
+        assert scene.tell(m.WorkerExited(worker, 0)) == []
+        starts.append(scene.machine.due)
+        assert ("start", worker + 1, JOB) in scene.pass_time(scene.machine.due - scene.now)
+    assert starts[1:] == sorted(starts[1:])
+    assert scene.tell(m.WorkerExited(STILLBORN_MOST, 0)) == [("lost", 1, 3, "died", "")]
+
+
+def test_a_worker_that_said_it_leaves_gets_nothing_more() -> None:
+    scene = batch_scene(1)
+    scene.done(1, 2, seconds=FAST_S)
+    scene.tell(m.WorkerLeaving(1))
+    assert scene.claim(ONE) == [("start", 2, JOB)]
+    assert scene.tell(m.WorkerExited(1, 2)) == []
+
+
+def test_tasks_that_crossed_the_word_of_leaving_run_elsewhere() -> None:
+    scene = batch_scene(2)
+    scene.tell(m.WorkerLeaving(1))
+    assert scene.tell(m.WorkerExited(1, 1)) == [("start", 2, JOB)]
+    assert scene.ready(2) == [("run", 2, 2, 3)]
+
+
+def test_a_worker_that_leaves_and_does_not_end_is_killed() -> None:
+    scene = batch_scene(1)
+    scene.tell(m.WorkerLeaving(1))
+    assert ("kill", 1) in scene.pass_time(GRACE_S)
+
+
+# -- cancellation -----------------------------------------------------------------------------
+
+
+def test_a_task_that_waits_here_is_cancelled_at_once() -> None:
+    scene = Scene(cpus=1)
+    scene.claim(ONE, 2)
+    assert scene.tell(m.CancelAsked(task_id(2), force=False)) == [("failed", 2, "cancelled")]
+
+
+def test_a_task_that_runs_is_asked_to_stop_and_then_killed() -> None:
+    scene = batch_scene(1)
+    assert scene.tell(m.CancelAsked(task_id(2), force=False)) == [("stop", 1, 2, "cancelled")]
+    assert scene.tell(m.CancelAsked(task_id(2), force=False)) == [], "it has been asked"
+    assert scene.pass_time(GRACE_S) == [("kill", 1)]
+    assert scene.tell(m.WorkerExited(1, 2)) == [("failed", 2, "cancelled")]
+
+
+def test_force_kills_at_once_a_worker_that_has_nothing_else() -> None:
+    scene = batch_scene(1)
+    assert scene.tell(m.CancelAsked(task_id(2), force=True)) == [("kill", 1)]
+    assert scene.tell(m.WorkerExited(1, 2)) == [("failed", 2, "cancelled")]
+
+
+def test_force_after_a_friendly_word_does_not_wait_any_longer() -> None:
+    scene = batch_scene(1)
+    scene.tell(m.CancelAsked(task_id(2), force=False))
+    assert scene.tell(m.CancelAsked(task_id(2), force=True)) == [("kill", 1)]
+
+
+def test_force_gives_a_task_that_may_have_ended_a_moment_to_say_so() -> None:
+    """Else the next of the batch would die in its place."""
+    scene = batch_scene(2)
+    told = scene.tell(m.CancelAsked(task_id(2), force=True))
+    assert told == [("stop", 1, 2, "cancelled"), ("ask back", 1)]
+    scene.done(1, 2, seconds=FAST_S)
+    assert scene.pass_time(1) == []
+
+
+def test_the_patience_with_one_task_is_not_inherited_by_the_next() -> None:
+    scene = batch_scene(2)
+    scene.tell(m.CancelAsked(task_id(2), force=False))
+    scene.done(1, 2, seconds=FAST_S)
+    assert ("kill", 1) not in scene.pass_time(2 * GRACE_S)
+
+
+def test_a_cancelled_task_that_comes_back_unbegun_does_not_run_again() -> None:
+    scene = batch_scene(3)
+    scene.tell(m.CancelAsked(task_id(4), force=False))
+    returned = m.TasksReturned(1, [task_id(3), task_id(4)])
+    assert scene.tell(returned)[0] == ("failed", 4, "cancelled")
+
+
+def test_a_cancelled_task_of_a_dead_worker_is_cancelled_and_not_retried() -> None:
+    scene = batch_scene(3)
+    scene.tell(m.CancelAsked(task_id(3), force=False))
+    effects = scene.tell(m.WorkerExited(1, 2))
+    assert effects[:2] == [("lost", 2, 1, "died", ""), ("failed", 3, "cancelled")]
+
+
+def test_what_is_not_here_may_be_on_its_way_or_back_in_the_queue() -> None:
+    scene = Scene()
+    asked = scene.tell(m.CancelAsked(task_id(7), force=True))
+    assert asked == [("cancel elsewhere", 7, True)]
+
+
+# -- time, memory -----------------------------------------------------------------------------
+
+
+def test_a_task_is_stopped_when_its_time_is_over() -> None:
+    scene = Scene(cpus=1)
+    scene.claim(kind_of("short", timeout_s=0.5, single=True), 2)
+    scene.ready(1)
+    assert scene.pass_time(0.49) == []
+    assert scene.pass_time(0.01) == [("stop", 1, 1, "timeout")]
+    assert scene.done(1, 1) == [("run", 1, 2)]
+    assert scene.pass_time(0.5 + GRACE_S) == [("stop", 1, 2, "timeout"), ("kill", 1)]
+    assert scene.tell(m.WorkerExited(1, 2)) == [("failed", 2, "timeout")]
+
+
+def test_memory_takes_one_worker_and_then_tasks_run_one_at_a_time() -> None:
+    scene = Scene(cpus=2)
+    scene.claim(ONE, 2)
+    scene.ready(1, 2)
+    assert scene.tell(m.MemoryShort(1)) == [("kill", 1)]
+    assert scene.tell(m.MemoryShort(1)) == [], "it is dying already"
+    assert scene.tell(m.WorkerExited(1, 1)) == [("lost", 1, 1, "died", "oom")]
+    assert scene.claim(ONE, 2) == [], "the other one runs"
+    assert scene.done(2, 2) == [("run", 2, 3)]
+    assert scene.pass_time(CALM_S) == [("start", 3, JOB)]
+
+
+def test_memory_spares_who_has_nothing() -> None:
+    scene = batch_scene(1)
+    scene.done(1, 2)
+    assert scene.tell(m.MemoryShort(1)) == []
+    assert scene.tell(m.MemoryShort(99)) == []
+
+
+# -- ends -------------------------------------------------------------------------------------
+
+
+def test_a_job_takes_its_workers_with_it_also_those_that_start() -> None:
+    scene = Scene(cpus=2)
+    scene.claim(ONE, 3)
+    scene.ready(1)
+    assert scene.tell(m.JobEnded(JOB)) == [("kill", 1), ("kill", 2)]
+    assert scene.ready(2) == [], "it came up before it was killed, and gets nothing"
+    assert scene.claim(kind_of("theirs", job=OTHER_JOB))[0][0] == "start"
+    scene.tell(m.WorkerExited(1, 1))
+    scene.tell(m.WorkerExited(2, 0))
+    assert scene.machine.stillborn == 0
+
+
+def test_a_node_that_was_given_up_ends_all_that_it_runs() -> None:
+    scene = Scene(cpus=1)
+    scene.claim(ONE, 3)
+    scene.ready(1)
+    assert scene.tell(m.NodeGivenUp()) == [("kill", 1)]
+    assert scene.tell(m.WorkerExited(1, 1)) == []
+    assert not scene.machine.queues
+
+
+def test_a_thread_of_an_ended_task_may_wait_without_anybody_losing_a_cpu() -> None:
+    """1. a task's thread waits  2. the task ends  3. the thread goes on."""
+    scene = batch_scene(1)
+    scene.block(1)
+    scene.done(1, 2)
+    scene.tell(m.WorkerUnblocked(1))
+    assert scene.machine.free == scene.machine.total
+    assert scene.claim(ONE) == [("run", 1, 3)]
+
+
+def test_a_node_at_rest_is_not_ticked() -> None:
+    scene = Scene(cpus=2)
+    scene.claim(ONE, 2)
+    scene.ready(1, 2)
+    scene.done(1, 1)
+    scene.done(2, 2)
+    assert scene.pass_time(60) == []
+    assert scene.machine.due == inf
