@@ -16,15 +16,19 @@ local function number4(n)
   )
 end
 
+local function head_of(size)
+  return size < 256 and '\196' .. string.char(size) or '\198' .. number4(size)
+end
+
 function act.tell(ns, who, message)
-  local parts, heads = { '\221' .. number4(#message) }, {}
-  for _, text in ipairs(message) do
-    local size = #text
-    if not heads[size] then
-      heads[size] = '\198' .. number4(size)
+  local parts = { '\221' .. number4(#message) }
+  local size, head
+  for i, text in ipairs(message) do
+    if #text ~= size then
+      size = #text
+      head = head_of(size)
     end
-    parts[#parts + 1] = heads[size]
-    parts[#parts + 1] = text
+    parts[2 * i], parts[2 * i + 1] = head, text
   end
   call('SPUBLISH', key.inbox(ns, who), table.concat(parts))
 end

@@ -6,10 +6,11 @@
 -- (the raylet asks for these only when that queue's tasks are short).
 --
 -- A node that found less than it has room for leaves the rest in `idle`: a standing claim.
+-- Mostly nothing is taken of an offer, so its text is kept as long as it is true.
 
 function act.offer(text)
   local seats, free, over = string.match(text, '^(%d+);([^;]*);(.*)$')
-  local offer = { seats = tonumber(seats), free = {}, over = {} }
+  local offer = { text = text, seats = tonumber(seats), free = {}, over = {} }
   for name, amount in string.gmatch(free, '([^,:]+):(-?%d+)') do
     offer.free[name] = tonumber(amount)
   end
@@ -32,6 +33,7 @@ end
 -- `number` tasks of the queue take what they need off the offer; `fit` of them by resources.
 function act.seat(offer, queue, needs, fit, number)
   local seated = math.min(number, fit)
+  offer.text = nil
   offer.seats = offer.seats - seated
   for name, amount in pairs(needs) do
     offer.free[name] = offer.free[name] and offer.free[name] - seated * amount
@@ -58,7 +60,7 @@ end
 -- Leave the rest of an offer as a standing claim, or withdraw it when nothing is left.
 function act.stand(ns, node, offer)
   if offer.seats > 0 then
-    call('HSET', key.idle(ns), node, text_of(offer))
+    call('HSET', key.idle(ns), node, offer.text or text_of(offer))
   else
     call('HDEL', key.idle(ns), node)
   end

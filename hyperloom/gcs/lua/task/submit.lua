@@ -3,8 +3,8 @@
 --
 -- New tasks of one template enter: ready ones go to who stands idle, or to the back of
 -- their queue; the others wait for their inputs.  `count` is how many tasks and puts the
--- process has made so far, at most.  `parent` is the task that submits, or ''; when it is over, nobody asks
--- for its children any more.
+-- process has made so far, at most.  `parent` is the task that submits, or ''; when it is over,
+-- nobody asks for its children any more.
 --
 -- A record begins  template (8) | number of inputs (3, big endian) | number of other refs
 -- (3) | the inputs' object ids (20 each) | the other refs' (20 each); what follows is the
