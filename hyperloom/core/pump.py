@@ -4,9 +4,10 @@ It sends what was said within some milliseconds, and reads the inbox when nobody
 It costs nothing when there is nothing to do: it then sleeps in poll() without a time limit.
 
 How it keeps out of the way.  A program that submits and gets in a loop flushes and reads for
-itself; a pump that woke with it each time would cost two thread switches a task.  So for some
-time after a thread has waited, the pump only ticks, and looks at nothing but whether words
-lie unsent.
+itself; a pump that woke with it each time would cost two thread switches a task.  So while a
+thread waits, and for some time after, the pump only ticks, and looks at nothing but whether
+words lie unsent: those of other threads, and what the waiting one left for later.  When the
+wait is a long one, it stops ticking too.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperloom.core.session import Session
 
 _TICK_S = 0.002
 _READ_EVERY = 8  # ticks, while somebody submits
-_LINGER_S = 0.05  # after a thread has waited: it will again
+LINGER_S = 0.05  # after a thread has waited: it will again
+_LONG_TICKS = LINGER_S / _TICK_S  # nobody began or ended a wait for so long
 
 
 class Pump:
@@ -31,6 +35,8 @@ class Pump:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._ticks = 0
+        self._quiet_ticks = 0  # in a row, in which no thread ended a wait
+        self._last = 0.0  # `reading.last` at the latest tick
         self._asleep = False
         self._closing = False
         self._woken, self._waker = os.pipe()
@@ -73,13 +79,10 @@ class Pump:
     def _turn(self) -> None:
         session = self._session
         reading = session.reading
-        waited = reading.waiting or time.monotonic() - reading.last < _LINGER_S
-        if session.reading.waiting or (waited and not session.has_waiters):
-            self._tick.wait(_TICK_S)
-            if not session.reading.waiting and session.unsent:
-                session.flush()
-            return
-        if session.unsent:
+        waited = reading.waiting or time.monotonic() - reading.last < LINGER_S
+        if reading.waiting or (waited and not session.has_waiters):
+            self._stand_by()
+        elif session.unsent:
             # Somebody is submitting.  Reading results now would take the interpreter from that
             # thread again and again; they can wait a few ticks, and then come in one piece.
             self._ticks += 1
@@ -91,22 +94,47 @@ class Pump:
         else:
             self._listen(None)
 
+    def _stand_by(self) -> None:
+        """A thread reads for itself, or will again soon."""
+        reading = self._session.reading
+        if self._quiet_ticks >= _LONG_TICKS and reading.waiting:
+            # Who ends a long wait wakes us (`Reading.until`), as does who speaks.
+            self._sleep([self._woken], lambda: reading.waiting == 0)
+            self._quiet_ticks = 0
+        else:
+            self._tick.wait(_TICK_S)
+            self._quiet_ticks = self._quiet_ticks + 1 if reading.last == self._last else 0
+            self._last = reading.last
+        if self._session.unsent:
+            self._session.flush()
+
     def _listen(self, timeout_s: float | None) -> None:
-        session = self._session
-        poll = select.poll()
-        poll.register(self._woken, select.POLLIN)
-        poll.register(session.reading.fileno(), select.POLLIN)
+        reading = self._session.reading
+        files = [self._woken, reading.fileno()]
         if timeout_s is None:
-            # 1. we say that we sleep  2. we look once more  3. we sleep: who speaks between
-            # 1 and 3 wakes us, who spoke before 1 is seen in 2.
-            self._asleep = True
-            if session.unsent or session.reading.waiting or self._closing:
-                self._asleep = False
-                return
-        ready = dict(poll.poll(None if timeout_s is None else timeout_s * 1000))
-        self._asleep = False
+            ready = self._sleep(files, lambda: reading.waiting > 0)
+        else:
+            ready = self._poll(files, timeout_s)
+        if reading.fileno() in ready and not reading.waiting:
+            reading.once(0)
+
+    def _sleep(self, files: list[int], no_reason: Callable[[], bool]) -> set[int]:
+        # 1. we say that we sleep  2. we look once more  3. we sleep: who speaks between
+        # 1 and 3 wakes us, who spoke before 1 is seen in 2.
+        self._asleep = True
+        try:
+            if self._session.unsent or self._closing or no_reason():
+                return set()
+            return self._poll(files, None)
+        finally:
+            self._asleep = False
+
+    def _poll(self, files: list[int], timeout_s: float | None) -> set[int]:
+        """Until one of the files is readable; which are."""
+        poll = select.poll()
+        for file in files:
+            poll.register(file, select.POLLIN)
+        ready = {file for file, _ in poll.poll(None if timeout_s is None else timeout_s * 1000)}
         if self._woken in ready:
             os.read(self._woken, 4096)
-            del ready[self._woken]
-        if ready and not session.reading.waiting:
-            session.reading.once(0)
+        return ready

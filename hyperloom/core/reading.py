@@ -15,6 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hyperloom import errors
+from hyperloom.core.pump import LINGER_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,8 @@ class Reading:
         finally:
             self.waiting -= 1
             self.last = time.monotonic()
+            if self.last - start > LINGER_S:
+                session.wake()  # the pump sleeps while a wait is long
         return True
 
     def _sleep(self, waiter: Waiter, timeout_s: float) -> None:

@@ -55,7 +55,9 @@ class ObjectRef(Generic[T_co]):
         return asyncio.wrap_future(self.future()).__await__()
 
     def __del__(self) -> None:
+        # May run anywhere, so it takes no lock; waking the pump is writing to a pipe, if at all.
         self._session.dropped.append(self._id)
+        self._session.wake()
 
     def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
         if self._session is not current.current():

@@ -244,7 +244,8 @@ class Session:
         if waiter.done:
             return True
         try:
-            self.flush()
+            self.sweep()
+            self.outbox.flush(wanted_only=True)
             if timeout_s is not None and timeout_s <= 0:
                 self.reading.once(0)
                 return waiter.done

@@ -174,6 +174,7 @@ class _Reader:
             index += 1
         if tell:
             self._session.gone_readers.append(task)
+        self._session.wake()
 
 
 class Items:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hyperloom.gcs.wire import Argument
 
 _UNANSWERED_MOST = 32  # calls on their way; more and the sender waits for the server
+_UNREAD_MOST = 8  # answers that nobody waits for, before we look at them
 _BATCH_BYTES = 1 << 18
 _REFUSED_WAIT_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -153,13 +154,19 @@ class Outbox:
 
     # -- sending ----------------------------------------------------------------------------
 
-    def flush(self) -> None:
-        """Send all that was said; do not wait for the answers."""
+    def flush(self, *, wanted_only: bool = False) -> None:
+        """Send all that was said; do not wait for the answers.
+
+        `wanted_only`: somebody waits for what comes of it, and will soon again.  Nobody waits
+        for releases, nor for our looking at answers, so that is left until it is worth a call;
+        another flush must come within some milliseconds.
+        """
         with self._lock:
             self._raise_broken()
             if self._count or self._declares:
-                self._say(self._words())
-            self._survive(self._drain)
+                self._say(self._words(later=wanted_only))
+            if not wanted_only or len(self._unanswered) > _UNREAD_MOST:
+                self._survive(self._drain)
 
     def settle(self) -> None:
         """Send all that was said and wait until the server has applied it."""
@@ -189,7 +196,7 @@ class Outbox:
         """Hang up; what was not flushed is not said."""
         self._wire.close()
 
-    def _words(self) -> list[tuple[bytes, _Reply | None]]:
+    def _words(self, *, later: bool = False) -> list[tuple[bytes, _Reply | None]]:
         said: list[tuple[bytes, _Reply | None]] = []
 
         def say(function: str, *args: Argument) -> None:
@@ -208,14 +215,19 @@ class Outbox:
             say("task_submit", _made(group[::2]), parent, template, *group)
         if self._acquired:
             say("ref_acquire", b"".join(self._acquired))
-        if self._made or self._borrowed:
-            say("ref_release", b"".join(self._made), b"".join(self._borrowed))
+        made, borrowed = self._made, self._borrowed
         self._fresh()
+        if later and len(made) + len(borrowed) < self._batch:
+            self._made, self._borrowed, self._count = made, borrowed, len(made) + len(borrowed)
+        elif made or borrowed:
+            say("ref_release", b"".join(made), b"".join(borrowed))
         return said
 
     def _say(self, said: list[tuple[bytes, _Reply | None]]) -> None:
         if self._refused:
             self._refused += said  # in line behind what is refused for now
+            return
+        if not said:
             return
         self._unanswered += said
         data = b"".join([words for words, _ in said])

@@ -9,6 +9,7 @@ import pytest
 from hyperloom.gcs import keys
 from hyperloom.gcs.outbox import Outbox
 from tests.unit.gcs.plane import NS, process
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,3 +41,30 @@ def test_a_ref_let_go_and_come_by_again_is_held(
     outbox.settle()
     assert plane.table(keys.OBJECT) is None
     assert not outbox.waiting
+
+
+def test_a_release_that_nobody_waits_for_goes_with_the_next_words(
+    plane: Plane, driver: Process, outbox: Outbox
+) -> None:
+    data = driver.put()
+    outbox.acquire(data)
+    outbox.settle()
+    driver.release(data)
+    outbox.release(data, made=False)
+    outbox.flush(wanted_only=True)
+    assert outbox.waiting
+    assert data in plane.table(keys.OBJECT)
+    outbox.settle()
+    assert plane.table(keys.OBJECT) is None
+
+
+def test_many_releases_are_worth_a_call(plane: Plane, driver: Process, outbox: Outbox) -> None:
+    data = [driver.put() for _ in range(100)]
+    for oid in data:
+        outbox.acquire(oid)
+    outbox.settle()
+    driver.release(*data)
+    for oid in data:
+        outbox.release(oid, made=False)
+    outbox.flush(wanted_only=True)
+    wait_until(lambda: plane.table(keys.OBJECT) is None)
