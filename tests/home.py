@@ -152,9 +152,12 @@ class Home:
 
 
 def _has_files(pid: int) -> bool:
-    """Whether the process has not closed its files yet, as the last thing before it is a zombie."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in {"Z", "X"}
+    """Whether the process has files open still: its last thread closes them.
+
+    The first thread of a killed process may be a zombie while the others have yet to end.
+    """
+    states = []
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):
+            states.append(stat.read_text().rpartition(")")[2].split()[0])
+    return any(state not in {"Z", "X"} for state in states)
