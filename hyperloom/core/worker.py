@@ -172,6 +172,7 @@ class Worker:
     def join(self, session: Session) -> None:
         """A task uses the API: from now on this process is one that holds refs."""
         self._send([words.SESSION, session.process])
+        session.outbox.tell("process_join", session.process, session.node)  # before all else
         session.running = lambda: self.executor.running
         session.when_blocked = self.blocked
         session.when_unblocked = self.unblocked

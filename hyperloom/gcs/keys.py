@@ -73,6 +73,7 @@ HOLDS = Key("holds", ("process",), "set", "objects that a process holds and did 
 CONTAINS = Key("contains", (), "hash", "object id -> object ids inside its value")
 WATCH = Key("watch", (), "hash", "object id -> processes to tell, besides its maker")
 HEARD = Key("heard", (), "hash", "process -> its last call applied, number made, their width")
+HOMES = Key("homes", (), "hash", "worker process -> the node that it lives on")
 CLOSED = Key("closed", (), "string", "the job is over; expires")
 
 # -- the cluster ----------------------------------------------------------------------------
@@ -84,5 +85,5 @@ ABOUT = Key("about", (), "hash", "library version, durability, generation", "clu
 KEYS = (
     TASK, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, CHILDREN, STREAM,
     TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, OBJECT, REFS, HOLDS, CONTAINS, WATCH,
-    HEARD, CLOSED, NODES, LEASES, JOBS, ABOUT,
+    HEARD, HOMES, CLOSED, NODES, LEASES, JOBS, ABOUT,
 )  # fmt: skip

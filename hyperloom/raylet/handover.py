@@ -2,8 +2,8 @@
 
 A raylet that starts cannot know whether it is its node's first.  So it begins with `take_over`:
 what the node still holds in the control plane was held by a predecessor whose workers died
-with it, and goes back into the queues, one attempt older.  Whatever the dead raylet said and
-the server has not read yet is stale from then on.
+with it, and goes back into the queues, one attempt older; and what those workers held is let go
+of.  Whatever the dead raylet said and the server has not read yet is stale from then on.
 
 Jobs are not ended by a raylet's death: their drivers connect to the next one and go on.  A
 driver that does not, within the time of a lease, is dead too (`Agent.end_forsaken`).
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hyperloom.raylet.node import NodeSettings
 
-_AT_ONCE = 500  # tasks in one slice of a requeueing
+_AT_ONCE = 500  # tasks in one slice of a requeueing, objects in one of a burial
 _CLOSED_S = 600  # how long late words about an ended job are ignored
 _ID_CHARACTERS = 2 * 20
 _JOB_CHARACTERS = 2 * 4
@@ -36,6 +36,7 @@ def take_over(wire: Wire, node: bytes) -> set[bytes]:
     jobs = dict(_leave(wire, node))
     for job in jobs:
         _requeue(wire, job, node)
+        _bury(wire, job, node)
     return set(jobs)
 
 
@@ -49,6 +50,7 @@ def leave(settings: NodeSettings) -> None:
                 wire.call(*fcall("job_forget", keys.CLUSTER, job))
             else:
                 _requeue(wire, job, settings.node)
+                _bury(wire, job, settings.node)
         wire.close()
     except errors.ControlPlaneLost:
         return  # then our lease runs out, and somebody else does all this
@@ -66,6 +68,14 @@ def _requeue(wire: Wire, job: bytes, node: bytes) -> None:
     namespace = keys.job_namespace(job)
     while wire.call(*fcall("task_requeue", namespace, node, failure, _AT_ONCE)):
         pass
+
+
+def _bury(wire: Wire, job: bytes, node: bytes) -> None:
+    namespace = keys.job_namespace(job)
+    for process in wire.call(*fcall("process_list", namespace, node)):
+        at = 1
+        while at:
+            at = wire.call(*fcall("process_bury", namespace, process, at, _AT_ONCE))
 
 
 def objects_of_others(settings: NodeSettings, jobs: set[bytes]) -> Iterator[bytes]:

@@ -92,7 +92,7 @@ class Reporter:
         self._gcs.apply("process_bury", namespace, process, first, _AT_ONCE, then=next_slice)
 
     def reap(self, node: bytes, jobs: list[bytes]) -> None:
-        """Another node is dead: it is struck off, and its tasks go to others."""
+        """Another node is dead: its tasks go to others, and its workers are buried."""
         self._gcs.apply("node_leave", keys.CLUSTER, node)
         who = Attempt(b"", "", 0, node)
         failure = _FAILURE + failures.node_lost(who)
@@ -103,9 +103,16 @@ class Reporter:
         def next_slice(left: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if isinstance(left, int) and left:
                 self._requeue(job, node, failure)
+            else:
+                self._gcs.apply("process_list", namespace, node, then=self._bury_all)
 
         namespace = keys.job_namespace(job)
         self._gcs.apply("task_requeue", namespace, node, failure, _AT_ONCE, then=next_slice)
+
+    def _bury_all(self, processes: Any) -> None:  # noqa: ANN401 - Redis' own reply
+        if not isinstance(processes, errors.LoomError):
+            for process in processes:
+                self.bury(process)
 
     def _who(self, task: Held, worker: int) -> Attempt:
         return Attempt(task.task, task.kind.name, task.attempt, self._node, self._pool.pid(worker))

@@ -346,6 +346,14 @@ class ControlPlane(Queues):
             answer.append(codes.LOST if value is None else value)
         return answer
 
+    def process_join(self, process: bytes, node: bytes) -> int:
+        new = process not in self.homes
+        self.homes[process] = node
+        return int(new)
+
+    def process_list(self, node: bytes) -> list[bytes]:
+        return sorted(process for process, home in self.homes.items() if home == node)
+
     def process_bury(self, process: bytes, start: int, most: int) -> int:
         count, width = self.made.get(process, (0, 1))
         last = min(count, start + -(-most // width) - 1)
@@ -362,6 +370,6 @@ class ControlPlane(Queues):
         if last < count:
             return last + 1
         self.let_go(sorted(self.holds.pop(process, ())), ("process", process))
-        for books in (self.heard, self.made):
+        for books in (self.heard, self.made, self.homes):
             books.pop(process, None)
         return 0

@@ -59,6 +59,7 @@ class Objects:
     holds: dict[bytes, set[bytes]] = field(default_factory=dict)  # process -> acquired
     heard: dict[bytes, int] = field(default_factory=dict)
     made: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    homes: dict[bytes, bytes] = field(default_factory=dict)  # process -> its node
     served: dict[bytes, int | None] = field(default_factory=dict)  # None: lost
     inbox: dict[bytes, list[bytes]] = field(default_factory=dict)
 

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 World = dict[bytes, Any]
 
 # What a job may keep when all its tasks are over and all its refs are gone.
-CONSTANTS = (keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.TURN)
+CONSTANTS = (
+    keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.HOMES, keys.TURN
+)  # fmt: skip
 
 
 def entry(task: bytes, attempt: int) -> bytes:
@@ -60,6 +62,7 @@ def _objects(model: ControlPlane) -> dict[Any, Any]:
         (keys.REFS,): model.stored_refs(),
         **{(keys.HOLDS, process): oids for process, oids in model.holds.items()},
         (keys.CONTAINS,): {oid: b"".join(inner) for oid, inner in model.inside.items()},
+        (keys.HOMES,): model.homes,
         (keys.WATCH,): {oid: b"".join(who) for oid, who in model.watchers.items()},
         (keys.HEARD,): {
             process: b"%d,%d,%d" % (seq, *model.made.get(process, (0, 1)))

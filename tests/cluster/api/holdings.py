@@ -12,7 +12,7 @@ from hyperloom.core import current
 from hyperloom.gcs.wire import Wire
 
 # Once for each function, node or process of the job, whatever it does.
-CONSTANT = {"turn", "terms", "template", "source", "idle", "served", "heard", "queues"}
+CONSTANT = {"turn", "terms", "template", "source", "idle", "served", "heard", "homes", "queues"}
 
 
 def holdings() -> dict[str, Any]:

@@ -133,6 +133,14 @@ class World(Books):
             speaks = self.processes[who]
             self.same("ref_contain", speaks, self.next_seq(speaks), oid, contained)
 
+    @rule(who=speaker, at=where)
+    def live_on(self, who: int, at: int) -> None:
+        self.same("process_join", self.processes[who], NODES[at])
+
+    @rule(at=where)
+    def list_processes(self, at: int) -> None:
+        self.same("process_list", NODES[at])
+
     @rule(who=speaker, which=some)
     def watch(self, who: int, which: list[int]) -> None:
         self.same("object_watch", self.processes[who], *pick(self.alive(), which))
@@ -296,6 +304,7 @@ class World(Books):
         self.plane.call("ref_acquire", self.processes[0], 99, late)
         self.plane.call("object_put", self.processes[0], 99, 1, late, b"0", late)
         self.plane.call("object_watch", self.processes[0], late)
+        self.plane.call("process_join", self.processes[0], NODES[0])
         self.plane.call("stream_open", late[: codes.TASK_ID], self.processes[0])
         kind = template("plain")
         parts = (b"", kind, late[: codes.TASK_ID], record(kind))

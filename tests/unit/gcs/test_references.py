@@ -358,3 +358,22 @@ def test_a_lost_node_is_told_nothing_any_more(plane: Plane, driver: Process) -> 
     host.lost()
     driver.release(oid)
     assert plane.table(keys.INBOX, host.id) is None
+
+
+def test_processes_of_a_dead_node_are_found_and_buried(
+    plane: Plane, driver: Process, worker: Process
+) -> None:
+    """1. two workers live on two nodes, and make objects  2. the raylet of the one node dies, and
+    its worker with it  3. whoever takes over asks who lived there, and buries them."""
+    host, other = Node(plane), Node(plane, "n2")
+    neighbour = Process(plane, "other")
+    assert plane.call("process_join", worker.id, host.id) == 1
+    assert plane.call("process_join", worker.id, host.id) == 0
+    assert plane.call("process_join", neighbour.id, other.id) == 1
+    gone, kept, mine = worker.put(), neighbour.put(), driver.put()
+    assert plane.call("process_list", host.id) == [worker.id]
+    bury(plane, worker)
+    assert objects(plane) == {kept, mine}
+    assert gone not in objects(plane)
+    assert plane.call("process_list", host.id) == []
+    assert plane.call("process_list", other.id) == [neighbour.id]

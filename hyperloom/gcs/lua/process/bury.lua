@@ -5,7 +5,7 @@
 -- that it submitted run on: they were accepted.
 --
 -- Refuses: nothing.  Burying twice is harmless.
--- Writes:  refs, object, contains, holds, heard.
+-- Writes:  refs, object, contains, holds, heard, homes.
 
 local function task_ids(process, first, last)
   local ids = {}
@@ -54,5 +54,6 @@ transition('process_bury', DRAINS, function(ns, args)
   call('DEL', key.holds(ns, process))
   act.let_go(ns, borrowed)
   call('HDEL', key.heard(ns), process)
+  call('HDEL', key.homes(ns), process)
   return 0
 end)
