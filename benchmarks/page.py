@@ -30,7 +30,7 @@ what a single small task costs, here and in the baselines. `PPE(2)` is
 `concurrent.futures.ProcessPoolExecutor(2)`, `Pool(2)` is `multiprocessing.Pool(2)`: they keep
 nothing when a process dies, know no dependencies and no shared memory, which is what is compared
 where their columns are not empty. Where the time of a task goes, and why, is in
-[design note 10](design/0010-where-the-time-goes.md).
+[design note 8](design/0008-where-the-time-of-a-task-goes.md).
 
 """
 _RAY = """
