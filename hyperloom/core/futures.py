@@ -3,6 +3,11 @@
 The rule: a callback is user code, and may itself wait for refs.  So it is not called where its
 value arrives, by a thread that reads the inbox with the session's lock held; it is put on
 `Session.finished`, and called by that thread as soon as it has let go of both.
+
+A future is waited for outside our code, in ways that we cannot see: an event loop, callbacks,
+`concurrent.futures.wait`.  So a task counts as one that waits from `future()` on, until the value
+is there.  It may compute meanwhile, and then shares its CPU; counted the other way, tasks that
+do wait could lock up.
 """
 
 from __future__ import annotations
@@ -12,9 +17,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hyperloom.core import current
+from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.waiting import Waiter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
 
@@ -28,14 +36,18 @@ def future_of(session: Session, ref: ObjectRef[T]) -> Future[T]:
         raise session.broken or current.closed(ref)
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()  # it cannot be cancelled: others may want the value
-    finish = partial(_finish, session, future, ref)
+    go_on = nobody_minds if session.ready([ref.binary()])[0] else session.blocked()
+    finish = partial(_finish, session, future, ref, go_on)
     waiter = Waiter(1, when_done=partial(session.finished.append, finish))
     session.register(waiter, [ref.binary()])
     session.wake()
     return future
 
 
-def _finish(session: Session, future: Future[Any], ref: ObjectRef[Any]) -> None:
+def _finish(
+    session: Session, future: Future[Any], ref: ObjectRef[Any], go_on: Callable[[], None]
+) -> None:
+    go_on()
     try:
         value = session.value_of(ref.binary())
     except BaseException as error:  # noqa: BLE001 - it is the task's

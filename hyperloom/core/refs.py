@@ -44,7 +44,11 @@ class ObjectRef(Generic[T_co]):
         return self._id
 
     def future(self) -> concurrent.futures.Future[T_co]:
-        """A `concurrent.futures.Future` of the value, for callbacks and executors."""
+        """A `concurrent.futures.Future` of the value, for callbacks and executors.
+
+        A task that has asked for one counts as one that waits, until the value is there: others
+        get its CPU.
+        """
         from hyperloom.core.futures import future_of  # noqa: PLC0415 - most programs need none
 
         return future_of(self._session, self)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.core import objects
+from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.context import Context
 from hyperloom.core.counts import RefCounts
 from hyperloom.core.reading import Reading
@@ -70,8 +71,8 @@ class Session:
         self.finished: deque[Callable[[], None]] = deque()  # see `hyperloom.core.futures`
         self.task = b""  # what this process runs, if it is a worker
         self.running: Callable[[], Running | None] | None = None  # what, in a worker
-        self.when_blocked: Callable[[], None] | None = None
-        self.when_unblocked: Callable[[], None] | None = None
+        # Called when somebody begins to wait; what it returns, when that ends.
+        self.blocked: Callable[[], Callable[[], None]] = lambda: nobody_minds
         self.wake: Callable[[], None] = lambda: None  # the pump's
         self.closed = False
         self.broken: Exception | None = None
@@ -249,14 +250,11 @@ class Session:
             if timeout_s is not None and timeout_s <= 0:
                 self.reading.once(0)
                 return waiter.done
-            if self.when_blocked is None:
-                return self.reading.until(waiter, oids, timeout_s)
-            self.when_blocked()
+            go_on = self.blocked()
             try:
                 return self.reading.until(waiter, oids, timeout_s)
             finally:
-                if self.when_unblocked is not None:
-                    self.when_unblocked()
+                go_on()
         finally:
             self.unregister(waiter, oids)
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from hyperloom import errors
+from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.waiting import Waiter
 from hyperloom.gcs import codes
@@ -120,9 +121,11 @@ class ObjectRefGenerator(Generic[T_co]):
             waiter = Waiter(1, when_done=partial(_call_soon, loop, there.set))
             session.register(waiter, both)
             session.wake()
+            go_on = nobody_minds if waiter.done else session.blocked()
             try:
                 await there.wait()
             finally:
+                go_on()
                 session.unregister(waiter, both)
             ref = self.next_ready(0)
             if ref is not None:

@@ -15,7 +15,7 @@ From the worker::
 
     DONE      number, seconds, [task, attempt, refs, number of outputs, outputs..., ...]
     RETRY     entry, failure    the attempt failed; the failure is for when none is left
-    BLOCKED   entries           the task waits in `get`; the entries were not begun
+    BLOCKED   entries           the task waits for objects; the entries were not begun
     UNBLOCKED
     BACK      entries           what was not begun
     LEAVING                     the process ends by itself (max_calls)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import failpoints, frames, specs
 from hyperloom.core import current, words
+from hyperloom.core.blocking import Blocking
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
 
@@ -56,6 +57,9 @@ class Worker:
         self._reporting = threading.Lock()  # of `_done` and what is counted with it
         self._queue: deque[tuple[bytes, bytes, bytes]] = deque()
         self.executor = Executor(node, objects)
+        self._blocking = Blocking(
+            lambda: self.executor.running, self._say_blocked, self._say_unblocked
+        )
         self._interrupter = Interrupter(lambda: self.executor.running)
         self._stopping: Running | None = None  # what is being interrupted
         # How many tasks this process has begun, where the raylet sees it even after our death.
@@ -144,6 +148,7 @@ class Worker:
             self.leaving = True
 
     def _before_report(self) -> None:
+        self._blocking.task_ended()
         # What the task submitted, put and holds must be in the control plane before its end is:
         # then nothing that it was promised can be lost, and nothing it passes on be dropped.
         session = current.current()
@@ -174,17 +179,16 @@ class Worker:
         self._send([words.SESSION, session.process])
         session.outbox.tell("process_join", session.process, session.node)  # before all else
         session.running = lambda: self.executor.running
-        session.when_blocked = self.blocked
-        session.when_unblocked = self.unblocked
+        session.blocked = self._blocking.begin
         if self.executor.running is not None:
             session.task = self.executor.running.task
 
-    def blocked(self) -> None:
+    def _say_blocked(self) -> None:
         """The task waits for an object: its CPU is free, and so are the tasks behind it."""
         self._report()
         self._send([words.BLOCKED, self._unbegun()])
 
-    def unblocked(self) -> None:
+    def _say_unblocked(self) -> None:
         """The task goes on."""
         self._send([words.UNBLOCKED])
 

@@ -63,19 +63,7 @@ def test_no_more_run_at_once_than_fit(gate: Callable[[str], Gate]) -> None:
     assert max(map(int, highest.notes())) <= 2
 
 
-def test_a_task_that_waits_gives_its_cpu_back() -> None:
-    @loom.task(num_cpus=2)
-    def outer() -> int:
-        return loom.get(inner.remote())
-
-    @loom.task(num_cpus=2)
-    def inner() -> int:
-        return 7
-
-    assert loom.get([outer.remote() for _ in range(3)], timeout=30) == [7, 7, 7]
-
-
-@pytest.mark.keeps_refs  # see above
+@pytest.mark.keeps_refs  # see below
 def test_an_infeasible_task_says_what_it_lacks_when_asked() -> None:
     ref = same.options(num_cpus=100, resources={"unobtainium": 1}).remote()
     with pytest.raises(errors.GetTimeout, match=r"same.*waits for") as info:
