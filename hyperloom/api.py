@@ -312,8 +312,9 @@ def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) 
     """The task's result is not wanted any more; returns at once.
 
     A task that has not begun never runs; one that runs gets an exception (`KeyboardInterrupt`)
-    in its main thread, and is killed if it does not end within some seconds.  `get` of its
-    result, and of all that depends on it, raises `TaskCancelled`.  A finished task stays.
+    in its main thread, once, so that it may clean up, and is killed if it has not ended
+    `kill_grace_s` (5 seconds) later.  `get` of its result, and of all that depends on it,
+    raises `TaskCancelled`.  A finished task stays.
 
     Args:
         ref: a result of the task.

@@ -58,6 +58,7 @@ class Running:
     template: Template
     gpus: tuple[int, ...] = ()
     cancelled: bytes = b""  # the failure that its outputs become, once somebody cancelled it
+    was_interrupted: bool = False  # the exception that says so was raised in it
 
     def context(self, job: bytes, node: bytes, process: bytes, namespace: str) -> Context:
         """For the user."""

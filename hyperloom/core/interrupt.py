@@ -5,8 +5,11 @@ handler, in the main thread, raises `Interrupted` in the user's code, even out o
 call.  But not everywhere: raised between two lines of our own code it could lose a message
 that was read and not stored.  So the handler looks at the interrupted frames: inside our
 packages it does nothing, except at the one line that blocks there (`Wire.readable`), and the
-thread asks again a moment later, until the task has ended.  The signal may also come late,
-when the next task runs: the handler compares.
+thread asks again a moment later, until it was raised or the task has ended.  The signal may
+also come late, when the next task runs: the handler compares.
+
+The rule: a task gets the exception once, so that its `except` and `finally` run undisturbed.  One
+that swallows it and goes on is killed with its worker (`Config.kill_grace_s`).
 """
 
 from __future__ import annotations
@@ -61,13 +64,15 @@ class Interrupter:
         signal.signal(SIGNAL, self._handle)
 
     def interrupt(self, running: Running) -> None:
-        """Raise in the main thread now, if it is safe; call again until the task has ended."""
+        """Raise in the main thread now, if it is safe; call again until it `was_interrupted`."""
         self._target = running
         signal.pthread_kill(self._main, SIGNAL)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del number
         target = self._target
-        if target is not None and target is self._running() and interruptible(frame):
-            self._target = None
+        if target is None or target.was_interrupted or target is not self._running():
+            return
+        if interruptible(frame):
+            target.was_interrupted = True
             raise Interrupted("the task was cancelled")

@@ -232,7 +232,7 @@ class Worker:
         return entries[::-1]
 
     def _stop(self, task: bytes, failure: bytes) -> None:
-        """Interrupt the task until it has ended; the raylet kills us if that takes too long."""
+        """Interrupt the task; the raylet kills us if it takes too long to end."""
         unwanted = self.executor.unwanted
         unwanted[task] = failure
         if len(unwanted) > _UNWANTED_MOST:  # the oldest has long ended before we heard
@@ -245,8 +245,9 @@ class Worker:
             self._interrupt_again()
 
     def _interrupt_again(self) -> None:
-        if self._stopping is not None and self.executor.running is self._stopping:
-            self._interrupter.interrupt(self._stopping)
+        stopping = self._stopping
+        if stopping and self.executor.running is stopping and not stopping.was_interrupted:
+            self._interrupter.interrupt(stopping)
         else:
             self._stopping = None
 
