@@ -35,18 +35,18 @@ _driver: list[Any] = []  # node.driver.Driver or core.inline.InlineDriver: at mo
 class Connection:
     """What `init` returns: use it as a context manager to shut down at the end."""
 
-    def __init__(self, driver: Any) -> None:  # noqa: ANN401 - see _driver
-        self._driver = driver
+    def __init__(self, session: Any) -> None:  # noqa: ANN401 - Session or InlineSession
+        self._session = session
 
     @property
     def address(self) -> str:
         """The control plane's address, without any password."""
-        return str(self._driver.session.address)
+        return str(self._session.address)
 
     @property
     def job_id(self) -> str:
         """This driver's job."""
-        job: bytes = self._driver.session.job
+        job: bytes = self._session.job
         return job.hex()
 
     def __enter__(self) -> Self:
@@ -58,7 +58,8 @@ class Connection:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        shutdown()
+        if not current.in_worker():
+            shutdown()
 
     def __repr__(self) -> str:
         return f"<HyperLoom job {self.job_id} on {self.address}>"
@@ -95,16 +96,18 @@ def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
         namespace: of named actors.
         mode: ``"inline"`` runs every task in this process at once, for debugging.
         log_to_driver: show here what workers print.
-        ignore_reinit_error: calling it twice is no error.
+        ignore_reinit_error: calling it twice, or in a task, is no error.
         **options: any option of ``docs/reference/config.md``.
 
     Raises:
-        RuntimeError: this process is connected already.
+        RuntimeError: this process is connected already, as a task's always is.
         ValueError: resources were given for a node that somebody else started; an amount, the
             address or `mode` is none that can be.
         InvalidOption: an option is unknown or cannot have its value.
         NotConnected: nothing runs at the address.
     """
+    if current.in_worker():
+        return _initialized_in_task(ignore=ignore_reinit_error)
     from hyperloom.node import connect  # noqa: PLC0415 - costs as much as all the rest
 
     _must_be_text(address=address or "", namespace=namespace)
@@ -117,7 +120,7 @@ def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
     with _lock:
         if _driver:
             if ignore_reinit_error:
-                return Connection(_driver[0])
+                return Connection(_driver[0].session)
             raise RuntimeError(
                 "HyperLoom is initialised already; call loom.shutdown() first, or pass "
                 "ignore_reinit_error=True"
@@ -138,7 +141,16 @@ def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
         )
         _driver.append(driver)
         current.set_current(driver.session)
-        return Connection(driver)
+        return Connection(driver.session)
+
+
+def _initialized_in_task(*, ignore: bool) -> Connection:
+    if not ignore:
+        raise RuntimeError(
+            "loom.init() was called in a task, which is connected to its cluster already; nothing "
+            "was started. Leave it out there, or pass ignore_reinit_error=True"
+        )
+    return Connection(current.session())
 
 
 def _must_be_text(**arguments: object) -> None:
@@ -148,7 +160,16 @@ def _must_be_text(**arguments: object) -> None:
 
 
 def shutdown() -> None:
-    """End this process's job, and the node if it is embedded.  Harmless when not connected."""
+    """End this process's job, and the node if it is embedded.  Harmless when not connected.
+
+    Raises:
+        RuntimeError: in a task: the job is its driver's.
+    """
+    if current.in_worker():
+        raise RuntimeError(
+            "loom.shutdown() was called in a task, and the job is not its own; nothing was ended. "
+            "Leave it to the driver, the program that called loom.init()"
+        )
     with _lock:
         current.set_current(None)
         while _driver:
@@ -167,8 +188,8 @@ os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def is_initialized() -> bool:
-    """Whether this process is connected."""
-    return current.current() is not None
+    """Whether this process is connected; one that runs a task is."""
+    return current.current() is not None or current.in_worker()
 
 
 def _init_with_defaults() -> None:

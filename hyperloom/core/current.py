@@ -30,6 +30,11 @@ def set_starter(start: Callable[[], None]) -> None:
     _inherited.clear()
 
 
+def in_worker() -> bool:
+    """Whether this process runs tasks: its session is its raylet's business."""
+    return _starter != _default
+
+
 def set_default_starter(start: Callable[[], None]) -> None:
     """The same, unless somebody who knows better has said how.
 
@@ -111,8 +116,9 @@ def refuse_fork() -> None:
 def _forget_in_child() -> None:
     # A session is sockets and threads: neither can be shared with the parent.  A worker's
     # child must not even start one, since the worker's raylet would take it for the worker.
-    if _session or _starter != _default:
+    if _session or in_worker():
         _inherited[:] = [True]
+    _starter[:] = _default
     for inherited in _session:
         inherited.closed = True  # who has it in hand still
     _session.clear()
