@@ -68,12 +68,14 @@ class Pump:
         os.close(self._waker)
 
     def _run(self) -> None:
-        while not self._closing:
+        session = self._session
+        while not self._closing and not session.closed:
             try:
                 self._turn()
             except Exception as error:  # noqa: BLE001 - whoever waits must not wait in vain
-                if not self._closing:
-                    self._session.lost(error)
+                # Closed: somebody knows better why, and this only follows from it.
+                if not self._closing and not session.closed:
+                    session.lost(error)
                 return
 
     def _turn(self) -> None:

@@ -114,7 +114,7 @@ class Reading:
             try:
                 self._inbox.reconnect()
                 break
-            except errors.ControlPlaneLost:
+            except errors.LoomError:  # a password file that is gone too: its node may be dying
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(pause_s)

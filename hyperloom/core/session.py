@@ -102,6 +102,7 @@ class Session:
 
     def submitter(self, remote: RemoteFunction[Any, Any]) -> Submitter:
         """What turns calls of the function into tasks."""
+        self._refuse_when_lost()
         from hyperloom.core.submission import SessionSubmitter  # noqa: PLC0415 - it needs us
 
         return SessionSubmitter(self, remote)
@@ -113,6 +114,7 @@ class Session:
 
     def put(self, value: object) -> ObjectRef[Any]:
         """An object with this value."""
+        self._refuse_when_lost()
         oid = self.next_task() + FIRST
         self.was_put.add(oid)
         kept, contained = self.store.keep(oid, value)
@@ -270,6 +272,10 @@ class Session:
             missing = [oid for oid, value in self.values.items() if value is None]
         self.ask(missing)
 
+    def _refuse_when_lost(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+
     def check_open(self) -> None:
         """Who waits must not wait in vain.
 
@@ -278,8 +284,7 @@ class Session:
             errors.LoomError: it was lost; says how.
         """
         if self.closed:
-            if self.broken is not None:
-                raise self.broken
+            self._refuse_when_lost()
             raise errors.SessionClosed("the session was closed while this thread waited")
 
     # -- values -----------------------------------------------------------------------------
@@ -338,6 +343,7 @@ class Session:
     def lost(self, error: Exception) -> None:
         """The control plane cannot be reached any more: nobody shall wait for it in vain."""
         self.broken = error
+        self.outbox.break_off(error)
         self.closed = True
         self.reading.interrupt()
 

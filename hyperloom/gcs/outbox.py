@@ -73,7 +73,7 @@ class Outbox:
         self._unanswered: deque[tuple[bytes, _Reply | None]] = deque()
         self._refused: deque[tuple[bytes, _Reply | None]] = deque()
         self._refusals = 0
-        self._broken: errors.LoomError | None = None
+        self._broken: Exception | None = None
 
     def _fresh(self) -> None:
         self._count = 0
@@ -192,6 +192,10 @@ class Outbox:
             raise reply.value
         return reply.value
 
+    def break_off(self, error: Exception) -> None:
+        """There will be no server any more: who speaks from now on, or is speaking, hears why."""
+        self._broken = error  # without the lock: whoever tries to connect again holds it
+
     def close(self) -> None:
         """Hang up; what was not flushed is not said."""
         self._wire.close()
@@ -299,10 +303,11 @@ class Outbox:
         self._refused.clear()
         pause_s = 0.01
         while True:
+            self._raise_broken()
             try:
                 self._wire = Wire(self._address)
                 self._wire.send_packed(b"".join([words for words, _ in self._unanswered]))
-            except errors.ControlPlaneLost:
+            except errors.LoomError:  # a password file that is gone too: its node may be dying
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(pause_s)
