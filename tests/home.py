@@ -125,7 +125,9 @@ class Home:
 
     def left(self) -> list[str]:
         """What runs or lies about, other than logs and data."""
-        sockets = [p for p in self.runtime.rglob("*") if p.is_socket()]
+        # Not rglob(), which fails when a folder goes while it looks.
+        files = [Path(at, name) for at, _, names in os.walk(self.runtime) for name in names]
+        sockets = [path for path in files if path.is_socket()]
         return [*map(str, self.processes().items()), *map(str, self.shared_memory() + sockets)]
 
     def wait_empty(self, timeout_s: float = 10) -> None:

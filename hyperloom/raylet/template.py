@@ -93,7 +93,7 @@ def _serve(sock: socket.socket, main: Main) -> None:
             os.read(woken, 4096)
             _reap(sock, numbers)
         if sock.fileno() in ready:
-            data, fds, _, _ = socket.recv_fds(sock, _MESSAGE_BYTES, _FDS)
+            data, fds = _hear(sock)
             if not data:
                 _end_all(numbers)
                 return
@@ -119,6 +119,15 @@ def _prepare() -> None:
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         # C code that prints would be heard of only when a buffer is full, or never.
         libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, _LINE_BUFFERED, 0)
+
+
+def _hear(sock: socket.socket) -> tuple[bytes, list[int]]:
+    """The raylet's next message; nothing when it is gone."""
+    try:
+        data, fds, _, _ = socket.recv_fds(sock, _MESSAGE_BYTES, _FDS)
+    except ConnectionResetError:  # killed before it had read all that we said
+        return b"", []
+    return data, fds
 
 
 def _say(sock: socket.socket, message: list[Any]) -> None:

@@ -1,0 +1,39 @@
+"""The template outlives its raylet by a moment, to remove what that left behind."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.home import Home
+
+# A raylet that dies as soon as the template has said something that it has not read.
+RAYLET = """
+    import os, select, socket, sys
+    from pathlib import Path
+    from msgspec import msgpack
+    from hyperloom.raylet.template import fork_template
+
+    pid, template = fork_template(lambda *_: None, [], Path(sys.argv[1]).touch)
+    files = [socket.socketpair()[0] for _ in range(2)]
+    fds = [*(file.fileno() for file in files), *os.pipe(), os.open("/dev/null", os.O_RDONLY)]
+    socket.send_fds(template, [msgpack.encode([1, {"template": pid}])], fds)
+    select.select([template], [], [])
+    os._exit(0)
+"""
+
+
+def test_it_cleans_up_also_after_a_raylet_that_had_not_read_its_words(
+    home: Home, tmp_path: Path
+) -> None:
+    cleaned = tmp_path / "cleaned"
+    raylet = home.python("-c", textwrap.dedent(RAYLET), str(cleaned))
+    _, err = raylet.communicate(timeout=20)
+    assert (raylet.returncode, err) == (0, "")
+    wait_until(cleaned.exists)
+    home.wait_empty()
