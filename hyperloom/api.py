@@ -295,7 +295,7 @@ def put(value: R) -> ObjectRef[R]:
     """
     if isinstance(value, ObjectRef):
         raise TypeError(f"put({value!r}): this is a reference already; use it as it is")
-    ref: ObjectRef[R] = current.session().put(value)
+    ref: ObjectRef[R] = current.session_of(value).put(value)
     return ref
 
 

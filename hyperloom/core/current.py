@@ -74,8 +74,8 @@ def session() -> Any:  # noqa: ANN401 - Session or InlineSession
     return _session[0]
 
 
-def session_of(refs: object) -> Any:  # noqa: ANN401 - Session or InlineSession
-    """The session of this process, for who has refs already.
+def session_of(things: object) -> Any:  # noqa: ANN401 - Session or InlineSession
+    """The session of this process, for who has something that may be a ref, or several.
 
     Where there is none, refs can only be of one that was closed: none is started to say so.
 
@@ -86,9 +86,12 @@ def session_of(refs: object) -> Any:  # noqa: ANN401 - Session or InlineSession
     if _session:
         return _session[0]
     refuse_fork()
-    first = refs[0] if isinstance(refs, (list, tuple)) and refs else refs
-    if hasattr(first, "_session"):
-        raise closed(first)
+    from hyperloom.core.refs import ObjectRef  # noqa: PLC0415 - they need us
+    from hyperloom.core.streams import ObjectRefGenerator  # noqa: PLC0415
+
+    for thing in things if isinstance(things, (list, tuple)) else (things,):
+        if isinstance(thing, (ObjectRef, ObjectRefGenerator)):
+            raise closed(thing)
     return session()
 
 

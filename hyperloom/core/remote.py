@@ -119,7 +119,8 @@ class RemoteFunction(Generic[P, R]):
         """
         submitter = self._submitter
         if submitter is None or submitter.closed:
-            submitter = self._submitter = current.session().submitter(self)
+            session = current.session_of((*args, *kwargs.values()))
+            submitter = self._submitter = session.submitter(self)
         return submitter.submit(args, kwargs)
 
     @overload
@@ -164,7 +165,7 @@ class RemoteFunction(Generic[P, R]):
         """
         submitter = self._submitter
         if submitter is None or submitter.closed:
-            submitter = self._submitter = current.session().submitter(self)
+            submitter = self._submitter = current.session_of(items).submitter(self)
         return submitter.map(items, chunk)
 
     def __getstate__(self) -> dict[str, Any]:

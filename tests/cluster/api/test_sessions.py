@@ -79,9 +79,19 @@ def test_refs_of_a_closed_session_are_refused_without_starting_another() -> None
     loom.init("local", mode="inline")
     old = same.remote(1)
     loom.shutdown()
-    with pytest.raises(errors.SessionClosed):
-        loom.get(old)
-    assert not loom.is_initialized()
+    for use in (
+        lambda: loom.get(old),
+        lambda: loom.wait([old]),
+        lambda: loom.cancel(old),
+        lambda: loom.put([1, old]),
+        lambda: same.remote(old),
+        lambda: same.remote(value=old),
+        lambda: same.map([1, old]),
+        lambda: same.options(num_cpus=0.5).remote(old),
+    ):
+        with pytest.raises(errors.SessionClosed, match="make it again"):
+            use()
+        assert not loom.is_initialized()
 
 
 @pytest.mark.parametrize("mode", MODES)
