@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hyperloom.core.context import Context
     from hyperloom.core.options import TaskChanges
     from hyperloom.core.remote import RemoteFunction, SeveralFunction, StreamingFunction
+    from hyperloom.core.streams import ObjectRefGenerator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -329,7 +330,9 @@ def as_completed(
     return getting.as_completed(current.session_of(several), several, timeout)
 
 
-def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) -> None:
+def cancel(
+    ref: ObjectRef[Any] | ObjectRefGenerator[Any], *, force: bool = False, recursive: bool = True
+) -> None:
     """The task's result is not wanted any more; returns at once.
 
     A task that has not begun never runs; one that runs gets an exception (`KeyboardInterrupt`)
@@ -338,7 +341,7 @@ def cancel(ref: ObjectRef[Any], *, force: bool = False, recursive: bool = True) 
     raises `TaskCancelled`.  A finished task stays.
 
     Args:
-        ref: a result of the task.
+        ref: a result of the task, or its stream.
         force: kill the worker at once.
         recursive: the tasks that it submitted, too.
 

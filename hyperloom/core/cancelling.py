@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import failures
 from hyperloom.core.getting import checked
+from hyperloom.core.streams import ObjectRefGenerator
 from hyperloom.failures import Attempt
 from hyperloom.ids import TASK_BYTES, task_of
 from hyperloom.serialization import failure_inline
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
 _AT_ONCE = 500
 
 
-def cancel(session: Session, ref: ObjectRef[Any], *, force: bool, recursive: bool) -> None:
+def cancel(
+    session: Session,
+    ref: ObjectRef[Any] | ObjectRefGenerator[Any],
+    *,
+    force: bool,
+    recursive: bool,
+) -> None:
     """See `hyperloom.cancel`."""
+    if isinstance(ref, ObjectRefGenerator):
+        ref = ref.completed()
     oid = checked(session, ref)
     if oid in session.was_put:
         raise TypeError(f"{ref!r} was made by put(): there is no task to cancel")

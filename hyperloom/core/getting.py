@@ -43,7 +43,10 @@ def get(session: Session, refs: Any, timeout: float | None) -> Any:  # noqa: ANN
 
 def _advice(thing: object) -> str:
     if isinstance(thing, ObjectRefGenerator):
-        return "; iterate over it: each step gives an ObjectRef"
+        return (
+            "; iterate over it, or call next_ready(timeout), for the ObjectRef of each item; "
+            "completed() is the ObjectRef of its end"
+        )
     if hasattr(thing, "remote"):
         return "; it was not called: write get(f.remote(...))"
     return ""
@@ -108,7 +111,8 @@ def wait(
 ) -> tuple[list[ObjectRef[R]], list[ObjectRef[R]]]:
     """See `hyperloom.wait`."""
     if isinstance(refs, ObjectRef) or not isinstance(refs, (list, tuple)):
-        raise TypeError(f"wait() takes a list of ObjectRefs, not a {type(refs).__name__}")
+        kind = type(refs).__name__
+        raise TypeError(f"wait() takes a list of ObjectRefs, not a {kind}{_advice(refs)}")
     if isinstance(num_returns, bool) or not isinstance(num_returns, int):
         raise TypeError(f"num_returns={num_returns!r} cannot be: it is a whole number of refs")
     check_timeout(timeout)

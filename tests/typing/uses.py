@@ -103,6 +103,7 @@ f("no")  # error: arg-type
 loom.get(5)  # error: call-overload
 loom.get(f)  # error: call-overload
 loom.wait(r)  # error: arg-type
+loom.cancel(items.remote(3))
 loom.cancel(5)  # error: arg-type
 loom.task(num_cpu=2)  # error: call-overload
 loom.task(num_cpus="2")  # error: call-overload

@@ -245,7 +245,8 @@ def test_refs_outlive_their_stream() -> None:
     assert loom.get(ref) == 0
 
 
-def test_a_cancelled_stream_ends_with_its_cancellation() -> None:
+@pytest.mark.parametrize("named_by", ["itself", "its end"])
+def test_a_cancelled_stream_ends_with_its_cancellation(named_by: str) -> None:
     @loom.task(stream_ahead=1)
     def endless() -> Iterator[int]:
         while True:
@@ -253,9 +254,25 @@ def test_a_cancelled_stream_ends_with_its_cancellation() -> None:
 
     stream = endless.remote()
     next(stream)
-    loom.cancel(stream.completed())
+    loom.cancel(stream if named_by == "itself" else stream.completed())
     with pytest.raises(errors.TaskCancelled):
         loom.get(stream.completed(), timeout=30)
+
+
+def test_what_waits_for_refs_says_how_to_wait_for_a_stream() -> None:
+    stream = count.remote(1)
+    for use in (
+        lambda: loom.wait([stream]),  # type: ignore[list-item]
+        lambda: loom.wait(stream),  # type: ignore[arg-type]
+        lambda: loom.get(stream),  # type: ignore[call-overload]
+        lambda: loom.get([stream]),  # type: ignore[list-item]
+    ):
+        with pytest.raises(TypeError, match=r"next_ready\(timeout\).*completed\(\)"):
+            use()
+    item = stream.next_ready(timeout=20)
+    assert item is not None
+    end = stream.completed()
+    assert loom.wait([item, end], num_returns=2, timeout=20) == ([item, end], [])
 
 
 def test_a_partial_of_a_generator_streams_if_told_to() -> None:
