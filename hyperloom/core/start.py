@@ -1,6 +1,9 @@
 """A forked worker's beginning: take over the job's surroundings, then serve.
 
 A worker has no connection to the control plane until a task uses the API: most never do.
+
+Workers are forked from a process that has imported this file.  So it imports, too, what tasks need
+that submit tasks: else each worker would import it anew, in the time of its first such task.
 """
 
 from __future__ import annotations
@@ -10,9 +13,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cloudpickle  # noqa: F401 - see the module
+
 from hyperloom import failpoints
 from hyperloom.config import Config
 from hyperloom.core import current
+from hyperloom.core import getting, options, remote, submission  # noqa: F401 - see the module
 from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session

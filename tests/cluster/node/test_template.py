@@ -1,10 +1,12 @@
-"""The template outlives its raylet by a moment, to remove what that left behind."""
+"""The template: workers begin with what it has imported, and it outlives its raylet by a moment."""
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+import hyperloom as loom
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -37,3 +39,23 @@ def test_it_cleans_up_also_after_a_raylet_that_had_not_read_its_words(
     assert (raylet.returncode, err) == (0, "")
     wait_until(cleaned.exists)
     home.wait_empty()
+
+
+def test_a_worker_need_not_import_what_nested_tasks_take(home: Home) -> None:
+    del home
+
+    @loom.task
+    def nests() -> list[str]:
+        before = set(sys.modules)
+
+        @loom.task
+        def inner() -> int:
+            return 1
+
+        loom.get(inner.remote())
+        return sorted(set(sys.modules) - before)
+
+    with loom.init("local", num_cpus=2):
+        imported = loom.get(nests.remote())
+    ours = [name for name in imported if name.startswith(("hyperloom", "cloudpickle"))]
+    assert ours == ["hyperloom.api"]  # thin, and of a floor above the raylet
