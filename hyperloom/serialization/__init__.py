@@ -5,6 +5,7 @@
     inline.py      the one-piece form of small values, for messages and the control plane
     calls.py       the arguments of a call, with refs among them taken out
     functions.py   functions, by name where possible
+    by_code.py     functions and classes as code, where a name would mean nothing
     exceptions.py  a task's exception to a failure record, and back to an exception
     offenders.py   which part of a value it is that cannot travel
 

@@ -21,6 +21,7 @@ from pickle import dumps, loads
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.errors import TooLarge, Undeserializable
+from hyperloom.serialization import by_code
 from hyperloom.serialization.offenders import captured, not_serializable
 
 if TYPE_CHECKING:
@@ -41,12 +42,10 @@ def pack_function(function: Callable[..., Any]) -> bytes:
     steps = _wrappers(function)
     if steps is not None:
         return dumps(_ByName(function.__module__, function.__qualname__, steps), 5)
-    import cloudpickle  # noqa: PLC0415  # 20 ms; see values.py
-
     name = getattr(function, "__qualname__", repr(function))
-    _send_by_value_if_alone(getattr(function, "__module__", None), cloudpickle)
+    _send_by_value_if_alone(getattr(function, "__module__", None))
     try:
-        data: bytes = cloudpickle.dumps(function, 5)
+        data = by_code.dumps(function)
     except Exception as error:
         root = getattr(function, "__name__", "function")
         raise not_serializable(function, f"function {name}", error, root=root) from error
@@ -130,21 +129,21 @@ def _same(one: str, other: str) -> bool:
     return Path(one).resolve() == Path(other).resolve()
 
 
-def _send_by_value_if_alone(name: str | None, cloudpickle: Any) -> None:  # noqa: ANN401  # untyped
+def _send_by_value_if_alone(name: str | None) -> None:
     # A module that only this process has: then its classes must travel as code as well,
     # in this function and in all later values.
     module = sys.modules.get(name or "")
     if module is not None and name != "__main__" and not _importable(module.__name__):
+        import cloudpickle  # noqa: PLC0415  # 20 ms; see by_code.py
+
         cloudpickle.register_pickle_by_value(module)
 
 
 def _complain(function: Callable[..., Any], name: str, size_bytes: int) -> None:
-    import cloudpickle  # noqa: PLC0415  # see above
-
     sizes = {}
     if isinstance(function, types.FunctionType):
         for where, part in captured(function):
-            sizes[where] = len(cloudpickle.dumps(part, 5))
+            sizes[where] = len(by_code.dumps(part))
     blame = ""
     if sizes:
         largest = max(sizes, key=sizes.__getitem__)

@@ -128,7 +128,7 @@ class _Sink(io.RawIOBase):
 
 
 def _failure(value: object) -> Exception | None:
-    import cloudpickle  # noqa: PLC0415  # 20 ms; see values.py
+    import cloudpickle  # noqa: PLC0415  # 20 ms; see by_code.py
 
     try:
         cloudpickle.Pickler(_Sink(), 5, lambda _buffer: None).dump(value)

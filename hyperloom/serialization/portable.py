@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from hyperloom import failures
 from hyperloom.errors import TaskError, Undeserializable
-from hyperloom.serialization import frames
+from hyperloom.serialization import by_code, frames
 from hyperloom.serialization.packed import Rebuilt
 
 if TYPE_CHECKING:
@@ -115,8 +115,6 @@ def _name_of(cls: type) -> str:
 
 
 def _pickled(exc: BaseException) -> bytes:
-    import cloudpickle  # noqa: PLC0415  # 20 ms; see values.py
-
     ways: list[Callable[[BaseException], object]] = [_by_parts, _by_safe_parts]
     if _is_complete(exc):
         ways = [_by_record]
@@ -125,7 +123,7 @@ def _pickled(exc: BaseException) -> bytes:
     members = exc.exceptions if isinstance(exc, BaseExceptionGroup) else ()
     for way in ways:
         try:
-            data: bytes = cloudpickle.dumps(way(exc), 5)
+            data = by_code.dumps(way(exc))
             # What cannot be read here cannot be read there.
             if len(data) <= _MAX_PICKLE and type(_loaded(data, members)) is type(exc):
                 return data
@@ -165,10 +163,8 @@ def _by_safe_parts(exc: BaseException) -> _Parts:
 
 
 def _safe(part: object) -> object:
-    import cloudpickle  # noqa: PLC0415  # see above
-
     try:
-        data = cloudpickle.dumps(part, 5)
+        data = by_code.dumps(part)
         loads(data)
         if len(data) <= _MAX_PART:
             return part

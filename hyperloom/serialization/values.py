@@ -18,6 +18,7 @@ from pickle import HIGHEST_PROTOCOL, PickleBuffer, dumps, loads
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.errors import LoomError, Undeserializable
+from hyperloom.serialization import by_code
 from hyperloom.serialization.offenders import not_serializable
 from hyperloom.serialization.packed import BYTES, ERROR, NDARRAY, PICKLE, Packed, Rebuilt, active
 
@@ -75,7 +76,7 @@ def pack_pickled(sent: object, value: object, what: str) -> Packed:
             # The first try is void, with all it noted.
             refs.clear()
             buffers.clear()
-            meta = _cloudpickled(sent, buffers)
+            meta = by_code.dumps(sent, buffers.append)
     except LoomError:  # a ref that says why it cannot be sent
         raise
     except Exception as error:  # anything a user's __reduce__ raises
@@ -85,14 +86,6 @@ def pack_pickled(sent: object, value: object, what: str) -> Packed:
     if len(refs) > 1:
         refs = list(dict.fromkeys(refs))
     return Packed(PICKLE, meta, [buffer.raw() for buffer in buffers] if buffers else [], refs)
-
-
-def _cloudpickled(value: object, buffers: list[PickleBuffer]) -> bytes:
-    # Imported late: 20 ms, and many sessions never need it.
-    import cloudpickle  # noqa: PLC0415
-
-    stream: bytes = cloudpickle.dumps(value, _PROTOCOL, buffers.append)
-    return stream
 
 
 def _has_modules_by_value() -> bool:

@@ -85,6 +85,21 @@ def test_a_lambda_and_a_local_function_travel_by_code():
     assert round_trip(functools.partial(local, 2))() == 7
 
 
+def test_code_that_travels_keeps_the_name_of_its_file():
+    def local():
+        return lambda: None
+
+    class Local:
+        def method(self):
+            pass
+
+    inner = round_trip(local)()
+    assert inner.__code__.co_filename == __file__
+    assert inner.__code__.co_firstlineno == local().__code__.co_firstlineno
+    kind = from_inline(to_inline(pack(Local)))
+    assert kind.method.__code__.co_filename == __file__
+
+
 def test_a_function_that_was_redefined_is_the_newest_and_the_old_one_itself():
     def version(number):
         def local():
