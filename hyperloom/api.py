@@ -242,7 +242,8 @@ def task(function: Any = None, /, **options: Any) -> Any:
             num_returns: number of results, each with a ref of its own; ``"streaming"`` for a
                 generator's items one by one (the default for generator functions).
             max_retries: how often to try again when a worker or node dies, or on
-                `retry_exceptions`. Default 3; -1 without end.
+                `retry_exceptions`. Default 3; -1 without end. After three dead workers a
+                task counts as poisoned (`TaskPoisoned`), unless it asks for more than 3.
             retry_exceptions: True, or the exception classes, that are tried again too.
             priority: tasks with more go first. Default 0.
             timeout_s: seconds after which it is stopped and fails with `TaskTimeout`.

@@ -67,7 +67,8 @@ class Reporter:
             failure = poison = self._memory.report(worker, who)
         else:
             failure = failures.crashed(who, exit_code=code, stderr=stderr)
-            poison = failures.poisoned(who, deaths=codes.DEATHS_MOST, exit_code=code, stderr=stderr)
+            deaths = _deaths_most(task.kind.retries)
+            poison = failures.poisoned(who, deaths=deaths, exit_code=code, stderr=stderr)
         self._retry(task.entry, died, failure, poison)
 
     def retry(self, entry: bytes, failure: bytes) -> None:
@@ -116,6 +117,11 @@ class Reporter:
 
     def _who(self, task: Held, worker: int) -> Attempt:
         return Attempt(task.task, task.kind.name, task.attempt, self._node, self._pool.pid(worker))
+
+
+def _deaths_most(retries: int) -> int:
+    # As task/retry.lua counts; without end (-1) there is no poison, and the number is not told.
+    return retries + 1 if retries > codes.DEATHS_MOST else codes.DEATHS_MOST
 
 
 def _may_be_stale(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply

@@ -201,7 +201,7 @@ class ControlPlane(Queues):
         if self.held.get(node, {}).get(task) != attempt:
             raise Refusal("STALE")
         deaths = self.deaths.get(task, 0) + died
-        if deaths >= self.limits.DEATHS_MOST:
+        if deaths >= self.deaths_most(task):
             self.fail([task], poison)
             answer = b"POISONED"
         elif not self.try_again(task):
@@ -215,6 +215,13 @@ class ControlPlane(Queues):
             answer = b"QUEUED"
         self.serve()
         return answer
+
+    def deaths_most(self, task: bytes) -> float:
+        """How many workers it may kill: as many as ever run it, if it asks for many retries."""
+        retries, usual = self.retries_of(task), self.limits.DEATHS_MOST
+        if retries < 0:
+            return float("inf")
+        return retries + 1 if retries > usual else usual
 
     def try_again(self, task: bytes) -> bool:
         """Whether a retry is left; it is used up."""

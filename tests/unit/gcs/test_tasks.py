@@ -141,19 +141,44 @@ def test_retries_last_as_long_as_the_template_says(plane: Plane, driver: Process
     assert plane.table(keys.TRIES) is None
 
 
-def test_a_task_that_kills_its_workers_is_poison_whatever_its_retries(
-    plane: Plane, driver: Process
+@pytest.mark.parametrize(
+    ("retries", "deaths"), [(codes.DEATHS_MOST, codes.DEATHS_MOST), (codes.DEATHS_MOST + 4, 8)]
+)
+def test_a_task_that_kills_its_workers_is_poison(
+    plane: Plane, driver: Process, retries: int, deaths: int
 ) -> None:
+    """After a few of them; or, if it asks for more retries than that, after all."""
+    declare(plane, kind := b"RETRY%03d" % retries, retries=retries)
+    host = Node(plane, "n1")
+    (one,) = driver.submit(kind=kind)
+    answers = [""]
+    while answers[-1] in ("", "QUEUED"):
+        (got,) = host.claim(ONE)
+        answers.append(host.retry(got, died=1))
+    assert answers[1:] == ["QUEUED"] * (deaths - 1) + ["POISONED"]
+    assert driver.told() == [output(one), b"4poisoned"]
+    assert plane.table(keys.DEATHS) is None
+
+
+def test_exceptions_use_up_retries_and_are_no_deaths(plane: Plane, driver: Process) -> None:
+    declare(plane, kind := b"RETRY005", retries=5)
+    host = Node(plane, "n1")
+    (one,) = driver.submit(kind=kind)
+    answers = [host.retry(host.claim(ONE)[0], died=died) for died in (0, 1, 1, 1, 1, 1)]
+    assert answers == ["QUEUED"] * 5 + ["FAILED"]
+    assert driver.told() == [output(one), b"4failed"]
+    assert plane.table(keys.DEATHS) is None
+
+
+def test_a_task_that_retries_without_end_is_never_poison(plane: Plane, driver: Process) -> None:
     declare(plane, kind := b"FOREVER.", retries=-1)
     host = Node(plane, "n1")
     (one,) = driver.submit(kind=kind)
-    answers = [host.retry(host.claim(ONE)[0], died=0) for _ in range(9)]
-    while answers[-1] == "QUEUED":
-        (got,) = host.claim(ONE)
-        answers.append(host.retry(got, died=1))
-    deaths = answers[9:]
-    assert deaths == ["QUEUED"] * (codes.DEATHS_MOST - 1) + ["POISONED"]
-    assert driver.told() == [output(one), b"4poisoned"]
+    for died in [0, 1] * 10:
+        assert host.retry(host.claim(ONE)[0], died=died) == "QUEUED"
+    assert driver.told() == []
+    host.step("", *host.claim(ONE))
+    assert driver.told() == [output(one), b"0result"]
     assert plane.table(keys.DEATHS) is None
 
 

@@ -3,7 +3,8 @@
 -- An attempt ended without a result: its worker died (`died` = 1), or its exception is one
 -- that the user wants retried (0).  It goes to the front of its queue as long as the
 -- template's retries last (-1: for ever); else every output becomes `failure`.  A task that
--- killed code.DEATHS_MOST workers becomes `poison`, whatever its retries.
+-- killed code.DEATHS_MOST workers becomes `poison`; but whose template asks for more retries
+-- than that gets them all, and becomes `poison` if a worker died of each attempt.
 --
 -- Refuses: STALE when the node does not hold that attempt any more.
 -- Writes:  held, tries, deaths, ready, queues, and what task/_fail.lua writes.
@@ -19,8 +20,8 @@ transition('task_retry', DRAINS, function(ns, args)
   local retries = act.template(ns, template).retries
   local tries = tonumber(call('HGET', key.tries(ns), id) or 0) + 1
   local deaths = tonumber(call('HGET', key.deaths(ns), id) or 0) + tonumber(died)
-
-  if deaths >= code.DEATHS_MOST then
+  local most = retries > code.DEATHS_MOST and retries + 1 or code.DEATHS_MOST
+  if retries >= 0 and deaths >= most then
     act.fail(ns, node, { id }, poison)
     act.serve(ns)
     return 'POISONED'
