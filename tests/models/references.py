@@ -25,7 +25,7 @@ class Limits:
     CANCELLED_MOST: int = 2
     QUEUES_FIRST: int = 1
     QUEUES_MOST: int = 3
-    DEATHS_MOST: int = 2
+    DEATHS_MOST: int = 1
     NOTIFY_MOST: int = 12
 
 

@@ -28,7 +28,6 @@ TEMPLATES = {  # returns, retries, queue
     template("pair"): (2, -1, b"0|CPU:10000,GPU:5000"),
     template("urgent"): (1, 0, b"3|"),
     template("none"): (0, 2, b"-1|CPU:5000"),
-    template("stubborn"): (1, 3, b"0|CPU:10000"),
 }
 VALUES = [b"0small", b"0" + b"large" * 5, shared(NODES[0]), shared(NODES[1])]
 OFFERS = [
