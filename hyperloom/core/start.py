@@ -17,8 +17,7 @@ import cloudpickle  # noqa: F401 - see the module
 
 from hyperloom import failpoints
 from hyperloom.config import Config
-from hyperloom.core import current
-from hyperloom.core import getting, options, remote, submission  # noqa: F401 - see the module
+from hyperloom.core import current, getting, options, remote, submission  # noqa: F401 - likewise
 from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session
