@@ -177,6 +177,8 @@ class ControlPlane(Queues):
                 values += args[at + 4 : at + 4 + outputs]
             else:
                 stale.append(task)
+                for index in range(outputs if task not in self.records else 0):
+                    self.turn_away(output(task, index), args[at + 4 + index])
             at += 4 + outputs
         if offer and node in self.served and self.served[node] == seen:
             self.host = (node, Offer.parse(offer), [])
@@ -293,16 +295,19 @@ class ControlPlane(Queues):
     # -- streams --------------------------------------------------------------------------
 
     def task_yield(self, node: bytes, task: bytes, attempt: int, index: int, value: bytes) -> bytes:
-        if self.held.get(node, {}).get(task) != attempt:
-            raise Refusal("STALE")
         oid = output(task, index)
-        if not self.is_held(output(task, 0)) or maker_of(task) not in self.heard:
-            self.let_go(self.inside.pop(oid, []), ("object", oid))
+        known = task in self.records
+        if known and self.held.get(node, {}).get(task) != attempt:
+            raise Refusal("STALE")
+        if not known or not self.is_held(output(task, 0)) or maker_of(task) not in self.heard:
+            self.turn_away(oid, value)
             return b"ABANDONED"
         if oid not in self.value:
             self.has_made(maker_of(task), 0, index + 1)
             self.settle([oid], [value])
             self.serve()
+        else:
+            self.turn_away(oid, value)
         return b"KEPT"
 
     def stream_open(self, task: bytes, process: bytes) -> int:

@@ -114,14 +114,24 @@ class Objects:
             for oid in oids:
                 if oid not in self.value:
                     continue  # its task is not over: it is dropped when it comes
-                value = self.value.pop(oid)
-                node = value[1 : 1 + codes.NODE_ID]
-                if value.startswith(codes.SHARED) and self.served.get(node) is not None:
-                    self.tell(node, codes.FREE, oid)
+                self.free(oid, self.value.pop(oid))
                 ends += [(inner, ("object", oid)) for inner in self.inside.pop(oid, [])]
                 self.let_go_by_maker.discard(oid)
                 self.holders.pop(oid, None)
             oids = self._unheld_after(ends)
+
+    def free(self, oid: bytes, value: bytes) -> None:
+        node = value[1 : 1 + codes.NODE_ID]
+        if value.startswith(codes.SHARED) and self.served.get(node) is not None:
+            self.tell(node, codes.FREE, oid)
+
+    def turn_away(self, oid: bytes, value: bytes) -> None:
+        """It was made and is not kept."""
+        kept, place = self.value.get(oid, b""), 1 + codes.NODE_ID
+        if not kept:
+            self.let_go(self.inside.pop(oid, []), ("object", oid))
+        if kept[:place] != value[:place]:
+            self.free(oid, value)
 
     # -- the transitions of objects and refs ----------------------------------------------
 

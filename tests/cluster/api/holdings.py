@@ -1,4 +1,4 @@
-"""What a job holds in the control plane, asked of the server itself.
+"""What a job holds in the control plane, asked of the server itself, and in the node's store.
 
 A job that has nothing to do and no refs has only what is there once for each function, node and
 process: templates, claims, counters.  Everything else is a leak.
@@ -6,10 +6,15 @@ process: templates, claims, counters.  Everything else is a leak.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import hyperloom as loom
 from hyperloom.core import current
 from hyperloom.gcs.wire import Wire
+from hyperloom.raylet.node import NodeSettings
 
 # Once for each function, node or process of the job, whatever it does.
 CONSTANT = {"turn", "terms", "template", "source", "idle", "served", "heard", "homes", "queues"}
@@ -33,6 +38,23 @@ def holdings() -> dict[str, Any]:
         }
     finally:
         wire.close()
+
+
+def stored_bytes() -> int:
+    """Bytes of objects in shared memory and on disk, viewed ones too; idle slots do not count."""
+    current.current().settle()
+    settings = NodeSettings.read(Path(loom.nodes()[0]["folder"]))
+    return bytes_in(settings.store / "o", settings.store / "z", settings.spill)
+
+
+def bytes_in(*folders: Path) -> int:
+    """Of all objects in these folders of a store."""
+    total = 0
+    for entry in (entry for folder in folders for entry in os.scandir(folder)):
+        if entry.name != "root":  # of the spill folder: a link
+            with suppress(FileNotFoundError):
+                total += entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def _scan(wire: Wire, pattern: bytes) -> list[bytes]:

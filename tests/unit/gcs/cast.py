@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom.gcs import codes, keys
-from tests.unit.gcs.plane import node, output, process, record, refs_in, task, template
+from tests.models.stored import CONSTANTS
+from tests.unit.gcs.plane import NS, node, output, process, record, refs_in, task, template
 
 if TYPE_CHECKING:
     from tests.unit.gcs.plane import Plane
@@ -144,3 +145,13 @@ def declare(
         "template_declare", kind, returns, retries, queue, b"F" * 12 + b"body", b"F" * 12, b""
     )
     return kind
+
+
+def left(plane: Plane) -> dict[bytes, Any]:
+    """What is stored besides what a job may keep."""
+    constants = {key.name(NS) for key in CONSTANTS}
+    return {name: held for name, held in plane.world().items() if name not in constants}
+
+
+def objects(plane: Plane) -> set[bytes]:
+    return set(plane.table(keys.OBJECT) or ())

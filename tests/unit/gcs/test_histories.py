@@ -233,8 +233,17 @@ class World(Books):
         self.same("node_attach", NODES[at])
 
     @precondition(holds_something)
-    @rule(at=where, which=few, index=st.integers(1, 2), inner=some, slip=seldom)
-    def yields(self, at: int, which: int, index: int, inner: list[int], slip: int) -> None:
+    @rule(
+        at=where,
+        which=few,
+        index=st.integers(1, 2),
+        inner=some,
+        slip=seldom,
+        value=st.sampled_from(VALUES),
+    )
+    def yields(  # noqa: PLR0913, PLR0917
+        self, at: int, which: int, index: int, inner: list[int], slip: int, value: bytes
+    ) -> None:
         """Any task may stream here: item numbers are above its returns."""
         name, held = self.busy(at)
         for t in pick(list(held), [which]):
@@ -246,9 +255,15 @@ class World(Books):
                 speaks = self.processes[0]
                 self.same("ref_contain", speaks, self.next_seq(speaks), oid, contained)
             new = oid not in self.model.value
-            args = (name, t, held[t] + slip, self.terms(t)[0] + index, b"0item")
+            args = (name, t, held[t] + slip, self.terms(t)[0] + index, value)
             if self.same("task_yield", *args) == b"KEPT" and new and oid in self.model.value:
                 self.made[oid[: codes.PROCESS_ID]].append(oid)
+
+    @rule(at=where, which=few, index=st.integers(2, 3), value=st.sampled_from(VALUES))
+    def yields_too_late(self, at: int, which: int, index: int, value: bytes) -> None:
+        """The task is over."""
+        for t in pick([t for t in self.tasks if t not in self.model.records], [which]):
+            self.same("task_yield", NODES[at], t, 1, index, value)
 
     @rule(who=speaker, which=few)
     def stream_open(self, who: int, which: int) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hyperloom import errors
-from hyperloom.gcs import keys
+from hyperloom.gcs import codes, keys
 from tests.unit.gcs.cast import FULL, ONE, PLAIN, ROOM, Node, Process
-from tests.unit.gcs.plane import output, record
+from tests.unit.gcs.plane import output, record, shared
 
 if TYPE_CHECKING:
     from tests.unit.gcs.plane import Plane
@@ -32,6 +32,25 @@ def test_a_slow_node_cannot_finish_what_was_given_away(plane: Plane, driver: Pro
     assert plane.world() == before
     assert other.step("", second, value=b"0right").stale == []
     assert driver.told() == [output(first.id), b"0right"]
+
+
+def test_what_a_slow_node_stored_for_a_task_that_is_over_is_freed(
+    plane: Plane, driver: Process
+) -> None:
+    """1. n1 claims, and is given up.  2. It comes back, and reports: somebody makes the result
+    anew, maybe n1 itself, under the same name: left alone.  3. n2 has done so.  4. n1 reports
+    again: its bytes are nobody's."""
+    slow, other = Node(plane, "n1"), Node(plane, "n2")
+    driver.submit()
+    (first,) = slow.claim(ONE)
+    slow.lost()
+    plane.call("node_attach", slow.id)
+    slow.step("", first, value=shared(slow.id))
+    assert plane.inbox(slow.id) == []
+    other.step("", *other.claim(ONE), value=shared(other.id))
+    assert slow.step("", first, value=shared(slow.id)).stale == [first.id]
+    assert plane.inbox(slow.id) == [codes.FREE, output(first.id)]
+    assert plane.table(keys.OBJECT) == {output(first.id): shared(other.id)}
 
 
 def test_a_slow_node_cannot_retry_yield_or_give_back_either(plane: Plane, driver: Process) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hyperloom.gcs import codes, keys
-from tests.models.stored import CONSTANTS
-from tests.unit.gcs.cast import ROOM, Node, Process, declare
+from tests.unit.gcs.cast import ROOM, Node, Process, declare, left, objects
 from tests.unit.gcs.plane import NS, output, shared, task
 
 if TYPE_CHECKING:
@@ -18,16 +17,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def worker(plane: Plane) -> Process:
     return Process(plane, "worker")
-
-
-def left(plane: Plane) -> dict[bytes, Any]:
-    """What is stored besides what a job may keep."""
-    constants = {key.name(NS) for key in CONSTANTS}
-    return {name: held for name, held in plane.world().items() if name not in constants}
-
-
-def objects(plane: Plane) -> set[bytes]:
-    return set(plane.table(keys.OBJECT) or ())
 
 
 def test_a_ref_dropped_before_the_result_comes(plane: Plane, driver: Process) -> None:
@@ -177,60 +166,6 @@ def test_an_object_that_nobody_makes_is_lost(plane: Plane, driver: Process) -> N
 
 
 # -- streams --------------------------------------------------------------------------------------
-
-
-def test_a_stream_item_comes_once_however_often_it_is_made(
-    plane: Plane, driver: Process, worker: Process
-) -> None:
-    """The second attempt makes the first items again; the ones that are kept stay as they are,
-    and so do the refs inside them."""
-    host = Node(plane)
-    (one,) = driver.submit()
-    (first,) = host.claim()
-    inner = worker.put()
-    worker.contain(output(one, 1), inner)
-    assert plane.call("task_yield", host.id, one, 1, 1, b"0item") == b"KEPT"
-    worker.release(inner)
-    assert host.retry(first) == "QUEUED"
-    (second,) = host.read()
-    other = worker.put()
-    worker.contain(output(one, 1), other)
-    worker.release(other)
-    assert plane.call("task_yield", host.id, one, second.attempt, 1, b"0again") == b"KEPT"
-    assert driver.told() == [output(one, 1), b"0item"]
-    assert objects(plane) == {output(one, 1), inner}
-
-
-def test_a_stream_that_nobody_reads_is_abandoned(
-    plane: Plane, driver: Process, worker: Process
-) -> None:
-    host = Node(plane)
-    (one,) = driver.submit()
-    got = host.claim()
-    driver.release(output(one))
-    inner = worker.put()
-    worker.contain(output(one, 1), inner)
-    worker.release(inner)
-    assert plane.call("task_yield", host.id, one, 1, 1, b"0item") == b"ABANDONED"
-    host.step("", *got)
-    assert left(plane) == {}
-
-
-def test_a_worker_hears_how_far_its_stream_was_read(
-    plane: Plane, driver: Process, worker: Process
-) -> None:
-    host = Node(plane)
-    (one,) = driver.submit()
-    got = host.claim()
-    assert plane.call("stream_consume", one, 2) == 0
-    assert plane.call("stream_open", one, worker.id) == 2
-    assert plane.call("stream_consume", one, 3) == 1
-    assert worker.told() == [codes.CONSUMED + one, b"3"]
-    assert plane.call("stream_open", one, Process(plane, "next").id) == 3
-    host.step("", *got)
-    assert plane.call("stream_consume", one, 5) == 0
-    assert plane.call("stream_open", one, worker.id) == 0
-    assert plane.table(keys.STREAM) is None
 
 
 # -- burials --------------------------------------------------------------------------------------

@@ -25,12 +25,23 @@ function act.finish(ns, node, args, from)
       many.cut(args[at + 2], code.OBJECT_ID, refs)
     else
       stale[#stale + 1] = id
+      act.too_late(ns, id, args, at)
     end
   end
   act.close(ns, node, done)
   act.settle(ns, oids, values)
   act.let_go(ns, refs)
   return stale
+end
+
+-- Results of an attempt that the node does not hold.  If the task goes on, somebody makes them
+-- again, maybe on the same node under the same names.
+function act.too_late(ns, id, args, at)
+  if call('HEXISTS', key.task(ns), id) == 0 then
+    for index = 0, tonumber(args[at + 3]) - 1 do
+      act.turn_away(ns, act.output(id, index), args[at + 4 + index])
+    end
+  end
 end
 
 -- The tasks are over, one way or the other: their books are closed.

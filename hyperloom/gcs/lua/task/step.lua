@@ -11,8 +11,9 @@
 -- nobody would take back what it claimed.
 --
 -- Tasks that the node no longer holds for that attempt are answered as stale, and nothing
--- is written about them: the node was given up, and somebody else runs them by now.  A call
--- that is sent twice is harmless for the same reason.  `more` is 1 while there is a crowd
+-- is written about them: the node was given up, and somebody else runs them by now.  If they
+-- are over, what was stored for them is freed.  A call that is sent twice is harmless for the
+-- same reason.  `more` is 1 while there is a crowd
 -- left to wake, or too many cancelled tasks stood in the way: call again, with an offer.
 --
 -- Refuses: nothing.
