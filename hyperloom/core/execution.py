@@ -1,7 +1,8 @@
 """One task: its record and inputs in, its outputs out.
 
 The rule: an attempt always ends in one of two ways, a list of output values (which may be
-failures) or a request to be retried; no exception leaves `Executor.run`.
+failures) or a request to be retried; no exception leaves `Executor.run`.  Values that it stored
+and does not end with are freed before that is known to anybody.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
 from hyperloom.core.session import FIRST
 from hyperloom.core.streams import Items
+from hyperloom.gcs.codes import SHARED
 from hyperloom.ids import object_id
 from hyperloom.serialization import (
     failure_from_exception,
@@ -86,6 +88,7 @@ class Executor:
         self.running: Running | None = None
         self.unwanted: dict[bytes, bytes] = {}  # tasks to come that were cancelled -> why
         self.gpus: tuple[int, ...] = ()
+        self._stored: list[bytes] = []  # outputs of this attempt that lie in the node's store
 
     def run(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:
         """The kept values of the task's outputs.
@@ -112,10 +115,12 @@ class Executor:
                 return self._all(code, running.cancelled)
             failure = self._failure(error, running)
             if code.retries(error):
+                self._free_stored()
                 raise Retry(failure) from None
             return self._all(code, failure)
         finally:
             self.running = None
+            self._stored.clear()
             code.calls += 1
 
     def _attempt(self, code: Code, running: Running, record: bytes, inputs: bytes) -> list[bytes]:
@@ -155,12 +160,20 @@ class Executor:
 
     def _kept(self, oid: bytes, result: object, name: str) -> bytes:
         kept, contained = self._objects.keep(oid, result, what=f"the result of {name}")
+        if kept[:1] == SHARED:
+            self._stored.append(oid)
         if contained:
             current.session().outbox.contain(oid, contained)
         return kept
 
     def _all(self, code: Code, failure: bytes) -> list[bytes]:
+        self._free_stored()
         return [failure] * code.template.outputs
+
+    def _free_stored(self) -> None:
+        # No object has these names yet, and nobody else makes any: a task runs once at a time.
+        while self._stored:
+            self._objects.free(self._stored.pop())
 
     def _several(self, code: Code, running: Running, result: object) -> list[bytes]:
         name, returns = code.template.name, code.template.returns

@@ -102,6 +102,9 @@ class _NoStore:
     def get(self, oid: bytes) -> None:
         """It is not here."""
 
+    def free(self, oid: bytes) -> None:
+        """There is nothing to free."""
+
     def close(self) -> None:
         """There is nothing to let go of."""
 

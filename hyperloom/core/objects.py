@@ -44,6 +44,9 @@ class Store(Protocol):
     def get(self, oid: bytes) -> tuple[int, bytes | memoryview, Sequence[memoryview]] | None:
         """Kind, meta and buffers, or None when it is not here."""
 
+    def free(self, oid: bytes) -> None:
+        """End an object; an unknown one is fine."""
+
     def close(self) -> None:
         """Let go."""
 
@@ -108,6 +111,10 @@ class Objects:
             where = "this node" if node == self._node else f"node {short(node)}"
             raise lost(oid, f"the shared memory of {where} does not have it")
         return found
+
+    def free(self, oid: bytes) -> None:
+        """Nobody is to have what was kept in shared memory under this name."""
+        self._store.free(oid)
 
     def close(self) -> None:
         """Let go of the store; values that are still in use stay valid."""
