@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from hyperloom import failpoints
 from hyperloom.core import words
 from hyperloom.gcs import keys
+from hyperloom.ids import TaskID, object_id
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.doors import Door, Guest
@@ -32,7 +33,7 @@ from hyperloom.raylet.reporter import Reporter
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.node import NodeSettings
@@ -207,11 +208,24 @@ class Agent:
         """It is gone."""
         self._reporter.exited(worker, code)
         process = self._sessions.pop(worker, None)
+        job, sent = self.machine.workers[worker].job, list(self.machine.workers[worker].sent)
+        # Before the machine reports them lost: the next attempt may store under the same names.
+        self._keeper.free(_outputs_of(sent))
         self._handle(m.WorkerExited(worker, begun))
         self._known.pop(worker, None)
+        tasks = [held.task for held in sent]
         if process is not None:
-            self._reporter.bury(process)
+            # After its burial nothing that it said can be on its way any more.
+            self._reporter.bury(process, lambda: self._sweep(job, process, *tasks))
+        elif tasks:
+            self._sweep(job, *tasks)
         self._jobs.offer_again()
+
+    def _sweep(self, job: bytes, *owners: bytes) -> None:
+        """Free what a dead worker put or yielded and did not live to say."""
+        if self._jobs.get(job) is not None:  # else all that was the job's is gone
+            found = list(self._settings.objects_of(*owners))
+            self._reporter.strays(job, found, self._keeper.free)
 
     def worker_prints(self, worker: int, stream: str, lines: list[str]) -> None:
         """Whole lines of its output: to the drivers of its job that are here."""
@@ -333,6 +347,12 @@ def _stuck(workers: int) -> str:
         "therefore nobody can run. Nothing is lost, but nothing goes on: let fewer tasks wait "
         "for tasks of their own, or set LOOM_WORKERS_MOST higher before the node is started"
     )
+
+
+def _outputs_of(tasks: Iterable[m.Held]) -> Iterator[bytes]:
+    for held in tasks:
+        for index in range(held.kind.outputs):
+            yield object_id(TaskID(held.task), index)
 
 
 def _tasks_of(flat: list[Any]) -> list[bytes]:

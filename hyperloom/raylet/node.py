@@ -136,13 +136,13 @@ class NodeSettings:
             "config": config_values(self.config),
         }
 
-    def objects_of(self, job: bytes) -> Iterator[bytes]:
-        """Ids of a job's objects that lie in this node's store."""
-        prefix = job.hex()
+    def objects_of(self, *owners: bytes) -> Iterator[bytes]:
+        """Ids of the objects of jobs, processes or tasks that lie in this node's store."""
+        prefixes = tuple(owner.hex() for owner in owners)
         for folder in (self.store / "o", self.spill):
             if folder.is_dir():
                 for entry in os.scandir(folder):
-                    if entry.name.startswith(prefix) and len(entry.name) == 2 * 20:
+                    if entry.name.startswith(prefixes) and len(entry.name) == 2 * 20:
                         yield bytes.fromhex(entry.name)
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors, failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
-from hyperloom.ids import job_of
+from hyperloom.ids import OBJECT_BYTES, job_of
 from hyperloom.specs import refs_of, split_entry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.memory import MemoryWatch
     from hyperloom.raylet.messages import Held
@@ -82,15 +84,30 @@ class Reporter:
             _FAILURE + failure, _FAILURE + poison, then=_may_be_stale,
         )  # fmt: skip
 
-    def bury(self, process: bytes, first: int = 1) -> None:
-        """A process is gone: what it held is let go, slice by slice."""
+    def bury(self, process: bytes, then: Callable[[], None], first: int = 1) -> None:
+        """A process is gone: what it held is let go, slice by slice; `then` all is."""
 
         def next_slice(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if isinstance(reply, int) and reply:
-                self.bury(process, reply)
+                self.bury(process, then, reply)
+            else:
+                then()
 
         namespace = keys.job_namespace(job_of(process))  # type: ignore[arg-type]
         self._gcs.apply("process_bury", namespace, process, first, _AT_ONCE, then=next_slice)
+
+    def strays(
+        self, job: bytes, oids: Sequence[bytes], free: Callable[[list[bytes]], None]
+    ) -> None:
+        """Have those objects of a job freed that the control plane never heard of."""
+        namespace = keys.job_namespace(job)
+
+        def told(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if isinstance(reply, bytes):
+                free([reply[at : at + OBJECT_BYTES] for at in range(0, len(reply), OBJECT_BYTES)])
+
+        for at in range(0, len(oids), _AT_ONCE):
+            self._gcs.apply("object_strays", namespace, *oids[at : at + _AT_ONCE], then=told)
 
     def reap(self, node: bytes, jobs: list[bytes]) -> None:
         """Another node is dead: its tasks go to others, and its workers are buried."""
@@ -113,7 +130,7 @@ class Reporter:
     def _bury_all(self, processes: Any) -> None:  # noqa: ANN401 - Redis' own reply
         if not isinstance(processes, errors.LoomError):
             for process in processes:
-                self.bury(process)
+                self.bury(process, _nothing_more)
 
     def _who(self, task: Held, worker: int) -> Attempt:
         return Attempt(task.task, task.kind.name, task.attempt, self._node, self._pool.pid(worker))
@@ -128,3 +145,7 @@ def _may_be_stale(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
     # STALE: the attempt was taken from us meanwhile, or this was said twice.  Good either way.
     if isinstance(reply, errors.LoomError) and not isinstance(reply, errors.Stale):
         raise reply
+
+
+def _nothing_more() -> None:
+    """The store of a dead node is gone with it."""

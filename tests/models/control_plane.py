@@ -366,6 +366,10 @@ class ControlPlane(Queues):
     def process_list(self, node: bytes) -> list[bytes]:
         return sorted(process for process, home in self.homes.items() if home == node)
 
+    def object_strays(self, *oids: bytes) -> bytes:
+        known = self.value.keys() | self.records.keys()
+        return b"".join(oid for oid in oids if oid not in known and task_of(oid) not in known)
+
     def process_bury(self, process: bytes, start: int, most: int) -> int:
         count, width = self.made.get(process, (0, 1))
         last = min(count, start + -(-most // width) - 1)

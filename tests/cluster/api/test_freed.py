@@ -6,13 +6,16 @@ That the control plane holds nothing, and the store no bytes, is looked at after
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import hyperloom as loom
-from hyperloom import errors
+from hyperloom import errors, failpoints
+from hyperloom.core import current
 from tests.cluster.api.holdings import stored_bytes
 from tests.waiting import wait_until
 
@@ -62,6 +65,7 @@ def test_results_that_were_too_few_or_too_many(made: int) -> None:
     assert stored_bytes() == 0
 
 
+@pytest.mark.slow
 def test_results_before_the_one_that_fails_are_freed_only_if_the_task_is_tried_again(
     gate: Callable[[str], Gate],
 ) -> None:
@@ -105,3 +109,86 @@ def test_items_of_a_chunk_that_was_cancelled(gate: Callable[[str], Gate]) -> Non
         with pytest.raises(errors.TaskCancelled):
             loom.get(ref, timeout=PATIENCE_S)
     assert stored_bytes() == 0
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@loom.task(max_retries=0)
+def dies_over_its_put() -> None:
+    current.session().outbox.put = die  # what says it, after it is stored
+    loom.put(large())
+
+
+@loom.task(max_retries=0)
+def dies_over_its_item() -> Iterator[Any]:
+    current.session().outbox.call = die
+    yield large()
+
+
+@loom.task(max_retries=0)
+def dies_over_its_result() -> Any:
+    failpoints.arm("worker.packed=kill9")
+    return large()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", [dies_over_its_put, dies_over_its_item, dies_over_its_result])
+def test_what_a_worker_stored_that_was_killed_before_it_said_so(task: Any) -> None:
+    made = task.remote()
+    end = made.completed() if hasattr(made, "completed") else made
+    with pytest.raises(errors.WorkerCrashed):
+        loom.get(end, timeout=PATIENCE_S)
+    wait_until(lambda: not stored_bytes())
+
+
+@pytest.mark.slow
+def test_a_result_stored_by_a_worker_that_died_is_not_taken_for_the_next_ones(
+    gate: Callable[[str], Gate],
+) -> None:
+    """1. A worker stores the result and dies.  2. The next one's is another: it is what counts."""
+    tries = gate("tries")
+
+    @loom.task(max_retries=1)
+    def dies_once() -> Any:
+        tries.note("try")
+        first = len(tries.notes()) == 1
+        failpoints.arm("worker.packed=kill9" if first else "")
+        return large(2 if first else 1)
+
+    assert loom.get(dies_once.remote(), timeout=PATIENCE_S).nbytes == MIB
+
+
+@pytest.mark.slow
+def test_what_a_dead_workers_child_made_stays_for_who_wants_it(
+    gate: Callable[[str], Gate],
+) -> None:
+    """It bears the name of the worker that submitted the child."""
+    buried, seen = gate("buried"), gate("seen")
+
+    @loom.task
+    def child() -> Any:
+        return large()
+
+    @loom.task(num_cpus=0.1)
+    def reads(refs: list[Any]) -> None:
+        buried.pass_through()
+        seen.note(str(loom.get(refs[0], timeout=PATIENCE_S).nbytes))
+
+    @loom.task(max_retries=0)
+    def dies_with_a_child() -> None:
+        ref = child.remote()
+        reads.remote([ref])
+        loom.wait([ref], timeout=PATIENCE_S)
+        loom.put(large())
+        current.session().settle()
+        current.session().outbox.put = die
+        loom.put(large())
+
+    with pytest.raises(errors.WorkerCrashed):
+        loom.get(dies_with_a_child.remote(), timeout=PATIENCE_S)
+    wait_until(lambda: stored_bytes() < 2 * MIB, what="both puts are gone")
+    buried.open()
+    wait_until(seen.notes)
+    assert seen.notes() == [str(MIB)]

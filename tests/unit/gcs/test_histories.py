@@ -280,6 +280,12 @@ class World(Books):
         name = [*NODES, *self.processes][which]
         assert self.plane.inbox(name) == self.model.inbox.pop(name, [])
 
+    @rule(who=speaker, which=some, index=st.integers(0, 2))
+    def strays(self, who: int, which: list[int], index: int) -> None:
+        speaks = self.processes[who]
+        unsaid = output(task(speaks, self.counter[speaks] + 1))
+        self.same("object_strays", *(output(t, index) for t in pick(self.tasks, which)), unsaid)
+
     # -- the end --------------------------------------------------------------------------
 
     def teardown(self) -> None:
