@@ -19,6 +19,7 @@ from hyperloom import errors, failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import keys
 from hyperloom.gcs.wire import Wire, fcall
+from hyperloom.ids import OBJECT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +32,20 @@ _ID_CHARACTERS = 2 * 20
 _JOB_CHARACTERS = 2 * 4
 
 
-def take_over(wire: Wire, node: bytes) -> set[bytes]:
-    """Requeue what the node's raylet before us held; the jobs that are open."""
-    jobs = dict(_leave(wire, node))
+def take_over(wire: Wire, settings: NodeSettings) -> list[bytes]:
+    """Requeue what the node's raylet before us held, and bury its workers.
+
+    What is returned lies in this node's store for nobody: objects of jobs that are over, and
+    what those workers stored and did not live to say, or held alone.
+    """
+    jobs = dict(_leave(wire, settings.node))
+    strays = list(_objects_of_others(settings, set(jobs)))
     for job in jobs:
-        _requeue(wire, job, node)
-        _bury(wire, job, node)
-    return set(jobs)
+        _requeue(wire, job, settings.node)
+        buried = _bury(wire, job, settings.node)
+        left = list(settings.objects_of(*buried)) if buried else []
+        strays += _unknown(wire, job, left)
+    return strays
 
 
 def leave(settings: NodeSettings) -> None:
@@ -70,15 +78,24 @@ def _requeue(wire: Wire, job: bytes, node: bytes) -> None:
         pass
 
 
-def _bury(wire: Wire, job: bytes, node: bytes) -> None:
+def _bury(wire: Wire, job: bytes, node: bytes) -> list[bytes]:
     namespace = keys.job_namespace(job)
-    for process in wire.call(*fcall("process_list", namespace, node)):
+    processes: list[bytes] = wire.call(*fcall("process_list", namespace, node))
+    for process in processes:
         at = 1
         while at:
             at = wire.call(*fcall("process_bury", namespace, process, at, _AT_ONCE))
+    return processes
 
 
-def objects_of_others(settings: NodeSettings, jobs: set[bytes]) -> Iterator[bytes]:
+def _unknown(wire: Wire, job: bytes, oids: list[bytes]) -> Iterator[bytes]:
+    namespace = keys.job_namespace(job)
+    for first in range(0, len(oids), _AT_ONCE):
+        found = wire.call(*fcall("object_strays", namespace, *oids[first : first + _AT_ONCE]))
+        yield from (found[at : at + OBJECT_BYTES] for at in range(0, len(found), OBJECT_BYTES))
+
+
+def _objects_of_others(settings: NodeSettings, jobs: set[bytes]) -> Iterator[bytes]:
     """Ids of the objects in this node's store that belong to none of the jobs."""
     wanted = {job.hex() for job in jobs}
     for folder in (settings.store / "o", settings.spill):

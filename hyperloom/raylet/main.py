@@ -58,12 +58,12 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     install.install(
         wire, replace=about is not None, durability=about["durability"] if about else ""
     )
-    jobs = set() if settings.embedded else handover.take_over(wire, settings.node)
+    strays = [] if settings.embedded else handover.take_over(wire, settings)
     wire.close()
     keeper = StoreKeeper(settings.store, settings.spill, settings.store_bytes)
     # The template does a reaper's work as long as it lives.
     keeper.start(with_reaper=False)
-    keeper.free(handover.objects_of_others(settings, jobs))
+    keeper.free(strays)
     raylet = agent.Agent(settings, keeper, forked, time.monotonic)
     end_when_told(raylet, alive)
     if own_server is not None:

@@ -16,7 +16,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import failpoints
-from tests.cluster.api.holdings import holdings
+from tests.cluster.api.holdings import holdings, stored_bytes
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ def test_workers_that_died_with_their_raylet_are_buried(home: Home, tmp_path: Pa
         loom.get(ref, timeout=PATIENCE_S)
     del ref
     wait_until(lambda: gc.collect() < 0 or not holdings(), 15, what="nothing is held")
+    wait_until(lambda: stored_bytes() == 0, what="nothing is stored")
 
 
 def test_a_server_killed_again_and_again_under_load_loses_nothing(home: Home) -> None:
