@@ -143,7 +143,7 @@ class Plane:
             case "task_cancel":
                 return [b"" for task in args[2:] for _ in self._cancel(task, args[0])]
             case "task_where":
-                return [part for _ in args for part in (b"UNKNOWN", b"", b"")]
+                return [part for task in args[1:] for part in self._where(task)]
             case "node_list":
                 amounts = dict(self._resources.items())
                 about = {"host": "inline", "resources": amounts, "free": amounts}
@@ -236,6 +236,13 @@ class Plane:
         end = object_id(stream.running.task, 0)
         if end in self._held:
             self._settle([(end, value)])
+
+    def _where(self, task: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+        stream = self._streams.get(task)  # nothing else is ever between its beginning and end
+        if stream is None:
+            return b"UNKNOWN", b"", b"", b""
+        body = specs.encode_template(stream.code.template)
+        return b"HELD", self._node.hex().encode(), body, b""
 
     def _cancel(self, task: bytes, failure: bytes) -> tuple[int, int]:
         stream = self._streams.get(task)

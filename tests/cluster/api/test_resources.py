@@ -71,7 +71,7 @@ def test_an_infeasible_task_says_what_it_lacks_when_asked() -> None:
     assert "100 CPU" in str(info.value)
     assert "unobtainium" in str(info.value)
     loom.cancel(ref)
-    with pytest.raises(errors.TaskCancelled):
+    with pytest.raises(errors.TaskCancelled, match=r"^same was cancelled.*\n  in task same \("):
         loom.get(ref, timeout=20)
 
 
@@ -87,9 +87,13 @@ def test_a_timeout_explains_what_each_object_waits_for(gate: Callable[[str], Gat
 
     running = [holds.remote() for _ in range(2)]
     queued, waiting = same.remote(), needs.remote(running[0])
+    inner = needs.remote(running[1])
+    outer = needs.remote(inner)
     try:
         with pytest.raises(errors.GetTimeout) as info:
             loom.get([*running, queued, waiting], timeout=0.5)
+        with pytest.raises(errors.GetTimeout) as followed:
+            loom.get(outer, timeout=0)
     finally:
         go_on.open()
     text = str(info.value)
@@ -97,8 +101,41 @@ def test_a_timeout_explains_what_each_object_waits_for(gate: Callable[[str], Gat
     assert "Nothing is lost" in text
     assert f"{running[0]!r} of task" in text
     assert f"{waiting!r} of task" in text
-    assert "waits for 1 of its inputs" in text
+    assert f"waits for 1 of its inputs: {running[0]!r}\n" in text
     loom.get([*running, queued, waiting])
+    name = "test_a_timeout_explains_what_each_object_waits_for.<locals>."
+    node = loom.nodes()[0]["node"][:8]
+    held = f"was taken by node {node}, which runs it or soon will"
+    assert str(followed.value).splitlines()[1:-1] == [
+        f"  {outer!r} of task {name}needs waits for 1 of its inputs: {inner!r}",
+        f"    {inner!r} of task {name}needs waits for 1 of its inputs: {running[1]!r}",
+        f"      {running[1]!r} of task {name}holds {held}",
+    ]
+    loom.get(outer)
+
+
+def test_a_timeout_follows_a_long_chain_to_its_end(gate: Callable[[str], Gate]) -> None:
+    go_on = gate("go_on")
+
+    @loom.task
+    def slow() -> int:
+        go_on.pass_through()
+        return 1
+
+    chain = [slow.remote()]
+    for _ in range(20):
+        chain.append(same.remote(chain[-1]))
+    try:
+        with pytest.raises(errors.GetTimeout) as info:
+            loom.get(chain[-2:], timeout=0)
+    finally:
+        go_on.open()
+    lines = str(info.value).splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == [
+        *map(repr, chain[-2:-5:-1]), "…", *map(repr, chain[2::-1]), repr(chain[-1]),
+    ]  # fmt: skip
+    assert "(14 more, each of which waits for the next)" in lines[4]
+    assert loom.get(chain[-1]) == 1
 
 
 @pytest.mark.keeps_refs  # names of cancelled tasks stay in a queue that no node ever serves

@@ -1,7 +1,8 @@
--- task_where(id, id, ...) -> { state, detail, template body, ... }
+-- task_where(most, id, id, ...) -> { state, detail, template body, lacks, ... }
 --
 -- Where tasks stand, for people: WAITING (detail: number of inputs it lacks), READY (its
--- queue), HELD (the node), OVER (an output exists), UNKNOWN.
+-- queue), HELD (the node), OVER (an output exists), UNKNOWN.  `lacks` are the first `most`
+-- of the inputs that a waiting task lacks, concatenated.
 --
 -- Refuses: nothing.
 -- Writes:  nothing.
@@ -23,7 +24,22 @@ local function where(ns, id, record, nodes)
   return 'READY', act.template(ns, string.sub(record, 1, code.TEMPLATE_ID)).queue
 end
 
+local function lacks(ns, record, most)
+  if most == 0 then
+    return ''
+  end
+  local inputs, refs = act.refs_of(record)
+  local missing = {}
+  for i = 1, inputs do
+    if #missing < most and call('HEXISTS', key.object(ns), refs[i]) == 0 then
+      missing[#missing + 1] = refs[i]
+    end
+  end
+  return table.concat(missing)
+end
+
 transition('task_where', READS, function(ns, args)
+  local most = tonumber(table.remove(args, 1))
   local records, reply = many.hmget(key.task(ns), args), {}
   local nodes = call('HKEYS', key.served(ns))
   for i, id in ipairs(args) do
@@ -32,6 +48,7 @@ transition('task_where', READS, function(ns, args)
     reply[#reply + 1] = detail
     local template = records[i] and string.sub(records[i], 1, code.TEMPLATE_ID)
     reply[#reply + 1] = template and call('HGET', key.template(ns), template) or ''
+    reply[#reply + 1] = state == 'WAITING' and lacks(ns, records[i], most) or ''
   end
   return reply
 end)
