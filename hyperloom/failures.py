@@ -39,7 +39,7 @@ _STDERR_CHARS = 400  # a line
 
 
 class Attempt(NamedTuple):
-    """Who failed: one attempt of one task, as its raylet or worker knows it."""
+    """Who failed: one attempt of one task, as far as who says it knows (else empty, 0)."""
 
     task_id: bytes
     name: str
@@ -106,7 +106,7 @@ def made(
     **detail: float | str | tuple[str, ...] | None,
 ) -> bytes:
     """A record with this message; the functions below know what to say."""
-    return encode(Failure(category, *who, text=text, path=(who.name,), detail=detail))
+    return encode(Failure(category, *who, text=text, path=(who.name or "?",), detail=detail))
 
 
 def crashed(who: Attempt, *, exit_code: int, stderr: Sequence[str] = ()) -> bytes:
@@ -152,12 +152,12 @@ def timed_out(who: Attempt, *, limit_s: float) -> bytes:
 
 def cancelled(who: Attempt) -> bytes:
     """Somebody called `cancel`."""
-    return made("cancelled", who, f"{who.name} was cancelled; it has no result")
+    return made("cancelled", who, f"{who.name or 'the task'} was cancelled; it has no result")
 
 
 def node_lost(who: Attempt, *, reason: str = "it was not heard of in time") -> bytes:
     """The control plane, or the one who watches, gave the node up."""
-    text = f"the node that ran {who.name} is lost ({reason}), and no retry was left"
+    text = f"the node that ran {who.name or 'the task'} is lost ({reason}), and no retry was left"
     return made("node", who, text)
 
 

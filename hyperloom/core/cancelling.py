@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import failures
+from hyperloom.core.explain import where
 from hyperloom.core.getting import checked
 from hyperloom.core.streams import ObjectRefGenerator
 from hyperloom.failures import Attempt
@@ -12,6 +13,8 @@ from hyperloom.ids import TASK_BYTES, task_of
 from hyperloom.serialization import failure_inline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
 
@@ -36,10 +39,20 @@ def cancel(
         below: list[bytes] = []
         for first in range(0, len(level), _AT_ONCE):
             part = level[first : first + _AT_ONCE]
-            failure = failure_inline(failures.cancelled(Attempt(part[0], "", 0, b"")))
-            reply = session.outbox.call("task_cancel", failure, int(force), *part)
-            for children in reply[1::2]:
-                below += [
-                    children[at : at + TASK_BYTES] for at in range(0, len(children), TASK_BYTES)
-                ]
+            for name, tasks in _by_name(session, part).items():
+                who = Attempt(tasks[0] if len(tasks) == 1 else b"", name, 0, b"")
+                failure = failure_inline(failures.cancelled(who))
+                reply = session.outbox.call("task_cancel", failure, int(force), *tasks)
+                for children in reply[1::2]:
+                    below += [
+                        children[at : at + TASK_BYTES] for at in range(0, len(children), TASK_BYTES)
+                    ]
         level = below if recursive else []
+
+
+def _by_name(session: Session, tasks: Sequence[bytes]) -> dict[str, list[bytes]]:
+    """What has not run yet fails with what we say here, so it must say which task that was."""
+    named: dict[str, list[bytes]] = {}
+    for task, stand in zip(tasks, where(session, tasks), strict=True):
+        named.setdefault(stand.name, []).append(task)
+    return named

@@ -56,7 +56,7 @@ class Reporter:
 
     def cancel(self, task: bytes, *, force: bool) -> None:
         """We do not have it (any more, or yet): who has it shall hear of it."""
-        failure = _FAILURE + failures.cancelled(Attempt(task, "the task", 0, self._node))
+        failure = _FAILURE + failures.cancelled(Attempt(task, "", 0, self._node))
         namespace = keys.job_namespace(job_of(task))  # type: ignore[arg-type]
         self._gcs.apply("task_cancel", namespace, failure, int(force), task)
 

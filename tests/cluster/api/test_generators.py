@@ -255,7 +255,7 @@ def test_a_cancelled_stream_ends_with_its_cancellation(named_by: str) -> None:
     stream = endless.remote()
     next(stream)
     loom.cancel(stream if named_by == "itself" else stream.completed())
-    with pytest.raises(errors.TaskCancelled):
+    with pytest.raises(errors.TaskCancelled, match=r"endless was cancelled.*\n  in .*endless"):
         loom.get(stream.completed(), timeout=30)
 
 
