@@ -32,14 +32,18 @@ if TYPE_CHECKING:
         nodes,
         put,
         shutdown,
+        submit,
         task,
         wait,
     )
+    from hyperloom.core.bound import BoundTask
     from hyperloom.core.context import Context
     from hyperloom.core.options import NodeAffinity
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.remote import RemoteFunction
     from hyperloom.core.streams import ObjectRefGenerator
+    from hyperloom.plan.handle import PlanHandle
+    from hyperloom.plan.plan import Plan
     from hyperloom.serialization import inspect_serializability, register_serializer
 
 __version__ = "0.1.0"
@@ -59,24 +63,31 @@ _HOMES = {
         "nodes",
         "put",
         "shutdown",
+        "submit",
         "task",
         "wait",
     ),
+    "hyperloom.core.bound": ("BoundTask",),
     "hyperloom.core.context": ("Context",),
     "hyperloom.core.options": ("NodeAffinity",),
     "hyperloom.core.refs": ("ObjectRef",),
     "hyperloom.core.remote": ("RemoteFunction",),
     "hyperloom.core.streams": ("ObjectRefGenerator",),
+    "hyperloom.plan.handle": ("PlanHandle",),
+    "hyperloom.plan.plan": ("Plan",),
     "hyperloom.serialization": ("inspect_serializability", "register_serializer"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "BoundTask",
     "Connection",
     "Context",
     "NodeAffinity",
     "ObjectRef",
     "ObjectRefGenerator",
+    "Plan",
+    "PlanHandle",
     "RemoteFunction",
     "as_completed",
     "available_resources",
@@ -92,6 +103,7 @@ __all__ = [
     "put",
     "register_serializer",
     "shutdown",
+    "submit",
     "task",
     "wait",
 ]

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
 
 from hyperloom.core import current
+from hyperloom.core.bound import BoundTask
 from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import remote_function
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from hyperloom.core.bound import BoundOutput
     from hyperloom.core.context import Context
     from hyperloom.core.options import TaskChanges
     from hyperloom.core.remote import RemoteFunction, SeveralFunction, StreamingFunction
     from hyperloom.core.streams import ObjectRefGenerator
+    from hyperloom.plan.handle import PlanHandle
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -352,6 +355,19 @@ def cancel(
     from hyperloom.core import cancelling  # noqa: PLC0415
 
     cancelling.cancel(current.session_of(ref), ref, force=force, recursive=recursive)
+
+
+def submit(tasks: Iterable[BoundTask[Any] | BoundOutput]) -> PlanHandle:
+    """Submit bound tasks, and all that they need, as one plan; their results are in its handle.
+
+    Raises:
+        Cycle: a task needs its own output; nothing was submitted.
+        NotSerializable: an argument cannot travel; nothing was submitted.
+        TypeError: something else than what `bind` made.
+    """
+    from hyperloom.plan.plan import Plan  # noqa: PLC0415
+
+    return Plan([tasks] if isinstance(tasks, BoundTask) else tasks).submit()
 
 
 def context() -> Context:

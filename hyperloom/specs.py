@@ -119,6 +119,12 @@ def inputs_of(data: bytes) -> list[bytes]:
     ]
 
 
+def others_of(data: bytes) -> bytes:
+    """The object ids of the refs inside the arguments, concatenated."""
+    number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")
+    return data[_REFS + number * OBJECT_BYTES : call_start(data)]
+
+
 def call_start(data: bytes) -> int:
     """Where in the record the call begins."""
     number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")

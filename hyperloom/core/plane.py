@@ -56,6 +56,7 @@ class Plane:
         self._holders: dict[bytes, int] = {}
         self._contains: dict[bytes, list[bytes]] = {}
         self._streams: dict[bytes, InlineStream] = {}
+        self._planned: list[tuple[bytes, bytes, list[bytes]]] = []  # see `plan`
         self._stack = Stack()
 
     def running(self) -> Running | None:
@@ -92,6 +93,20 @@ class Plane:
         self._settle(list(zip(outputs, values, strict=False)))  # of a stream none yet
         self._session.sweep()
 
+    def plan(self, width: int, tasks: Sequence[bytes], objects: Sequence[bytes]) -> None:
+        """Part of a plan, in the form of ``lua/task/plan.lua``.
+
+        It comes with those who take before those who make, so it runs when all of it is there.
+        """
+        del width
+        passing = [
+            oid for oid, wanted in zip(objects[::3], objects[2::3], strict=True) if wanted == b"0"
+        ]
+        for at in range(0, len(tasks), 5):
+            unwanted = [oid for oid in passing if oid.startswith(tasks[at])]
+            self._hold(_cut(specs.refs_of(tasks[at + 1])))
+            self._planned.append((tasks[at], tasks[at + 1], unwanted))
+
     def put(self, oid: bytes, value: bytes, contained: Iterable[bytes] = ()) -> None:
         """An object."""
         self._held.add(oid)
@@ -122,10 +137,18 @@ class Plane:
     def tell(self, function: str, *args: Any) -> None:  # noqa: ANN401 - see the outbox
         """How far a stream was read: the reader makes it go on by itself."""
 
-    def flush(self) -> None:
+    def flush(self, *, wanted_only: bool = False) -> None:
         """Nothing waits."""
 
-    settle = flush
+    def settle(self) -> None:
+        """Run the plan that was said."""
+        planned, self._planned = self._planned, []
+        for task, record, _ in reversed(planned):
+            self.submit(specs.template_of(record), b"", task, record)
+        for _, record, unwanted in planned:
+            self._let_go(_cut(specs.refs_of(record)))
+            for oid in unwanted:
+                self.release(oid, made=True)
 
     def close(self) -> None:
         """Stop the streams that nobody read to their end."""

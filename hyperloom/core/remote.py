@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from hyperloom.core import current
+from hyperloom.core.bound import BoundOutput, BoundTask
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.signatures import Arity
 
@@ -29,6 +30,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 Ref = ObjectRef[Any]
+Input = Ref | BoundTask[Any] | BoundOutput
 
 
 def remote_function(function: Any, options: TaskOptions) -> RemoteFunction[Any, Any]:
@@ -119,9 +121,37 @@ class RemoteFunction(Generic[P, R]):
         """
         submitter = self._submitter
         if submitter is None or submitter.closed:
-            session = current.session_of((*args, *kwargs.values()))
-            submitter = self._submitter = session.submitter(self)
+            submitter = self.submitter((*args, *kwargs.values()))
         return submitter.submit(args, kwargs)
+
+    @property
+    def returns(self) -> int:
+        """How many results a call has."""
+        number = self.task_options.num_returns
+        return number if isinstance(number, int) else 1
+
+    @overload
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> BoundTask[R]: ...
+    @overload
+    def bind(self, a: Input, /, *args: Any, **kwargs: Any) -> BoundTask[R]: ...
+    @overload
+    def bind(self, a: Any, b: Input, /, *args: Any, **kwargs: Any) -> BoundTask[R]: ...
+    @overload
+    def bind(self, a: Any, b: Any, c: Input, /, *args: Any, **kwargs: Any) -> BoundTask[R]: ...
+
+    def bind(self, *args: Any, **kwargs: Any) -> Any:
+        """A call for a plan: nothing runs before it is submitted (`hyperloom.submit`).
+
+        An argument that is another bound task is an input: it arrives as that one's value.
+        Refs and constants are taken as by `remote`.
+
+        Raises:
+            TypeError: the arguments do not fit the function, or it streams.
+        """
+        if self.streams:
+            raise TypeError(f"{self!r} streams its results, and a plan cannot have streams yet")
+        self.arity.check(args, kwargs)
+        return BoundTask(self, args, kwargs)
 
     @overload
     def options(
@@ -163,10 +193,18 @@ class RemoteFunction(Generic[P, R]):
             TypeError: the function does not take one argument.
             NotSerializable: an item cannot travel; those before it were submitted.
         """
+        return self.submitter(items).map(items, chunk)
+
+    def submitter(self, things: object = ()) -> Submitter:
+        """What turns calls into tasks of this process's session, which may have to begin.
+
+        Raises:
+            SessionClosed: there is none, and refs of an earlier one are among `things`.
+        """
         submitter = self._submitter
         if submitter is None or submitter.closed:
-            submitter = self._submitter = current.session_of(items).submitter(self)
-        return submitter.map(items, chunk)
+            submitter = self._submitter = current.session_of(things).submitter(self)
+        return submitter
 
     def __getstate__(self) -> dict[str, Any]:
         # Sent to workers inside closures: there it finds its own session.

@@ -21,10 +21,13 @@ from hyperloom.serialization import EMPTY_CALL, noting_refs, pack_call, pack_fun
 from hyperloom.specs import Template, encode_template, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from hyperloom.core.remote import RemoteFunction
     from hyperloom.core.session import Session
+    from hyperloom.ids import TemplateID
+
+    RefId = Callable[[object], bytes | None]
 
 _EMPTY = to_inline(EMPTY_CALL)
 _TASKS_A_CPU = 32  # of a map, so that the last ones end at about the same time
@@ -43,6 +46,14 @@ class Submitter(Protocol):
 
     def map(self, items: Iterable[Any], chunk: int | None) -> list[Any]:
         """Many calls."""
+
+    def pack(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], ref_id: RefId
+    ) -> tuple[bytes, list[bytes], bytes]:
+        """A call of a plan: record, ids of its inputs, large object that holds the arguments."""
+
+    def ref_id(self, value: object) -> bytes | None:
+        """The id of a ref of this session; None of anything else."""
 
 
 class SessionSubmitter:
@@ -182,20 +193,34 @@ class SessionSubmitter:
 
         That object must be released after the task was said: the task holds it from then on.
         """
+        data, _, large = self._packed(args, kwargs, template or self._id, self.ref_id)
+        return data, large
+
+    def pack(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], ref_id: RefId
+    ) -> tuple[bytes, list[bytes], bytes]:
+        """A call of a plan: record, ids of its inputs, large object that holds the arguments."""
+        if not args and not kwargs:
+            return self._bare, [], b""
+        return self._packed(args, kwargs, self._id, ref_id)
+
+    def _packed(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], template: TemplateID, ref_id: RefId
+    ) -> tuple[bytes, list[bytes], bytes]:
         session = self._session
-        number = template or self._id
         packed, inputs = pack_call(
-            args, kwargs, self._ref_id, what=self._name, parameters=self._arity.parameters
+            args, kwargs, ref_id, what=self._name, parameters=self._arity.parameters
         )
         if packed.size <= session.config.inline_max_bytes:
             if not inputs and not packed.refs and not self._captured:
-                return number + specs.NO_REFS + to_inline(packed), b""
+                return template + specs.NO_REFS + to_inline(packed), inputs, b""
             others = list(dict.fromkeys([*packed.refs, *self._captured]))
-            return record(number, inputs, others, to_inline(packed)), b""
+            return record(template, inputs, others, to_inline(packed)), inputs, b""
         # Too large for the control plane: the arguments become an object, the last input.
         oid = session.next_task() + FIRST
         session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
-        return record(number, [*inputs, oid], self._captured, specs.IN_STORE), oid
+        inputs.append(oid)
+        return record(template, inputs, self._captured, specs.IN_STORE), inputs, oid
 
     def _say(self, template: bytes, task: bytes, data: bytes, large: bytes) -> None:
         session = self._session
@@ -203,7 +228,8 @@ class SessionSubmitter:
         if large:
             session.outbox.release(large, made=True)
 
-    def _ref_id(self, value: object) -> bytes | None:
+    def ref_id(self, value: object) -> bytes | None:
+        """The id of a ref of this session; None of anything else."""
         if type(value) is not ObjectRef:
             return None
         if value._session is not self._session:  # noqa: SLF001 - a friend

@@ -100,12 +100,18 @@ class Queues(Objects):
     def push_back(self, template: bytes, tasks: list[bytes]) -> None:
         self._enqueue(self.terms[template][2], [(task, 1) for task in tasks], front=False)
 
+    def push_back_each(self, tasks: list[bytes]) -> None:
+        self._push_each([(task, 1) for task in tasks], front=False)
+
     def push_front(self, entries: list[tuple[bytes, int]]) -> None:
+        self._push_each(entries, front=True)
+
+    def _push_each(self, entries: list[tuple[bytes, int]], *, front: bool) -> None:
         """The queue with the highest priority first."""
         queues = {self.terms_of(task)[2] for task, _ in entries}
         for queue in sorted(queues, key=lambda q: (-int(q.partition(b"|")[0]), q)):
             mine = [item for item in entries if self.terms_of(item[0])[2] == queue]
-            self._enqueue(queue, mine, front=True)
+            self._enqueue(queue, mine, front=front)
 
     def _enqueue(self, queue: bytes, items: list[tuple[bytes, int]], *, front: bool) -> None:
         """To who stands idle, if nothing was ready before; the rest is queued and served."""

@@ -94,6 +94,46 @@ class ControlPlane(Queues):
         self.push_back(template, ready)
         return len(ready)
 
+    def task_plan(
+        self, process: bytes, seq: int, count: int, width: int, n: int, *args: bytes
+    ) -> int:
+        tasks = [args[i : i + 5] for i in range(0, 5 * n, 5)]
+        if any(record[: codes.TEMPLATE_ID] not in self.terms for _, record, *_ in tasks):
+            raise Refusal("NOT_FOUND")
+        if not self.hears(process, seq):
+            return 0
+        self.has_made(process, count, width)
+        ready = []
+        for task, record, _, outside, others in tasks:
+            self.records[task] = record
+            elsewhere = pieces(outside, codes.OBJECT_ID)
+            self.hold(elsewhere + pieces(others, codes.OBJECT_ID), ("task", task))
+            missing = {oid for oid in self.refs_of(record)[0] if oid not in self.value}
+            if missing:
+                self.lacks[task] = missing
+            else:
+                ready.append(task)
+        for i in range(5 * n, len(args), 3):
+            oid, takers, wanted = args[i : i + 3]
+            consumers = pieces(takers, codes.TASK_ID)
+            for task in consumers:
+                self.hold([oid], ("task", task))
+            if consumers:
+                self.lackers[oid] = consumers
+            if not int(wanted):
+                self.let_go_by_maker.add(oid)
+        for task, _, _, outside, _ in tasks:
+            for oid in pieces(outside, codes.OBJECT_ID):
+                if oid in self.lacks.get(task, ()):
+                    self.lackers.setdefault(oid, []).append(task)
+        many = {o for o, each in self.lackers.items() if len(each) >= self.limits.CROWD_FROM}
+        self.crowds |= many
+        # Those with inputs from elsewhere stand behind the others.
+        inside = {task for task, _, _, outside, _ in tasks if not outside}
+        ready.sort(key=lambda task: task not in inside)
+        self.push_back_each(ready)
+        return len(ready)
+
     # -- objects come, tasks wake ---------------------------------------------------------
 
     def settle(self, oids: list[bytes], values: list[bytes]) -> None:

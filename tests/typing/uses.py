@@ -53,6 +53,12 @@ reveal_type(loom.get(r))  # type: list[int]
 reveal_type(f(1))  # type: list[int]
 reveal_type(nothing.remote())  # type: ObjectRef[None]
 
+# Plans.
+reveal_type(f.bind(1, "b"))  # type: BoundTask[list[int]]
+reveal_type(g.bind(f.bind(1)))  # type: BoundTask[int]
+reveal_type(loom.submit([g.bind(f.bind(1))]))  # type: PlanHandle
+f.bind(1, 2, 3)  # error: call-overload
+
 # A ref stands for its value, by position.
 reveal_type(g.remote(r))  # type: ObjectRef[int]
 reveal_type(g.remote([1]))  # type: ObjectRef[int]

@@ -1,4 +1,5 @@
--- act.push(ns, side, queue, entries), act.push_front(ns, ready), act.served_now(ns, queue)
+-- act.push(ns, side, queue, entries), act.push_front(ns, ready), act.push_back(ns, ready),
+-- act.served_now(ns, queue)
 --
 -- The ready queues: a list for each "priority|shape", and `queues`, a sorted set of those
 -- that may hold something.  Its score puts a higher priority first and, among equals, the
@@ -34,10 +35,9 @@ local function before(one, other)
   return one < other
 end
 
--- `ready`: { template, entry } pairs.  What became ready by a result goes to the front:
--- depth first keeps memory small.  Among themselves they keep their order; of several
+-- `ready`: { template, entry } pairs.  Among themselves they keep their order; of several
 -- queues the one with the higher priority is first.
-function act.push_front(ns, ready)
+local function push_each(ns, side, ready)
   local queue_of, entries, queues = {}, {}, {}
   for _, pair in ipairs(ready) do
     local template, entry = pair[1], pair[2]
@@ -55,6 +55,15 @@ function act.push_front(ns, ready)
     table.sort(queues, before)
   end
   for _, queue in ipairs(queues) do
-    act.enqueue(ns, 'LPUSH', queue, entries[queue])
+    act.enqueue(ns, side, queue, entries[queue])
   end
+end
+
+-- What became ready by a result goes to the front: depth first keeps memory small.
+function act.push_front(ns, ready)
+  push_each(ns, 'LPUSH', ready)
+end
+
+function act.push_back(ns, ready)
+  push_each(ns, 'RPUSH', ready)
 end

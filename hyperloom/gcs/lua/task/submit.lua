@@ -26,7 +26,7 @@ transition('task_submit', FILLS, function(ns, args)
     return answered
   end
 
-  local ids, rows, ready, holds, inputs, unresolved = {}, {}, {}, {}, {}, {}
+  local ids, rows, ready, holds, unresolved = {}, {}, {}, {}, {}
   for i = 6, #args, 2 do
     local id, record = args[i], args[i + 1]
     ids[#ids + 1] = id
@@ -35,22 +35,24 @@ transition('task_submit', FILLS, function(ns, args)
     local n, refs = act.refs_of(record)
     if n == 0 then
       ready[#ready + 1] = id
-    else
-      unresolved[id] = {}
-      for k = 1, n do
-        unresolved[id][k] = refs[k]
-        inputs[#inputs + 1] = refs[k]
-      end
     end
     for k = 1, #refs do
       holds[#holds + 1] = refs[k]
+    end
+    if n > 0 then
+      for k = #refs, n + 1, -1 do
+        refs[k] = nil
+      end
+      unresolved[#unresolved + 1] = { id, template, refs, 0 }
     end
   end
 
   many.hset(key.task(ns), rows)
   act.hold(ns, holds)
-  if #inputs > 0 then
-    act.await(ns, template, ids, unresolved, inputs, ready)
+  if #unresolved > 0 then
+    for _, task in ipairs(act.await(ns, unresolved)) do
+      ready[#ready + 1] = task[2]
+    end
   end
   if parent ~= '' and call('HEXISTS', key.task(ns), parent) == 1 then
     local known = call('HGET', key.children(ns), parent) or ''

@@ -1,0 +1,30 @@
+-- act.count_down(ns, tasks)
+--
+-- Each of `tasks` (repeated if it waited for several) lacks one input less.
+
+function act.count_down(ns, tasks)
+  local times, distinct = {}, {}
+  for _, id in ipairs(tasks) do
+    if not times[id] then
+      distinct[#distinct + 1] = id
+    end
+    times[id] = (times[id] or 0) + 1
+  end
+  local rows, waits, gone, ready = many.hmget(key.wait(ns), distinct), {}, {}, {}
+  for i, id in ipairs(distinct) do
+    if rows[i] then  -- else it was cancelled meanwhile
+      local template = string.sub(rows[i], 1, code.TEMPLATE_ID)
+      local lacks = tonumber(string.sub(rows[i], code.TEMPLATE_ID + 1)) - times[id]
+      if lacks > 0 then
+        waits[#waits + 1] = id
+        waits[#waits + 1] = template .. lacks
+      else
+        gone[#gone + 1] = id
+        ready[#ready + 1] = { template, id }
+      end
+    end
+  end
+  many.hset(key.wait(ns), waits)
+  many.hdel(key.wait(ns), gone)
+  act.push_front(ns, ready)
+end

@@ -1,0 +1,26 @@
+-- act.promise(ns, args, first)
+--
+-- Outputs of a plan's tasks, before anybody makes them: who takes them, and who holds them.
+-- From number `first` on the arguments are, for each, its id | the tasks that take it as an
+-- input, concatenated | 1 if the process wants it (task/plan.lua).
+
+local FEW = (code.CROWD_FROM - 1) * code.TASK_ID
+
+function act.promise(ns, args, first)
+  local waiters, refs = {}, {}
+  for i = first, #args, 3 do
+    local oid, takers, wanted = args[i], args[i + 1], args[i + 2] == '1'
+    if #takers > FEW then
+      many.rpush(key.crowd(ns, oid), many.cut(takers, code.TASK_ID, {}))
+      waiters[#waiters + 1], waiters[#waiters + 2] = oid, code.CROWD
+    elseif takers ~= '' then
+      waiters[#waiters + 1], waiters[#waiters + 2] = oid, takers
+    end
+    local holders = #takers / code.TASK_ID - (wanted and 0 or code.GONE)
+    if holders ~= 0 then
+      refs[#refs + 1], refs[#refs + 2] = oid, string.format('%.0f', holders)
+    end
+  end
+  many.hset(key.waiters(ns), waiters)
+  many.hset(key.refs(ns), refs)
+end

@@ -1,0 +1,69 @@
+-- task_plan(process, seq, count, width, n, task..., object...) -> number ready
+--
+-- A part of a plan enters: `n` tasks of any templates, whose dependencies among each other the
+-- client has resolved, so that nothing is looked up for them here.  `count` and `width`: how
+-- many tasks and puts the process has made so far, and the most outputs of one, at most.
+--
+-- A task is five arguments: id | record (see task/submit.lua) | how many of its inputs the plan
+-- itself makes | its inputs that come from elsewhere | its other refs.  An object, one of the
+-- outputs of these tasks, is three: id | the tasks that take it as an input | 1 if the process
+-- wants it, 0 if it is only on its way to others.  Ids in a list are concatenated and differ.
+--
+-- A plan enters with those who take before those who make: the counts are there before
+-- anything can be counted down, whatever happens between two calls.
+--
+-- Refuses: NOT_FOUND when a template was never declared; GAP, see act.answered.
+-- Writes:  heard, task, held, idle, served, wait, waiters, crowd, refs, ready, queues.
+
+-- The templates of the tasks, by id; or the one that nobody declared.
+local function templates_of(ns, args, last)
+  local known = {}
+  for i = 6, last, 5 do
+    local template = string.sub(args[i + 1], 1, code.TEMPLATE_ID)
+    if not known[template] then
+      known[template] = act.template(ns, template)
+      if not known[template] then
+        return nil, template
+      end
+    end
+  end
+  return known
+end
+
+transition('task_plan', FILLS, function(ns, args)
+  local last = 5 + 5 * tonumber(args[5])
+  local known, unknown = templates_of(ns, args, last)
+  if not known and call('EXISTS', key.closed(ns)) == 0 then
+    return refuse('NOT_FOUND', 'this job has no template %s', act.hex(unknown))
+  end
+  local answered = act.answered(ns, args[1], args[2], tonumber(args[3]), tonumber(args[4]))
+  if answered then
+    return answered
+  end
+
+  local rows, waits, ready, holds, entered = {}, {}, {}, {}, {}
+  for i = 6, last, 5 do
+    local id, record, lacks = args[i], args[i + 1], tonumber(args[i + 2])
+    local template = string.sub(record, 1, code.TEMPLATE_ID)
+    rows[#rows + 1], rows[#rows + 2] = id, record
+    many.cut(args[i + 3], code.OBJECT_ID, holds)
+    many.cut(args[i + 4], code.OBJECT_ID, holds)
+    if args[i + 3] ~= '' then
+      entered[#entered + 1] = { id, template, many.cut(args[i + 3], code.OBJECT_ID, {}), lacks }
+    elseif lacks > 0 then
+      waits[#waits + 1], waits[#waits + 2] = id, template .. lacks
+    else
+      ready[#ready + 1] = { template, id }
+    end
+  end
+
+  many.hset(key.task(ns), rows)
+  many.hset(key.wait(ns), waits)
+  act.hold(ns, holds)
+  act.promise(ns, args, last + 1)
+  for _, task in ipairs(act.await(ns, entered)) do
+    ready[#ready + 1] = task
+  end
+  act.push_back(ns, ready)
+  return #ready
+end)

@@ -1,0 +1,120 @@
+"""The graph of a plan: its tasks in order, its depth, its width.  Pure.
+
+A plan is a finite acyclic directed multigraph: a task may take the same output twice.  Nothing
+here recurses, so a chain may be as long as memory allows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hyperloom.core.bound import BoundTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Task = BoundTask[Any]
+
+_SHOWN = 8  # names of a chain
+
+
+class Cycle(ValueError):
+    """A task takes, by way of others, its own output."""
+
+
+def in_order(wanted: Iterable[Task]) -> list[Task]:
+    """All tasks that the wanted ones need, inputs before those that take them.
+
+    Raises:
+        Cycle: there is no such order; the message has the way around.
+    """
+    order: list[Task] = []
+    done: set[int] = set()
+    path: dict[int, Task] = {}  # what is being looked at, in order
+    for root in wanted:
+        if id(root) in done:
+            continue
+        stack = [(root, root.inputs())]
+        path[id(root)] = root
+        while stack:
+            task, inputs = stack[-1]
+            below = next(inputs, None)
+            if below is None:
+                stack.pop()
+                del path[id(task)]
+                done.add(id(task))
+                order.append(task)
+            elif id(below) in path:
+                raise Cycle(_told(list(path.values()), below))
+            elif id(below) not in done:
+                stack.append((below, below.inputs()))
+                path[id(below)] = below
+    return order
+
+
+def _told(path: list[Task], again: Task) -> str:
+    around = [*path[path.index(again) :], again]
+    return (
+        "this is no plan: a task needs its own output. "
+        + " takes ".join(task.name for task in around)
+        + ". Nothing was submitted"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a plan looks from afar; see `Plan.explain`."""
+
+    tasks: int
+    edges: int
+    depth: int  # tasks of the longest chain
+    width: int  # most tasks of one level: a task is one level below its lowest input
+    by_name: Mapping[str, int]
+    critical: tuple[str, ...]  # the names along the chain that takes longest
+    critical_s: float
+
+    def __str__(self) -> str:
+        names = ", ".join(f"{count:,} {name}" for name, count in self.by_name.items())
+        more = " → …" if len(self.critical) > _SHOWN else ""
+        chain = " → ".join(self.critical[:_SHOWN]) + more
+        return (
+            f"{self.tasks:,} tasks ({names}), {self.edges:,} edges, depth {self.depth:,}, "
+            f"width {self.width:,}\ncritical path {self.critical_s:g} s: {chain}"
+        )
+
+
+def shape_of(order: list[Task], seconds: Mapping[str, float]) -> Shape:
+    """The shape of these tasks, given in order.  `seconds`: how long they take, by name; else 1."""
+    level: dict[int, int] = {}
+    until: dict[int, float] = {}
+    before: dict[int, Task | None] = {}
+    edges = 0
+    for task in order:
+        latest: Task | None = None
+        deepest = 0
+        for below in task.inputs():
+            edges += 1
+            deepest = max(deepest, level[id(below)])
+            if latest is None or until[id(below)] > until[id(latest)]:
+                latest = below
+        level[id(task)] = deepest + 1
+        start = 0.0 if latest is None else until[id(latest)]
+        until[id(task)] = start + seconds.get(task.name, 1.0)
+        before[id(task)] = latest
+    last = max(order, key=lambda task: until[id(task)], default=None)
+    chain: list[str] = []
+    total = 0.0 if last is None else until[id(last)]
+    while last is not None:
+        chain.append(last.name)
+        last = before[id(last)]
+    return Shape(
+        tasks=len(order),
+        edges=edges,
+        depth=max(level.values(), default=0),
+        width=max(Counter(level.values()).values(), default=0),
+        by_name=dict(Counter(task.name for task in order).most_common()),
+        critical=tuple(reversed(chain)),
+        critical_s=total,
+    )

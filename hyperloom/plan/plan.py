@@ -1,0 +1,87 @@
+"""`Plan`: a graph of tasks that is built first, looked at, and submitted as one thing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom.core import current
+from hyperloom.core.bound import BoundOutput, BoundTask
+from hyperloom.plan.graph import in_order, shape_of
+from hyperloom.plan.handle import PlanHandle
+from hyperloom.plan.submission import Submission, parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hyperloom.plan.graph import Shape
+    from hyperloom.plan.submission import Wanted
+
+
+class Plan:
+    """Tasks whose results are wanted, and by way of their inputs all that these need.
+
+        plan = loom.Plan()
+        parts = [load.bind(path) for path in paths]
+        plan.want(merge.bind(*parts))
+        print(plan.explain())
+        answer, = plan.submit().gather()
+
+    Only what the wanted results need is run, and only they are kept.
+    """
+
+    def __init__(self, wanted: Iterable[Wanted] = ()) -> None:
+        self.wanted: list[Wanted] = []
+        self.want(*wanted)
+
+    def want(self, *tasks: Wanted) -> None:
+        """Keep the results of these, in this order.
+
+        Raises:
+            TypeError: it is nothing that `bind` made.
+        """
+        for task in tasks:
+            _check(task)
+            self.wanted.append(task)
+
+    def explain(self, seconds: Mapping[str, float] | None = None) -> Shape:
+        """How many tasks and edges, how deep and wide, and the chain that takes longest.
+
+        Args:
+            seconds: how long tasks take, by label or function name; 1 second where not given.
+
+        Raises:
+            Cycle: a task needs its own output.
+        """
+        order = in_order([task for task, _ in map(parts_of, self.wanted)])
+        return shape_of(order, seconds or {})
+
+    def submit(self) -> PlanHandle:
+        """Submit it; its handle, when the control plane has accepted all of it.
+
+        A plan may be submitted again: that is another run, of new tasks.
+
+        Raises:
+            Cycle: a task needs its own output; nothing was submitted.
+            NotSerializable: an argument cannot travel; nothing was submitted.
+            SessionClosed: an argument is a ref of an earlier session; nothing was submitted.
+        """
+        session = current.session()
+        submission = Submission(session, self.wanted)
+        refs = submission.run()
+        results: list[Any] = []
+        for task, index in map(parts_of, self.wanted):
+            if index is None and task.remote.returns != 1:
+                results.append([refs[id(task), i] for i in range(task.remote.returns)])
+            else:
+                results.append(refs[id(task), index or 0])
+        return PlanHandle(session, results, submission.numbers)
+
+    def __repr__(self) -> str:
+        return f"<plan for {len(self.wanted)} results>"
+
+
+def _check(task: object) -> None:
+    if not isinstance(task, (BoundTask, BoundOutput)):
+        advice = "; write f.bind(...) instead of f.remote(...)" if hasattr(task, "binary") else ""
+        advice = "; it was not called: write f.bind(...)" if hasattr(task, "bind") else advice
+        raise TypeError(f"a plan is made of bound tasks, not of {task!r:.100}{advice}")

@@ -1,0 +1,113 @@
+"""The graph of a plan: order, cycles, shape; nothing recurses."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+import hyperloom as loom
+from hyperloom.plan.graph import Cycle, in_order, shape_of
+
+
+@loom.task
+def node(*inputs: Any) -> int:
+    return 1 + sum(inputs)
+
+
+@loom.task(num_returns=2)
+def pair(x: int) -> tuple[int, int]:
+    return x, x
+
+
+def test_inputs_come_before_those_who_take_them_and_each_task_once() -> None:
+    a = node.bind()
+    b, c = node.bind(a), node.bind(a, 5, a)
+    d = node.bind(c, b, b)
+    assert in_order([d, a, d]) == [a, c, b, d]
+
+
+def test_what_nobody_needs_is_not_in_it() -> None:
+    a = node.bind()
+    node.bind(a)
+    assert in_order([a]) == [a]
+
+
+def test_a_chain_may_be_as_long_as_it_likes() -> None:
+    last = node.bind()
+    for _ in range(100_000):
+        last = node.bind(last)
+    order = in_order([last])
+    assert len(order) == 100_001
+    assert shape_of(order, {}).depth == 100_001
+
+
+def test_a_cycle_made_by_hand_is_refused_with_the_way_around() -> None:
+    a = node.bind().named("a")
+    b = node.bind(a).named("b")
+    c = node.bind(0, b).named("c")
+    a.args = (c,)
+    with pytest.raises(Cycle, match=r"b takes a takes c takes b\. Nothing was submitted"):
+        in_order([b])
+
+
+def test_a_task_that_takes_itself_is_a_cycle() -> None:
+    a = node.bind().named("a")
+    a.args = (a,)
+    with pytest.raises(Cycle, match="a takes a"):
+        in_order([a])
+
+
+def test_of_several_outputs_one_has_to_be_chosen() -> None:
+    several = pair.bind(1)
+    assert in_order([node.bind(several[0], several[1])])[0] is several
+    assert len(list(several)) == 2
+    with pytest.raises(TypeError, match=r"has 2 outputs: say which one is meant.*task\[0\]"):
+        in_order([node.bind(several)])
+    for wrong in (2, -1, True, "0"):
+        with pytest.raises(IndexError, match="has 2 outputs, and none is number"):
+            several[wrong]  # type: ignore[index]
+
+
+def test_a_bound_task_does_not_travel_inside_a_value() -> None:
+    for part in (node.bind(), pair.bind(1)[0]):
+        with pytest.raises(TypeError, match="make it an argument of its own"):
+            pickle.dumps([part])
+
+
+def test_arguments_are_checked_when_they_are_bound() -> None:
+    with pytest.raises(TypeError, match=r"^pair\(x.*missing a required argument"):
+        pair.bind()  # type: ignore[call-arg]
+
+
+def test_a_shape_counts_edges_as_often_as_they_are_there() -> None:
+    a = node.bind()
+    wide = [node.bind(a).named("wide") for _ in range(3)]
+    shape = loom.Plan([node.bind(*wide, wide[0])]).explain({"wide": 5.0})
+    assert (shape.tasks, shape.edges, shape.depth, shape.width) == (5, 7, 3, 3)
+    assert shape.by_name == {"wide": 3, "node": 2}
+    assert shape.critical == ("node", "wide", "node")
+    assert shape.critical_s == 7.0
+    assert str(shape) == (
+        "5 tasks (3 wide, 2 node), 7 edges, depth 3, width 3\ncritical path 7 s: node → wide → node"
+    )
+
+
+def test_an_empty_plan_has_a_shape_too() -> None:
+    shape = loom.Plan().explain()
+    assert (shape.tasks, shape.depth, shape.width, shape.critical) == (0, 0, 0, ())
+
+
+@given(st.lists(st.lists(st.integers(0, 30), max_size=4), max_size=30))
+def test_any_graph_is_put_in_order(shapes: list[list[int]]) -> None:
+    tasks: list[Any] = []
+    for inputs in shapes:
+        tasks.append(node.bind(*(tasks[i % len(tasks)] for i in inputs if tasks)))
+    order = in_order(reversed(tasks))
+    assert sorted(map(id, order)) == sorted(map(id, tasks))
+    place = {id(task): at for at, task in enumerate(order)}
+    for task in tasks:
+        assert all(place[id(below)] < place[id(task)] for below in task.inputs())
