@@ -1,0 +1,121 @@
+"""How templates and tasks enter, by calls and by plans.  Part of `tests.models.control_plane`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hyperloom.gcs import codes
+from tests.models.claims import Queues
+from tests.models.references import Refusal, pieces
+
+
+@dataclass
+class Arrivals(Queues):
+    """Who lacks what, and what each job was told once."""
+
+    bodies: dict[bytes, bytes] = field(default_factory=dict)
+    sources: dict[bytes, bytes] = field(default_factory=dict)
+    lackers: dict[bytes, list[bytes]] = field(default_factory=dict)  # object -> tasks
+    crowds: set[bytes] = field(default_factory=set)  # objects whose lackers are a crowd
+    children: dict[bytes, bytes] = field(default_factory=dict)
+
+    # -- templates and nodes --------------------------------------------------------------
+
+    def template_declare(  # noqa: PLR0913, PLR0917 - the transition's own arguments
+        self,
+        template: bytes,
+        returns: int,
+        retries: int,
+        queue: bytes,
+        body: bytes,
+        function: bytes,
+        pickled: bytes,
+    ) -> int:
+        new = template not in self.terms
+        self.terms.setdefault(template, (returns, retries, queue))
+        self.bodies[template] = body
+        if pickled:
+            self.sources.setdefault(function, pickled)
+        return int(new)
+
+    def template_fetch(self, template: bytes) -> list[bytes] | None:
+        body = self.bodies.get(template)
+        return None if body is None else [body, self.sources.get(body[: codes.FUNCTION_ID], b"")]
+
+    def node_attach(self, node: bytes) -> int:
+        if node in self.served and self.served[node] is None:
+            raise Refusal("STALE")
+        return self.served.setdefault(node, 0) or 0
+
+    # -- tasks come -----------------------------------------------------------------------
+
+    def task_submit(
+        self, process: bytes, seq: int, count: int, parent: bytes, template: bytes, *args: bytes
+    ) -> int:
+        if template not in self.terms:
+            raise Refusal("NOT_FOUND")
+        if not self.hears(process, seq):
+            return 0
+        ids, ready = list(args[0::2]), []
+        for task, record in zip(ids, args[1::2], strict=True):
+            self.records[task] = record
+            inputs, others = self.refs_of(record)
+            self.hold(inputs + others, ("task", task))
+            missing = {oid for oid in inputs if oid not in self.value}
+            if missing:
+                self.lacks[task] = missing
+            else:
+                ready.append(task)
+        for task in ids:
+            for oid in self.refs_of(self.records[task])[0]:
+                if oid in self.lacks.get(task, ()):
+                    self.lackers.setdefault(oid, []).append(task)
+        many = {o for o, tasks in self.lackers.items() if len(tasks) >= self.limits.CROWD_FROM}
+        self.crowds |= many
+        self.has_made(process, count, self.terms[template][0])
+        if parent in self.records:
+            self.children[parent] = self.children.get(parent, b"") + b"".join(ids)
+        # What lacks nothing joins the back.  Those without inputs stand before the others.
+        ready.sort(key=lambda task: bool(self.refs_of(self.records[task])[0]))
+        self.push_back(template, ready)
+        return len(ready)
+
+    def task_plan(
+        self, process: bytes, seq: int, count: int, width: int, n: int, *args: bytes
+    ) -> int:
+        tasks = [args[i : i + 5] for i in range(0, 5 * n, 5)]
+        if any(record[: codes.TEMPLATE_ID] not in self.terms for _, record, *_ in tasks):
+            raise Refusal("NOT_FOUND")
+        if not self.hears(process, seq):
+            return 0
+        self.has_made(process, count, width)
+        ready = []
+        for task, record, _, outside, others in tasks:
+            self.records[task] = record
+            elsewhere = pieces(outside, codes.OBJECT_ID)
+            self.hold(elsewhere + pieces(others, codes.OBJECT_ID), ("task", task))
+            missing = {oid for oid in self.refs_of(record)[0] if oid not in self.value}
+            if missing:
+                self.lacks[task] = missing
+            else:
+                ready.append(task)
+        for i in range(5 * n, len(args), 3):
+            oid, takers, wanted = args[i : i + 3]
+            consumers = pieces(takers, codes.TASK_ID)
+            for task in consumers:
+                self.hold([oid], ("task", task))
+            if consumers:
+                self.lackers[oid] = consumers
+            if not int(wanted):
+                self.let_go_by_maker.add(oid)
+        for task, _, _, outside, _ in tasks:
+            for oid in pieces(outside, codes.OBJECT_ID):
+                if oid in self.lacks.get(task, ()):
+                    self.lackers.setdefault(oid, []).append(task)
+        many = {o for o, each in self.lackers.items() if len(each) >= self.limits.CROWD_FROM}
+        self.crowds |= many
+        # Those with inputs from elsewhere stand behind the others.
+        inside = {task for task, _, _, outside, _ in tasks if not outside}
+        ready.sort(key=lambda task: task not in inside)
+        self.push_back_each(ready)
+        return len(ready)
