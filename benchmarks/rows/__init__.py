@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.rows import arrays, batch, direct, graphs, memory, roles, start, sync, work
+from benchmarks.rows import (
+    arrays,
+    batch,
+    direct,
+    graphs,
+    memory,
+    plans,
+    roles,
+    start,
+    sync,
+    work,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +30,8 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "tree": graphs.tree,
     "fan-in": graphs.fan_in,
     "grid": graphs.grid,
+    "plan-grid": plans.plan_grid,
+    "plan-memory": plans.plan_memory,
     "roles": roles.roles,
     "server-direct": direct.direct,
     "server-pending": memory.pending,
