@@ -24,6 +24,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from hyperloom import errors
+from hyperloom.ids import short
 from hyperloom.objectstore import kernel, layout, teardown, wire
 from hyperloom.objectstore.descriptors import Descriptors
 from hyperloom.objectstore.places import Places
@@ -148,8 +149,8 @@ class StoreClient:
                 raise
             why = why or f"the node's memory is full, although {self._member.describe()}"
             raise errors.ObjectStoreFull(
-                f"object {building.oid.hex()} of {layout.size_text(plan.total)} was not stored: "
-                f"{why} "
+                f"ObjectRef({short(building.oid)}) of {layout.size_text(plan.total)} was not "
+                f"stored: {why} "
                 f"The spill folder {os.path.realpath(self._places.spill)} has no room either "
                 f"({error.strerror}). What was stored before is not affected. Drop refs to large "
                 "objects, or start the node with a larger object_store_memory or more space "

@@ -25,6 +25,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hyperloom.ids import OBJECT_BYTES, short
 from hyperloom.objectstore import burial, census, kernel, layout, places, reaper, teardown, wire
 from hyperloom.objectstore.capacity import default_capacity
 from hyperloom.objectstore.census import Holder, StoreStats
@@ -264,7 +265,7 @@ class StoreKeeper:
         stats = self.stats()
         size = layout.size_text
         largest = "; ".join(
-            f"{holder.oid.rstrip(bytes(1)).hex()} {size(holder.capacity_bytes)}"
+            f"ObjectRef({short(holder.oid[:OBJECT_BYTES])}) {size(holder.capacity_bytes)}"
             + (", freed" if holder.freed else "")
             + (f", viewed by process {', '.join(map(str, holder.viewed_by))}" if holder.viewed_by
                else "")

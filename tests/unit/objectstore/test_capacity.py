@@ -178,9 +178,9 @@ def test_a_full_disk_says_who_holds_what(make_store, monkeypatch):
     monkeypatch.setattr(kernel, "write_gather", real)
 
     text = str(caught.value)
-    assert f"object {oid(2).hex()} of 3.0 MiB was not stored" in text
+    assert "ObjectRef(000000-0:2) of 3.0 MiB was not stored" in text  # as the ref's repr says
     assert "896.0 KiB of 1.0 MiB in 1 objects (1 of them in use" in text
-    assert f"{oid(1).hex()} 896.0 KiB, viewed by process " in text
+    assert "ObjectRef(000000-0:1) 896.0 KiB, viewed by process " in text
     assert str(store.spill) in text
     assert client.get(oid(2)) is None
     assert [name for name in store.files("s") if name.endswith(".tmp")] == []
