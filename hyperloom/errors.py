@@ -344,10 +344,10 @@ class NodeLost(TaskError):
 
 
 class ObjectLost(TaskError):
-    """All copies of the object are gone and it cannot be made again.
+    """No copy of the object can be had here: it is gone, or lies on another node.
 
-    A value of `put` has no task to run again; a task's result has, as long as its retries
-    last.  Make it anew.
+    The message says which.  Large values do not travel between nodes yet: read it where it
+    lies.  What is gone is not made again by itself: make it anew.
     """
 
 

@@ -108,8 +108,9 @@ class Objects:
         found = self._store.get(oid)
         if found is None:
             node = kept[1 : 1 + NODE_BYTES]
-            where = "this node" if node == self._node else f"node {short(node)}"
-            raise lost(oid, f"the shared memory of {where} does not have it")
+            if node != self._node:
+                raise elsewhere(oid, node)
+            raise lost(oid, "the shared memory of this node does not have it")
         return found
 
     def free(self, oid: bytes) -> None:
@@ -119,6 +120,15 @@ class Objects:
     def close(self) -> None:
         """Let go of the store; values that are still in use stay valid."""
         self._store.close()
+
+
+def elsewhere(oid: bytes, node: bytes) -> errors.ObjectLost:
+    """The error for an object in another node's shared memory."""
+    return errors.ObjectLost(
+        f"object {short(oid)} cannot be read on this node: it lies in the shared memory of node "
+        f"{short(node)}, and large values do not travel between nodes yet. Nothing is lost while "
+        "that node lives: read it there, or run the task that made it here"
+    )
 
 
 def lost(oid: bytes, why: str) -> errors.ObjectLost:

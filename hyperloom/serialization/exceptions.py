@@ -55,6 +55,11 @@ _CLASSES: dict[failures.Category, type[TaskError]] = {
     "node": NodeLost,
 }
 
+# What we raise in a task ourselves, as an `ObjectLost` by its `get`, stays what it is.
+_CATEGORIES: dict[type[BaseException], failures.Category] = {
+    cls: category for category, cls in _CLASSES.items()
+}
+
 
 def failure_from_exception(  # noqa: PLR0913  # the fields of a record, by name
     exc: BaseException, *, task_id: bytes, name: str, attempt: int, node: bytes, pid: int
@@ -67,19 +72,24 @@ def failure_from_exception(  # noqa: PLR0913  # the fields of a record, by name
     if isinstance(exc, TaskError) and exc._remake is not None:  # noqa: SLF001  # same idea
         return failures.extend_path(exc._remake[1], name)  # noqa: SLF001
     tree = portable.take_apart(exc)
-    text = f"{tree.type_name}: {tree.text}" if tree.text else tree.type_name
+    category = _CATEGORIES.get(type(exc), "app")
+    text = tree.text
+    if category == "app":
+        text = f"{tree.type_name}: {tree.text}" if tree.text else tree.type_name
+    # Nothing of the task's was running, such as when its arguments could not be had.
+    before = category != "app" and not frames.theirs(traceback.extract_tb(exc.__traceback__))
     return failures.encode(
         failures.Failure(
-            "app",
+            category,
             task_id,
             name,
             attempt,
             node,
             pid,
             text=text[:_MAX_TEXT],
-            traceback=_printed(exc)[-_MAX_TRACEBACK:],
+            traceback="" if before else _printed(exc)[-_MAX_TRACEBACK:],
             path=(name,),
-            error=msgpack.encode(tree),
+            error=b"" if before else msgpack.encode(tree),
         )
     )
 

@@ -32,14 +32,18 @@ class Frame(Struct, frozen=True, array_like=True):
     source: str
 
 
-def without_ours(stack: Sequence[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+def theirs(stack: Sequence[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
     """The frames of users' code."""
-    theirs = [
+    return [
         frame
         for frame in stack
         if not frame.filename.startswith(_PACKAGE) or frame.filename.startswith(_NOT_OURS)
     ]
-    return theirs or list(stack)
+
+
+def without_ours(stack: Sequence[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    """The frames of users' code; all, if there are no others."""
+    return theirs(stack) or list(stack)
 
 
 def from_traceback(tb: TracebackType | None) -> list[Frame]:

@@ -282,3 +282,16 @@ def test_a_failure_is_told_from_a_value_that_is_an_exception():
     value = to_inline(pack(ValueError("a result")))
     assert not is_failure(value)
     assert repr(from_inline(value)) == "ValueError('a result')"
+
+
+@pytest.mark.parametrize("cls", [errors.ObjectLost, errors.TaskTimeout, errors.NodeLost])
+def test_what_we_raise_in_a_task_ourselves_keeps_its_class(cls):
+    error, record = fail(cls("it is gone"))
+    assert type(error) is cls
+    assert str(error).splitlines()[0] == "it is gone"
+    assert error.task_name == "train"
+    assert type(error.cause) is cls
+    assert "raise exc" in failures.decode(record).traceback
+    again, _ = fail(error, name="merge")
+    assert type(again) is cls
+    assert again.path == ("train", "merge")
