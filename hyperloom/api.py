@@ -108,13 +108,13 @@ def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
         ValueError: resources were given for a node that somebody else started; an amount, the
             address or `mode` is none that can be.
         InvalidOption: an option is unknown or cannot have its value.
-        NotConnected: nothing runs at the address.
+        NotConnected: nothing runs at the address, or it lets us not in, or will not do.
     """
     if current.in_worker():
         return _initialized_in_task(ignore=ignore_reinit_error)
     from hyperloom.node import connect  # noqa: PLC0415 - costs as much as all the rest
 
-    _must_be_text(address=address or "", namespace=namespace)
+    _must_be_text(address="" if address is None else address, namespace=namespace)
     size = object_store_memory
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
         raise ValueError(

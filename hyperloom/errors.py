@@ -133,9 +133,10 @@ class ClusterStateLost(LoomError):
 
 
 class NotConnected(LoomError):
-    """No session is open here, and this call does not open one.
+    """There is no session here, and none could be begun.
 
-    Call `loom.init()` first.
+    Raised by `init`, whose message says what it found at the address and what to write instead;
+    and by a call that does not begin a session itself: call `loom.init()` first.
     """
 
 

@@ -52,7 +52,7 @@ def install(wire: Wire, *, replace: bool, durability: str = "") -> None:
     `durability`: as it was started with, for those who may not read its configuration.
 
     Raises:
-        errors.LoomError: the server will not do; the message says what to change.
+        errors.NotConnected: the server will not do; the message says what to change.
     """
     there = check(wire, any_library=replace)
     library = build()
@@ -67,7 +67,7 @@ def check(wire: Wire, *, any_library: bool = False) -> str | None:
     """Whether the server will do; the version of our library that it has, None for none.
 
     Raises:
-        errors.LoomError: it will not; the message says what to change.
+        errors.NotConnected: it will not; the message says what to change.
     """
     _check_server(wire)
     there = wire.call("HGET", keys.ABOUT.name(keys.CLUSTER), _VERSION)
@@ -75,9 +75,9 @@ def check(wire: Wire, *, any_library: bool = False) -> str | None:
         return None
     ours, theirs = build().version, str(there.decode())
     if theirs != ours and not any_library:
-        raise errors.LoomError(
-            f"this cluster runs HyperLoom's library {theirs}, and this process has "
-            f"{ours}: install the same version of hyperloom on both sides. Nothing was changed"
+        raise errors.NotConnected(
+            f"the cluster at {wire.address} runs HyperLoom's library {theirs}, and this process "
+            f"has {ours}: install the same version of hyperloom on both sides. Nothing was changed"
         )
     return theirs
 
@@ -91,21 +91,23 @@ def _check_server(wire: Wire) -> None:
     version = _field(info, "valkey_version") or _field(info, "redis_version") or "0.0"
     number = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if number < _OLDEST:
-        raise errors.LoomError(
-            f"the server is version {version}; HyperLoom needs Redis 7.0 or any Valkey. "
-            "Nothing was changed on it"
+        raise errors.NotConnected(
+            f"the server at {wire.address} is version {version}; HyperLoom needs Redis 7.0 or any "
+            "Valkey. Nothing was changed on it"
         )
     policy = _field(info, "maxmemory_policy")
     if policy not in ("noeviction", ""):
-        raise errors.LoomError(
-            f"the server may evict keys (maxmemory-policy {policy}), which would lose tasks. "
+        raise errors.NotConnected(
+            f"the server at {wire.address} may evict keys (maxmemory-policy {policy}), which would "
+            "lose tasks. "
             "Run: CONFIG SET maxmemory-policy noeviction. Nothing was changed on it"
         )
 
     if _field(info, "role") not in ("master", ""):
-        raise errors.LoomError(
-            "the server is a read-only replica; give the address of its primary, "
-            f"{_field(info, 'master_host')}:{_field(info, 'master_port')}. Nothing was changed"
+        raise errors.NotConnected(
+            f"the server at {wire.address} is a read-only replica; give the address of its "
+            f"primary, {_field(info, 'master_host')}:{_field(info, 'master_port')}. Nothing was "
+            "changed"
         )
 
 

@@ -49,11 +49,12 @@ class Wire:
     """
 
     def __init__(self, address: Address) -> None:
+        self.address = address
         self._connection = _connect(address)
         self._socket: socket.socket = self._connection._sock  # noqa: SLF001 - redis-py has no door
         self._socket.settimeout(None)
         self._secure = isinstance(self._socket, ssl.SSLSocket)
-        self._reader = hiredis.Reader(protocolError=errors.ControlPlaneLost, replyError=_refusal)
+        self._reader = hiredis.Reader(replyError=_refusal)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self._wait_loaded()
@@ -64,7 +65,7 @@ class Wire:
         answer = self.receive()
         if isinstance(answer, errors.ServerRefused) and str(answer).startswith("LOADING"):
             self.close()
-            raise _lost(answer)
+            raise self._lost(answer)
 
     def fileno(self) -> int:
         """For select() and poll()."""
@@ -79,7 +80,7 @@ class Wire:
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise _lost(error) from error
+            raise self._lost(error) from error
 
     def receive(self, timeout_s: float | None = None) -> Any:  # noqa: ANN401 - Redis' own reply
         """The next reply; a refusal is returned as an exception object, not raised.
@@ -89,7 +90,7 @@ class Wire:
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            reply = self._reader.gets()
+            reply = self._next()
             if reply is not False:
                 return reply
             if deadline is not None and not self.readable(max(0.0, deadline - time.monotonic())):
@@ -98,15 +99,15 @@ class Wire:
 
     def receive_now(self) -> Any:  # noqa: ANN401 - Redis' own reply
         """The next reply if it is here already, else False.  Reads at most once."""
-        reply = self._reader.gets()
+        reply = self._next()
         if reply is False and self.readable(0):
             self._fill()
-            reply = self._reader.gets()
+            reply = self._next()
         return reply
 
     def buffered(self) -> Any:  # noqa: ANN401 - Redis' own reply
         """The next reply if it was read already, else False."""
-        return self._reader.gets()
+        return self._next()
 
     def call(self, *args: Argument) -> Any:  # noqa: ANN401 - Redis' own reply
         """Send one command and wait for its reply; raise what it refuses."""
@@ -132,10 +133,22 @@ class Wire:
         try:
             data = self._socket.recv(_RECEIVE_BYTES)
         except OSError as error:
-            raise _lost(error) from error
+            raise self._lost(error) from error
         if not data:
-            raise _lost(ConnectionError("it closed the connection"))
+            raise self._lost(ConnectionError("it closed the connection"))
         self._reader.feed(data)
+
+    def _next(self) -> Any:  # noqa: ANN401 - Redis' own reply
+        try:
+            return self._reader.gets()
+        except hiredis.ProtocolError as error:
+            raise errors.ControlPlaneLost(
+                f"what answers at {self.address} speaks another protocol than Redis' ({error})"
+            ) from None
+
+    def _lost(self, error: Exception) -> errors.ControlPlaneLost:
+        text = f"the connection to the control plane at {self.address} broke: {error}"
+        return errors.ControlPlaneLost(text)
 
 
 def fcall(function: str, namespace: str, *args: Argument) -> tuple[Argument, ...]:
@@ -160,10 +173,6 @@ def _refusal(message: str) -> errors.LoomError:
     if isinstance(error, errors.LibraryBug):
         return errors.LibraryBug(build().locate(message))
     return error
-
-
-def _lost(error: Exception) -> errors.ControlPlaneLost:
-    return errors.ControlPlaneLost(f"the connection to the control plane broke: {error}")
 
 
 def _connect(address: Address) -> Any:  # noqa: ANN401 - one of redis-py's connection classes

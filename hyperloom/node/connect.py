@@ -7,15 +7,14 @@ made on this machine, an embedded node.
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.config import Config
-from hyperloom.gcs import install
 from hyperloom.gcs.address import parse_address
+from hyperloom.gcs.reach import reach
 from hyperloom.node import folder as folders
 from hyperloom.node.description import NodePlan
 from hyperloom.node.driver import Driver
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
     from hyperloom.gcs.address import Address
     from hyperloom.resources import ResourceSet
-
-_ANSWER_S = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +115,7 @@ def _at(address: Address, wanted: Wanted, config: Config) -> Driver:
             if address.url in {settings.address.url, (settings.server or {}).get("url")}:
                 return _in_session(folder, wanted, config)
     # Whoever cannot get in should hear it now, and not from a raylet's log.
-    with closing(install.wait(address, _ANSWER_S, lambda: False)) as wire:
-        install.check(wire)
+    reach(address)
     return _embedded(wanted, config, address)
 
 

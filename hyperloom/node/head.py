@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperloom import errors
-from hyperloom.gcs import install
+from hyperloom.gcs.reach import reach
 from hyperloom.node import folder as folders
 from hyperloom.node import processes
 from hyperloom.node.description import NodePlan, describe
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from hyperloom.config import Config
 
-_ANSWER_S = 5  # for the control plane that a node is to join
 _END_S = 90.0
 _PAUSE_S = 0.02
 
@@ -40,8 +39,7 @@ def prepare(plan: NodePlan, config: Config) -> Path:
         errors.LoomError: there is such a node, or it cannot be; nothing was started.
     """
     if plan.address is not None:
-        with contextlib.closing(install.wait(plan.address, _ANSWER_S, lambda: False)) as wire:
-            install.check(wire)
+        reach(plan.address)
     else:
         if plan.data is not None:
             plan = dataclasses.replace(plan, data=folders.private_folder(plan.data))

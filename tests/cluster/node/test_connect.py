@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import signal
-import socket
-import subprocess
-import threading
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,10 +13,12 @@ import redis
 import hyperloom as loom
 from hyperloom import errors
 from tests import servers
+from tests.cluster.node.somebodys import port_of, somebodys_server
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.home import Home
 
@@ -48,36 +43,6 @@ def somebodys(home: Home) -> Iterator[servers.Server]:
     del home
     with somebodys_server() as server:
         yield server
-
-
-@contextmanager
-def somebodys_server(
-    *options: str, kind: str = "embedded", password: str = ""
-) -> Iterator[servers.Server]:
-    server = servers.start(kind, options=["--port", str(free_port()), *options])
-    try:
-        if password:
-            with redis.Redis(unix_socket_path=str(server.socket)) as client:
-                client.config_set("requirepass", password)
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(server.folder)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def port_of(server: servers.Server) -> int:
-    arguments = Path(f"/proc/{server.process.pid}/cmdline").read_bytes().decode()
-    found = re.search(r":(\d+)", arguments.split("\0")[0])
-    if found:  # Valkey and Redis write where they listen into their title
-        return int(found[1])
-    words = arguments.split("\0")
-    return int(words[len(words) - 1 - words[::-1].index("--port") + 1])
 
 
 # -- the order ------------------------------------------------------------------------------
@@ -198,102 +163,8 @@ def test_a_password_is_given_in_the_url_or_in_a_file(
             loom.init(at)
         assert "wrong/secret" not in str(refused.value)
         monkeypatch.delenv("LOOM_PASSWORD_FILE")
-        with pytest.raises(errors.LoomError, match=r"(?i)auth"):
+        with pytest.raises(errors.LoomError, match="asks for a password"):
             loom.init(at)
-
-
-def test_nobody_answers_at_the_address(home: Home) -> None:
-    with pytest.raises(errors.ControlPlaneLost, match=r"127\.0\.0\.1"):
-        loom.init(f"redis://127.0.0.1:{free_port()}")
-    assert home.left() == []
-
-
-def test_a_server_that_forgets_keys_is_refused(home: Home) -> None:
-    del home
-    with (
-        somebodys_server("--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru") as server,
-        pytest.raises(errors.LoomError, match=r"allkeys-lru.*CONFIG SET maxmemory-policy noev"),
-    ):
-        loom.init(f"unix://{server.socket}")
-
-
-def test_another_version_of_our_library_is_refused_by_both_names(
-    home: Home, somebodys: servers.Server
-) -> None:
-    del home
-    from hyperloom.gcs.library import build  # noqa: PLC0415
-
-    with redis.Redis(unix_socket_path=str(somebodys.socket)) as client:
-        client.hset("{loom}:about", "version", "0123456789ab")
-    with pytest.raises(errors.LoomError, match=f"0123456789ab.*{build().version}"):
-        loom.init(f"unix://{somebodys.socket}")
-
-
-def test_a_replica_is_refused_with_its_primarys_address(
-    home: Home, somebodys: servers.Server
-) -> None:
-    del home
-    port = port_of(somebodys)
-    with somebodys_server("--replicaof", f"127.0.0.1 {port}") as replica:
-        with redis.Redis(unix_socket_path=str(replica.socket)) as client:
-            wait_until(lambda: client.info("replication")["master_link_status"] == "up", 20)
-        with pytest.raises(errors.LoomError, match=f"read-only replica.*127.0.0.1:{port}"):
-            loom.init(f"unix://{replica.socket}")
-
-
-def test_a_server_that_is_too_old_is_refused_by_its_version(home: Home) -> None:
-    del home
-    with old_server() as port, pytest.raises(errors.LoomError, match=r"6\.2\.14.*Redis 7\.0"):
-        loom.init(f"redis://127.0.0.1:{port}")
-
-
-@contextmanager
-def old_server() -> Iterator[int]:
-    """Says of itself what Redis 6.2 does; the real one is in no package that we may expect."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    ended = threading.Event()
-
-    def serve() -> None:
-        while not ended.is_set():
-            connection, _ = listener.accept()
-            with connection:
-                while data := connection.recv(4096):
-                    info = b"# Server\r\nredis_version:6.2.14\r\n"
-                    answer = b"+PONG\r\n"
-                    if b"INFO" in data:
-                        answer = b"$%d\r\n%s\r\n" % (len(info), info)
-                    connection.sendall(answer)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        ended.set()
-        socket.create_connection(listener.getsockname()).close()
-        thread.join()
-        listener.close()
-
-
-def test_an_encrypted_connection(home: Home) -> None:
-    binary = servers.binary("debian")
-    if binary is None or shutil.which("openssl") is None:
-        pytest.skip("needs a redis-server with TLS (Debian's) and openssl")
-    make = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 "
-        "-subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
-    )
-    subprocess.run(make.split(), cwd=home.path, check=True, capture_output=True)
-    port, cert = free_port(), home.path / "cert.pem"
-    options = ["--tls-port", str(port), "--tls-cert-file", str(cert), "--tls-auth-clients", "no"]
-    options += ["--tls-key-file", str(home.path / "key.pem"), "--tls-ca-cert-file", str(cert)]
-    with somebodys_server(*options, password=PASSWORD, kind="debian"):
-        address = f"rediss://:{IN_URL}@localhost:{port}"
-        with pytest.raises(errors.ControlPlaneLost, match=r"(?i)certificate"):
-            loom.init(address)
-        with loom.init(f"{address}?ssl_ca_certs={cert}", num_cpus=1) as connection:
-            assert loom.get([one_more.remote(i) for i in range(2000)]) == list(range(1, 2001))
-            assert connection.address.startswith("rediss://localhost")
 
 
 # -- ends -----------------------------------------------------------------------------------
