@@ -185,7 +185,7 @@ def _combined(
         return ResourceSet(units)
     if not hasattr(resources, "items"):
         msg = (
-            f"resources={resources!r} is a {type(resources).__name__}; "
+            f"resources={resources!r} is of type {type(resources).__name__}; "
             'write a dict of amounts by name: resources={"licence": 1}'
         )
         raise TypeError(msg)
@@ -203,7 +203,7 @@ def _combined(
 
 def _checked_name(name: object) -> str:
     if not isinstance(name, str):
-        msg = f"the resource name {name!r} is a {type(name).__name__}; write a str"
+        msg = f"the resource name {name!r} is of type {type(name).__name__}; write a str"
         raise TypeError(msg)
     # Comma and colon would break the canonical text; blanks and controls the reader.
     if not name or len(name) > _MAX_NAME or not name.isprintable() or set(name) & set(",:;=| "):
@@ -220,7 +220,7 @@ def to_units(name: str, amount: object, option: str | None = None) -> int:
     called = f"{option or name}={amount!r}"
     # A bool is an int to Python, but num_gpus=True is a slip of the pen.
     if isinstance(amount, bool) or not isinstance(amount, Real):
-        msg = f"{called} is a {type(amount).__name__}; write a number such as 1 or 0.5"
+        msg = f"{called} is of type {type(amount).__name__}; write a number such as 1 or 0.5"
         raise TypeError(msg)
     value = float(amount)
     if not math.isfinite(value) or value < 0:

@@ -32,7 +32,7 @@ def get(session: Session, refs: Any, timeout: float | None) -> Any:  # noqa: ANN
         return session.value_of(oids[0])
     if isinstance(refs, (str, bytes)) or not isinstance(refs, Sequence):
         raise TypeError(
-            f"get() takes an ObjectRef or a sequence of them, not {refs!r:.100}, which is a "
+            f"get() takes an ObjectRef or a sequence of them, not {refs!r:.100}, which is of type "
             f"{type(refs).__name__}{_advice(refs)}"
         )
     oids = [checked(session, ref) for ref in refs]
@@ -76,7 +76,7 @@ def checked(session: Session, ref: object) -> bytes:
     """
     if not isinstance(ref, ObjectRef):
         kind = type(ref).__name__
-        raise TypeError(f"{ref!r:.100} is a {kind}, not an ObjectRef{_advice(ref)}")
+        raise TypeError(f"{ref!r:.100} is of type {kind}, not an ObjectRef{_advice(ref)}")
     if ref._session is not session:  # noqa: SLF001 - a friend
         raise current.closed(ref)
     return ref.binary()
@@ -112,7 +112,9 @@ def wait(
     """See `hyperloom.wait`."""
     if isinstance(refs, ObjectRef) or not isinstance(refs, (list, tuple)):
         kind = type(refs).__name__
-        raise TypeError(f"wait() takes a list of ObjectRefs, not a {kind}{_advice(refs)}")
+        raise TypeError(
+            f"wait() takes a list of ObjectRefs, not {refs!r:.100}, of type {kind}{_advice(refs)}"
+        )
     if isinstance(num_returns, bool) or not isinstance(num_returns, int):
         raise TypeError(f"num_returns={num_returns!r} cannot be: it is a whole number of refs")
     check_timeout(timeout)

@@ -84,7 +84,7 @@ def test_what_is_missing_is_named():
         ({"resources": {"licence": -1}}, ValueError, r"resources\['licence'\]=-1 is no amount"),
         ({"resources": {"licence": "1"}}, TypeError, "write a number"),
         ({"num_cpus": True}, TypeError, "write a number"),
-        ({"num_cpus": None}, TypeError, "num_cpus=None is a NoneType"),
+        ({"num_cpus": None}, TypeError, "num_cpus=None is of type NoneType"),
         ({"num_cpus": float("nan")}, ValueError, "0 or more, and finite"),
         ({"num_cpus": float("inf")}, ValueError, "0 or more, and finite"),
         ({"num_cpus": 0.12345}, ValueError, "more than 4 decimals; write 0.1235"),
