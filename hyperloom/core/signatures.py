@@ -56,4 +56,13 @@ class Arity:
         try:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{self._name}{self._signature}: {error}") from None
+            raise TypeError(f"{self._name}{self._signature}: {error}{self._advice()}") from None
+
+    def _advice(self) -> str:
+        if self.parameters[:1] not in (("self",), ("cls",)):
+            return ""
+        return (
+            "\n  This task was defined in a class, and knows nothing of an object by itself: pass "
+            "it first, as in A.f.remote(obj, …); or make a task of the bound method: "
+            "loom.task(obj.f)"
+        )

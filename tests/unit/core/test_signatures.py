@@ -59,6 +59,18 @@ def test_the_parameters_names_are_known() -> None:
     assert Arity(everything, "f").parameters == ("a", "b")
 
 
+def test_a_method_that_lacks_its_object_is_told_how_to_have_it() -> None:
+    class Scale:
+        def times(self, x: int) -> None: ...
+
+    with pytest.raises(TypeError, match=r"(?s)missing .*'x'.*defined in a class.*remote\(obj, …\)"):
+        Arity(Scale.times, "Scale.times").check((3,), {})
+    Arity(Scale.times, "Scale.times").check((Scale(), 3), {})
+    with pytest.raises(TypeError) as plain:
+        Arity(one, "one").check((), {})
+    assert "class" not in str(plain.value)
+
+
 def test_the_refusal_shows_the_signature_and_what_is_wrong() -> None:
     with pytest.raises(TypeError, match=r"f\(a: 'Any', b: 'Any' = 1\) -> .*missing .*'a'"):
         Arity(defaults, "f").check((), {})
