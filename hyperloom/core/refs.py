@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hyperloom.core import current
-from hyperloom.ids import short
+from hyperloom.ids import ObjectID, job_of, short, task_of
 from hyperloom.serialization import note_ref
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ class ObjectRef(Generic[T_co]):
     def binary(self) -> bytes:
         """The object's id, 20 bytes."""
         return self._id
+
+    def task_id(self) -> str:
+        """The task that makes the object, as `loom.context()` calls it; of a `put`, its own."""
+        return task_of(ObjectID(self._id)).hex()
+
+    def job_id(self) -> str:
+        """The job that the object belongs to, as `loom.context()` calls it."""
+        return job_of(ObjectID(self._id)).hex()
 
     def future(self) -> concurrent.futures.Future[T_co]:
         """A `concurrent.futures.Future` of the value, for callbacks and executors.

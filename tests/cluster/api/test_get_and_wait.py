@@ -48,8 +48,10 @@ def test_get_of_anything_else_is_refused(wrong: Any) -> None:
 
 
 def test_get_of_a_list_with_something_else_names_it() -> None:
-    with pytest.raises(TypeError, match="'x' is a str, not an ObjectRef"):
+    with pytest.raises(TypeError, match="'x' is of type str, not an ObjectRef"):
         loom.get([loom.put(1), "x"])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="not 3, which is of type int"):
+        loom.get(3)  # type: ignore[call-overload]
 
 
 def test_get_of_a_task_that_was_not_called_says_so() -> None:
@@ -151,6 +153,7 @@ def test_refs_are_equal_by_object_and_say_who_they_are() -> None:
     assert bytes.fromhex(ref.hex()) == ref.binary()
     assert repr(ref).startswith("ObjectRef(")
     assert str(ref) == repr(ref)
+    assert ref.task_id() != loom.put(1).task_id()
 
 
 def test_a_chain_of_a_hundred_tasks() -> None:
@@ -225,7 +228,7 @@ def test_the_context_says_where_code_runs() -> None:
     ref = context.remote()
     job, task, name, attempt, fence, resources = loom.get(ref)
     assert job == mine.job_id
-    assert task == ref.hex()[:32]
+    assert (task, job) == (ref.task_id(), ref.job_id())
     assert (name, attempt, fence) == ("who", 1, (task, 1))
     assert resources == {"CPU": 0.5}
 
