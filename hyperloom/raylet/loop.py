@@ -6,14 +6,19 @@ import heapq
 import itertools
 import selectors
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class _Calls(NamedTuple):
-    """What to do when a file is readable, and when it is writable."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Calls:
+    """What to do when a file is readable, and when it is writable.
+
+    No two are equal: the selector keeps the old one of equals, and it is *this* one we look for.
+    """
 
     read: Callable[[], None]
     write: Callable[[], None] | None
@@ -40,6 +45,11 @@ class Loop:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if call else 0)
         self._calls[fd] = _Calls(read, call)
         self._selector.modify(fd, events, self._calls[fd])
+
+    def only_writable(self, fd: int, call: Callable[[], None]) -> None:
+        """Call when there is room to write, and not when something came in any more."""
+        self._calls[fd] = _Calls(call, call)
+        self._selector.modify(fd, selectors.EVENT_WRITE, self._calls[fd])
 
     def forget(self, fd: int) -> None:
         """Do not watch this file any more.  Harmless when it was not watched."""

@@ -69,6 +69,32 @@ def test_who_asked_for_room_to_write_is_called_until_told_otherwise(loop: Loop, 
     assert said == ["room", "room"]
 
 
+def test_who_asks_twice_for_room_to_write_is_called_all_the_same(loop: Loop, pair) -> None:
+    ours, _ = pair
+    said = []
+
+    def write() -> None:
+        said.append("room")
+        stop(loop)
+
+    loop.on_readable(ours.fileno(), lambda: None)
+    loop.on_writable(ours.fileno(), write)
+    loop.on_writable(ours.fileno(), write)
+    loop.later(1, lambda: stop(loop))
+    loop.run(lambda: None)
+    assert said == ["room"]
+
+
+def test_who_wants_to_write_only_is_not_called_for_what_comes_in(loop: Loop, pair) -> None:
+    ours, theirs = pair
+    said = []
+    theirs.close()  # its end is readable for ever
+    loop.on_readable(ours.fileno(), lambda: said.append("read"))
+    loop.only_writable(ours.fileno(), lambda: (said.append("room"), stop(loop)))
+    loop.run(lambda: None)
+    assert said == ["room"]
+
+
 def test_a_file_that_a_neighbour_closed_in_the_same_round_is_not_called(loop: Loop) -> None:
     """1. both are readable  2. the first one's reader closes the second
     3. somebody opens another file, which gets the second one's number."""
