@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hyperloom.node.start import StartedNode
 
 _KNOCK_EVERY_S = 0.05
+_LAST_WORDS_S = 5.0  # the raylet may be stopped, or what shows its words be slow
 
 
 class Driver:
@@ -169,15 +170,22 @@ class Driver:
         self._pump.close()
         self.session.close()
         self.session.store.close()
-        with self._switching:
-            for sock in {self._socket, self._knocking}:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-        self._listener.join()
+        self._hang_up()
         self._socket.close()
         if self._node is not None:
             os.close(self._node.alive)
             self._node.process.wait()
+
+    def _hang_up(self) -> None:
+        """Say no more, and show what was printed before; the raylet closes when that is said."""
+        with self._switching:
+            for sock in {self._socket, self._knocking}:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_WR if sock is self._socket else socket.SHUT_RDWR)
+        self._listener.join(_LAST_WORDS_S)
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._listener.join()
 
     def after_fork(self) -> None:
         """In a child: let go, or our end would not be seen as long as the child lives."""

@@ -67,6 +67,7 @@ class Agent:
         )
         self._tick_at = inf
         self._known: dict[int, set[bytes]] = {}  # worker -> templates that it has
+        self._last_sent: dict[int, str] = {}  # worker -> name of the last task that it was sent
         self._sessions: dict[int, bytes] = {}  # worker -> process id of its session
         self._gcs = Conversation(settings.address, self.loop, self._come_back)
         self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine)
@@ -123,6 +124,7 @@ class Agent:
                 assert_never(effect)
 
     def _run(self, worker: int, tasks: Sequence[m.Held], gpus: tuple[int, ...]) -> None:
+        self._last_sent[worker] = tasks[-1].kind.name
         known = self._known[worker]
         templates = []
         flat: list[bytes] = []
@@ -213,6 +215,7 @@ class Agent:
         self._keeper.free(_outputs_of(sent))
         self._handle(m.WorkerExited(worker, begun))
         self._known.pop(worker, None)
+        self._last_sent.pop(worker, None)
         tasks = [held.task for held in sent]
         if process is not None:
             # After its burial nothing that it said can be on its way any more.
@@ -230,7 +233,8 @@ class Agent:
     def worker_prints(self, worker: int, stream: str, lines: list[str]) -> None:
         """Whole lines of its output: to the drivers of its job that are here."""
         state = self.machine.workers[worker]
-        name = state.sent[0].kind.name if state.sent else "worker"
+        # What a task prints may be read after its result.
+        name = state.sent[0].kind.name if state.sent else self._last_sent.get(worker, "worker")
         for guest in self._door.guests_of(state.job):
             guest.say(["log", stream, name, self._pool.pid(worker), lines])
 
@@ -254,6 +258,12 @@ class Agent:
 
     def _open(self, job: bytes, about: dict[str, Any], then: Callable[[Any], None]) -> None:
         self._gcs.apply("job_open", keys.CLUSTER, job, json.dumps(about), then=then)
+
+    def leaves(self, guest: Guest) -> None:
+        """A driver has what it wanted: it shall see what its tasks printed before."""
+        for number, worker in self.machine.workers.items():
+            if worker.job == guest.job:
+                self._pool.read_out(number)
 
     def left(self, guest: Guest) -> None:
         """A driver is gone: its job ends."""

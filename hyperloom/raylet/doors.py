@@ -27,6 +27,9 @@ class Host(Protocol):
     def answer(self, guest: Guest, message: list[Any]) -> None:
         """Somebody says something."""
 
+    def leaves(self, guest: Guest) -> None:
+        """Somebody says no more, but hears what is said to it now."""
+
     def left(self, guest: Guest) -> None:
         """Somebody is gone."""
 
@@ -47,17 +50,34 @@ class Guest:
         if len(self._left) > _SEND_MOST:
             self.dropped += 1
             return
-        if self.dropped:
-            text = f"{self.dropped} messages were left out: this program reads them too slowly"
-            self._left += frames.encode(["warning", text])
-            self.dropped = 0
+        self._admit()
         self._left += frames.encode(message)
         if not self.flush():
             self._loop.on_writable(self.socket.fileno(), self._go_on)
 
+    def _admit(self) -> None:
+        if self.dropped:
+            text = f"{self.dropped} messages were left out: this program reads them too slowly"
+            self._left += frames.encode(["warning", text])
+            self.dropped = 0
+
     def _go_on(self) -> None:
         if self.flush():
             self._loop.on_writable(self.socket.fileno(), None)
+
+    def see_off(self) -> None:
+        """It says no more: close, as soon as it has read what was said to it."""
+        self._admit()
+        self._loop.only_writable(self.socket.fileno(), self._part)
+
+    def _part(self) -> None:
+        if self.flush():
+            self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._loop.forget(self.socket.fileno())
+        self.socket.close()
 
     def flush(self) -> bool:
         """Send what was left over.  True: all is sent."""
@@ -109,9 +129,9 @@ class Door:
         for message in messages or ():
             self._host.answer(guest, message)
         if messages is None and guest in self._guests:
+            self._host.leaves(guest)
             self._guests.remove(guest)
-            self._loop.forget(guest.socket.fileno())
-            guest.socket.close()
+            guest.see_off()
             self._host.left(guest)
 
     def close(self) -> None:
@@ -120,5 +140,4 @@ class Door:
         self._socket.close()
         self._path.unlink(missing_ok=True)
         for guest in self._guests:
-            self._loop.forget(guest.socket.fileno())
-            guest.socket.close()
+            guest.close()
