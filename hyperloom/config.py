@@ -150,32 +150,6 @@ class Config:
         unit="bytes",
         high=_MIB,
     )
-    inline_args_max_bytes: int = _option(
-        128 * _KIB,
-        "Most bytes of inline values among the arguments of one task; the rest goes to memory.",
-        unit="bytes",
-        high=16 * _MIB,
-    )
-    notify_max_bytes: int = _option(
-        4 * _KIB,
-        "Results up to this size are inside the notification that they are there.",
-        unit="bytes",
-        high=_MIB,
-    )
-    copy_max_bytes: int = _option(
-        # Measured: below this a private copy is cheaper than a mapping and a pin.
-        256 * _KIB,
-        "Objects up to this size are copied by get(), larger ones are mapped.",
-        unit="bytes",
-    )
-    copy_threads: int = _option(
-        # Measured: a second thread gains nothing on two cores.
-        1,
-        "Threads that copy one large value into shared memory.",
-        unit="threads",
-        low=1,
-        high=64,
-    )
 
     # -- liveness
     lease_s: float = _option(
@@ -259,17 +233,11 @@ class Config:
         """Refuse what cannot work, alone or together."""
         for option in OPTIONS:
             option.check(getattr(self, option.name))
-        self._in_order("beat_s", "lease_s", 2, "a node that misses one beat would be given up")
-        self._in_order("notify_max_bytes", "inline_max_bytes", 1, "only inline values are notified")
-        self._in_order("inline_max_bytes", "inline_args_max_bytes", 1, "one value must fit")
-
-    def _in_order(self, small: str, large: str, times: int, why: str) -> None:
-        if getattr(self, small) * times > getattr(self, large):
-            at_most = f"half of {large}" if times == 2 else large  # noqa: PLR2004
+        if self.beat_s * 2 > self.lease_s:
             raise InvalidOption(
-                f"{small}={getattr(self, small)} must be at most {at_most}="
-                f"{getattr(self, large)}: {why}. Nothing was started: correct one of "
-                f"{PREFIX}{small.upper()} and {PREFIX}{large.upper()}."
+                f"beat_s={self.beat_s} must be at most half of lease_s={self.lease_s}: a node "
+                "that misses one beat would be given up. Nothing was started: correct one of "
+                "LOOM_BEAT_S and LOOM_LEASE_S."
             )
 
     @classmethod

@@ -174,7 +174,7 @@ def _advertised(host: str) -> str:
 
 def _store(plan: NodePlan, config: Config, folder: Path, node: str) -> tuple[Path, int]:
     where, capacity, warning = default_capacity(
-        plan.store_bytes or config.object_store_bytes or None
+        plan.store_bytes or config.object_store_bytes or None, Path(config.shm_dir)
     )
     if warning:
         print(f"hyperloom: {warning}", file=sys.stderr)  # noqa: T201

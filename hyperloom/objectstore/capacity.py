@@ -10,30 +10,35 @@ from typing import Final
 
 from hyperloom.objectstore.layout import size_text
 
-_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the store makes a private folder in it
+SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the store makes a private folder in it
 _RAM_PERCENT: Final = 30
 _FREE_PERCENT: Final = 90  # of the file system: others use it too
 # Below this a store in memory is no use: containers often have 64 MB.
 _TINY_BYTES: Final = 256 << 20
 
 
-def default_capacity(requested: int | None) -> tuple[Path, int, str | None]:
-    """The folder to put the store's folder in, its capacity in bytes, and a warning or None."""
+def default_capacity(
+    requested: int | None, memory: Path = SHARED_MEMORY
+) -> tuple[Path, int, str | None]:
+    """The folder to put the store's folder in, its capacity in bytes, and a warning or None.
+
+    `memory` is where it should be: a folder on a tmpfs.
+    """
     wanted = requested or _memory_bytes() * _RAM_PERCENT // 100
-    free = _free_bytes(_SHARED_MEMORY) * _FREE_PERCENT // 100
+    free = _free_bytes(memory) * _FREE_PERCENT // 100
     if free >= wanted:
-        return _SHARED_MEMORY, wanted, None
+        return memory, wanted, None
     if free >= _TINY_BYTES:
         if requested is None:
-            return _SHARED_MEMORY, free, None
-        return _SHARED_MEMORY, free, (
+            return memory, free, None
+        return memory, free, (
             f"the object store gets {size_text(free)} instead of the {size_text(requested)} asked "
-            f"for: {_SHARED_MEMORY} has no more room. Objects beyond that go to disk."
+            f"for: {memory} has no more room. Objects beyond that go to disk."
         )  # fmt: skip
     folder = Path(tempfile.gettempdir())
     capacity = min(wanted, _free_bytes(folder) * _FREE_PERCENT // 100)
     return folder, capacity, (
-        f"{_SHARED_MEMORY} has room for {size_text(free)} only, so the object store lives in "
+        f"{memory} has room for {size_text(free)} only, so the object store lives in "
         f"{folder}, with {size_text(capacity)}; large objects will be slow. In a container, "
         "give it more shared memory (docker run --shm-size=2g)."
     )  # fmt: skip

@@ -133,7 +133,7 @@ def test_count_tasks_look_at_the_text_where_it_lies() -> None:
         assert isinstance(text, numpy.ndarray)
         return bool(text.flags.writeable), bool(text.flags.owndata)
 
-    # Larger than what is copied to be rid of the mapping (LOOM_COPY_MAX_BYTES).
+    # Larger than what is copied to be rid of the mapping (`reader.COPY_MAX_BYTES`).
     data = numpy.frombuffer(b"word " * 100_000, dtype=numpy.uint8)
     with loom.init("local", num_cpus=1):
         assert loom.get(look.remote(loom.put(data))) == (False, False)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import hyperloom
 from hyperloom.config import OPTIONS, Config, Option, unknown_variables
 from hyperloom.errors import InvalidOption
+
+SOURCE = [
+    path.read_text()
+    for path in Path(hyperloom.__file__).parent.rglob("*.py")
+    if path.name not in {"config.py", "checks.py"}  # they only tell of it
+]
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
@@ -16,8 +26,15 @@ def test_every_default_is_valid_and_every_option_is_told(option: Option) -> None
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_an_option_ends_in_its_unit(option: Option) -> None:
-    endings = {"bytes": "_bytes", "seconds": "_s", "percent": "_percent", "threads": "_threads"}
+    endings = {"bytes": "_bytes", "seconds": "_s", "percent": "_percent"}
     assert option.name.endswith(endings.get(option.unit, ""))
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_an_option_is_read_by_somebody_who_acts_on_it(option: Option) -> None:
+    assert any(re.search(rf"\.{option.name}\b", text) for text in SOURCE), (
+        f"{option.variable} is documented and changes nothing"
+    )
 
 
 def test_what_is_given_wins_over_the_environment_and_that_over_the_default() -> None:
@@ -38,7 +55,7 @@ def test_an_empty_variable_is_an_unset_one() -> None:
     ("text", "size"), [("4096", 4096), ("64KiB", 65536), ("1 MiB", 1048576), ("2kB", 2000)]
 )
 def test_bytes_may_be_written_with_their_unit(text: str, size: int) -> None:
-    assert Config.load({"LOOM_COPY_MAX_BYTES": text}).copy_max_bytes == size
+    assert Config.load({"LOOM_INLINE_MAX_BYTES": text}).inline_max_bytes == size
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("Yes", True), ("0", False)])
@@ -55,7 +72,7 @@ def test_a_switch_is_written_in_words_or_digits(text: str, value: bool) -> None:
         ("lease_s", "-1"),
         ("submit_batch", "1.5"),
         ("submit_batch", "0"),
-        ("copy_max_bytes", "3 apples"),
+        ("inline_max_bytes", "3 apples"),
         ("check", "maybe"),
     ],
 )
@@ -80,8 +97,6 @@ def test_a_given_value_of_another_type_is_refused(name: str, value: object) -> N
 def test_options_that_cannot_work_together_are_refused() -> None:
     with pytest.raises(InvalidOption, match=r"beat_s=6.0 must be at most half of lease_s=10.0"):
         Config.load({"LOOM_BEAT_S": "6"})
-    with pytest.raises(InvalidOption, match=r"LOOM_NOTIFY_MAX_BYTES and LOOM_INLINE_MAX_BYTES"):
-        Config.load({}, notify_max_bytes=65536)
 
 
 def test_an_unknown_option_is_refused_with_the_nearest_name() -> None:

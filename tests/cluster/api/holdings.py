@@ -43,8 +43,13 @@ def holdings() -> dict[str, Any]:
 def stored_bytes() -> int:
     """Bytes of objects in shared memory and on disk, viewed ones too; idle slots do not count."""
     current.current().settle()
-    settings = NodeSettings.read(Path(loom.nodes()[0]["folder"]))
-    return bytes_in(settings.store / "o", settings.store / "z", settings.spill)
+    node = settings()
+    return bytes_in(node.store / "o", node.store / "z", node.spill)
+
+
+def settings() -> NodeSettings:
+    """Of the node that runs here."""
+    return NodeSettings.read(Path(loom.nodes()[0]["folder"]))
 
 
 def bytes_in(*folders: Path) -> int:

@@ -272,3 +272,9 @@ def test_a_tiny_shared_memory_is_not_used(monkeypatch, free_mib, requested_mib, 
     folder, size, warning = capacity.default_capacity(requested)
     assert (str(folder), size // MIB) == expected[:2]
     assert (warning is None) if expected[2] is None else expected[2] in warning
+
+
+def test_another_place_for_objects_may_be_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(capacity, "_memory_bytes", lambda: 10_000 * MIB)
+    monkeypatch.setattr(capacity, "_free_bytes", lambda _: 10_000 * MIB)
+    assert capacity.default_capacity(None, tmp_path) == (tmp_path, 3000 * MIB, None)

@@ -1,0 +1,47 @@
+"""Failpoints: each is there, and a process ends at its time and not before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hyperloom
+from hyperloom import failpoints
+from hyperloom.errors import InvalidOption
+
+SOURCE = [path.read_text() for path in Path(hyperloom.__file__).parent.rglob("*.py")]
+
+
+@pytest.mark.parametrize("point", failpoints.POINTS)
+def test_a_failpoint_is_hit_in_one_place(point: str) -> None:
+    assert sum(text.count(f'hit("{point}")') for text in SOURCE) == 1
+
+
+@pytest.mark.parametrize(("action", "code"), [("kill9", -9), ("segv", -11), ("exit:3", 3)])
+def test_a_process_ends_at_its_time_and_not_before(action: str, code: int) -> None:
+    script = f"""
+from hyperloom import failpoints
+failpoints.arm("worker.begun={action}@3; worker.packed=exit:9@9")
+assert failpoints.ON
+for number in range(5):
+    failpoints.hit("worker.reported")
+    print(number, flush=True)
+    failpoints.hit("worker.begun")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.stdout, done.returncode) == ("0\n1\n2\n", code)
+
+
+@pytest.mark.parametrize(
+    "text", ["worker.begun", "nowhere=kill9", "worker.begun=explode", "worker.begun=kill9@0"]
+)
+def test_what_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(InvalidOption, match=r"failpoints: .*cannot be"):
+        failpoints.arm(text)
+    failpoints.arm("")
+    assert not failpoints.ON
