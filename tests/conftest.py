@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 LUA_TESTS = HERE / "unit" / "gcs"
-WATCHED = (HERE / "cluster", HERE / "unit" / "objectstore")  # checked for leaks after each test
+# Checked for leaks after each test.
+WATCHED = (
+    HERE / "cluster", HERE / "cli", HERE / "chaos", HERE / "unit" / "objectstore",
+    HERE / "test_examples.py",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,17 +19,24 @@ from hyperloom.raylet.node import NodeSettings
 # Once for each function, node or process of the job, whatever it does.
 CONSTANT = {"turn", "terms", "template", "source", "idle", "served", "heard", "homes", "queues"}
 
+STORE = "the node's store"
+
 
 def holdings() -> dict[str, Any]:
-    """Table -> what is in it, of those that should be empty."""
+    """Table -> what is in it, of those that should be empty; the store's objects under `STORE`."""
     session = current.current()
     session.settle()
     if hasattr(session, "plane"):
         session.plane.frames = None  # kept for debuggers
         return dict(session.plane.held())
-    wire = Wire(session.address)
+    held = _keys(Wire(session.address), session.namespace.encode() + b":")
+    if names := stored():
+        held[STORE] = names
+    return held
+
+
+def _keys(wire: Wire, prefix: bytes) -> dict[str, Any]:
     try:
-        prefix = session.namespace.encode() + b":"
         names = {name.removeprefix(prefix) for name in _scan(wire, prefix + b"*")}
         return {
             name.decode(errors="replace"): _shown(wire, prefix + name)
@@ -38,6 +45,15 @@ def holdings() -> dict[str, Any]:
         }
     finally:
         wire.close()
+
+
+def stored() -> list[str]:
+    """Objects in shared memory, zombies too, and on disk; idle slots do not count."""
+    node = settings()
+    folders = (node.store / "o", node.store / "z", node.spill)
+    return [
+        entry.name for folder in folders for entry in os.scandir(folder) if entry.name != "root"
+    ]
 
 
 def stored_bytes() -> int:

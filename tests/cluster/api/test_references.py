@@ -17,7 +17,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom.core import current
-from tests.cluster.api.holdings import holdings
+from tests.cluster.api.holdings import STORE, holdings
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def test_dropping_an_array_s_ref_frees_shared_memory_step_by_step() -> None:
 
 def test_an_array_outlives_its_ref_while_somebody_looks_at_it() -> None:
     array = loom.get(loom.put(np.arange(MEGABYTE)))
-    nothing_is_held()
+    wait_until(lambda: holdings().keys() == {STORE}, what="only its bytes are left")
     for _ in range(5):  # somebody else may use the room
         loom.get(loom.put(np.zeros(MEGABYTE)))
     assert int(array[-1]) == MEGABYTE - 1
