@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import textwrap
 from collections import Counter
 
 import pytest
 
+from tests.cluster.api.program import run
+
 pytestmark = pytest.mark.slow
-
-
-def _run(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
 
 
 PRINTS = """
@@ -41,7 +30,7 @@ PRINTS = """
 
 
 def test_each_line_comes_once_with_the_task_and_its_process_and_none_is_folded() -> None:
-    done = _run(
+    done = run(
         PRINTS
         + """
     with loom.init("local", num_cpus=2):
@@ -68,7 +57,7 @@ def test_each_line_comes_once_with_the_task_and_its_process_and_none_is_folded()
 
 
 def test_log_to_driver_off_keeps_it_away() -> None:
-    done = _run(
+    done = run(
         PRINTS
         + """
     with loom.init("local", num_cpus=1, log_to_driver=False):
@@ -102,7 +91,7 @@ def _numbers(text: str) -> list[str]:
 
 
 def test_much_output_is_not_lost_and_holds_nobody_up() -> None:
-    done = _run(
+    done = run(
         SHOUTS
         + """
     with loom.init("local", num_cpus=1):
@@ -116,7 +105,7 @@ def test_much_output_is_not_lost_and_holds_nobody_up() -> None:
 def test_what_is_not_shown_yet_when_the_program_ends_is_shown_then() -> None:
     """1. The first line stops whoever shows it.  2. The task ends, and the program.  3. It is
     shown, and all that waited meanwhile in pipes and sockets."""
-    done = _run(
+    done = run(
         SHOUTS
         + """
     class Slow:
