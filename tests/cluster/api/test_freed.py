@@ -16,7 +16,7 @@ import pytest
 import hyperloom as loom
 from hyperloom import errors, failpoints
 from hyperloom.core import current
-from tests.cluster.api.holdings import stored_bytes
+from tests.cluster.api.holdings import bytes_in, settings, stored_bytes
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def large(mib: int = 1) -> Any:
     return np.zeros(mib * MIB, dtype=np.uint8)
 
 
-@pytest.mark.parametrize("end", ["drop", "cancel"])
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["drop", "cancel", "force"])
 def test_a_stream_that_nobody_reads_to_its_end(end: str) -> None:
     @loom.task(stream_ahead=3)
     def endless() -> Iterator[Any]:
@@ -44,8 +45,8 @@ def test_a_stream_that_nobody_reads_to_its_end(end: str) -> None:
     stream = endless.remote()
     first = next(stream)
     assert stored_bytes() >= MIB
-    if end == "cancel":
-        loom.cancel(stream.completed())
+    if end != "drop":
+        loom.cancel(stream.completed(), force=end == "force")
         with pytest.raises(errors.TaskCancelled):
             loom.get(stream.completed(), timeout=PATIENCE_S)
     del first, stream
@@ -192,3 +193,41 @@ def test_what_a_dead_workers_child_made_stays_for_who_wants_it(
     buried.open()
     wait_until(seen.notes)
     assert seen.notes() == [str(MIB)]
+
+
+def test_shared_memory_is_freed_step_by_step_as_refs_go() -> None:
+    refs = [loom.put(large()) for _ in range(11)]
+    whole = stored_bytes()
+    assert whole >= 11 * MIB
+    for left in (10, 5, 1, 0):
+        del refs[left:]
+        wait_until(lambda left=left: stored_bytes() == whole * left // 11)  # type: ignore[misc]
+
+
+def test_what_an_idle_program_drops_is_freed_without_another_call() -> None:
+    """1. All is said and answered, the pump sleeps.  2. The last ref goes.  3. The program
+    calls nothing any more: it computes, or waits for its user."""
+    objects, zombies = settings().store / "o", settings().store / "z"
+    ref = loom.put(large())
+    session = current.session()
+    wait_until(lambda: not session.unsent)
+    assert bytes_in(objects) > 0
+    del ref
+    wait_until(lambda: not bytes_in(objects, zombies))
+
+
+def test_a_result_whose_ref_went_first(gate: Callable[[str], Gate]) -> None:
+    go_on, done = gate("go_on"), gate("done")
+
+    @loom.task
+    def late() -> Any:
+        go_on.pass_through()
+        done.open()
+        return large()
+
+    ref = late.remote()
+    current.session().settle()
+    del ref
+    current.session().settle()
+    go_on.open()
+    wait_until(lambda: done.is_open)
