@@ -20,6 +20,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from hyperloom.disks import PERSISTENT_TEMPORARY, in_memory
 from hyperloom.errors import InvalidOption
 
 if TYPE_CHECKING:
@@ -129,12 +130,15 @@ class Config:
     )
     runtime_dir: str = _option(
         "",
-        "Folder of the session folders: sockets, passwords, logs. "
-        "Empty: hyperloom/ in XDG_RUNTIME_DIR, else hyperloom-<uid> in the temporary folder.",
+        "Folder of the session folders: sockets, passwords, logs, and data that has no other "
+        "place. Empty: hyperloom-<uid> in the temporary folder, or in /var/tmp if that is in "
+        "memory.",
     )
     shm_dir: str = _option("/dev/shm", "Where objects lie in memory: a folder on a tmpfs.")  # noqa: S108
     spill_dir: str = _option(
-        "", "Where objects go when memory is full. Empty: in the session folder."
+        "",
+        "Where objects go when memory is full. Empty: in the session folder, or in /var/tmp if "
+        "that is in memory.",
     )
 
     # -- objects
@@ -254,7 +258,9 @@ class Config:
         for name in given:
             if name not in names:
                 raise InvalidOption(f"there is no option {name!r}.{_did_you_mean(name, names)}")
-        return cls(**{"runtime_dir": _runtime_dir(environ)} | values | given)
+        values |= given
+        values["runtime_dir"] = values.get("runtime_dir") or folder_on_disk()
+        return cls(**values)
 
 
 OPTIONS: tuple[Option, ...] = tuple(
@@ -283,11 +289,15 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _runtime_dir(environ: Mapping[str, str]) -> str:
-    """Where this user's sessions lie; whoever creates it makes it private (0700)."""
-    if private := environ.get("XDG_RUNTIME_DIR"):
-        return str(Path(private, "hyperloom"))
-    return str(Path(tempfile.gettempdir(), f"hyperloom-{os.getuid()}"))
+def folder_on_disk() -> str:
+    """A folder of this user's, on a disk if one is there; whoever makes it makes it private (0700).
+
+    XDG_RUNTIME_DIR will not do: it is in memory, small, and gone when the user logs out.
+    """
+    folder = Path(tempfile.gettempdir())
+    if in_memory(folder) and not in_memory(PERSISTENT_TEMPORARY):
+        folder = PERSISTENT_TEMPORARY
+    return str(folder / f"hyperloom-{os.getuid()}")
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:

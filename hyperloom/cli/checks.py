@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom.cli import words
 from hyperloom.config import unknown_variables
+from hyperloom.disks import in_memory
 from hyperloom.errors import LoomError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Finding:
 def all_findings(config: Config) -> Iterator[Finding]:
     """Look at everything."""
     checks: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-        _python, _packages, _server, _runtime_dir, _files, _shared_memory, _overcommit,
+        _python, _packages, _server, _runtime_dir, _spill, _files, _shared_memory, _overcommit,
         _huge_pages, _disk, _variables,
     )  # fmt: skip
     for check in checks:
@@ -112,8 +113,22 @@ def _runtime_dir(config: Config) -> Iterator[Finding]:
         yield Finding("runtime dir", "fail", f"{found}, not yours", "set LOOM_RUNTIME_DIR")
     elif mode & 0o077:
         yield Finding("runtime dir", "warn", found, f"open to others: chmod 700 {folder}")
+    elif in_memory(folder):
+        advice = "a head's data there are gone after a reboot: set LOOM_RUNTIME_DIR to a disk"
+        yield Finding("runtime dir", "warn", f"{found}, in memory", advice)
     else:
         yield Finding("runtime dir", "ok", found)
+
+
+def _spill(config: Config) -> Iterator[Finding]:
+    from hyperloom.node.description import spill_root  # noqa: PLC0415
+
+    folder = spill_root(config, Path(config.runtime_dir))
+    if in_memory(folder):
+        advice = "memory that is full gets no emptier by it: set LOOM_SPILL_DIR to a disk"
+        yield Finding("spill dir", "warn", f"{folder}, in memory", advice)
+    else:
+        yield Finding("spill dir", "ok", str(folder))
 
 
 def _files(_: Config) -> Iterator[Finding]:
@@ -161,6 +176,9 @@ def _disk(config: Config) -> Iterator[Finding]:
     folder = Path(config.runtime_dir)
     while not folder.exists():
         folder = folder.parent
+    if in_memory(folder):
+        yield Finding("sync to disk", "warn", f"{folder} is no disk but memory", "use --dir")
+        return
     try:
         worst_ms = _sync_p99_ms(folder)
     except OSError as error:

@@ -142,8 +142,7 @@ def _tell_of_head(server: dict[str, Any]) -> None:
 
 
 def _hints(server: dict[str, Any], data: Path) -> list[str]:
-    import psutil  # noqa: PLC0415
-
+    from hyperloom.disks import in_memory  # noqa: PLC0415
     from hyperloom.gcs.server import is_loopback  # noqa: PLC0415
 
     hints = []
@@ -151,8 +150,6 @@ def _hints(server: dict[str, Any], data: Path) -> list[str]:
         hints.append("it listens on this machine only; --host 0.0.0.0 lets others join")
     else:
         hints.append("what goes over the network is not encrypted: use it where you trust that")
-    disks = sorted(psutil.disk_partitions(all=True), key=lambda disk: len(disk.mountpoint))
-    kinds = [disk.fstype for disk in disks if data.is_relative_to(disk.mountpoint)]
-    if kinds and kinds[-1] in {"tmpfs", "ramfs"}:
+    if in_memory(data):
         hints.append(f"{data} is in memory and gone after a reboot; give --dir on a disk")
     return hints

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
+from hyperloom.config import folder_on_disk
+from hyperloom.disks import in_memory
 from hyperloom.gcs import server
 from hyperloom.gcs.address import Address, read_secret
 from hyperloom.ids import new_node_id
@@ -78,7 +80,7 @@ def describe(plan: NodePlan, config: Config, folder: Path) -> Address:
         "password_file": str(address.password_file) if address.password_file else None,
         "resources": str(plan.resources),
         "store": str(store),
-        "spill": str(Path(config.spill_dir) / store.name if config.spill_dir else folder / "spill"),
+        "spill": str(_spill(config, folder, store.name)),
         "store_bytes": store_bytes,
         "namespace": plan.namespace,
         "config": config_values(config),
@@ -181,3 +183,24 @@ def _store(plan: NodePlan, config: Config, folder: Path, node: str) -> tuple[Pat
     sweep_stale(where)
     name = f"loom-{os.getuid()}-{folder.name.removeprefix('session-')}-{node}"
     return where / name, capacity
+
+
+def spill_root(config: Config, folder: Path) -> Path:
+    """The folder of the folder for objects that memory has no room for.
+
+    Not itself in memory, if that can be helped.
+    """
+    if config.spill_dir:
+        return Path(config.spill_dir)
+    on_disk = Path(folder_on_disk())
+    return on_disk if in_memory(folder) and not in_memory(on_disk) else folder
+
+
+def _spill(config: Config, folder: Path, name: str) -> Path:
+    root = spill_root(config, folder)
+    if root == folder:
+        return folder / "spill"
+    if not config.spill_dir:
+        folders.private_folder(root)
+    sweep_stale(root)  # what an earlier boot of the machine left
+    return root / name

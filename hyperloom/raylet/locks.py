@@ -35,6 +35,11 @@ def take(file: Path) -> int | None:
     return descriptor
 
 
+def protect(folder: Path) -> None:
+    """Keep systemd from tidying up in it while we live: it leaves alone what somebody locked."""
+    fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_SH)
+
+
 def is_held(file: Path) -> bool:
     """Whether anybody holds it."""
     if not file.exists():

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom import errors
 from hyperloom.gcs import server
+from hyperloom.raylet import locks
 from hyperloom.raylet.node import NodeSettings
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     from hyperloom.objectstore.keeper import StoreKeeper  # noqa: PLC0415
     from hyperloom.raylet import agent, handover, template  # noqa: PLC0415
 
-    settings.logs.mkdir(mode=0o700, exist_ok=True)
+    furnish(settings)
     forked = template.fork_template(run_worker, [ready, alive], lambda: clean_up(settings))
     wire = install.wait(
         settings.admin_address,
@@ -86,6 +87,12 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
         if settings.embedded:
             shutil.rmtree(settings.folder, ignore_errors=True)
     return 0
+
+
+def furnish(settings: NodeSettings) -> None:
+    """Make the session's folder what the node needs."""
+    settings.logs.mkdir(mode=0o700, exist_ok=True)
+    locks.protect(settings.folder.parent)  # it may be one where what is old is removed
 
 
 def end_when_told(raylet: Agent, alive: int) -> None:

@@ -113,8 +113,8 @@ def test_a_node_whose_raylet_hangs_is_told_of_and_stopped_by_force(home: Home) -
 def test_doctor_looks_at_everything(home: Home, *, json_: bool) -> None:
     home.variables["LOOM_LEASE"] = "3"
     told = home.loom("doctor", *(["--json"] if json_ else []), exits=None)
-    names = ["python", "packages", "server", "runtime dir", "open files", "shared memory"]
-    names += ["vm.overcommit_memory", "huge pages", "sync to disk", "variables"]
+    names = ["python", "packages", "server", "runtime dir", "spill dir", "open files"]
+    names += ["shared memory", "vm.overcommit_memory", "huge pages", "sync to disk", "variables"]
     if json_:
         findings = json.loads(told.stdout)
         assert [finding["what"] for finding in findings] == names
@@ -125,6 +125,15 @@ def test_doctor_looks_at_everything(home: Home, *, json_: bool) -> None:
         assert told.returncode == (1 if failed else 0)
     else:
         assert [name for name in names if name not in told.stdout] == []
+
+
+def test_doctor_warns_where_disk_is_memory(home: Home) -> None:
+    home.variables |= {"LOOM_SPILL_DIR": "/dev/shm", "LOOM_RUNTIME_DIR": "/dev/shm"}
+    told = json.loads(home.loom("doctor", "--json", exits=None).stdout)
+    found = {finding["what"]: finding for finding in told}
+    assert "in memory" in found["spill dir"]["found"]
+    assert "LOOM_SPILL_DIR" in found["spill dir"]["advice"]
+    assert found["sync to disk"]["advice"] == "use --dir"
 
 
 def test_doctor_fails_where_a_start_would(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import hyperloom
 from hyperloom.config import OPTIONS, Config, Option, unknown_variables
+from hyperloom.disks import in_memory
 from hyperloom.errors import InvalidOption
 
 SOURCE = [
@@ -119,7 +121,17 @@ def test_a_password_in_the_address_is_never_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_sessions_lie_in_the_users_own_runtime_folder() -> None:
-    assert Config.load({"XDG_RUNTIME_DIR": "/run/user/7"}).runtime_dir == "/run/user/7/hyperloom"
-    assert "hyperloom-" in Config.load({}).runtime_dir
-    assert Config.load({"LOOM_RUNTIME_DIR": "/x", "XDG_RUNTIME_DIR": "/y"}).runtime_dir == "/x"
+def test_sessions_lie_in_a_folder_of_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the temporary folder, unless that is in memory: what spills must not go there."""
+    name = f"hyperloom-{os.getuid()}"
+    monkeypatch.setattr("tempfile.tempdir", "/somewhere")
+    assert Config.load({}).runtime_dir == f"/somewhere/{name}"
+    monkeypatch.setattr("tempfile.tempdir", "/dev/shm")
+    assert Config.load({"LOOM_RUNTIME_DIR": ""}).runtime_dir == f"/var/tmp/{name}"
+    assert Config.load({"LOOM_RUNTIME_DIR": "/dev/shm/x"}).runtime_dir == "/dev/shm/x"
+
+
+def test_what_is_in_memory_is_known_before_it_is_made() -> None:
+    assert [in_memory(Path(p)) for p in ("/dev/shm", "/dev/shm/no/such", "/proc")] == [
+        True, True, False,
+    ]  # fmt: skip
