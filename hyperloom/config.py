@@ -141,6 +141,13 @@ class Config:
         "that is in memory.",
     )
 
+    worker_log_bytes: int = _option(
+        10 * _MIB,
+        "Most bytes kept of what one worker printed; ten times that of the workers that are gone.",
+        unit="bytes",
+        low=128 * _KIB,
+    )
+
     # -- objects
     object_store_bytes: int = _option(
         0,

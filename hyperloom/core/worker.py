@@ -23,7 +23,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import failpoints, frames, specs
-from hyperloom.core import current, words
+from hyperloom.core import current, output, words
 from hyperloom.core.blocking import Blocking
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
@@ -119,11 +119,13 @@ class Worker:
         try:
             outputs = self.executor.run(entry, record, inputs)
         except Retry as retry:
+            output.end_lines()
             self._before_report()
             self._busy_s += time.perf_counter() - start
             self._report()
             self._send([words.RETRY, entry, retry.failure])
             return
+        output.end_lines()
         self._before_report()
         now = time.perf_counter()
         self._busy_s += now - start

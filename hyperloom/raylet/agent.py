@@ -29,6 +29,7 @@ from hyperloom.raylet.machine import NodeMachine
 from hyperloom.raylet.membership import Membership
 from hyperloom.raylet.memory import MemoryWatch
 from hyperloom.raylet.pool import Pool
+from hyperloom.raylet.printed import Logs
 from hyperloom.raylet.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class Agent:
         self._gcs = Conversation(settings.address, self.loop, self._come_back)
         self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine)
         self._jobs.handle = self._handle
-        self._pool = Pool(template[1], template[0], self.loop, self, settings.logs)
+        logs = Logs(settings.logs, config.worker_log_bytes)
+        self._pool = Pool(template[1], template[0], self.loop, self, logs)
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
         self._reporter = Reporter(self._gcs, settings.node, self._pool, self._memory)
         self._door = Door(settings.socket, self.loop, self)
@@ -200,10 +202,14 @@ class Agent:
                 raise AssertionError(f"worker {worker} says what it cannot: {other!r}")
 
     def _done(self, worker: int, seconds: float, flat: list[Any]) -> None:
-        desk = self._jobs.get(self.machine.workers[worker].job)
+        state = self.machine.workers[worker]
+        tasks = _tasks_of(flat)
+        # Who gets the result has been shown what the task printed.
+        self._pool.hear_out(worker, ended=len(tasks) == len(state.sent))
+        desk = self._jobs.get(state.job)
         if desk is not None:
             desk.finished(flat)
-        self._handle(m.TasksDone(worker, _tasks_of(flat), seconds))
+        self._handle(m.TasksDone(worker, tasks, seconds))
         self._jobs.offer_soon()
 
     def worker_exited(self, worker: int, code: int, begun: int) -> None:

@@ -11,24 +11,20 @@ import mmap
 import os
 import signal
 import socket
-from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import msgpack
 
 from hyperloom import frames
+from hyperloom.raylet.printed import Printed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hyperloom.raylet.loop import Loop
+    from hyperloom.raylet.printed import Logs
 
 _COUNTER_BYTES = 8
-_TAIL_LINES = 20
-_LINE_BYTES = 4000
-_READ_BYTES = 1 << 16
 _NEVER_BEGAN = 1  # exit code of a worker that could not be started
 
 
@@ -55,19 +51,16 @@ class _Process:
     reader: frames.FrameReader
     writer: frames.FrameWriter
     begun: mmap.mmap
-    pipes: dict[int, str]
-    partial: dict[int, bytes] = field(default_factory=dict)
-    log: Any = None
+    printed: Printed
     pid: int = 0
     doomed: bool = False  # to be killed as soon as it exists
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
 
 
 class Pool:
     """See the module."""
 
     def __init__(
-        self, template: socket.socket, template_pid: int, loop: Loop, listener: Listener, logs: Path
+        self, template: socket.socket, template_pid: int, loop: Loop, listener: Listener, logs: Logs
     ) -> None:
         self._template = template
         self._template_pid = template_pid
@@ -87,10 +80,13 @@ class Pool:
         counter = os.memfd_create(f"loom-begun-{worker}")
         os.ftruncate(counter, _COUNTER_BYTES)
         begun = mmap.mmap(counter, _COUNTER_BYTES)
-        process = _Process(
-            data, control, frames.FrameReader(data), frames.FrameWriter(data), begun,
-            {out: "stdout", err: "stderr"},
+        printed = Printed(
+            {out: "stdout", err: "stderr"}, self._logs, self._loop.later,
+            lambda stream, lines: self._listener.worker_prints(worker, stream, lines),
         )  # fmt: skip
+        process = _Process(
+            data, control, frames.FrameReader(data), frames.FrameWriter(data), begun, printed
+        )
         self._processes[worker] = process
         theirs = [their_data.fileno(), their_control.fileno(), their_out, their_err, counter]
         message = msgpack.encode([worker, {**about, "template": self._template_pid}])
@@ -100,7 +96,7 @@ class Pool:
         for fd in (their_out, their_err, counter):
             os.close(fd)
         self._loop.on_readable(data.fileno(), lambda: self._read(worker))
-        for fd in process.pipes:
+        for fd in printed.pipes:
             os.set_blocking(fd, False)
             self._loop.on_readable(fd, lambda fd=fd: self._hear_print(worker, fd))  # type: ignore[misc]
 
@@ -151,7 +147,14 @@ class Pool:
     def tail(self, worker: int) -> list[str]:
         """The last lines that it wrote to stderr."""
         process = self._processes.get(worker)
-        return list(process.tail) if process else []
+        return list(process.printed.tail) if process else []
+
+    def hear_out(self, worker: int, *, ended: bool) -> None:
+        """Read what it has printed; `ended`: nothing follows the line that it began."""
+        printed = self._processes[worker].printed
+        printed.read_all(self.pid(worker) or worker)
+        if ended:
+            printed.show_unended()
 
     def read_out(self, worker: int) -> None:
         """Pass on what it has printed up to now, though it may print on."""
@@ -175,7 +178,7 @@ class Pool:
             self._listener.worker_ready(worker)
         elif what == "failed":
             why = f"this node could not start a worker process: {os.strerror(value)}"
-            self._processes[worker].tail.append(why)
+            self._processes[worker].printed.tail.append(why)
             self._bury(worker, _NEVER_BEGAN)
         else:
             self._bury(worker, value)
@@ -190,43 +193,9 @@ class Pool:
         for message in messages:
             self._listener.worker_says(worker, message)
 
-    def _hear_print(self, worker: int, fd: int) -> None:
-        self._print(worker, fd)
-
-    def _flush_print(self, worker: int, fd: int) -> None:
-        """Its last line may have no end, and the pipe none either (a grandchild holds it)."""
-        process = self._processes[worker]
-        if rest := process.partial.pop(fd, b""):
-            self._show(worker, process, fd, [rest])
-
-    def _print(self, worker: int, fd: int) -> bool:
-        """Read some of its output; False: there was none."""
-        process = self._processes[worker]
-        try:
-            data = os.read(fd, _READ_BYTES)
-        except BlockingIOError:
-            return False
-        if not data:
-            self._loop.forget(fd)
-        if process.log is None:
-            path = self._logs / f"worker-{process.pid or worker}.log"
-            process.log = path.open("ab", buffering=0)
-        process.log.write(data)
-        text = process.partial.get(fd, b"") + data
-        *lines, rest = text.split(b"\n")
-        if len(rest) > _LINE_BYTES or (not data and rest):
-            lines.append(rest)
-            rest = b""
-        process.partial[fd] = rest
-        if lines:
-            self._show(worker, process, fd, lines)
-        return bool(data)
-
-    def _show(self, worker: int, process: _Process, fd: int, lines: list[bytes]) -> None:
-        shown = [line[:_LINE_BYTES].decode(errors="replace") for line in lines]
-        if process.pipes[fd] == "stderr":
-            process.tail.extend(shown)
-        self._listener.worker_prints(worker, process.pipes[fd], shown)
+    def _hear_print(self, worker: int, pipe: int) -> None:
+        if not self._processes[worker].printed.read(pipe, self.pid(worker) or worker):
+            self._loop.forget(pipe)
 
     def _bury(self, worker: int, code: int) -> None:
         process = self._processes[worker]
@@ -236,19 +205,16 @@ class Pool:
             for message in messages:
                 self._listener.worker_says(worker, message)
             messages = process.reader.receive_some()
-        for fd in process.pipes:
-            while self._print(worker, fd):
-                pass
-            self._flush_print(worker, fd)
+        # A line may have no end, and the pipe none either (a grandchild holds it).
+        self.hear_out(worker, ended=True)
         begun = int.from_bytes(process.begun[:_COUNTER_BYTES], "little")
         self._listener.worker_exited(worker, code, begun)
         del self._processes[worker]
         for sock in (process.data, process.control):
             self._loop.forget(sock.fileno())
             sock.close()
-        for fd in process.pipes:
+        for fd in process.printed.pipes:
             self._loop.forget(fd)
             os.close(fd)
+        process.printed.close()
         process.begun.close()
-        if process.log is not None:
-            process.log.close()

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec import msgpack
 
+from hyperloom.core import output
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -183,8 +185,7 @@ def _become_worker(about: dict[str, Any], fds: list[int], main: Main, close: lis
         os.dup2(err, 2)
         os.close(out)
         os.close(err)
-        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115 - ours for life
-        sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+        output.take_over()
         main(about, socket.socket(fileno=data), socket.socket(fileno=control), begun)
         code = 0
     except SystemExit as leave:
