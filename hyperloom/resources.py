@@ -8,6 +8,11 @@ leave the range in which Lua counts exactly.
 
 The text of a set, ``CPU:5000,GPU:10000``, is canonical: equal sets have equal texts, which
 makes it the name of a *resource shape* in the control plane.
+
+Being a certain node is a resource too, ``@<node id>``, which a node adds to what it has
+(:func:`of_node`) and a task asks a little of that must run there (:func:`at_node`).  So what
+must run on one node waits, is offered and is complained about like all else.  Users neither
+write nor see it.
 """
 
 from __future__ import annotations
@@ -26,6 +31,8 @@ GPU = "GPU"
 MEMORY = "memory"
 
 _BUILT_IN = {CPU: "num_cpus", GPU: "num_gpus", MEMORY: "memory"}  # name -> its own option
+_NODE = "@"
+_NODE_UNITS = 10**9  # more than there can be tasks at a time
 _MAX_NAME = 100
 _MAX_UNITS = 2**53  # what a Lua number holds exactly
 
@@ -92,7 +99,11 @@ class ResourceSet:
 
     def as_dict(self) -> dict[str, float]:
         """Amounts as users know them; `{"CPU": 0.5}`."""
-        return {name: amount / _scale(name) for name, amount in self._units.items()}
+        return {
+            name: amount / _scale(name)
+            for name, amount in self._units.items()
+            if not name.startswith(_NODE)
+        }
 
     def describe(self) -> str:
         """For messages: `0.5 CPU, 2.0 GiB memory`; `nothing` when empty."""
@@ -155,6 +166,21 @@ def offered(
     return has
 
 
+def of_node(node: str) -> ResourceSet:
+    """What the node of this id has because it is that node."""
+    return ResourceSet({_NODE + node: _NODE_UNITS})
+
+
+def at_node(node: str) -> ResourceSet:
+    """What a task asks for that must run on the node of this id."""
+    return ResourceSet({_NODE + node: 1})
+
+
+def called(name: str) -> str:
+    """A resource's name in messages."""
+    return f"node {name.removeprefix(_NODE)}" if name.startswith(_NODE) else name
+
+
 def why_infeasible(asked: ResourceSet, nodes: Sequence[ResourceSet]) -> str:
     """A sentence about what is asked for in vain; "" when some node has it all."""
     if any(asked.fits_in(node) for node in nodes):
@@ -164,7 +190,7 @@ def why_infeasible(asked: ResourceSet, nodes: Sequence[ResourceSet]) -> str:
         most = max([node.units(name) for node in nodes], default=0)
         if most < amount:
             parts.append(
-                f"at most {_spoken(name, most)} on a node" if most else f"no {name} at all"
+                f"at most {_spoken(name, most)} on a node" if most else f"no {called(name)} at all"
             )
     why = ", ".join(parts) or "no node has all of it together"
     return (
@@ -206,10 +232,10 @@ def _checked_name(name: object) -> str:
         msg = f"the resource name {name!r} is of type {type(name).__name__}; write a str"
         raise TypeError(msg)
     # Comma and colon would break the canonical text; blanks and controls the reader.
-    if not name or len(name) > _MAX_NAME or not name.isprintable() or set(name) & set(",:;=| "):
+    if not 0 < len(name) <= _MAX_NAME or not name.isprintable() or set(name) & set(",:;=| @"):
         msg = (
             f"{name!r} cannot name a resource: use 1 to {_MAX_NAME} printable characters "
-            "without blank and none of , : ; = |"
+            "without blank and none of , : ; = | @"
         )
         raise ValueError(msg)
     return name
@@ -246,4 +272,4 @@ def _scale(name: str) -> int:
 def _spoken(name: str, amount: int) -> str:
     if name == MEMORY:
         return f"{amount / 2**30:.1f} GiB memory"
-    return f"{amount / UNIT:g} {name}"
+    return called(name) if name.startswith(_NODE) else f"{amount / UNIT:g} {name}"

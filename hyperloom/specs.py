@@ -60,7 +60,6 @@ class Template(Struct, frozen=True, array_like=True):
     max_calls: int = 0  # worker ends after so many calls; 0: never
     retry_exceptions: bool | bytes = False  # bytes: the pickled exception classes
     ahead: int = 0  # items that a stream may be ahead of its reader; 0: no limit
-    node: bytes = b""  # runs on this node only
     chunk: int = 0  # not 0: the one argument is a list of so many items, one result for each
     captures: bool = False  # refs in the function's closure; each of its tasks holds them
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hyperloom.core.cluster import nodes
 from hyperloom.ids import OBJECT_BYTES, short, task_of
-from hyperloom.resources import ResourceSet
+from hyperloom.resources import ResourceSet, of_node
 from hyperloom.specs import decode_template
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ def _ready(session: Session, stand: Stand) -> str:
     asked = ResourceSet.parse(shape)
     first = f" at priority {priority}" if priority != "0" else ""
     says = f"is ready{first} and waits for a node with {asked.describe()} free"
-    offers = [ResourceSet.of(node["resources"]) for node in nodes(session) if node["alive"]]
+    alive = [node for node in nodes(session) if node["alive"]]
+    offers = [ResourceSet.of(node["resources"]) + of_node(node["node"]) for node in alive]
     if any(asked.fits_in(offer) for offer in offers):
         return says
     least = min((asked.missing_from(offer) for offer in offers), key=_kinds, default=asked)

@@ -23,6 +23,7 @@ from hyperloom.core.plane import Plane
 from hyperloom.core.session import Session
 from hyperloom.gcs.address import Address
 from hyperloom.ids import new_job_id, new_node_id
+from hyperloom.resources import of_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,7 +54,7 @@ class InlineSession(Session):
     def __init__(self, config: Config, namespace: str, resources: ResourceSet) -> None:
         node = new_node_id()
         objects = Objects(node, _NoStore(), _UNLIMITED)
-        self.plane = Plane(self, node, objects, resources)
+        self.plane = Plane(self, node, objects, resources + of_node(node.hex()))
         super().__init__(new_job_id(), Address("inline"), config, objects)
         self.node = node
         self.user_namespace = namespace

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hyperloom.errors import InvalidOption
 from hyperloom.ids import NODE_BYTES
-from hyperloom.resources import ResourceSet, requested
+from hyperloom.resources import ResourceSet, at_node, requested
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,11 @@ ExceptionClass = type[BaseException]
 
 @dataclass(frozen=True, slots=True)
 class NodeAffinity:
-    """Run on this node (`loom.nodes()` has the ids); `soft`: elsewhere if it is gone."""
+    """Run on this node only; `loom.nodes()` has the ids.
+
+    While no such node is a member, the task waits and is warned about.  With `soft` the node is
+    a mere wish, which this version does not look at: the task runs anywhere.
+    """
 
     node_id: str
     soft: bool = False
@@ -90,12 +94,16 @@ class TaskOptions:
 
     def shape(self) -> ResourceSet:
         """What the task asks for."""
-        return requested(
+        asked = requested(
             num_cpus=self.num_cpus,
             num_gpus=self.num_gpus,
             memory=self.memory,
             resources=self.resources,
         )
+        where = self.scheduling
+        if isinstance(where, NodeAffinity) and not where.soft:
+            asked += at_node(bytes.fromhex(where.node_id).hex())
+        return asked
 
     def check(self) -> None:
         """Refuse what cannot be.
@@ -103,6 +111,7 @@ class TaskOptions:
         Raises:
             InvalidOption: an option has a value that it cannot have.
         """
+        self._check_scheduling()
         try:
             self.shape()
         except (TypeError, ValueError) as error:
@@ -151,7 +160,6 @@ class TaskOptions:
             "text that is not empty, or None for the function's name",
         )
         self._check_retry_exceptions()
-        self._check_scheduling()
 
     def _check_retry_exceptions(self) -> None:
         retry = self.retry_exceptions

@@ -20,7 +20,7 @@ from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes
 from hyperloom.ids import OBJECT_BYTES, index_of, object_id, task_of
-from hyperloom.resources import ResourceSet
+from hyperloom.resources import ResourceSet, called
 from hyperloom.serialization import failure_inline, pack, to_inline
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Plane:
         if missing:
             who = Attempt(task, code.template.name, 1, self._node)
             failure = failures.infeasible(
-                who, asked=shape.describe(), missing=[name for name, _ in missing.items()]
+                who, asked=shape.describe(), missing=[called(name) for name, _ in missing.items()]
             )
             return [failure_inline(failure)] * code.template.outputs
         inputs = b"".join([_sized(self._input(oid)) for oid in specs.inputs_of(record)])

@@ -13,7 +13,7 @@ from hyperloom.config import Config
 from hyperloom.gcs.address import Address, read_secret
 from hyperloom.gcs.server import ADMIN, ServerSettings
 from hyperloom.raylet import locks
-from hyperloom.resources import ResourceSet
+from hyperloom.resources import ResourceSet, of_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class NodeSettings:
             folder=folder,
             node=bytes.fromhex(data["node"]),
             address=Address(data["address"], password_file),
-            resources=ResourceSet.parse(data["resources"]),
+            resources=ResourceSet.parse(data["resources"]) + of_node(data["node"]),
             store=Path(data["store"]),
             spill=Path(data["spill"]),
             store_bytes=data["store_bytes"],

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperloom.resources import NOTHING, ResourceSet, offered, requested
+from hyperloom.resources import (
+    NOTHING,
+    ResourceSet,
+    at_node,
+    of_node,
+    offered,
+    requested,
+    why_infeasible,
+)
 
 NAMES = st.sampled_from(["CPU", "GPU", "memory", "licence", "node_10.0.0.7"])
 SETS = st.dictionaries(NAMES, st.integers(0, 10**7)).map(ResourceSet)
@@ -64,6 +72,16 @@ def test_taking_more_than_there_is_is_refused():
         ResourceSet.of({"CPU": 1}) - ResourceSet.of({"CPU": 2})
 
 
+def test_being_a_node_is_a_resource_that_only_that_node_has():
+    here, elsewhere = (offered(num_cpus=1) + of_node(node) for node in ("aa" * 8, "bb" * 8))
+    asked = requested() + at_node("aa" * 8)
+    assert asked.fits_in(here)
+    assert not asked.fits_in(elsewhere)
+    assert here.as_dict() == {"CPU": 1}
+    assert f"there is no node {'aa' * 8} at all" in why_infeasible(asked, [elsewhere])
+    assert ResourceSet.parse(str(asked)) == asked
+
+
 def test_what_is_missing_is_named():
     asked = requested(num_cpus=2, resources={"licence": 1})
     missing = asked.missing_from(offered(num_cpus=1.5))
@@ -79,6 +97,7 @@ def test_what_is_missing_is_named():
         ({"resources": {"memory": 9}}, ValueError, r"write memory=9 instead"),
         ({"resources": {"a,b": 1}}, ValueError, "cannot name a resource"),
         ({"resources": {"": 1}}, ValueError, "cannot name a resource"),
+        ({"resources": {"@" + "12" * 8: 1}}, ValueError, "cannot name a resource"),
         ({"resources": {7: 1}}, TypeError, "write a str"),
         ({"resources": ["licence"]}, TypeError, r"write a dict"),
         ({"resources": {"licence": -1}}, ValueError, r"resources\['licence'\]=-1 is no amount"),

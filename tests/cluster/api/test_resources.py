@@ -194,5 +194,29 @@ def test_affinity_to_this_node_is_kept() -> None:
         return loom.context().node_id
 
     assert loom.get(where.remote()) == here.node_id
-    for scheduling in ("spread", "pack", "default"):
+    for scheduling in ("spread", "pack", "default", loom.NodeAffinity(here.node_id.upper())):
         assert loom.get(where.options(scheduling=scheduling).remote()) == here.node_id
+    wish = loom.NodeAffinity("12" * 8, soft=True)
+    assert loom.get(where.options(scheduling=wish).remote()) == here.node_id
+
+
+@pytest.mark.keeps_refs
+def test_affinity_to_a_node_that_is_not_there_waits_and_says_so() -> None:
+    ref = same.options(scheduling=loom.NodeAffinity("12" * 8)).remote()
+    with pytest.raises(errors.GetTimeout) as info:
+        loom.get(ref, timeout=0.2)
+    assert "no node has that much in all: node 1212121212121212 missing" in str(info.value)
+    loom.cancel(ref)
+    with pytest.raises(errors.TaskCancelled):
+        loom.get(ref, timeout=20)
+
+
+def test_being_a_node_is_not_shown_among_its_resources() -> None:
+    @loom.task(scheduling=loom.NodeAffinity(loom.context().node_id))
+    def assigned() -> dict[str, float]:
+        return loom.context().assigned_resources
+
+    names = ["CPU", "GPU", "memory", "paint"]
+    assert sorted(loom.cluster_resources()) == sorted(loom.available_resources()) == names
+    assert [sorted(node["resources"]) for node in loom.nodes()] == [names]
+    assert loom.get(assigned.remote()) == {"CPU": 1}

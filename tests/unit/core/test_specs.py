@@ -21,7 +21,6 @@ TEMPLATES = st.builds(
     max_calls=st.integers(0, 9),
     retry_exceptions=st.booleans() | st.binary(max_size=9),
     ahead=st.integers(0, 9),
-    node=st.sampled_from([b"", bytes(8)]),
     chunk=st.integers(0, 9),
     captures=st.booleans(),
 )
