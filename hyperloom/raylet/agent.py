@@ -269,7 +269,7 @@ class Agent:
         """A driver has what it wanted: it shall see what its tasks printed before."""
         for number, worker in self.machine.workers.items():
             if worker.job == guest.job:
-                self._pool.read_out(number)
+                self._pool.hear_out(number, ended=True)
 
     def left(self, guest: Guest) -> None:
         """A driver is gone: its job ends."""

@@ -156,13 +156,6 @@ class Pool:
         if ended:
             printed.show_unended()
 
-    def read_out(self, worker: int) -> None:
-        """Pass on what it has printed up to now, though it may print on."""
-        process = self._processes[worker]
-        for fd in process.pipes:
-            self._print(worker, fd)  # a pipe holds no more than we read at once
-            self._flush_print(worker, fd)
-
     # -- hearing ----------------------------------------------------------------------------
 
     def _template_says(self) -> None:
