@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from hyperloom.ids import JobID
 
 FIRST = bytes(4)  # index of a task's first output
-FOR_EVER = 2**40  # "consumed" by a reader that is gone: the worker need not wait for it
 _ASK_AT_ONCE = 500
 _FAILED = ord("4")  # first byte of an inline failure (`hyperloom.serialization.inline`)
 
@@ -157,7 +156,7 @@ class Session:
         """Act on the refs that died since the last time."""
         while self.gone_readers:
             # First release the end (in `dropped`), so that the worker learns at its next item.
-            self.outbox.tell("stream_consume", self.gone_readers.popleft(), FOR_EVER)
+            self.outbox.tell("stream_consume", self.gone_readers.popleft(), codes.FOR_EVER)
         dropped = self.dropped
         if not dropped:
             return

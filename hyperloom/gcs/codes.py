@@ -32,6 +32,8 @@ JOB_ENDED = b"E"  # job
 # A message to a process whose object id begins with this is about a stream: task id, n.
 CONSUMED = b"#"
 
+FOR_EVER = b"%d" % 2**40  # so many items "consumed": the reader is gone, do not wait for it
+
 CROWD = b"+"  # in `waiters`: the tasks are in a list of their own
 
 # `refs`: see lua/ref/_count.lua.  2^40 is above any number of holders and exact in a double.

@@ -319,6 +319,10 @@ class ControlPlane(Arrivals):
                 if there and oid not in self.let_go_by_maker:
                     made.append(oid)
         self.abandon(made)
+        for n in range(start, last + 1):
+            task = process + n.to_bytes(6, "big")
+            if task in self.stream:
+                self.stream_consume(task, int(codes.FOR_EVER))
         if last < count:
             return last + 1
         self.let_go(sorted(self.holds.pop(process, ())), ("process", process))

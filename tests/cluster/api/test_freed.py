@@ -53,6 +53,30 @@ def test_a_stream_that_nobody_reads_to_its_end(end: str) -> None:
     wait_until(lambda: not stored_bytes())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("ahead", [0, 3])
+def test_a_stream_whose_reader_died(ahead: int, gate: Callable[[str], Gate]) -> None:
+    """Also one that is held back until it reads on."""
+    made = gate("made")
+
+    @loom.task(stream_ahead=ahead)
+    def endless() -> Iterator[Any]:
+        while True:
+            made.note("item")
+            yield large()
+
+    @loom.task(max_retries=0)
+    def reads_one_and_dies() -> None:
+        stream = endless.remote()
+        loom.get(next(stream))
+        wait_until(lambda: len(made.notes()) >= 5)
+        die()
+
+    with pytest.raises(errors.WorkerCrashed):
+        loom.get(reads_one_and_dies.remote(), timeout=PATIENCE_S)
+    wait_until(lambda: not stored_bytes())
+
+
 @pytest.mark.parametrize("made", [2, 4])
 def test_results_that_were_too_few_or_too_many(made: int) -> None:
     @loom.task(num_returns=3)

@@ -115,3 +115,19 @@ def test_a_worker_hears_how_far_its_stream_was_read(
     assert plane.call("stream_consume", one, 5) == 0
     assert plane.call("stream_open", one, worker.id) == 0
     assert plane.table(keys.STREAM) is None
+
+
+@pytest.mark.usefixtures("driver")
+def test_who_makes_a_stream_hears_that_its_reader_died(plane: Plane, worker: Process) -> None:
+    """Or it would wait for ever to be read, and its node hold it for as long."""
+    host = Node(plane)
+    reader = Process(plane, "reader")
+    (stream,) = reader.submit()
+    got = host.claim()
+    plane.call("stream_open", stream, worker.id)
+    assert plane.call("process_bury", reader.id, 1, 1000) == 0
+    assert worker.told() == [codes.CONSUMED + stream, codes.FOR_EVER]
+    assert plane.call("stream_open", stream, worker.id) == int(codes.FOR_EVER)
+    assert plane.call("task_yield", host.id, stream, 1, 1, b"0item") == b"ABANDONED"
+    host.step("", *got)
+    assert left(plane) == {}

@@ -2,10 +2,11 @@
 --
 -- A process is dead: what it held is let go.  What it made is found by counting, since ids
 -- are its own followed by 1, 2, 3, …; it works in slices of about `most` objects.  Tasks
--- that it submitted run on: they were accepted.
+-- that it submitted run on: they were accepted.  Its streams that wait for it to read on stop
+-- at their next item.
 --
 -- Refuses: nothing.  Burying twice is harmless.
--- Writes:  refs, object, contains, holds, heard, homes.
+-- Writes:  refs, object, contains, holds, heard, homes, stream.
 
 local function task_ids(process, first, last)
   local ids = {}
@@ -45,7 +46,9 @@ transition('process_bury', DRAINS, function(ns, args)
   local process, from, most = args[1], tonumber(args[2]), tonumber(args[3])
   local count, width = act.made(ns, process)
   local last = math.min(count, from + math.ceil(most / width) - 1)
-  act.abandon(ns, made_here(ns, task_ids(process, from, last), width))
+  local ids = task_ids(process, from, last)
+  act.abandon(ns, made_here(ns, ids, width))
+  act.forsaken(ns, ids)
   if last < count then
     return last + 1
   end
