@@ -17,7 +17,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom.core import current
-from tests.cluster.api.holdings import STORE, holdings
+from tests.cluster.api.holdings import STORE, holdings, stored_bytes
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -47,17 +47,6 @@ def objects() -> int:
 
 def nothing_is_held() -> None:
     wait_until(lambda: not holdings(), 10, what="nothing is held")
-
-
-def store_bytes() -> int:
-    """What lies in the node's shared memory for living objects."""
-    return sum(size for size in _sizes())
-
-
-def _sizes() -> list[int]:
-    found = holdings().get("object", [])
-    located = [bytes.fromhex(v) for v in found[1::2] if isinstance(v, str) and v.startswith("53")]
-    return [int(value[9:]) for value in located]
 
 
 def test_a_dropped_ref_frees_its_object() -> None:
@@ -172,6 +161,35 @@ def test_a_workers_refs_go_with_it(gate: Callable[[str], Gate]) -> None:
     nothing_is_held()
 
 
+def test_who_waits_for_what_a_dead_worker_lent_it_gets_it(gate: Callable[[str], Gate]) -> None:
+    """1. A worker submits a task and lends its ref to another.  2. That one waits for the value.
+    3. The lender is killed.  4. The value comes."""
+    waits, go_on, got = gate("waits"), gate("go_on"), gate("got")
+
+    @loom.task(num_cpus=0.5)
+    def late() -> str:
+        go_on.pass_through()
+        return "came"
+
+    @loom.task(num_cpus=0.5)
+    def borrows(boxed: Any) -> None:
+        waits.open()
+        got.note(loom.get(boxed[0], timeout=30))
+
+    @loom.task(num_cpus=0.5, max_retries=0)
+    def lends() -> None:
+        lent = borrows.remote([late.remote()])
+        wait_until(lambda: waits.is_open)
+        os.kill(os.getpid(), signal.SIGKILL)
+        del lent
+
+    with pytest.raises(loom.errors.WorkerCrashed):
+        loom.get(lends.remote(), timeout=30)
+    go_on.open()
+    wait_until(got.notes)
+    assert got.notes() == ["came"]
+
+
 def test_a_captured_ref_lives_with_its_function_and_no_longer() -> None:
     # That nothing is left when this function ends is what the fixture checks.
     ref = loom.put("captured")
@@ -231,16 +249,6 @@ def test_a_failed_task_lets_go_of_its_arguments() -> None:
     nothing_is_held()
 
 
-def test_dropping_an_array_s_ref_frees_shared_memory_step_by_step() -> None:
-    refs = [loom.put(np.zeros(MEGABYTE, dtype=np.uint8)) for _ in range(11)]
-    total = store_bytes()
-    assert total >= 11 * MEGABYTE
-    refs.pop()
-    wait_until(lambda: store_bytes() == total * 10 // 11)
-    refs.clear()
-    nothing_is_held()
-
-
 def test_an_array_outlives_its_ref_while_somebody_looks_at_it() -> None:
     array = loom.get(loom.put(np.arange(MEGABYTE)))
     wait_until(lambda: holdings().keys() == {STORE}, what="only its bytes are left")
@@ -253,7 +261,7 @@ def test_small_results_do_not_touch_shared_memory() -> None:
     refs = same.map([b"x" * 1000] * 50)
     loom.get(refs)
     assert objects() == 50
-    assert store_bytes() == 0
+    assert stored_bytes() == 0
 
 
 def test_what_a_dead_worker_had_put_is_gone_with_its_task() -> None:
