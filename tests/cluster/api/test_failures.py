@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,9 @@ def test_each_result_of_a_failed_task_raises_its_error(returns: int) -> None:
         with pytest.raises(LookupError, match="told to fail") as info:
             loom.get(ref)
         assert isinstance(info.value, errors.TaskError)
+        shown = "".join(traceback.format_exception(info.value))
+        assert 'raise LookupError("told to fail")' in shown, "the line of the task"
+        assert "in fails" in shown
         assert "fails" in info.value.task_name
         assert info.value.attempt == 1
     with pytest.raises(LookupError, match="told to fail"):
