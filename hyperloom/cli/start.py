@@ -28,11 +28,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=words.Number(most=65535),
     help="Head: listen on this port; 0 for any that is free.  [default: 6390, or any]",
 )
-@click.option("--num-cpus", type=click.FloatRange(0), help="CPUs of this node.  [default: all]")
-@click.option("--num-gpus", type=click.FloatRange(0), help="GPUs of this node.  [default: 0]")
+@click.option("--num-cpus", type=words.Number(), help="CPUs of this node.  [default: all]")
+@click.option("--num-gpus", type=words.Number(), help="GPUs of this node.  [default: 0]")
 @click.option("--resources", type=words.Amounts(), help="Other amounts: '{\"licence\": 2}'.")
 @click.option("--memory", type=words.Size(), help="Memory that tasks may ask for.  [default: all]")
 @click.option("--object-store-memory", type=words.Size(), help="Shared memory for objects.")
@@ -129,12 +129,16 @@ def _tell(settings: NodeSettings) -> None:
 
 
 def _tell_of_head(server: dict[str, Any]) -> None:
+    from hyperloom.gcs.server import is_loopback  # noqa: PLC0415
+
     data = Path(server["folder"]).parent
     click.echo(f"  data          {data}")
     click.echo(f"  control plane {server['url']}, durability {server['durability']}")
     click.echo(f"  password      {server['password_file']}")
     for line in _hints(server, data):
         click.echo(f"  note          {line}")
+    if is_loopback(server["host"]):
+        return  # no other machine reaches it, as a note says
     click.echo("Join it from another machine; first copy the password there:")
     host = socket.gethostname()
     click.echo(f"  scp -p {host}:{server['password_file']} loom.password")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import click
@@ -12,6 +13,33 @@ from hyperloom.errors import InvalidOption
 
 _SIZE = next(option for option in OPTIONS if option.unit == "bytes")
 _STEP = 1024
+
+
+class Number(click.ParamType[float]):
+    """An amount or a port: not negative, perhaps whole, perhaps bounded."""
+
+    name = "number"
+
+    def __init__(self, most: int | None = None) -> None:
+        """With `most`: a whole number up to that."""
+        self._most = most
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """From text."""
+        try:
+            number = float(value) if self._most is None else int(value)
+        except ValueError:
+            number = -1
+        if not 0 <= number < math.inf or (self._most is not None and number > self._most):
+            whole = f"a whole number from 0 to {self._most}"
+            allowed = "0, 0.5 or 8" if self._most is None else whole
+            self.fail(f"{value!r} cannot be; write {allowed}", param, ctx)
+        return number
 
 
 class Size(click.ParamType[int]):

@@ -7,6 +7,7 @@ since tasks and objects name it, and the server's port, since others know it.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -144,14 +145,28 @@ def _continued(data: Path, node: str, about: dict[str, Any]) -> str:
 
 
 def free_port(host: str, port: int) -> int | None:
-    """The port, or any that is free if it is 0; None when it is taken."""
+    """The port, or any that is free if it is 0; None when it is taken.
+
+    Raises:
+        errors.LoomError: none of that address can be had.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return None
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise errors.LoomError(
+                    f"--host {host} is no address of this machine; nothing was started. Use one "
+                    "that it has, or 0.0.0.0 for all of them"
+                ) from error
+            raise errors.LoomError(
+                f"port {port} on {host} cannot be had ({error.strerror}); nothing was started. "
+                "Choose another one with --port, or --port 0 for any that is free"
+            ) from error
         chosen: int = probe.getsockname()[1]
         return chosen
 

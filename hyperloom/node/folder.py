@@ -37,14 +37,23 @@ def runtime_folder(config: Config) -> Path:
     """The user's runtime folder, made if need be.
 
     Raises:
-        errors.LoomError: it belongs to somebody else.
+        errors.LoomError: it cannot be made, or belongs to somebody else.
     """
     folder = Path(config.runtime_dir)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(folder, "set LOOM_RUNTIME_DIR to a folder that can be made")
     _check_ours(folder)
     if folder.lstat().st_mode & 0o077:
         folder.chmod(0o700)
     return folder
+
+
+def _make(folder: Path, advice: str) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.LoomError(
+            f"the folder {folder} cannot be made ({error.strerror}); nothing was started: {advice}"
+        ) from error
 
 
 def _check_ours(folder: Path) -> None:
@@ -60,9 +69,9 @@ def private_folder(folder: Path) -> Path:
     """The folder, made if need be; only its user can change what lies in it.
 
     Raises:
-        errors.LoomError: it belongs to somebody else, or others may write to it.
+        errors.LoomError: it cannot be made, belongs to somebody else, or others may write to it.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(folder, "choose another one")
     about = folder.stat()
     if about.st_uid != os.getuid() or about.st_mode & 0o022:
         whose = "not yours" if about.st_uid != os.getuid() else "open to others"

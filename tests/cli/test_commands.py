@@ -53,7 +53,9 @@ def test_start_status_run_stop(home: Home) -> None:
                         "--durability", "everysec").stdout  # fmt: skip
     status = home.status()
     folder, url = status["folder"], status["address"]
-    assert f"loom start --address {url} --password-file loom.password\n" in started
+    assert url.startswith("redis://127.0.0.1:")
+    assert "listens on this machine only" in started
+    assert "Join it from another machine" not in started
     assert f"{folder}/password" in started
     assert status["kind"] == "head"
     assert status["node"]["resources"] == {"CPU": 2, "memory": 1 << 30, "printer": 1}

@@ -258,6 +258,27 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(home: Home) -> None:
     assert "LOOM_SERVER_BINARY" in home.loom("start", "--head", exits=1).stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["--host", "8.8.8.8"],
+            "--host 8.8.8.8 is no address of this machine; nothing was started",
+        ),
+        (["--dir", "/proc/foo"], "the folder /proc/foo cannot be made (No such file or directory)"),
+    ],
+)
+def test_what_no_head_can_have_is_named(home: Home, arguments: list[str], says: str) -> None:
+    assert says in home.loom("start", "--head", *arguments, exits=1).stderr
+    assert home.sessions() == home.left() == []
+
+
+def test_a_port_that_is_taken_is_named(head: Home) -> None:
+    port = head.status()["address"].rpartition(":")[2]
+    told = head.loom("start", "--head", "--port", port, "--dir", head.path / "other", exits=1)
+    assert f"port {port} on 127.0.0.1 is taken by another program" in told.stderr
+
+
 def test_logs_of_the_last_few_heads_are_kept(home: Home) -> None:
     for number in range(8):
         old = home.runtime / f"session-2001010{number}-000000-aaaaaa"

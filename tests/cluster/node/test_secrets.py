@@ -125,7 +125,10 @@ def test_a_head_listens_on_loopback_if_nothing_else_is_said(home: Home) -> None:
 def test_a_head_on_all_addresses_lets_nobody_in_without_the_password(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = home.start_head("--host", "0.0.0.0")
+    started = home.loom("start", "--head", "--port", "0", "--host", "0.0.0.0")
+    url = home.status()["address"]
+    assert f"loom start --address {url} --password-file loom.password\n" in started.stdout
+    folder = home.current
     (port,) = [port for ip, port in listening(home) if ip == "0.0.0.0"]
     for address in (f"redis://127.0.0.1:{port}", f"redis://:wrong@127.0.0.1:{port}"):
         with pytest.raises(errors.LoomError, match=r"(?i)auth|password"):
