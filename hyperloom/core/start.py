@@ -38,6 +38,7 @@ def run_worker(
     failpoints.arm(config.failpoints)
     known = set(sys.path)
     sys.path.extend(path for path in about["sys_path"] if path not in known)
+    sys.argv[:] = about["argv"]  # its name alone: the arguments may hold secrets
     if Path(about["cwd"]).is_dir():
         os.chdir(about["cwd"])
     objects = Objects(about["node"], StoreClient(about["store"]), config.inline_max_bytes)

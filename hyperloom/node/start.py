@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _READY_S = 30
 _NONE = -1
 
+# A worker for each CPU, with a thread for each CPU in each, would be far too many.
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 # What a child must not inherit: it may carry a password, and a child is told its address.
 _NOT_INHERITED = ("LOOM_ADDRESS",)
 
@@ -90,7 +93,8 @@ def start_raylet(
 
 def child_environment() -> dict[str, str]:
     """The environment of a process of ours."""
-    environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+    environment = dict.fromkeys(_ONE_THREAD, "1")
+    environment |= {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
     # The package must be found even if it is not installed but on the driver's path.  When it
     # is installed, PYTHONPATH is left alone: tasks may start other Pythons.
     root = str(Path(__file__).parents[2])

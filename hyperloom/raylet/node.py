@@ -133,6 +133,7 @@ class NodeSettings:
             "password_file": str(password) if password else None,
             "sys_path": about.get("sys_path", []),
             "cwd": about.get("cwd", "/"),
+            "argv": about.get("argv", [""]),
             "config": config_values(self.config),
         }
 
