@@ -54,6 +54,9 @@ def report(folder: Path, *, is_current: bool) -> dict[str, Any]:
         cluster = overview.look(settings.address)
     except errors.LoomError as error:
         problems.append(str(error))
+    for member in (cluster or {}).get("nodes", ()):
+        if node is not None and member["node"] == node["node"]:
+            member |= {name: node[name] for name in ("free", "store")}  # it said so just now
     server = settings.server or {}
     return {
         "session": folder.name,

@@ -235,6 +235,22 @@ print(json.dumps({"answer": answer, "jobs": len(jobs)}))
 """
 
 
+def test_status_says_of_a_node_the_same_twice(home: Home) -> None:
+    """The cluster's table is as old as the node's last beat; the node itself was just asked."""
+    home.variables["LOOM_BEAT_S"] = "5"  # longer than the test
+    home.start_head()
+    loom.init()
+    begun, go_on = home.path / "begun", home.path / "go-on"
+    ref = once.remote(str(begun), str(go_on))
+    wait_until(begun.exists)
+    status = home.status()
+    (member,) = status["cluster"]["nodes"]
+    assert member["free"] == status["node"]["free"]
+    assert member["free"]["CPU"] == 1.9
+    go_on.touch()
+    loom.get(ref)
+
+
 def test_a_second_head_needs_a_folder_of_its_own(head: Home) -> None:
     refused = head.loom("start", "--head", exits=1)
     assert "runs already" in refused.stderr
