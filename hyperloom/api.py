@@ -6,11 +6,9 @@ first call.
 
 from __future__ import annotations
 
-import atexit
-import os
-import threading
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
+from hyperloom.connection import Connection, init, is_initialized, shutdown
 from hyperloom.core import current
 from hyperloom.core.bound import BoundTask
 from hyperloom.core.options import TaskOptions
@@ -18,8 +16,7 @@ from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import remote_function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hyperloom.core.bound import BoundOutput
     from hyperloom.core.context import Context
@@ -28,179 +25,28 @@ if TYPE_CHECKING:
     from hyperloom.core.streams import ObjectRefGenerator
     from hyperloom.plan.handle import PlanHandle
 
+__all__ = [
+    "Connection",
+    "TaskDecorator",
+    "as_completed",
+    "available_resources",
+    "cancel",
+    "cluster_resources",
+    "context",
+    "get",
+    "init",
+    "is_initialized",
+    "nodes",
+    "put",
+    "shutdown",
+    "submit",
+    "task",
+    "wait",
+]
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-_lock = threading.RLock()
-_driver: list[Any] = []  # node.driver.Driver or core.inline.InlineDriver: at most one
-
-
-class Connection:
-    """What `init` returns: use it as a context manager to shut down at the end."""
-
-    def __init__(self, session: Any) -> None:  # noqa: ANN401 - Session or InlineSession
-        self._session = session
-
-    @property
-    def address(self) -> str:
-        """The control plane's address, without any password."""
-        return str(self._session.address)
-
-    @property
-    def job_id(self) -> str:
-        """This driver's job."""
-        job: bytes = self._session.job
-        return job.hex()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if not current.in_worker():
-            shutdown()
-
-    def __repr__(self) -> str:
-        return f"<HyperLoom job {self.job_id} on {self.address}>"
-
-
-def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
-    address: str | None = None,
-    *,
-    num_cpus: float | None = None,
-    num_gpus: float | None = None,
-    resources: Mapping[str, float] | None = None,
-    memory: float | None = None,
-    object_store_memory: int | None = None,
-    namespace: str = "",
-    mode: Literal["cluster", "inline"] = "cluster",
-    log_to_driver: bool = True,
-    ignore_reinit_error: bool = False,
-    **options: Any,  # noqa: ANN401 - `Config` knows their types
-) -> Connection:
-    """Connect this process; called by itself, with defaults, when first needed.
-
-    Where to: `address` if given, else ``LOOM_ADDRESS``, else the node that ``loom start``
-    made on this machine, else an embedded node, started now and ended with this process.
-
-    Args:
-        address: ``"local"`` for an embedded node in any case, ``"auto"`` for one that runs
-            already, or the ``redis://``, ``rediss://`` or ``unix://`` address of a control
-            plane.
-        num_cpus: what an embedded node has; all CPUs of the machine if not given.
-        num_gpus: likewise, in whole GPUs; none if not given.
-        resources: other amounts by name, such as ``{"licence": 2}``.
-        memory: bytes that tasks may ask for; all if not given.
-        object_store_memory: bytes of shared memory for objects.
-        namespace: of named actors.
-        mode: ``"inline"`` runs every task in this process at once, for debugging.
-        log_to_driver: show here what workers print.
-        ignore_reinit_error: calling it twice, or in a task, is no error.
-        **options: any option of ``docs/reference/config.md``.
-
-    Raises:
-        RuntimeError: this process is connected already, as a task's always is.
-        ValueError: resources were given for a node that somebody else started; an amount, the
-            address or `mode` is none that can be.
-        InvalidOption: an option is unknown or cannot have its value.
-        NotConnected: nothing runs at the address, or it lets us not in, or will not do.
-    """
-    if current.in_worker():
-        return _initialized_in_task(ignore=ignore_reinit_error)
-    from hyperloom.node import connect  # noqa: PLC0415 - costs as much as all the rest
-
-    _must_be_text(address="" if address is None else address, namespace=namespace)
-    size = object_store_memory
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise ValueError(
-            f"object_store_memory={size!r} cannot be: it is a whole number of bytes, at least 1. "
-            "Nothing was started"
-        )
-    with _lock:
-        if _driver:
-            if ignore_reinit_error:
-                return Connection(_driver[0].session)
-            raise RuntimeError(
-                "HyperLoom is initialised already; call loom.shutdown() first, or pass "
-                "ignore_reinit_error=True"
-            )
-        driver = connect.connect(
-            connect.Wanted(
-                address=address,
-                num_cpus=num_cpus,
-                num_gpus=num_gpus,
-                resources=resources,
-                memory=memory,
-                object_store_memory=object_store_memory,
-                namespace=namespace,
-                mode=mode,
-                log_to_driver=log_to_driver,
-                options=options,
-            )
-        )
-        _driver.append(driver)
-        current.set_current(driver.session)
-        return Connection(driver.session)
-
-
-def _initialized_in_task(*, ignore: bool) -> Connection:
-    if not ignore:
-        raise RuntimeError(
-            "loom.init() was called in a task, which is connected to its cluster already; nothing "
-            "was started. Leave it out there, or pass ignore_reinit_error=True"
-        )
-    return Connection(current.session())
-
-
-def _must_be_text(**arguments: object) -> None:
-    for name, value in arguments.items():
-        if not isinstance(value, str):
-            raise TypeError(f"{name}={value!r} cannot be: it is text. Nothing was started")
-
-
-def shutdown() -> None:
-    """End this process's job, and the node if it is embedded.  Harmless when not connected.
-
-    Raises:
-        RuntimeError: in a task: the job is its driver's.
-    """
-    if current.in_worker():
-        raise RuntimeError(
-            "loom.shutdown() was called in a task, and the job is not its own; nothing was ended. "
-            "Leave it to the driver, the program that called loom.init()"
-        )
-    with _lock:
-        current.set_current(None)
-        while _driver:
-            _driver.pop().close()
-
-
-def _forget_in_child() -> None:
-    # The connections are the parent's: closing them here would close them there.
-    global _lock  # noqa: PLW0603 - another thread of the parent may hold it
-    _lock = threading.RLock()
-    _driver.clear()
-
-
-atexit.register(shutdown)
-os.register_at_fork(after_in_child=_forget_in_child)
-
-
-def is_initialized() -> bool:
-    """Whether this process is connected; one that runs a task is."""
-    return current.current() is not None or current.in_worker()
-
-
-def _init_with_defaults() -> None:
-    init()
-
-
-current.set_default_starter(_init_with_defaults)
 
 
 class TaskDecorator(Protocol):

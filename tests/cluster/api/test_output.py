@@ -72,7 +72,7 @@ def test_log_to_driver_off_keeps_it_away() -> None:
 SHOUTS = """
     import sys
     import hyperloom as loom
-    from hyperloom import api
+    from hyperloom import connection
     from tests.waiting import wait_until
 
     @loom.task
@@ -118,7 +118,7 @@ def test_what_is_not_shown_yet_when_the_program_ends_is_shown_then() -> None:
 
     real, sys.stdout = sys.stdout, Slow()
     with loom.init("local", num_cpus=1):
-        loom_ends = api._driver[0]._closing
+        loom_ends = connection._driver[0]._closing
         assert loom.get(shouts.remote(10_000)) == 10_000
     """
     )

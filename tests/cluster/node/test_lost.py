@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import hyperloom as loom
-from hyperloom import api, errors
+from hyperloom import connection, errors
 from hyperloom.core import current
 from hyperloom.gcs import outbox
 from hyperloom.gcs.wire import Wire
@@ -40,7 +40,7 @@ def test_everything_that_is_asked_of_a_dead_session_says_what_killed_it(home: Ho
     ref = same.remote(1)
     assert loom.get(ref) == 1
     waits = same.remote(same.options(resources={"never": 1}).remote(2))
-    api._driver[0]._node.process.kill()
+    connection._driver[0]._node.process.kill()
     with pytest.raises(errors.LocalRayletDied):
         loom.get(waits)
     home.wait_empty()  # the folder too, with the password in it
@@ -75,7 +75,7 @@ def test_what_is_said_before_anybody_noticed_is_not_answered_with_a_missing_file
     lost = session.lost
     heard: list[Exception] = []
     monkeypatch.setattr(session, "lost", heard.append)
-    api._driver[0]._node.process.kill()
+    connection._driver[0]._node.process.kill()
     home.wait_empty()
     wait_until(lambda: heard)
     tries: list[Address] = []
