@@ -232,14 +232,10 @@ def nodes() -> list[dict[str, Any]]:
 
 
 def cluster_resources() -> dict[str, float]:
-    """What all nodes together have, with ``object_store_memory`` in bytes.
-
-    (`available_resources` does not say how much of that is free, since memory is kept to be used
-    again; ``store`` of each of the `nodes` has it with that counted as used.)
-    """
+    """What all nodes together have.  Memory for objects is in ``store`` of each of the `nodes`."""
     from hyperloom.core import cluster  # noqa: PLC0415
 
-    return cluster.total_with_store(current.session())
+    return cluster.total(current.session(), "resources")
 
 
 def available_resources() -> dict[str, float]:
