@@ -81,7 +81,9 @@ def test_a_heads_password_is_nowhere_but_in_its_file(
             with pytest.raises(errors.TaskError) as caught:
                 loom.get(task.remote(), timeout=20)
             said += [str(caught.value), repr(caught.value), repr(caught.getrepr())]
-        driver = repr(vars(loom.connection._driver[0])) + repr(vars(loom.connection._driver[0].session))
+        driver = repr(vars(loom.connection._driver[0])) + repr(
+            vars(loom.connection._driver[0].session)
+        )
         said += [driver, home.loom("status").stdout, home.loom("status", "--json").stdout]
         settings = NodeSettings.read(home.current)
         said += [repr(settings), repr(settings.address), str(settings.address)]
