@@ -48,6 +48,9 @@ def _finish(
     session: Session, future: Future[Any], ref: ObjectRef[Any], go_on: Callable[[], None]
 ) -> None:
     go_on()
+    if session.closed and not session.ready([ref.binary()])[0]:
+        future.set_exception(session.broken or current.closed(ref))
+        return
     try:
         value = session.value_of(ref.binary())
     except BaseException as error:  # noqa: BLE001 - it is the task's

@@ -343,12 +343,17 @@ class Session:
         """The control plane cannot be reached any more: nobody shall wait for it in vain."""
         self.broken = error
         self.outbox.break_off(error)
+        self._end()
+
+    def _end(self) -> None:
         self.closed = True
         self.reading.interrupt()
+        with self._lock:
+            self._waiters.give_up()
+        self.finish()
 
     def close(self) -> None:
         """Stop hearing and saying."""
-        self.closed = True
-        self.reading.interrupt()
+        self._end()
         self.outbox.close()
         self.reading.close()

@@ -116,6 +116,7 @@ class ObjectRefGenerator(Generic[T_co]):
         session = self._session
         loop = asyncio.get_running_loop()
         while not self._finished:
+            session.check_open()
             both = self._next()
             there = asyncio.Event()
             waiter = Waiter(1, when_done=partial(_call_soon, loop, there.set))
@@ -142,7 +143,8 @@ class ObjectRefGenerator(Generic[T_co]):
 
 
 def _call_soon(loop: AbstractEventLoop, function: Callable[[], None]) -> None:
-    loop.call_soon_threadsafe(function)
+    if not loop.is_closed():  # else nobody waits there any more
+        loop.call_soon_threadsafe(function)
 
 
 class _Reader:

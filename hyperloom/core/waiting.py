@@ -80,6 +80,14 @@ class Waiters:
         else:
             there.arrived(failed=failed)
 
+    def give_up(self) -> None:
+        """Nothing will arrive any more: who asked to be called is called, once."""
+        for there in list(self._by_object.values()):
+            for waiter in there if isinstance(there, list) else [there]:
+                if waiter.when_done is not None and not waiter.done:
+                    waiter.done = True
+                    waiter.when_done()
+
     def __bool__(self) -> bool:
         return bool(self._by_object)
 

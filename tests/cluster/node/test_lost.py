@@ -35,14 +35,27 @@ async def _awaited(ref: Any) -> Any:
     return await ref
 
 
+@pytest.mark.usefixtures("home")
+def test_a_future_of_a_session_that_is_closed_ends_with_it() -> None:
+    loom.init("local", num_cpus=1)
+    ref = same.options(resources={"never": 1}).remote(2)
+    future = ref.future()
+    loom.shutdown()
+    with pytest.raises(errors.SessionClosed, match="belongs to a session that is closed"):
+        future.result(20)
+
+
 def test_everything_that_is_asked_of_a_dead_session_says_what_killed_it(home: Home) -> None:
     loom.init("local", num_cpus=1)
     ref = same.remote(1)
     assert loom.get(ref) == 1
     waits = same.remote(same.options(resources={"never": 1}).remote(2))
+    asked_before = waits.future()
     connection._driver[0]._node.process.kill()
     with pytest.raises(errors.LocalRayletDied):
         loom.get(waits)
+    with pytest.raises(errors.LocalRayletDied):
+        asked_before.result(20)
     home.wait_empty()  # the folder too, with the password in it
     for use in (
         lambda: loom.get(same.remote(1)),
