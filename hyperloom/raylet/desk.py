@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Claimed = Callable[[list[Held]], None]
 
 _RETRY_S = 0.1
+_LEFT_ASIDE = 2  # see ``task/step.lua``
 _STEP_MOST = 4000  # arguments of one step: some hundreds of tasks
 
 
@@ -57,6 +58,8 @@ class Desk:
         self._reconciling = 0  # not 0: the number of the reconciliation that is on its way
         self._rounds = 0
         self._seen = 0
+        self._offered_at = 0  # what had been seen at the latest offer
+        self._left_aside = False  # that offer, since tasks were on their way here
         self.attach()
 
     def attach(self) -> None:
@@ -100,6 +103,7 @@ class Desk:
         done = self._next_done()
         if failpoints.ON and done:
             failpoints.hit("raylet.before_step")
+        self._offered_at, self._left_aside = self._seen, False
         self._gcs.apply(
             "task_step", self.ns, self._node, self._seen, offer(self.job), *done, then=self._stepped
         )
@@ -123,7 +127,11 @@ class Desk:
         if isinstance(answer, errors.LoomError):
             raise answer
         more = answer[1]
-        if more:
+        if more == _LEFT_ASIDE and self._seen == self._offered_at:
+            # 1. tasks were put into our inbox  2. we offered without having read them, and were
+            # told so  3. we read them: then is the time to offer again.
+            self._left_aside = True
+        elif more:
             self.offer_due = True
         self._take(answer[2:])
 
@@ -135,6 +143,8 @@ class Desk:
                 others.append(message)
             elif (served := int(message[1])) > self._seen:  # else `reconcile` has it already
                 self._seen = served
+                if self._left_aside:
+                    self.offer_due, self._left_aside = True, False
                 self._take(message[2:])
         return others
 

@@ -116,7 +116,8 @@ class ControlPlane(Arrivals):
                 for index in range(outputs if task not in self.records else 0):
                     self.turn_away(output(task, index), args[at + 4 + index])
             at += 4 + outputs
-        if offer and node in self.served and self.served[node] == seen:
+        served = self.served.get(node) if offer else None
+        if served is not None and served == seen:
             self.host = (node, Offer.parse(offer), [])
         self.end(done, oids, values)
         more = bool(self.waking)
@@ -131,7 +132,8 @@ class ControlPlane(Arrivals):
             self.idle.pop(node, None)
         self.serve()
         self.host = None
-        return [b"".join(stale), int(more), *given]
+        behind = served is not None and served != seen
+        return [b"".join(stale), int(more) or 2 * int(behind), *given]
 
     def task_retry(  # noqa: PLR0913, PLR0917 - the transition's own arguments
         self, node: bytes, task: bytes, attempt: int, died: int, failure: bytes, poison: bytes

@@ -253,3 +253,19 @@ def test_a_process_that_holds_a_ref_twice_holds_it_once(plane: Plane, driver: Pr
     reader.let_go(oid)
     assert plane.table(keys.OBJECT) is None
     assert plane.table(keys.REFS) is None
+
+
+# -- an offer is older than what it offers ----------------------------------------------------
+
+
+def test_an_offer_that_was_left_aside_is_made_again(plane: Plane, driver: Process) -> None:
+    """1. n1 stands idle with room for two, and a task is put into its inbox.  2. Before it has
+    read that, it offers again: left aside, since that room may be taken.  3. It is told so, reads,
+    and offers what is left: else nobody would know of it until something else ends."""
+    host = Node(plane)
+    host.claim(ROOM)
+    driver.submit()
+    reply = host.step(ROOM)
+    assert (reply.more, reply.given) == (2, [])
+    assert len(host.read()) == 1
+    assert host.step(ROOM).more == 0

@@ -6,7 +6,8 @@
 -- record holds (concatenated), the number of outputs, and their values.
 --
 -- `seen` is how many tasks came to the node's inbox so far.  When the node has not read all
--- of them, its offer is out of date and is left aside: it will offer again after reading.
+-- of them, its offer is out of date and is left aside: `more` is 2, and says that the node is
+-- to offer again after reading, since nobody else knows of what it has free.
 -- So is the offer of a node that does not take part (node_attach), or was given up for dead:
 -- nobody would take back what it claimed.
 --
@@ -23,7 +24,8 @@
 transition('task_step', DRAINS, function(ns, args)
   local node, seen, offer_text = args[1], args[2], args[3]
   local given = {}
-  if offer_text ~= '' and call('HGET', key.served(ns), node) == seen then
+  local served = offer_text ~= '' and call('HGET', key.served(ns), node)
+  if served == seen then
     act.host = { node = node, offer = act.offer(offer_text), given = given }
   end
   local stale = act.finish(ns, node, args, 4)
@@ -41,6 +43,9 @@ transition('task_step', DRAINS, function(ns, args)
   end
   if queued then
     act.serve(ns)
+  end
+  if more == 0 and served and served ~= seen and served ~= code.LOST then
+    more = 2
   end
   table.insert(given, 1, more)
   table.insert(given, 1, table.concat(stale))
