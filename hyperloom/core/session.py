@@ -242,10 +242,10 @@ class Session:
 
     def wait(self, oids: Sequence[bytes], waiter: Waiter, timeout_s: float | None) -> bool:
         """Wait until `waiter` is satisfied.  False: it was not, in time."""
-        self.register(waiter, oids)
-        if waiter.done:
-            return True
         try:
+            self.register(waiter, oids)
+            if waiter.done:
+                return True
             self.sweep()
             self.outbox.flush(wanted_only=True)
             if timeout_s is not None and timeout_s <= 0:

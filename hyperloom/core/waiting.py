@@ -68,6 +68,8 @@ class Waiters:
                 del by_object[oid]
             elif isinstance(there, list) and waiter in there:
                 there.remove(waiter)
+                if not there:
+                    del by_object[oid]
 
     def arrived(self, oid: bytes, *, failed: bool) -> None:
         """The object is there: its waiters are told, and forgotten."""

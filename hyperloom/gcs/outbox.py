@@ -244,14 +244,14 @@ class Outbox:
             return
         if not said:
             return
-        self._unanswered += said
-        data = b"".join([words for words, _ in said])
-        try:
-            self._wire.send_packed(data)
-        except errors.ControlPlaneLost:
-            self._reconnect()
+        self._survive(lambda: self._send(said))
         while len(self._unanswered) > _UNANSWERED_MOST:
             self._survive(self._receive_one)
+
+    def _send(self, said: Iterable[tuple[bytes, _Reply | None]]) -> None:
+        said = list(said)
+        self._unanswered += said
+        self._wire.send_packed(b"".join([words for words, _ in said]))
 
     # -- answers ----------------------------------------------------------------------------
 
@@ -279,7 +279,13 @@ class Outbox:
                 "nothing of it can go on. Call loom.shutdown() and loom.init() to begin anew"
             )
             return
-        if isinstance(answer, (errors.Backpressure, errors.Gap)) and reply is None:
+        if self._refused:
+            # What stands in line before this was refused, so this found a server that does not
+            # know of it.  A call's answer is out of date, and a refusal may have that reason.
+            again = reply is not None or isinstance(answer, errors.LoomError)
+        else:
+            again = reply is None and isinstance(answer, errors.Backpressure)
+        if again:
             self._refused.append((words, reply))
             if not self._unanswered:
                 self._try_refused()
@@ -297,20 +303,24 @@ class Outbox:
         time.sleep(_REFUSED_WAIT_S[min(self._refusals, len(_REFUSED_WAIT_S) - 1)])
         self._refusals += 1
         again, self._refused = self._refused, deque()
-        self._unanswered += again
-        self._wire.send_packed(b"".join([words for words, _ in again]))
+        self._send(again)
 
     def _survive(self, step: Callable[[], None]) -> None:
         try:
             step()
         except errors.ControlPlaneLost:
             self._reconnect()
+        except BaseException:
+            # Ctrl-C, in the middle of sending or reading: nobody knows how much of it was done.
+            # The next step finds the wire closed, connects anew and says again what is unanswered.
+            self._wire.close()
+            raise
 
     def _reconnect(self) -> None:
         """Connect anew and say again all that was not answered."""
         deadline = time.monotonic() + self._outage_s
         self._wire.close()
-        self._unanswered += self._refused
+        self._unanswered.extendleft(reversed(self._refused))  # they were said before
         self._refused.clear()
         pause_s = 0.01
         while True:

@@ -68,3 +68,13 @@ def test_each_waiter_hears_of_exactly_what_it_wants(
             assert everyone[number].done == (wants[number] <= heard)
     assert not any(everyone[number].done for number in gives_up if number < len(wants))
     assert not any(waiters.objects() and w for w in everyone if w.done)
+
+
+def test_who_gave_up_leaves_nothing() -> None:
+    waiters, one, other = Waiters(), Waiter(1), Waiter(1)
+    for each in (one, other):
+        waiters.add(each, [b"a"])
+    for each in (one, other):
+        waiters.remove(each, [b"a"])
+    assert not waiters
+    assert b"a" not in waiters
