@@ -34,15 +34,22 @@ def cancel(
     oid = checked(session, ref)
     if oid in session.was_put:
         raise TypeError(f"{ref!r} was made by put(): there is no task to cancel")
-    level: list[bytes] = [task_of(oid)]  # type: ignore[arg-type]
+    cancel_tasks(session, [task_of(oid)], force=force, recursive=recursive)  # type: ignore[arg-type]
+
+
+def cancel_tasks(
+    session: Session, tasks: Sequence[bytes], *, force: bool = False, recursive: bool = True
+) -> None:
+    """Cancel these, in this order; `recursive`: and then the tasks that they submitted."""
+    level = list(tasks)
     while level:
         below: list[bytes] = []
         for first in range(0, len(level), _AT_ONCE):
             part = level[first : first + _AT_ONCE]
-            for name, tasks in _by_name(session, part).items():
-                who = Attempt(tasks[0] if len(tasks) == 1 else b"", name, 0, b"")
+            for name, of_name in _by_name(session, part).items():
+                who = Attempt(of_name[0] if len(of_name) == 1 else b"", name, 0, b"")
                 failure = failure_inline(failures.cancelled(who))
-                reply = session.outbox.call("task_cancel", failure, int(force), *tasks)
+                reply = session.outbox.call("task_cancel", failure, int(force), *of_name)
                 for children in reply[1::2]:
                     below += [
                         children[at : at + TASK_BYTES] for at in range(0, len(children), TASK_BYTES)

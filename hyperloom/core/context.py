@@ -35,7 +35,7 @@ class Context:
     attempt: int | None = None
     assigned_resources: dict[str, float] = field(default_factory=dict)
     gpu_ids: tuple[int, ...] = ()
-    _is_cancelled: Callable[[], bool] | None = None
+    _is_cancelled: Callable[[], bool] | None = field(default=None, repr=False)
 
     @property
     def fence(self) -> tuple[str, int] | None:

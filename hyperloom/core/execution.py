@@ -113,8 +113,9 @@ class Executor:
         except BaseException as error:  # noqa: BLE001 - the user's
             if running.cancelled:
                 return self._all(code, running.cancelled)
+            again = self._tried_again(code, error)
             failure = self._failure(error, running)
-            if code.retries(error):
+            if again:
                 self._free_stored()
                 raise Retry(failure) from None
             return self._all(code, failure)
@@ -169,6 +170,16 @@ class Executor:
     def _all(self, code: Code, failure: bytes) -> list[bytes]:
         self._free_stored()
         return [failure] * code.template.outputs
+
+    def _tried_again(self, code: Code, error: BaseException) -> bool:
+        try:
+            return code.retries(error)
+        except Exception as unreadable:  # noqa: BLE001 - whatever unpickling may raise
+            error.add_note(
+                f"(It was not tried again: retry_exceptions of {code.template.name} cannot be "
+                f"read in this worker, {type(unreadable).__name__}: {unreadable})"
+            )
+            return False
 
     def _free_stored(self) -> None:
         # No object has these names yet, and nobody else makes any: a task runs once at a time.

@@ -93,12 +93,14 @@ class Plane:
         self._settle(list(zip(outputs, values, strict=False)))  # of a stream none yet
         self._session.sweep()
 
-    def plan(self, width: int, tasks: Sequence[bytes], objects: Sequence[bytes]) -> None:
+    def plan(
+        self, width: int, parent: bytes, tasks: Sequence[bytes], objects: Sequence[bytes]
+    ) -> None:
         """Part of a plan, in the form of ``lua/task/plan.lua``.
 
         It comes with those who take before those who make, so it runs when all of it is there.
         """
-        del width
+        del width, parent
         passing = [
             oid for oid, wanted in zip(objects[::3], objects[2::3], strict=True) if wanted == b"0"
         ]

@@ -78,6 +78,7 @@ class Session:
         self._lock = threading.RLock()
         self._waiters = Waiters()
         self._unwatched: set[bytes] = set()
+        self._looked = 0
         self._declared: set[bytes] = set()
 
     def _doors(self) -> tuple[Outbox, Inbox]:
@@ -262,7 +263,9 @@ class Session:
     def look(self, oids: Iterable[bytes]) -> None:
         """A message may be lost: ask about those of `oids` that are not known yet."""
         missing = [oid for oid in oids if self.values.get(oid, b"") is None]
-        self.ask(missing[:_ASK_AT_ONCE])
+        first = self._looked % max(1, len(missing))  # each time at the next ones
+        self._looked = first + _ASK_AT_ONCE
+        self.ask((missing[first:] + missing[:first])[:_ASK_AT_ONCE])
         self.finish()
 
     def look_at_all(self) -> None:

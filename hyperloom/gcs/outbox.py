@@ -111,14 +111,16 @@ class Outbox:
             if self._count >= self._batch or self._bytes > _BATCH_BYTES:
                 self.flush()
 
-    def plan(self, width: int, tasks: Sequence[bytes], objects: Sequence[bytes]) -> None:
+    def plan(
+        self, width: int, parent: bytes, tasks: Sequence[bytes], objects: Sequence[bytes]
+    ) -> None:
         """Part of a plan, in the form of ``lua/task/plan.lua``; `width`: most outputs of one."""
         with self._lock:
             self.flush()
             self._seq += 1
             words = fcall(
                 "task_plan", self._ns, self._process, self._seq,
-                _made(tasks[::5]), width, len(tasks) // 5, *tasks, *objects,
+                _made(tasks[::5]), width, parent, len(tasks) // 5, *tasks, *objects,
             )  # fmt: skip
             self._say([(pack(words), None)])
 

@@ -73,15 +73,20 @@ class Shape:
     width: int  # most tasks of one level: a task is one level below its lowest input
     by_name: Mapping[str, int]
     critical: tuple[str, ...]  # the names along the chain that takes longest
-    critical_s: float
+    critical_s: float | None  # None: nobody said how long tasks take
 
     def __str__(self) -> str:
         names = ", ".join(f"{count:,} {name}" for name, count in self.by_name.items())
+        if not self.tasks:
+            return "no tasks"
         more = " → …" if len(self.critical) > _SHOWN else ""
         chain = " → ".join(self.critical[:_SHOWN]) + more
+        takes = (
+            f"{len(self.critical):,} tasks" if self.critical_s is None else f"{self.critical_s:g} s"
+        )
         return (
             f"{self.tasks:,} tasks ({names}), {self.edges:,} edges, depth {self.depth:,}, "
-            f"width {self.width:,}\ncritical path {self.critical_s:g} s: {chain}"
+            f"width {self.width:,}\ncritical path {takes}: {chain}"
         )
 
 
@@ -116,5 +121,5 @@ def shape_of(order: list[Task], seconds: Mapping[str, float]) -> Shape:
         width=max(Counter(level.values()).values(), default=0),
         by_name=dict(Counter(task.name for task in order).most_common()),
         critical=tuple(reversed(chain)),
-        critical_s=total,
+        critical_s=total if seconds else None,
     )

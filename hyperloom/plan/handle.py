@@ -41,10 +41,10 @@ class PlanHandle:
         """The refs; they are as any others, and may be inputs of tasks and of later plans.
 
         Raises:
-            SessionClosed: they were released.
+            ObjectLost: they were released.
         """
         if self._results is None:
-            raise errors.SessionClosed(
+            raise errors.ObjectLost(
                 "the results of this plan were released; submit it again to have them again"
             )
         return self._results

@@ -11,12 +11,11 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import failures, specs
+from hyperloom import specs
+from hyperloom.core import cancelling
 from hyperloom.core.bound import BoundOutput, BoundTask, output_of
-from hyperloom.failures import Attempt
 from hyperloom.ids import PROCESS_BYTES, object_id
 from hyperloom.plan.graph import in_order
-from hyperloom.serialization import failure_inline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,14 +74,25 @@ class Submission:
                 for index in indices
             }
             width = max((task.remote.returns for task in self.order), default=1)
-            for tasks, objects in self._parts:
-                session.outbox.plan(width, tasks, objects)
+            self._say(width)
         finally:
             self._parts.clear()
             for oid in self._large:
                 session.outbox.release(oid, made=True)
         session.settle()
         return refs
+
+    def _say(self, width: int) -> None:
+        said: list[bytes] = []
+        try:
+            for tasks, objects in self._parts:
+                said += tasks[::5]
+                self._session.outbox.plan(width, self._session.task, tasks, objects)
+        except BaseException:
+            # Ctrl-C: what takes would wait for ever for what makes.  Of that only the count of
+            # its holders stays, until the job ends: an object that nobody makes is never dropped.
+            cancelling.cancel_tasks(self._session, said)
+            raise
 
     def _part(self) -> tuple[list[bytes], list[bytes]]:
         if self._bytes > _BYTES_AT_ONCE or len(self._parts[-1][0]) >= 5 * _AT_ONCE:
@@ -127,10 +137,5 @@ def _number(task: TaskID) -> int:
 
 def cancel(session: Session, numbers: Sequence[int]) -> None:
     """Cancel these tasks of the session, those who take before those who make."""
-    for first in range(len(numbers), 0, -_AT_ONCE):
-        part = [
-            session.process + number.to_bytes(6, "big")
-            for number in reversed(numbers[max(0, first - _AT_ONCE) : first])
-        ]
-        failure = failure_inline(failures.cancelled(Attempt(part[0], "", 0, b"")))
-        session.outbox.call("task_cancel", failure, 0, *part)
+    tasks = [session.process + number.to_bytes(6, "big") for number in reversed(numbers)]
+    cancelling.cancel_tasks(session, tasks)

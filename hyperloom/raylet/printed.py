@@ -101,11 +101,17 @@ class Printed:
         self._later(UNENDED_S, waited)
 
     def _say(self, pipe: int, lines: list[bytes]) -> None:
-        shown = [_visible(line)[:_LINE_BYTES].decode(errors="replace") for line in lines]
+        texts = [_visible(line).decode(errors="replace") for line in lines]
+        shown = [part for text in texts for part in _parts(text)]
         if self.pipes[pipe] == "stderr":
             self.tail.extend(shown)
         if shown:
             self._show(self.pipes[pipe], shown)
+
+
+def _parts(text: str) -> list[str]:
+    """A very long line is shown as several."""
+    return [text[at : at + _LINE_BYTES] for at in range(0, len(text), _LINE_BYTES)] or [""]
 
 
 def _visible(line: bytes) -> bytes:

@@ -73,15 +73,18 @@ class Arrivals(Queues):
         many = {o for o, tasks in self.lackers.items() if len(tasks) >= self.limits.CROWD_FROM}
         self.crowds |= many
         self.has_made(process, count, self.terms[template][0])
-        if parent in self.records:
-            self.children[parent] = self.children.get(parent, b"") + b"".join(ids)
+        self.adopt(parent, ids)
         # What lacks nothing joins the back.  Those without inputs stand before the others.
         ready.sort(key=lambda task: bool(self.refs_of(self.records[task])[0]))
         self.push_back(template, ready)
         return len(ready)
 
-    def task_plan(
-        self, process: bytes, seq: int, count: int, width: int, n: int, *args: bytes
+    def adopt(self, parent: bytes, ids: list[bytes]) -> None:
+        if parent in self.records:
+            self.children[parent] = self.children.get(parent, b"") + b"".join(ids)
+
+    def task_plan(  # noqa: PLR0913, PLR0917 - the transition's own arguments
+        self, process: bytes, seq: int, count: int, width: int, parent: bytes, n: int, *args: bytes
     ) -> int:
         tasks = [args[i : i + 5] for i in range(0, 5 * n, 5)]
         if any(record[: codes.TEMPLATE_ID] not in self.terms for _, record, *_ in tasks):
@@ -89,6 +92,7 @@ class Arrivals(Queues):
         if not self.hears(process, seq):
             return 0
         self.has_made(process, count, width)
+        self.adopt(parent, [task for task, *_ in tasks])
         ready = []
         for task, record, _, outside, others in tasks:
             self.records[task] = record

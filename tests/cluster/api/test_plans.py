@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.core import current
+from tests.cluster.api.holdings import holdings
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def test_what_was_released_is_gone() -> None:
     handle = loom.submit(same.bind(1))
     handle.release()
     handle.release()
-    with pytest.raises(errors.SessionClosed, match="were released; submit it again"):
+    with pytest.raises(errors.ObjectLost, match="were released; submit it again"):
         handle.fetch()
     assert repr(handle) == "<plan of 1 tasks, released>"
 
@@ -220,6 +221,52 @@ def test_a_plan_can_be_cancelled(gate: Callable[[str], Gate]) -> None:
     for ref in handle.results:
         with pytest.raises(errors.TaskCancelled):
             loom.get(ref)
+
+
+@pytest.mark.usefixtures("in_cluster")
+def test_a_plan_of_a_cancelled_task_is_cancelled_too(gate: Callable[[str], Gate]) -> None:
+    began, shut, log = gate("began"), gate("shut"), gate("log")
+
+    @loom.task
+    def outer() -> list[int]:
+        return loom.submit(note.bind(log, wait_for.bind(began, shut, 1))).gather()
+
+    ref = outer.remote()
+    wait_until(lambda: began.is_open)
+    loom.cancel(ref)
+    with pytest.raises(errors.TaskCancelled):
+        loom.get(ref, timeout=20)
+    free = loom.cluster_resources()
+    wait_until(lambda: loom.available_resources() == free, 20, what="what ran was stopped")
+    assert log.notes() == []
+
+
+@pytest.mark.keeps_refs  # the count of an object that nobody will make, until the job ends
+@pytest.mark.usefixtures("in_cluster")
+def test_a_plan_whose_submission_is_interrupted_leaves_no_task_behind(
+    gate: Callable[[str], Gate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. Ctrl-C comes between two calls of one plan  2. those who take are there, and those who
+    make will never come: they are taken back."""
+    log = gate("log")
+    outbox, said = current.session().outbox, []
+    really = outbox.plan
+
+    def interrupted(*args: Any) -> None:
+        said.append(args)
+        if len(said) == 2:
+            raise KeyboardInterrupt
+        really(*args)
+
+    monkeypatch.setattr(outbox, "plan", interrupted)
+    chain = note.bind(log, 0)
+    for _ in range(600):
+        chain = add.bind(chain, 1)
+    with pytest.raises(KeyboardInterrupt):
+        loom.submit(chain)
+    assert len(said) == 2
+    assert log.notes() == []
+    assert not {"task", "wait", "ready"} & holdings().keys()
 
 
 @pytest.mark.usefixtures("in_cluster")

@@ -28,9 +28,10 @@ class Plans(Books):
             max_size=5,
         ),
         parts=st.integers(1, 3),
+        parent=few,
         slip=seldom,
     )
-    def plan(self, who: int, shapes: Any, parts: int, slip: int) -> None:
+    def plan(self, who: int, shapes: Any, parts: int, parent: int, slip: int) -> None:
         """Those who take before those who make, in one call or several."""
         speaks = self.processes[who]
         mine = [*self.made[speaks], *self.borrowed[speaks]]
@@ -49,7 +50,8 @@ class Plans(Books):
             for i, oid in enumerate(outputs):
                 takers[oid], wanted[oid] = b"", wants >> i & 1
             inside += outputs
-        args = self.counter[speaks], 2
+        by = pick(self.tasks, [parent])[0] if self.tasks and parent < 3 else b""
+        args = self.counter[speaks], 2, by
         if slip:
             first = (part for of in tasks for part in of)
             self.same("task_plan", speaks, self.seq[speaks] + 1 + slip, *args, len(tasks), *first)

@@ -325,7 +325,7 @@ class World(Plans):
         kind = template("plain")
         parts = (b"", kind, late[: codes.TASK_ID], record(kind))
         self.plane.call("task_submit", self.processes[0], 1, 1, *parts)
-        self.plane.call("task_plan", self.processes[0], 1, 1, 1, 1, *parts[2:], 0, b"", b"")
+        self.plane.call("task_plan", self.processes[0], 1, 1, 1, b"", 1, *parts[2:], 0, b"", b"")
         self.plane.call("template_declare", kind, 1, 1, b"0|", b"", b"x" * 12, b"code")
         assert len(self.plane.world()) == 1, "only the mark that the job is closed is left"
 

@@ -63,6 +63,7 @@ def wires(monkeypatch: pytest.MonkeyPatch) -> list[Played]:
 
 @pytest.fixture
 def box(wires: list[Played]) -> Outbox:
+    assert wires == []
     return Outbox(None, "ns", b"p" * 10, batch=1000, outage_s=1)  # type: ignore[arg-type]
 
 

@@ -99,6 +99,13 @@ def test_a_shape_counts_edges_as_often_as_they_are_there() -> None:
 def test_an_empty_plan_has_a_shape_too() -> None:
     shape = loom.Plan().explain()
     assert (shape.tasks, shape.depth, shape.width, shape.critical) == (0, 0, 0, ())
+    assert str(shape) == "no tasks"
+
+
+def test_without_times_a_critical_path_is_told_in_tasks() -> None:
+    shape = loom.Plan([node.bind(node.bind())]).explain()
+    assert shape.critical_s is None
+    assert str(shape).endswith("critical path 2 tasks: node → node")
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=4), max_size=30))

@@ -115,8 +115,9 @@ def test_a_progress_bar_is_shown_as_it_is_now_and_then(worker: Worker) -> None:
 
 
 def test_an_endless_line_is_shown_in_pieces(worker: Worker) -> None:
-    assert worker.prints("x" * 5000) == ["x" * 4000]
+    assert worker.prints("x" * 5000) == ["x" * 4000, "x" * 1000]
     assert worker.prints("y\n") == ["y"]
+    assert "".join(worker.prints("ä" * 9000 + "end\n")) == "ä" * 9000 + "end"
 
 
 def test_a_file_is_bounded_and_its_older_half_goes_first(tmp_path: Path, worker: Worker) -> None:

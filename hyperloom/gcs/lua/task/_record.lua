@@ -1,4 +1,4 @@
--- act.refs_of(record), act.template(ns, template), act.nodes_of(ns)
+-- act.refs_of(record), act.template(ns, template), act.adopt(ns, parent, ids)
 --
 -- What Lua reads of a task's record and of its template.  A record's head is described in
 -- task/submit.lua; a template's row is "returns,retries,queue", where queue is
@@ -30,6 +30,14 @@ function act.template(ns, template)
   end
   local returns, retries, queue = string.match(row, '^(%d+),(-?%d+),(.*)$')
   return { returns = tonumber(returns), retries = tonumber(retries), queue = queue }
+end
+
+-- The task `parent` ('': none) has submitted these.  When it is over, nobody asks any more.
+function act.adopt(ns, parent, ids)
+  if parent ~= '' and call('HEXISTS', key.task(ns), parent) == 1 then
+    local known = call('HGET', key.children(ns), parent) or ''
+    call('HSET', key.children(ns), parent, known .. table.concat(ids))
+  end
 end
 
 -- object id of return number `index` (0 to 2^32 - 1) of a task

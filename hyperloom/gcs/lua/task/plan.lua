@@ -1,8 +1,9 @@
--- task_plan(process, seq, count, width, n, task..., object...) -> number ready
+-- task_plan(process, seq, count, width, parent, n, task..., object...) -> number ready
 --
 -- A part of a plan enters: `n` tasks of any templates, whose dependencies among each other the
 -- client has resolved, so that nothing is looked up for them here.  `count` and `width`: how
 -- many tasks and puts the process has made so far, and the most outputs of one, at most.
+-- `parent` is the task that submits, or '': see task/submit.lua.
 --
 -- A task is five arguments: id | record (see task/submit.lua) | how many of its inputs the plan
 -- itself makes | its inputs that come from elsewhere | its other refs.  An object, one of the
@@ -13,12 +14,13 @@
 -- anything can be counted down, whatever happens between two calls.
 --
 -- Refuses: NOT_FOUND when a template was never declared; GAP, see act.answered.
--- Writes:  heard, task, held, idle, served, wait, waiters, crowd, refs, ready, queues.
+-- Writes:  heard, task, held, idle, served, wait, waiters, crowd, refs, children, ready,
+--          queues.
 
 -- The templates of the tasks, by id; or the one that nobody declared.
 local function templates_of(ns, args, last)
   local known = {}
-  for i = 6, last, 5 do
+  for i = 7, last, 5 do
     local template = string.sub(args[i + 1], 1, code.TEMPLATE_ID)
     if not known[template] then
       known[template] = act.template(ns, template)
@@ -31,7 +33,7 @@ local function templates_of(ns, args, last)
 end
 
 transition('task_plan', FILLS, function(ns, args)
-  local last = 5 + 5 * tonumber(args[5])
+  local last = 6 + 5 * tonumber(args[6])
   local known, unknown = templates_of(ns, args, last)
   if not known and call('EXISTS', key.closed(ns)) == 0 then
     return refuse('NOT_FOUND', 'this job has no template %s', act.hex(unknown))
@@ -41,10 +43,11 @@ transition('task_plan', FILLS, function(ns, args)
     return answered
   end
 
-  local rows, waits, ready, holds, entered = {}, {}, {}, {}, {}
-  for i = 6, last, 5 do
+  local ids, rows, waits, ready, holds, entered = {}, {}, {}, {}, {}, {}
+  for i = 7, last, 5 do
     local id, record, lacks = args[i], args[i + 1], tonumber(args[i + 2])
     local template = string.sub(record, 1, code.TEMPLATE_ID)
+    ids[#ids + 1] = id
     rows[#rows + 1], rows[#rows + 2] = id, record
     many.cut(args[i + 3], code.OBJECT_ID, holds)
     many.cut(args[i + 4], code.OBJECT_ID, holds)
@@ -60,6 +63,7 @@ transition('task_plan', FILLS, function(ns, args)
   many.hset(key.task(ns), rows)
   many.hset(key.wait(ns), waits)
   act.hold(ns, holds)
+  act.adopt(ns, args[5], ids)
   act.promise(ns, args, last + 1)
   for _, task in ipairs(act.await(ns, entered)) do
     ready[#ready + 1] = task

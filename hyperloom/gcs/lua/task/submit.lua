@@ -54,10 +54,7 @@ transition('task_submit', FILLS, function(ns, args)
       ready[#ready + 1] = task[2]
     end
   end
-  if parent ~= '' and call('HEXISTS', key.task(ns), parent) == 1 then
-    local known = call('HGET', key.children(ns), parent) or ''
-    call('HSET', key.children(ns), parent, known .. table.concat(ids))
-  end
+  act.adopt(ns, parent, ids)
   act.enqueue(ns, 'RPUSH', of.queue, ready)
   return #ready
 end)
