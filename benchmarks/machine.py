@@ -34,7 +34,7 @@ class Machine:
         return cls(
             version=hyperloom.__version__,
             python=platform.python_version(),
-            system=platform.platform(terse=True),
+            system=f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
             processor=_processor(),
             cpus=len(os.sched_getaffinity(0)),
             memory_gib=round(psutil.virtual_memory().total / 2**30, 1),

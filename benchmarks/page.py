@@ -25,8 +25,7 @@ Measured with `scripts/bench --json FILE.json` on {machine}, {when}, version {ve
 Medians; each row runs alternately with its baselines, in the same minutes.
 
 **How to read this.** The machine is a small virtual one, shared with others: the same figure
-differs by half from hour to hour, so look at ratios. Waking a process on another CPU is most of
-what a single small task costs, here and in the baselines. `PPE(2)` is
+differs by half from hour to hour, so look at ratios. `PPE(2)` is
 `concurrent.futures.ProcessPoolExecutor(2)`, `Pool(2)` is `multiprocessing.Pool(2)`: they keep
 nothing when a process dies, know no dependencies and no shared memory, which is what is compared
 where their columns are not empty. Where the time of a task goes, and why, is in
