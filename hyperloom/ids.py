@@ -97,6 +97,21 @@ def job_of(any_id: ProcessID | TaskID | ObjectID) -> JobID:
     return JobID(any_id[:JOB_BYTES])
 
 
+def task_id(process: ProcessID, number: int) -> TaskID:
+    """The task, or put, with this number among those of the process."""
+    return TaskID(process + number.to_bytes(_COUNTER_BYTES, "big"))
+
+
+def number_of(task_or_oid: bytes) -> int:
+    """The number of the task among those of its process, from 1 on."""
+    return int.from_bytes(task_or_oid[PROCESS_BYTES:TASK_BYTES], "big")
+
+
+def cut(joined: bytes, width: int) -> list[bytes]:
+    """The ids, all of this width, of which `joined` is the concatenation."""
+    return [joined[at : at + width] for at in range(0, len(joined), width)]
+
+
 def function_id(pickled: bytes) -> FunctionID:
     """The name of a function with this pickled form."""
     return FunctionID(sha256(pickled).digest()[:FUNCTION_BYTES])
@@ -115,7 +130,7 @@ def short(any_id: bytes) -> str:
     """
     if len(any_id) in (TASK_BYTES, OBJECT_BYTES):
         process = any_id[JOB_BYTES : JOB_BYTES + 3].hex()
-        number = int.from_bytes(any_id[PROCESS_BYTES:TASK_BYTES], "big")
+        number = number_of(any_id)
         index = any_id[TASK_BYTES:]
         tail = f":{int.from_bytes(index, 'big')}" if index else ""
         return f"{process}-{number}{tail}"

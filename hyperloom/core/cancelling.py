@@ -9,7 +9,7 @@ from hyperloom.core.explain import where
 from hyperloom.core.getting import checked
 from hyperloom.core.streams import ObjectRefGenerator
 from hyperloom.failures import Attempt
-from hyperloom.ids import TASK_BYTES, task_of
+from hyperloom.ids import TASK_BYTES, cut, task_of
 from hyperloom.serialization import failure_inline
 
 if TYPE_CHECKING:
@@ -51,9 +51,7 @@ def cancel_tasks(
                 failure = failure_inline(failures.cancelled(who))
                 reply = session.outbox.call("task_cancel", failure, int(force), *of_name)
                 for children in reply[1::2]:
-                    below += [
-                        children[at : at + TASK_BYTES] for at in range(0, len(children), TASK_BYTES)
-                    ]
+                    below += cut(children, TASK_BYTES)
         level = below if recursive else []
 
 

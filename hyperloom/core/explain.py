@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hyperloom.core.cluster import nodes
-from hyperloom.ids import OBJECT_BYTES, short, task_of
+from hyperloom.ids import OBJECT_BYTES, cut, short, task_of
 from hyperloom.resources import ResourceSet, of_node
 from hyperloom.specs import decode_template
 
@@ -39,7 +39,7 @@ def where(session: Session, tasks: Sequence[bytes], lacks: int = 0) -> list[Stan
     for at in range(0, len(answers), 4):
         state, detail, body, missing = answers[at : at + 4]
         name = decode_template(body).name if body else ""
-        inputs = [missing[i : i + OBJECT_BYTES] for i in range(0, len(missing), OBJECT_BYTES)]
+        inputs = cut(missing, OBJECT_BYTES)
         stands.append(Stand(state.decode(), detail.decode(), name, inputs))
     return stands
 

@@ -19,7 +19,7 @@ from hyperloom.core.execution import Code, Retry
 from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes
-from hyperloom.ids import OBJECT_BYTES, index_of, object_id, task_of
+from hyperloom.ids import OBJECT_BYTES, cut, index_of, object_id, task_of
 from hyperloom.resources import ResourceSet, called
 from hyperloom.serialization import failure_inline, pack, to_inline
 
@@ -319,4 +319,4 @@ def _sized(value: bytes) -> bytes:
 
 
 def _cut(oids: bytes) -> list[bytes]:
-    return [oids[at : at + OBJECT_BYTES] for at in range(0, len(oids), OBJECT_BYTES)]
+    return cut(oids, OBJECT_BYTES)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.gcs.wire import Wire, fcall, pack
-from hyperloom.ids import PROCESS_BYTES, TASK_BYTES
+from hyperloom.ids import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,7 +41,7 @@ _REFUSED_WAIT_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 def _made(ids: Sequence[bytes]) -> int:
     """How many tasks and puts the process has made, as far as these ids tell."""
-    return int.from_bytes(max(ids)[PROCESS_BYTES:TASK_BYTES], "big")
+    return number_of(max(ids))
 
 
 class _Reply:

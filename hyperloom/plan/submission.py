@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import specs
 from hyperloom.core import cancelling
 from hyperloom.core.bound import BoundOutput, BoundTask, output_of
-from hyperloom.ids import PROCESS_BYTES, object_id
+from hyperloom.ids import number_of, object_id, task_id
 from hyperloom.plan.graph import in_order
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Submission:
             self._wanted.setdefault(id(task), set()).update(indices)
         self.order = in_order([task for task, _ in map(parts_of, wanted)])
         self._ids: dict[int, TaskID] = {id(task): session.next_task() for task in self.order}
-        self.numbers = array("Q", (_number(task) for task in self._ids.values()))
+        self.numbers = array("Q", (number_of(task) for task in self._ids.values()))
         self._submitter: Submitter  # of the task that is being packed
         self._takers: dict[bytes, list[bytes]] = {}
         self._inside: set[bytes] = set()  # of the task that is being packed
@@ -131,11 +131,7 @@ class Submission:
         return oid
 
 
-def _number(task: TaskID) -> int:
-    return int.from_bytes(task[PROCESS_BYTES:], "big")
-
-
 def cancel(session: Session, numbers: Sequence[int]) -> None:
     """Cancel these tasks of the session, those who take before those who make."""
-    tasks = [session.process + number.to_bytes(6, "big") for number in reversed(numbers)]
+    tasks = [task_id(session.process, number) for number in reversed(numbers)]
     cancelling.cancel_tasks(session, tasks)

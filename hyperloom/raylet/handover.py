@@ -19,7 +19,7 @@ from hyperloom import errors, failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import keys
 from hyperloom.gcs.wire import Wire, fcall
-from hyperloom.ids import OBJECT_BYTES
+from hyperloom.ids import OBJECT_BYTES, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,7 @@ def _unknown(wire: Wire, job: bytes, oids: list[bytes]) -> Iterator[bytes]:
     namespace = keys.job_namespace(job)
     for first in range(0, len(oids), _AT_ONCE):
         found = wire.call(*fcall("object_strays", namespace, *oids[first : first + _AT_ONCE]))
-        yield from (found[at : at + OBJECT_BYTES] for at in range(0, len(found), OBJECT_BYTES))
+        yield from cut(found, OBJECT_BYTES)
 
 
 def _objects_of_others(settings: NodeSettings, jobs: set[bytes]) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors, failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
-from hyperloom.ids import OBJECT_BYTES, job_of
+from hyperloom.ids import OBJECT_BYTES, cut, job_of
 from hyperloom.specs import refs_of, split_entry
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Reporter:
 
         def told(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if isinstance(reply, bytes):
-                free([reply[at : at + OBJECT_BYTES] for at in range(0, len(reply), OBJECT_BYTES)])
+                free(cut(reply, OBJECT_BYTES))
 
         for at in range(0, len(oids), _AT_ONCE):
             self._gcs.apply("object_strays", namespace, *oids[at : at + _AT_ONCE], then=told)

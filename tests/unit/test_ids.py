@@ -45,3 +45,13 @@ def test_short_forms_tell_tasks_of_a_process_apart():
     assert ids.short(task) == "9a2e41-1"
     assert ids.short(ids.object_id(task, 3)) == "9a2e41-1:3"
     assert ids.short(ids.NodeID(bytes(range(8)))) == "00010203"
+
+
+def test_an_id_is_made_of_a_number_and_tells_it() -> None:
+    process = ids.new_process_id(ids.new_job_id())
+    handed_out = ids.TaskIds(process)
+    first, second = handed_out.next(), handed_out.next()
+    assert (ids.task_id(process, 1), ids.task_id(process, 2)) == (first, second)
+    assert [ids.number_of(one) for one in (first, ids.object_id(second, 5))] == [1, 2]
+    assert ids.cut(first + second, ids.TASK_BYTES) == [first, second]
+    assert ids.cut(b"", ids.TASK_BYTES) == []
