@@ -14,6 +14,7 @@ from hyperloom.core.bound import BoundTask
 from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import remote_function
+from hyperloom.symbols import Symbol, checked_symbol, register, registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,8 +39,10 @@ __all__ = [
     "is_initialized",
     "nodes",
     "put",
+    "register",
     "shutdown",
     "submit",
+    "symbol",
     "task",
     "wait",
 ]
@@ -101,6 +104,7 @@ def task(function: Any = None, /, **options: Any) -> Any:
             scheduling: a `NodeAffinity`: on that node only. ``"spread"`` over the nodes and
                 ``"pack"`` onto few are wishes, which this version does not look at yet:
                 like ``"default"``, they run wherever there is room.
+            needs: symbols, such as ``"lab/align"``, that its node must have (`hyperloom.symbol`).
             stream_ahead: items that a stream may be ahead of its reader; 0 without limit.
 
     Raises:
@@ -216,6 +220,30 @@ def submit(tasks: Iterable[BoundTask[Any] | BoundOutput]) -> PlanHandle:
     from hyperloom.plan.plan import Plan  # noqa: PLC0415
 
     return Plan([tasks] if isinstance(tasks, BoundTask) else tasks).submit()
+
+
+def symbol(name: str, /, **options: Unpack[TaskChanges]) -> RemoteFunction[..., Any]:
+    """The task of this symbol: ``loom.symbol("lab/align").remote(...)``, or ``.bind(...)``.
+
+    What it runs was registered in this process (`register`), or comes with a package that is
+    installed on some of the nodes.  This process need not have that package; its tasks run where
+    it is.
+
+    Args:
+        name: the symbol.
+        **options: as of `task`.
+
+    Raises:
+        InvalidOption: it cannot be a symbol, or an option cannot have its value.
+        UnknownSymbol: from ``.remote`` and `submit`: no node has it; nothing was submitted.
+    """
+    name = checked_symbol(name)
+    checked = TaskOptions(name=name).with_(options)
+    function = registered(name)
+    if function is None:
+        function = Symbol(name)
+        checked = checked.with_({"needs": [name, *checked.needs]})
+    return remote_function(function, checked)
 
 
 def context() -> Context:

@@ -190,6 +190,13 @@ class InvalidOption(LoomError, ValueError):
     """
 
 
+class UnknownSymbol(LoomError, LookupError):
+    """No node of the cluster has what goes by this name; the message says which names there are.
+
+    Nothing was submitted.
+    """
+
+
 class TooLarge(LoomError, ValueError):
     """A function or the arguments of a call are beyond what a task may carry.
 

@@ -10,9 +10,9 @@ The text of a set, ``CPU:5000,GPU:10000``, is canonical: equal sets have equal t
 makes it the name of a *resource shape* in the control plane.
 
 Being a certain node is a resource too, ``@<node id>``, which a node adds to what it has
-(:func:`of_node`) and a task asks a little of that must run there (:func:`at_node`).  So what
-must run on one node waits, is offered and is complained about like all else.  Users neither
-write nor see it.
+(:func:`of_node`) and a task asks a little of that must run there (:func:`at_node`).  So is having
+a symbol, ``@<symbol>`` (:func:`of_symbols`, :func:`with_symbols`).  So what must run on certain
+nodes waits, is offered and is complained about like all else.  Users neither write nor see it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numbers import Real
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import ItemsView, Mapping, Sequence
+    from collections.abc import ItemsView, Iterable, Mapping, Sequence
 
 UNIT = 10_000  # parts of one CPU, one GPU, one of a custom resource
 DECIMALS = 4
@@ -31,8 +31,8 @@ GPU = "GPU"
 MEMORY = "memory"
 
 _BUILT_IN = {CPU: "num_cpus", GPU: "num_gpus", MEMORY: "memory"}  # name -> its own option
-_NODE = "@"
-_NODE_UNITS = 10**9  # more than there can be tasks at a time
+_HIDDEN = "@"
+_PLENTY = 10**9  # more than there can be tasks at a time
 _MAX_NAME = 100
 _MAX_UNITS = 2**53  # what a Lua number holds exactly
 
@@ -102,8 +102,12 @@ class ResourceSet:
         return {
             name: amount / _scale(name)
             for name, amount in self._units.items()
-            if not name.startswith(_NODE)
+            if not name.startswith(_HIDDEN)
         }
+
+    def symbols(self) -> list[str]:
+        """The symbols among them."""
+        return [name[1:] for name in self._units if name.startswith(_HIDDEN) and "/" in name]
 
     def describe(self) -> str:
         """For messages: `0.5 CPU, 2.0 GiB memory`; `nothing` when empty."""
@@ -168,17 +172,29 @@ def offered(
 
 def of_node(node: str) -> ResourceSet:
     """What the node of this id has because it is that node."""
-    return ResourceSet({_NODE + node: _NODE_UNITS})
+    return ResourceSet({_HIDDEN + node: _PLENTY})
 
 
 def at_node(node: str) -> ResourceSet:
     """What a task asks for that must run on the node of this id."""
-    return ResourceSet({_NODE + node: 1})
+    return ResourceSet({_HIDDEN + node: 1})
+
+
+def of_symbols(symbols: Iterable[str]) -> ResourceSet:
+    """What a node has because it has these symbols."""
+    return ResourceSet({_HIDDEN + symbol: _PLENTY for symbol in symbols})
+
+
+def with_symbols(symbols: Iterable[str]) -> ResourceSet:
+    """What a task asks for that must run where these symbols are."""
+    return ResourceSet({_HIDDEN + symbol: 1 for symbol in symbols})
 
 
 def called(name: str) -> str:
     """A resource's name in messages."""
-    return f"node {name.removeprefix(_NODE)}" if name.startswith(_NODE) else name
+    if not name.startswith(_HIDDEN):
+        return name
+    return f"symbol {name[1:]}" if "/" in name else f"node {name[1:]}"
 
 
 def why_infeasible(asked: ResourceSet, nodes: Sequence[ResourceSet]) -> str:
@@ -272,4 +288,4 @@ def _scale(name: str) -> int:
 def _spoken(name: str, amount: int) -> str:
     if name == MEMORY:
         return f"{amount / 2**30:.1f} GiB memory"
-    return called(name) if name.startswith(_NODE) else f"{amount / UNIT:g} {name}"
+    return called(name) if name.startswith(_HIDDEN) else f"{amount / UNIT:g} {name}"

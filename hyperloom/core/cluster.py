@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from hyperloom import errors
 from hyperloom.gcs import keys
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hyperloom.core.session import Session
 
 
@@ -19,6 +23,7 @@ def nodes(session: Session) -> list[dict[str, Any]]:
     for at in range(0, len(reply), 3):
         node, about, alive = reply[at : at + 3]
         fields = json.loads(about)
+        fields["symbols"] = ResourceSet(fields.get("resources", {})).symbols()
         for name in ("resources", "free"):
             fields[name] = ResourceSet(fields.get(name, {})).as_dict()
         result.append({**fields, "node": node.hex(), "alive": bool(alive)})
@@ -33,3 +38,30 @@ def total(session: Session, what: str) -> dict[str, float]:
             for name, amount in node[what].items():
                 sums[name] = round(sums.get(name, 0) + amount, 4)
     return sums
+
+
+def refuse_unless_known(session: Session, symbols: Sequence[str], name: str) -> None:
+    """See to it that tasks which need these symbols have somewhere to run.
+
+    Raises:
+        UnknownSymbol: no node that is alive has all of them.
+    """
+    if not symbols:
+        return
+    alive = [node["symbols"] for node in nodes(session) if node["alive"]]
+    if any(set(symbols).issubset(there) for there in alive):
+        return
+    known = sorted({symbol for there in alive for symbol in there})
+    lacking = [symbol for symbol in symbols if symbol not in known]
+    if not lacking:
+        raise errors.UnknownSymbol(
+            f"{name} needs {', '.join(symbols)} on one node, and no node has all of them. Nothing "
+            "was submitted"
+        )
+    close = get_close_matches(lacking[0], known, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    there = f"There are: {', '.join(known)}. " if known else ""
+    raise errors.UnknownSymbol(
+        f"no node has {lacking[0]!r}, which {name} needs. {hint}{there}Nothing was submitted. "
+        "Install the package that has it on a node and start that node again"
+    )

@@ -6,11 +6,11 @@ thing that it lacks, until one is found that does not wait for another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom.core.cluster import nodes
 from hyperloom.ids import OBJECT_BYTES, cut, short, task_of
-from hyperloom.resources import ResourceSet, of_node
+from hyperloom.resources import ResourceSet, of_node, of_symbols
 from hyperloom.specs import decode_template
 
 if TYPE_CHECKING:
@@ -98,11 +98,15 @@ def _ready(session: Session, stand: Stand) -> str:
     first = f" at priority {priority}" if priority != "0" else ""
     says = f"is ready{first} and waits for a node with {asked.describe()} free"
     alive = [node for node in nodes(session) if node["alive"]]
-    offers = [ResourceSet.of(node["resources"]) + of_node(node["node"]) for node in alive]
+    offers = [_all_of(node) for node in alive]
     if any(asked.fits_in(offer) for offer in offers):
         return says
     least = min((asked.missing_from(offer) for offer in offers), key=_kinds, default=asked)
     return f"{says}; no node has that much in all: {least.describe()} missing"
+
+
+def _all_of(node: dict[str, Any]) -> ResourceSet:
+    return ResourceSet.of(node["resources"]) + of_node(node["node"]) + of_symbols(node["symbols"])
 
 
 def _held(_: Session, stand: Stand) -> str:

@@ -23,7 +23,8 @@ from hyperloom.core.plane import Plane
 from hyperloom.core.session import Session
 from hyperloom.gcs.address import Address
 from hyperloom.ids import new_job_id, new_node_id
-from hyperloom.resources import of_node
+from hyperloom.resources import of_node, of_symbols
+from hyperloom.symbols import TASKS, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,7 +55,7 @@ class InlineSession(Session):
     def __init__(self, config: Config, namespace: str, resources: ResourceSet) -> None:
         node = new_node_id()
         objects = Objects(node, _NoStore(), _UNLIMITED)
-        self.plane = Plane(self, node, objects, resources + of_node(node.hex()))
+        self.plane = Plane(self, node, objects, _all_of(node, resources))
         super().__init__(new_job_id(), Address("inline"), config, objects)
         self.node = node
         self.user_namespace = namespace
@@ -92,6 +93,11 @@ class InlineSession(Session):
             if last is not None and last[0] == error.details.task_id and error.__cause__:
                 error.__cause__.__traceback__ = last[1]
             raise
+
+
+def _all_of(node: bytes, resources: ResourceSet) -> ResourceSet:
+    """What a node has on top, because it is one."""
+    return resources + of_node(node.hex()) + of_symbols(installed(TASKS))
 
 
 class _NoStore:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hyperloom.errors import InvalidOption
 from hyperloom.ids import NODE_BYTES
-from hyperloom.resources import ResourceSet, at_node, requested
+from hyperloom.resources import ResourceSet, at_node, requested, with_symbols
+from hyperloom.symbols.names import checked_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +55,7 @@ class TaskChanges(TypedDict, total=False):
     max_calls: int
     scheduling: str | NodeAffinity
     stream_ahead: int
+    needs: str | Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class TaskOptions:
     max_calls: int = 0
     scheduling: str | NodeAffinity = "default"
     stream_ahead: int = 0
+    needs: tuple[str, ...] = ()
 
     def with_(self, changes: Mapping[str, Any]) -> TaskOptions:
         """These options with some changed, all of them checked."""
@@ -88,6 +91,9 @@ class TaskOptions:
         retry = changed.get("retry_exceptions")
         if isinstance(retry, (list, type)):
             changed["retry_exceptions"] = tuple(retry) if isinstance(retry, list) else (retry,)
+        needs = changed.get("needs")
+        if isinstance(needs, (str, list)):
+            changed["needs"] = (needs,) if isinstance(needs, str) else tuple(needs)
         options = replace(self, **changed)
         options.check()
         return options
@@ -103,7 +109,7 @@ class TaskOptions:
         where = self.scheduling
         if isinstance(where, NodeAffinity) and not where.soft:
             asked += at_node(bytes.fromhex(where.node_id).hex())
-        return asked
+        return asked + with_symbols(self.needs) if self.needs else asked
 
     def check(self) -> None:
         """Refuse what cannot be.
@@ -112,6 +118,7 @@ class TaskOptions:
             InvalidOption: an option has a value that it cannot have.
         """
         self._check_scheduling()
+        self._check_needs()
         try:
             self.shape()
         except (TypeError, ValueError) as error:
@@ -175,6 +182,12 @@ class TaskOptions:
             retry,
             "True (all), False (none) or a list of exception classes",
         )
+
+    def _check_needs(self) -> None:
+        is_list = isinstance(self.needs, tuple)
+        _refuse_unless(is_list, "needs", self.needs, "a symbol, or a list of symbols")
+        for symbol in self.needs:
+            checked_symbol(symbol)
 
     def _check_scheduling(self) -> None:
         where = self.scheduling

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperloom import specs
 from hyperloom.core import current
-from hyperloom.core.cluster import total
+from hyperloom.core.cluster import refuse_unless_known, total
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.session import FIRST
 from hyperloom.core.streams import ObjectRefGenerator
@@ -60,6 +60,7 @@ class SessionSubmitter:
     """The tasks of one remote function in one session."""
 
     def __init__(self, session: Session, remote: RemoteFunction[Any, Any]) -> None:
+        refuse_unless_known(session, remote.task_options.needs, remote.name)
         self._session = session
         self._name = remote.name
         self._arity = remote.arity

@@ -20,13 +20,13 @@ from hyperloom.node.description import NodePlan
 from hyperloom.node.driver import Driver
 from hyperloom.node.start import start_embedded
 from hyperloom.raylet.node import NodeSettings
-from hyperloom.resources import offered
+from hyperloom.resources import ResourceSet, offered
+from hyperloom.symbols import registered_resources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hyperloom.gcs.address import Address
-    from hyperloom.resources import ResourceSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +127,11 @@ def node_resources(wanted: Wanted) -> ResourceSet:
     memory = wanted.memory
     if memory is None:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return offered(
+    said = offered(
         num_cpus=cpus or 1,
         num_gpus=wanted.num_gpus or 0,
         memory=memory,
         resources=wanted.resources,
     )
+    counted = registered_resources()
+    return said + ResourceSet({n: units for n, units in counted.items() if not said.units(n)})

@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from hyperloom import errors
 from hyperloom.gcs import server
 from hyperloom.raylet import locks
 from hyperloom.raylet.node import NodeSettings
+from hyperloom.resources import ResourceSet, of_symbols
 
 if TYPE_CHECKING:
     import subprocess
@@ -42,7 +44,7 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     # For our forks, not for programs that tasks start: those may outlive the session.
     os.set_inheritable(lock, False)  # noqa: FBT003
     own_server = OwnServer(settings) if settings.embedded and settings.server else None
-    # Everything below is imported by now or imported here: the template is forked with it.
+    # What is imported by now or here, the template is forked with.
     from hyperloom.core.start import run_worker  # noqa: PLC0415
     from hyperloom.gcs import install  # noqa: PLC0415
     from hyperloom.objectstore.keeper import StoreKeeper  # noqa: PLC0415
@@ -50,15 +52,14 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
 
     furnish(settings)
     forked = template.fork_template(run_worker, [ready, alive], lambda: clean_up(settings))
+    settings = with_symbols(settings)  # while the server starts
     wire = install.wait(
         settings.admin_address,
         _SERVER_WAIT_S if settings.embedded else _SERVER_LOADS_S,
         lambda: own_server is None or own_server.runs,
     )
-    about = settings.server
-    install.install(
-        wire, replace=about is not None, durability=about["durability"] if about else ""
-    )
+    durability = (settings.server or {}).get("durability", "")
+    install.install(wire, replace=settings.server is not None, durability=durability)
     strays = [] if settings.embedded else handover.take_over(wire, settings)
     wire.close()
     keeper = StoreKeeper(settings.store, settings.spill, settings.store_bytes)
@@ -93,6 +94,20 @@ def furnish(settings: NodeSettings) -> None:
     """Make the session's folder what the node needs."""
     settings.logs.mkdir(mode=0o700, exist_ok=True)
     locks.protect(settings.folder.parent)  # it may be one where what is old is removed
+
+
+def with_symbols(settings: NodeSettings) -> NodeSettings:
+    """The node with what installed packages add to it.
+
+    They may not change what was said at its start.
+    """
+    from hyperloom import symbols  # noqa: PLC0415
+
+    said = settings.resources
+    counted = symbols.installed_resources()
+    more = ResourceSet({name: units for name, units in counted.items() if not said.units(name)})
+    has = said + of_symbols(symbols.installed(symbols.TASKS)) + more
+    return replace(settings, resources=has)
 
 
 def end_when_told(raylet: Agent, alive: int) -> None:
