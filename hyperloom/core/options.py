@@ -118,7 +118,6 @@ class TaskOptions:
             InvalidOption: an option has a value that it cannot have.
         """
         self._check_scheduling()
-        self._check_needs()
         try:
             self.shape()
         except (TypeError, ValueError) as error:
@@ -190,6 +189,7 @@ class TaskOptions:
             checked_symbol(symbol)
 
     def _check_scheduling(self) -> None:
+        self._check_needs()
         where = self.scheduling
         if isinstance(where, NodeAffinity):
             try:
