@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.core import current
@@ -11,8 +12,10 @@ from hyperloom.plan.handle import PlanHandle
 from hyperloom.plan.submission import Submission, parts_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping
 
+    from hyperloom.plan.drawing.drawing import Drawing
     from hyperloom.plan.graph import Shape
     from hyperloom.plan.submission import Wanted
 
@@ -54,6 +57,37 @@ class Plan:
         """
         order = in_order([task for task, _ in map(parts_of, self.wanted)])
         return shape_of(order, seconds or {})
+
+    def draw(self, path: str | os.PathLike[str] | None = None, *, most: int = 200) -> Drawing:
+        """A picture: tasks in layers, inputs above; what is kept has a thick frame.
+
+        A notebook shows what this returns.
+
+        Args:
+            path: also write it there: ``.svg``, ``.dot`` or ``.gv``; with Graphviz ``.png``,
+                ``.pdf``.
+            most: tasks that have a box each; of more, those of one name share a box.
+
+        Raises:
+            Cycle: a task needs its own output.
+            RuntimeError: neither Graphviz nor igraph is there to lay out a picture.
+            ValueError: the path's suffix is none of these.
+        """
+        from hyperloom.plan.drawing.drawing import Drawing  # noqa: PLC0415 - for who looks
+        from hyperloom.plan.drawing.outline import outline_of  # noqa: PLC0415
+
+        tasks = [task for task, _ in map(parts_of, self.wanted)]
+        drawing = Drawing(outline_of(in_order(tasks), {id(task) for task in tasks}, most))
+        if path is not None:
+            drawing.save(path)
+        return drawing
+
+    def _repr_html_(self) -> str:
+        try:
+            picture = self.draw(most=60).svg
+        except RuntimeError:  # nothing is there to draw with: say it in words
+            picture = ""
+        return f"<pre>{escape(str(self.explain()))}</pre>{picture}"
 
     def submit(self) -> PlanHandle:
         """Submit it; its handle, when the control plane has accepted all of it.
