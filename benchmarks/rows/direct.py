@@ -41,7 +41,7 @@ _VALUE = b"0" + bytes(7)
 def direct(bench: Bench) -> None:
     """Server CPU of a task's whole life: submit, claim, finish, notify, release."""
     n = bench.n(20_000, quick=10_000, tiny=200)
-    with _server() as address:
+    with server_alone() as address:
         plane = _Plane(address)
         plane.life(n, 0)
         by_edges = {edges: _microseconds(bench, plane, n, edges) for edges in (0, 1, 3)}
@@ -129,7 +129,8 @@ class _Plane:
 
 
 @contextmanager
-def _server() -> Iterator[Address]:
+def server_alone() -> Iterator[Address]:
+    """A server without a library, for one row."""
     folder = Path(tempfile.mkdtemp(prefix="loom-bench-"))
     command = [find_binary(""), "--port", "0", "--unixsocket", str(folder / "s"), "--save", ""]
     process = subprocess.Popen([*command, "--dir", str(folder)], stdout=subprocess.DEVNULL)
