@@ -31,6 +31,9 @@ local function hand_out(ns, queue, entries)
   end
   local idle = first <= #entries and call('HGETALL', key.idle(ns)) or {}
   for i = 1, #idle, 2 do
+    if first > #entries then
+      break
+    end
     local node, given = idle[i], {}
     if not host or host.node ~= node then
       local offer = act.offer(idle[i + 1])
