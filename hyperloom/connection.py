@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from hyperloom.core import current
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
     from types import TracebackType
+
+    from hyperloom.node.connect import Wanted
 
 _lock = threading.RLock()
 _driver: list[Any] = []  # node.driver.Driver or core.inline.InlineDriver: at most one
@@ -106,6 +109,27 @@ def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
             f"object_store_memory={size!r} cannot be: it is a whole number of bytes, at least 1. "
             "Nothing was started"
         )
+    return begin(
+        connect.Wanted(
+            address=address,
+            num_cpus=num_cpus,
+            num_gpus=num_gpus,
+            resources=resources,
+            memory=memory,
+            object_store_memory=object_store_memory,
+            namespace=namespace,
+            mode=mode,
+            log_to_driver=log_to_driver,
+            options=options,
+        ),
+        ignore_reinit_error=ignore_reinit_error,
+    )
+
+
+def begin(wanted: Wanted, *, ignore_reinit_error: bool = False) -> Connection:
+    """Connect this process as told; see `init`."""
+    from hyperloom.node import connect  # noqa: PLC0415 - see above
+
     with _lock:
         if _driver:
             if ignore_reinit_error:
@@ -114,20 +138,7 @@ def init(  # noqa: PLR0913 - one argument for each thing to be said of a node
                 "HyperLoom is initialised already; call loom.shutdown() first, or pass "
                 "ignore_reinit_error=True"
             )
-        driver = connect.connect(
-            connect.Wanted(
-                address=address,
-                num_cpus=num_cpus,
-                num_gpus=num_gpus,
-                resources=resources,
-                memory=memory,
-                object_store_memory=object_store_memory,
-                namespace=namespace,
-                mode=mode,
-                log_to_driver=log_to_driver,
-                options=options,
-            )
-        )
+        driver = connect.connect(wanted)
         _driver.append(driver)
         current.set_current(driver.session)
         return Connection(driver.session)
@@ -163,6 +174,13 @@ def shutdown() -> None:
         current.set_current(None)
         while _driver:
             _driver.pop().close()
+
+
+def leave(folders: Iterable[Path]) -> None:
+    """Shut down if this process is connected through a node in one of these folders."""
+    with _lock:
+        if _driver and getattr(_driver[0], "folder", None) in list(folders):
+            shutdown()
 
 
 def _forget_in_child() -> None:

@@ -48,12 +48,11 @@ class Home:
         """A Python process in this home."""
         return subprocess.Popen(
             [sys.executable, *arguments],
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.path,
-            **{"env": self.environment, **more},
+            **{"env": self.environment, "stdin": subprocess.DEVNULL, **more},
         )
 
     def loom(

@@ -43,6 +43,7 @@ class Wanted:
     mode: str = "cluster"
     log_to_driver: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+    session: Path | None = None  # the folder of the one to join, whatever else runs
 
     def sizes(self) -> list[str]:
         """What was said of a node's size."""
@@ -59,6 +60,8 @@ def connect(wanted: Wanted) -> Any:  # noqa: ANN401 - a Driver, or an inline one
         return InlineDriver(config, wanted.namespace, node_resources(wanted))
     if wanted.mode != "cluster":
         raise ValueError(f"mode={wanted.mode!r} cannot be: it is 'cluster' or 'inline'")
+    if wanted.session is not None:
+        return _in_session(wanted.session, wanted, config)
     address = wanted.address or config.address
     if address == "local":
         return _embedded(wanted, config, None)
@@ -89,7 +92,7 @@ def _embedded(wanted: Wanted, config: Config, address: Address | None) -> Driver
             log_to_driver=wanted.log_to_driver,
         )  # fmt: skip
     except BaseException:
-        os.close(node.alive)
+        node.hang_up()
         node.process.wait()
         raise
 
@@ -109,7 +112,7 @@ def _in_session(folder: Path, wanted: Wanted, config: Config) -> Driver:
 
 def _at(address: Address, wanted: Wanted, config: Config) -> Driver:
     """A control plane by its address: through this machine's node of it, or a new one."""
-    for folder in folders.started_sessions(config):
+    for folder in folders.open_sessions(config):
         if folders.runs(folder):
             settings = NodeSettings.read(folder)
             if address.url in {settings.address.url, (settings.server or {}).get("url")}:

@@ -45,6 +45,7 @@ class NodePlan:
     store_bytes: int | None = None
     namespace: str = ""
     embedded: bool = True
+    is_open: bool = False  # embedded, and yet other programs may use it
     address: Address | None = None  # of a control plane that runs; None: start one
     durability: Durability = "everysec"
     host: str = ""

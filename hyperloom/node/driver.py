@@ -173,7 +173,7 @@ class Driver:
         self._hang_up()
         self._socket.close()
         if self._node is not None:
-            os.close(self._node.alive)
+            self._node.hang_up()
             self._node.process.wait()
 
     def _hang_up(self) -> None:
@@ -191,7 +191,7 @@ class Driver:
         """In a child: let go, or our end would not be seen as long as the child lives."""
         self._socket.close()
         if self._node is not None:
-            os.close(self._node.alive)
+            self._node.hang_up()
             self._node.process.returncode = 0  # not this process's child
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hyperloom.config import Config
 
 EMBEDDED = "embedded"  # marks a session that ends with its driver
+OPEN = "open"  # marks such a one that other programs of this user may use
 STOPPING = "stopping"  # marks one that was told to end, and is not to be waited for
 KEPT_SESSIONS = 5
 
@@ -147,6 +148,12 @@ def started_sessions(config: Config) -> list[Path]:
     """All sessions that `loom start` made and that are still there, the newest first."""
     folders = Path(config.runtime_dir).glob(f"{_PREFIX}*/{locks.SUPERVISOR}")
     return sorted((file.parent for file in folders), reverse=True)
+
+
+def open_sessions(config: Config) -> list[Path]:
+    """All sessions that a program of this user may join, those of `loom start` first."""
+    found = Path(config.runtime_dir).glob(f"{_PREFIX}*/{OPEN}")
+    return [*started_sessions(config), *sorted(file.parent for file in found)]
 
 
 def sweep(config: Config) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import site
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from hyperloom.node import folder as folders
 from hyperloom.node.description import NodePlan, describe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hyperloom.config import Config
     from hyperloom.gcs.address import Address
 
@@ -31,12 +34,36 @@ _NOT_INHERITED = ("LOOM_ADDRESS",)
 
 @dataclass(slots=True)
 class StartedNode:
-    """An embedded node that serves."""
+    """An embedded node, from the moment in which its raylet's process exists."""
 
     folder: Path
     process: subprocess.Popen[bytes]
     alive: int  # its raylet ends when this is closed
     address: Address
+    ready: int = _NONE
+
+    def wait_ready(self) -> None:
+        """Wait until it serves.
+
+        Raises:
+            errors.LoomError: it did not come up; the message has its last words.
+        """
+        try:
+            _wait_ready(self.ready, self.process, self.folder)
+        except BaseException:
+            self.process.kill()
+            self.hang_up()
+            self.process.wait()
+            raise
+        os.close(self.ready)
+        self.ready = _NONE
+
+    def hang_up(self) -> None:
+        """Let go of it, and so have it end.  Harmless when done twice."""
+        for descriptor in (self.alive, self.ready):
+            if descriptor != _NONE:
+                os.close(descriptor)
+        self.alive = self.ready = _NONE
 
 
 def start_embedded(plan: NodePlan, config: Config) -> StartedNode:
@@ -45,32 +72,43 @@ def start_embedded(plan: NodePlan, config: Config) -> StartedNode:
     Raises:
         errors.LoomError: it did not come up; the message has its last words.
     """
+    node = begin_embedded(plan, config)
+    node.wait_ready()
+    return node
+
+
+def begin_embedded(plan: NodePlan, config: Config, through: Sequence[str] = ()) -> StartedNode:
+    """The same without waiting; `through` is a command that runs what follows it."""
+    folder, lock = new_embedded_session(config)
+    if plan.is_open:
+        (folder / folders.OPEN).touch()
+    try:
+        address = describe(plan, config, folder)
+    except BaseException:
+        shutil.rmtree(folder)
+        os.close(lock)
+        raise
+    ready, ready_end = os.pipe()
+    alive_end, alive = os.pipe()
+    process = start_raylet(folder, ready_end, lock, alive_end, through)
+    for descriptor in (ready_end, alive_end, lock):
+        os.close(descriptor)
+    return StartedNode(folder, process, alive, address, ready)
+
+
+def new_embedded_session(config: Config) -> tuple[Path, int]:
+    """A fresh folder of a session that ends with this process, and the lock that holds it."""
     folder = folders.new_session(config)
     lock = folders.hold(folder)
     (folder / folders.EMBEDDED).touch()  # after it is held, or somebody would sweep it away
     folders.sweep(config)
-    address = describe(plan, config, folder)
-    ready, ready_end = os.pipe()
-    alive_end, alive = os.pipe()
-    process = start_raylet(folder, ready_end, lock, alive_end)
-    for descriptor in (ready_end, alive_end, lock):
-        os.close(descriptor)
-    try:
-        _wait_ready(ready, process, folder)
-    except BaseException:
-        os.close(alive)
-        process.kill()
-        process.wait()
-        raise
-    finally:
-        os.close(ready)
-    return StartedNode(folder, process, alive, address)
+    return folder, lock
 
 
 def start_raylet(
-    folder: Path, ready: int, lock: int, alive: int = _NONE
+    folder: Path, ready: int, lock: int, alive: int = _NONE, through: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start the raylet process of a session.
+    """Start the raylet process of a session, `through` a command if there is one.
 
     It writes a line to `ready` when it serves, and ends when `alive` closes, if there is one.
     """
@@ -79,7 +117,7 @@ def start_raylet(
         return subprocess.Popen(
             # -P: a file of the user's in this directory must not pass for one of our modules.
             [
-                sys.executable, "-P", "-m", "hyperloom.raylet.main",
+                *through, sys.executable, "-P", "-m", "hyperloom.raylet.main",
                 str(folder), str(ready), str(lock), str(alive),
             ],
             stdin=subprocess.DEVNULL,

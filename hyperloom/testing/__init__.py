@@ -1,0 +1,11 @@
+"""What tests of programs that use HyperLoom need: whole clusters on one machine.
+
+from hyperloom.testing import Cluster
+
+with Cluster(nodes=3) as cluster, cluster.connect():
+...
+"""
+
+from hyperloom.testing.cluster import Cluster, ClusterNode
+
+__all__ = ["Cluster", "ClusterNode"]
