@@ -172,6 +172,14 @@ class ObjectStoreFull(LoomError):
     """
 
 
+class FileChanged(LoomError, OSError):
+    """A file was written to after it had become a data object.
+
+    The bytes that tasks would read now are not those that it was opened with.  Nothing is lost;
+    open it again (`tasks.open`, `data.File`) to use it as it is now.
+    """
+
+
 # -- Values that cannot travel -----------------------------------------------------------
 
 

@@ -13,12 +13,14 @@ from hyperloom import errors
 from hyperloom.gcs import codes
 from hyperloom.ids import NODE_BYTES, short
 from hyperloom.serialization import (
+    DATA,
     ERROR,
     failure_record,
     from_inline,
     is_failure,
     pack,
     split_inline,
+    stored,
     to_exception,
     to_inline,
     unpack,
@@ -28,6 +30,7 @@ from hyperloom.serialization.packed import is_packing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hyperloom.data import Data
     from hyperloom.serialization import Packed
 
 packing = is_packing
@@ -58,6 +61,7 @@ class Objects:
         self._node = node
         self._store = store
         self._inline_max = inline_max_bytes
+        stored.read_by(self.parts_of)
 
     def keep(self, oid: bytes, value: object, *, what: str = "value") -> tuple[bytes, list[bytes]]:
         """The kept form of a value, and the refs inside it.
@@ -90,10 +94,36 @@ class Objects:
             kind, meta, buffers = self.parts(oid, kept)
             if kind == ERROR:
                 raise to_exception(bytes(meta))
+            if kind == DATA:
+                return self._data(oid, kept, kind, meta, buffers)
             return unpack(kind, meta, buffers)
         if mark == codes.LOST:
             raise lost(oid, "nobody holds it any more, or the control plane lost it")
         return from_inline(kept)
+
+    def load_data(self, oid: bytes, kept: bytes) -> Data:
+        """The value as a data object, whatever made it; raises as `load`."""
+        if is_failure(kept) or kept[:1] == codes.LOST:
+            self.load(oid, kept)
+        kind, meta, buffers = self.parts_of(oid, kept)
+        if kind == ERROR:
+            raise to_exception(bytes(meta))
+        return self._data(oid, kept, kind, meta, buffers)
+
+    def _data(
+        self,
+        oid: bytes,
+        kept: bytes,
+        kind: int,
+        meta: bytes | memoryview,
+        buffers: Sequence[memoryview],
+    ) -> Data:
+        # Imported late: most processes have no data objects.
+        from hyperloom.data import received  # noqa: PLC0415
+
+        in_store = kept[:1] == codes.SHARED
+        reference = stored.Reference(oid, kept) if in_store else None
+        return received(kind, meta, buffers, reference=reference)
 
     def parts_of(
         self, oid: bytes, kept: bytes

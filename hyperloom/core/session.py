@@ -28,6 +28,7 @@ from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.gcs.outbox import Outbox
 from hyperloom.ids import TASK_BYTES, TaskIds, new_process_id, short
+from hyperloom.serialization import Packable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -304,7 +305,8 @@ class Session:
             self.values[oid] = value
         if value is None or value == b"":
             raise errors.LoomError(f"object {short(oid)} has no value yet")
-        return self.store.load(oid, value)
+        loaded = self.store.load(oid, value)
+        return loaded.gathered() if isinstance(loaded, Packable) else loaded
 
     def failed(self, oid: bytes) -> bool:
         """Whether the object is known to be a failure."""

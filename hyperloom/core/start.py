@@ -22,6 +22,7 @@ from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session
 from hyperloom.core.worker import Worker
+from hyperloom.data import Data  # noqa: F401 - likewise
 from hyperloom.gcs.address import Address
 from hyperloom.ids import JobID
 from hyperloom.objectstore.client import StoreClient

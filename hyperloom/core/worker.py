@@ -27,6 +27,7 @@ from hyperloom.core import current, output, words
 from hyperloom.core.blocking import Blocking
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
+from hyperloom.serialization import stored
 
 if TYPE_CHECKING:
     from hyperloom.core.context import Running
@@ -73,6 +74,7 @@ class Worker:
 
     def serve(self) -> None:
         """Until the raylet hangs up or says so."""
+        stored.held_by(lambda: self.executor.running)
         self._interrupter.install()
         threading.Thread(target=self._listen, name="loom-control", daemon=True).start()
         while not self.leaving:

@@ -7,6 +7,7 @@
     functions.py   functions, by name where possible
     by_code.py     functions and classes as code, where a name would mean nothing
     exceptions.py  a task's exception to a failure record, and back to an exception
+    stored.py      references to values that lie in shared memory, for data objects
     offenders.py   which part of a value it is that cannot travel
 
 The rule: only drivers and workers import this package.  Raylets and the control plane
@@ -16,6 +17,7 @@ handle the bytes and never look inside; what they need to know of a failure is i
 
 from __future__ import annotations
 
+from hyperloom.serialization import stored
 from hyperloom.serialization.calls import EMPTY_CALL, pack_call, unpack_call
 from hyperloom.serialization.exceptions import failure_from_exception, to_exception
 from hyperloom.serialization.functions import pack_function, unpack_function
@@ -30,9 +32,11 @@ from hyperloom.serialization.inline import (
 from hyperloom.serialization.offenders import Offender, inspect_serializability
 from hyperloom.serialization.packed import (
     BYTES,
+    DATA,
     ERROR,
     NDARRAY,
     PICKLE,
+    Packable,
     Packed,
     note_ref,
     noting_refs,
@@ -41,11 +45,13 @@ from hyperloom.serialization.values import pack, register_serializer, unpack
 
 __all__ = [
     "BYTES",
+    "DATA",
     "EMPTY_CALL",
     "ERROR",
     "NDARRAY",
     "PICKLE",
     "Offender",
+    "Packable",
     "Packed",
     "failure_from_exception",
     "failure_inline",
@@ -60,6 +66,7 @@ __all__ = [
     "pack_function",
     "register_serializer",
     "split_inline",
+    "stored",
     "to_exception",
     "to_inline",
     "unpack",

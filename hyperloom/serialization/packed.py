@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pickle import PickleBuffer
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ PICKLE = 0  # a pickle-5 stream, buffers out of band
 BYTES = 1  # no meta; one buffer, which is the value
 NDARRAY = 3  # meta describes a numpy array of plain numbers; one buffer
 ERROR = 4  # meta is a failure record (hyperloom.failures)
+DATA = 5  # a data object: see hyperloom.data.wire
+
+PROTOCOL = 5  # of pickle: out-of-band buffers came with it
+
+# Below this, a buffer of its own costs more than the copy it saves.
+OUT_OF_BAND_BYTES = 4096
 
 
 @dataclass(slots=True)
@@ -36,6 +43,20 @@ class Packed:
     def size(self) -> int:
         """Bytes in all."""
         return len(self.meta) + sum([buffer.nbytes for buffer in self.buffers])
+
+
+class Packable:
+    """A value that knows itself how it travels."""
+
+    __slots__ = ()
+
+    def packed(self) -> Packed:
+        """Its bytes."""
+        raise NotImplementedError
+
+    def gathered(self) -> object:
+        """What `hyperloom.get` gives for it."""
+        raise NotImplementedError
 
 
 class Active(threading.local):
@@ -75,6 +96,13 @@ def noting_refs() -> Iterator[list[bytes]]:
         yield refs
     finally:
         active.refs = outer
+
+
+def out_of_band(view: memoryview, protocol: int) -> PickleBuffer | bytes:
+    """The view as something to pickle; a large one stays out of the stream where it can."""
+    if view.nbytes > OUT_OF_BAND_BYTES and protocol >= PROTOCOL:
+        return PickleBuffer(view)
+    return bytes(view)
 
 
 class Rebuilt:

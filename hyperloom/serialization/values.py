@@ -20,32 +20,40 @@ from typing import TYPE_CHECKING, Any
 from hyperloom.errors import LoomError, Undeserializable
 from hyperloom.serialization import by_code
 from hyperloom.serialization.offenders import not_serializable
-from hyperloom.serialization.packed import BYTES, ERROR, NDARRAY, PICKLE, Packed, Rebuilt, active
+from hyperloom.serialization.packed import (
+    BYTES,
+    DATA,
+    ERROR,
+    NDARRAY,
+    OUT_OF_BAND_BYTES,
+    PICKLE,
+    PROTOCOL,
+    Packable,
+    Packed,
+    Rebuilt,
+    active,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-assert HIGHEST_PROTOCOL >= 5  # noqa: PLR2004  # out-of-band buffers came with 5
-_PROTOCOL = 5
-
-# Below this, a buffer of its own costs more than the copy it saves.
-OUT_OF_BAND_BYTES = 4096
+assert HIGHEST_PROTOCOL >= PROTOCOL
 
 _PLAIN = frozenset({bool, int, float, str, complex})
-_NONE = Packed(PICKLE, dumps(None, _PROTOCOL), [], [])
+_NONE = Packed(PICKLE, dumps(None, PROTOCOL), [], [])
 _EMPTY: tuple[()] = ()
-_EMPTY_TUPLE = Packed(PICKLE, dumps(_EMPTY, _PROTOCOL), [], [])
+_EMPTY_TUPLE = Packed(PICKLE, dumps(_EMPTY, PROTOCOL), [], [])
 _NUMERIC_KINDS = "biufc"  # dtypes that are plain memory; objects, records and dates are not
 
 
-def pack(value: object, *, what: str = "value") -> Packed:
+def pack(value: object, *, what: str = "value") -> Packed:  # noqa: PLR0911  # one for each way
     """The value as bytes; `what` is what to call it in an error.
 
     Raises NotSerializable, naming the part at fault.
     """
     cls = type(value)
     if cls in _PLAIN:
-        return Packed(PICKLE, dumps(value, _PROTOCOL), [], [])
+        return Packed(PICKLE, dumps(value, PROTOCOL), [], [])
     if value is None:
         return _NONE
     if value is _EMPTY:  # CPython has only one
@@ -56,6 +64,8 @@ def pack(value: object, *, what: str = "value") -> Packed:
         array = _pack_array(value)
         if array is not None:
             return array
+    if isinstance(value, Packable):
+        return value.packed()
     return pack_pickled(set_aside(value), value, what)
 
 
@@ -68,7 +78,7 @@ def pack_pickled(sent: object, value: object, what: str) -> Packed:
     active.refs = refs
     try:
         try:
-            meta = dumps(sent, _PROTOCOL, buffer_callback=buffers.append)
+            meta = dumps(sent, PROTOCOL, buffer_callback=buffers.append)
             by_value = b"__main__" in meta or _has_modules_by_value()
         except Exception:  # noqa: BLE001  # users' code; cloudpickle may know better
             by_value = True
@@ -109,6 +119,10 @@ def unpack(kind: int, meta: bytes | memoryview, buffers: Sequence[memoryview]) -
         return bytes(buffers[0])
     if kind == NDARRAY:
         return _unpack_array(meta, buffers[0])
+    if kind == DATA:
+        from hyperloom.data import received  # noqa: PLC0415  # likewise, of data objects
+
+        return received(kind, meta, buffers)
     if kind == ERROR:
         # Imported late: who receives no error needs no machinery for them.
         from hyperloom.serialization.exceptions import to_exception  # noqa: PLC0415
@@ -148,7 +162,7 @@ def _pack_array(array: Any) -> Packed | None:  # noqa: ANN401  # numpy is not ou
     order = "F" if array.flags.fnc else "C"
     # A slice with gaps is copied once, here, so that it too arrives as one buffer.
     data = PickleBuffer(array if array.flags.forc else array.copy()).raw()
-    return Packed(NDARRAY, dumps((dtype.str, array.shape, order), _PROTOCOL), [data], [])
+    return Packed(NDARRAY, dumps((dtype.str, array.shape, order), PROTOCOL), [data], [])
 
 
 def _unpack_array(meta: bytes | memoryview, data: memoryview) -> object:
