@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         task,
         wait,
     )
-    from hyperloom.core.bound import BoundTask
+    from hyperloom.core.bound import BoundMap, BoundTask
     from hyperloom.core.context import Context
     from hyperloom.core.options import NodeAffinity
     from hyperloom.core.refs import ObjectRef
@@ -71,7 +71,7 @@ _HOMES = {
         "task",
         "wait",
     ),
-    "hyperloom.core.bound": ("BoundTask",),
+    "hyperloom.core.bound": ("BoundMap", "BoundTask"),
     "hyperloom.core.context": ("Context",),
     "hyperloom.core.options": ("NodeAffinity",),
     "hyperloom.core.refs": ("ObjectRef",),
@@ -84,6 +84,7 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "BoundMap",
     "BoundTask",
     "Connection",
     "Context",

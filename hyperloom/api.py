@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, Un
 
 from hyperloom.connection import Connection, init, is_initialized, shutdown
 from hyperloom.core import current
-from hyperloom.core.bound import BoundTask
+from hyperloom.core.bound import BoundMap, BoundTask
 from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import remote_function
@@ -209,17 +209,17 @@ def cancel(
     cancelling.cancel(current.session_of(ref), ref, force=force, recursive=recursive)
 
 
-def submit(tasks: Iterable[BoundTask[Any] | BoundOutput]) -> PlanHandle:
+def submit(tasks: Iterable[BoundTask[Any] | BoundMap[Any] | BoundOutput]) -> PlanHandle:
     """Submit bound tasks, and all that they need, as one plan; their results are in its handle.
 
     Raises:
         Cycle: a task needs its own output; nothing was submitted.
         NotSerializable: an argument cannot travel; nothing was submitted.
-        TypeError: something else than what `bind` made.
+        TypeError: something else than what `bind` or `bind_map` made.
     """
     from hyperloom.plan.plan import Plan  # noqa: PLC0415
 
-    return Plan([tasks] if isinstance(tasks, BoundTask) else tasks).submit()
+    return Plan([tasks] if isinstance(tasks, (BoundTask, BoundMap)) else tasks).submit()
 
 
 def symbol(name: str, /, **options: Unpack[TaskChanges]) -> RemoteFunction[..., Any]:

@@ -16,8 +16,9 @@ content, so that the same one is stored once.
 from __future__ import annotations
 
 import os
+from collections import deque
 from hashlib import sha256
-from itertools import count
+from itertools import count, islice
 from typing import NewType
 
 JobID = NewType("JobID", bytes)
@@ -61,15 +62,26 @@ class TaskIds:
     The counter is `itertools.count`, whose step is atomic under the GIL: no lock.
     """
 
-    __slots__ = ("_next", "process")
+    __slots__ = ("_numbers", "process")
 
     def __init__(self, process: ProcessID) -> None:
         self.process = process
-        self._next = count(1).__next__
+        self._numbers = count(1)
 
     def next(self) -> TaskID:
         """An id that this process has not given out before."""
-        return TaskID(self.process + self._next().to_bytes(_COUNTER_BYTES, "big"))
+        return TaskID(self.process + next(self._numbers).to_bytes(_COUNTER_BYTES, "big"))
+
+    def consecutive(self, number: int, multiple_of: int = 1) -> int:
+        """The first of so many numbers in a row, and a `multiple_of`; none was given out before."""
+        while True:
+            at = next(self._numbers)
+            first = at + -at % multiple_of
+            left = first + number - 1 - at
+            last = deque(islice(self._numbers, left), maxlen=1).pop() if left else at
+            if last == first + number - 1:
+                return first
+            # Another thread took some in between: these are nobody's.
 
 
 def object_id(task: TaskID, index: int) -> ObjectID:

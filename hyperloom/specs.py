@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 # The call lies in shared memory, as the object that is the record's last input.
 IN_STORE = b"A"
+# The call of one of many tasks that differ in their first argument, the item: this mark, the
+# size of what they share (4, big endian), that as a call with the item left out (or nothing: the
+# item is the only argument), then the item: a value, or NUMBER and a whole number as text.
+MAPPED = b"M"
 
 _COUNTS = TEMPLATE_BYTES
 _REFS = TEMPLATE_BYTES + 6
@@ -129,6 +133,17 @@ def call_start(data: bytes) -> int:
     number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")
     number += int.from_bytes(data[_COUNTS + 3 : _REFS], "big")
     return _REFS + number * OBJECT_BYTES
+
+
+def mapped(shared: bytes) -> bytes:
+    """What the calls of a map begin with; the item follows."""
+    return MAPPED + len(shared).to_bytes(4, "big") + shared
+
+
+def split_mapped(call: bytes) -> tuple[bytes, bytes]:
+    """What the tasks of a map share, and the item of this one."""
+    item = 5 + int.from_bytes(call[1:5], "big")
+    return call[5:item], call[item:]
 
 
 def split_entry(entry: bytes) -> tuple[TaskID, int]:

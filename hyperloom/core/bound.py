@@ -1,15 +1,17 @@
-"""A call that is not a task yet: what `f.bind(...)` makes, and a plan is made of.
+"""Calls that are not tasks yet: what `f.bind` and `f.bind_map` make, and plans are made of.
 
-The rule: it only remembers.  Nothing is packed, named or sent before its plan is submitted,
-so that a million of them cost little more than their arguments.
+The rule: they only remember.  Nothing is packed, named or sent before its plan is submitted,
+so that a million of them cost little more than their arguments; and a map of a million items is
+one node, which costs its items.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from operator import index as as_index
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hyperloom.core.remote import RemoteFunction
 
@@ -44,12 +46,19 @@ class BoundTask(Generic[R_co]):
         """Its label, or its function's name."""
         return self.label or self.remote.name
 
-    def inputs(self) -> Iterator[BoundTask[Any]]:
-        """The other bound tasks that it takes, as often as it takes them."""
-        for value in (*self.args, *self.kwargs.values()):
-            output = output_of(value)
-            if output is not None:
-                yield output[0]
+    @property
+    def tasks(self) -> int:
+        """How many tasks it is: one."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        """How many results it has."""
+        return self.remote.returns
+
+    def takes(self) -> Iterator[tuple[Node, int]]:
+        """The other nodes that it takes, as often as it takes them; and how much of each."""
+        return _taken((*self.args, *self.kwargs.values()))
 
     def __getitem__(self, index: int) -> BoundOutput:
         returns = self.remote.returns
@@ -67,12 +76,87 @@ class BoundTask(Generic[R_co]):
         return f"<bound task {self.name}>"
 
 
+class BoundMap(Generic[R_co]):
+    """A task for each of many items, as one node of a plan.
+
+    As an argument of others it arrives as the list of all results; ``mapped[i]`` is the result of
+    item `i` alone, ``mapped[a:b]`` a list of those.
+    """
+
+    __slots__ = ("items", "kwargs", "label", "remote")
+
+    def __init__(
+        self, remote: RemoteFunction[..., R_co], items: Iterable[Any], kwargs: Mapping[str, Any]
+    ) -> None:
+        self.remote = remote
+        # As they are now; a range is not unfolded, and costs nothing on its way either.
+        self.items: Sequence[Any] = items if type(items) is range else tuple(items)
+        self.kwargs = kwargs or _NO_NAMES
+        self.label: str | None = None
+
+    def named(self, label: str) -> BoundMap[R_co]:
+        """The same tasks, with a label by which people tell them from others of their function."""
+        self.label = label
+        return self
+
+    @property
+    def name(self) -> str:
+        """Its label, or its function's name."""
+        return self.label or self.remote.name
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks it is."""
+        return len(self.items)
+
+    @property
+    def outputs(self) -> int:
+        """How many results it has: one of each item."""
+        return len(self.items)
+
+    def takes(self) -> Iterator[tuple[Node, int]]:
+        """The other nodes that its tasks take: constants all of them, items each its own."""
+        for node, number in _taken(self.kwargs.values()):
+            yield node, number * len(self.items)
+        if type(self.items) is not range:
+            yield from _taken(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> BoundOutput: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[BoundOutput]: ...
+
+    def __getitem__(self, index: int | slice) -> BoundOutput | list[BoundOutput]:
+        number = len(self.items)
+        if isinstance(index, slice):
+            return [BoundOutput(self, i) for i in range(*index.indices(number))]
+        at = as_index(index)
+        if not -number <= at < number:
+            raise IndexError(f"{self!r} has no item number {index!r}")
+        return BoundOutput(self, at % number)
+
+    def __iter__(self) -> Iterator[BoundOutput]:
+        return (BoundOutput(self, index) for index in range(len(self.items)))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - never returns
+        raise TypeError(_travels(self))
+
+    def __repr__(self) -> str:
+        return f"<bound map {self.name} of {len(self.items):,} items>"
+
+
+Node = BoundTask[Any] | BoundMap[Any]
+
+
 class BoundOutput:
-    """One of several outputs of a bound task."""
+    """One of several outputs of a bound task, or of a map's results."""
 
     __slots__ = ("index", "task")
 
-    def __init__(self, task: BoundTask[Any], index: int) -> None:
+    def __init__(self, task: Node, index: int) -> None:
         self.task = task
         self.index = index
 
@@ -80,11 +164,11 @@ class BoundOutput:
         raise TypeError(_travels(self))
 
     def __repr__(self) -> str:
-        return f"<output {self.index} of bound task {self.task.name}>"
+        return f"<output {self.index} of {self.task!r:.80}>"
 
 
-def output_of(value: object) -> tuple[BoundTask[Any], int] | None:
-    """Which output of which bound task this is, if it is one.
+def output_of(value: object) -> tuple[Node, int] | None:
+    """Which output of which node this is, if it is one.
 
     Raises:
         TypeError: a task with none or several, of which one is to be chosen.
@@ -99,6 +183,14 @@ def output_of(value: object) -> tuple[BoundTask[Any], int] | None:
             )
         return value, 0
     return None
+
+
+def _taken(values: Iterable[object]) -> Iterator[tuple[Node, int]]:
+    for value in values:
+        if type(value) is BoundMap:
+            yield value, len(value)
+        elif (output := output_of(value)) is not None:
+            yield output[0], 1
 
 
 def _travels(what: object) -> str:

@@ -17,12 +17,13 @@ from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
 from hyperloom.core.session import FIRST
 from hyperloom.core.streams import Items
-from hyperloom.gcs.codes import SHARED
+from hyperloom.gcs.codes import NUMBER, SHARED
 from hyperloom.ids import object_id
 from hyperloom.serialization import (
     failure_from_exception,
     failure_inline,
     failure_record,
+    from_inline,
     is_failure,
     pack,
     split_inline,
@@ -126,24 +127,26 @@ class Executor:
 
     def _attempt(self, code: Code, running: Running, record: bytes, inputs: bytes) -> list[bytes]:
         values: list[object] = []
+        call_in = record[specs.call_start(record) :]
         if inputs:
             kept = specs.split_values(inputs)
             failed = next((value for value in kept if is_failure(value)), None)
             if failed is not None:
                 path = failures.extend_path(failure_record(failed), code.template.name)
                 return self._all(code, failure_inline(path))
-            in_store = record[specs.call_start(record) :] == specs.IN_STORE
+            in_store = call_in == specs.IN_STORE
             names = specs.inputs_of(record)
             plain = len(names) - in_store
             values = [self._objects.load(names[i], kept[i]) for i in range(plain)]
             if in_store:
                 call = self._objects.parts_of(names[-1], kept[-1])
+                args, kwargs = unpack_call(*call, values)
+                del call
             else:
-                call = split_inline(record[specs.call_start(record) :])
+                args, kwargs = _arguments(call_in, values)
         else:
-            call = split_inline(record[specs.call_start(record) :])
-        args, kwargs = unpack_call(*call, values)
-        del values, call
+            args, kwargs = _arguments(call_in, values)
+        del values, call_in
         if failpoints.ON:
             failpoints.hit("worker.called")
         if code.template.chunk:
@@ -259,3 +262,15 @@ class Executor:
                 pid=self._pid,
             )
         )
+
+
+def _arguments(call: bytes, values: Sequence[object]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Of a call that stands in the record; `values` are those of the inputs."""
+    if call[:1] != specs.MAPPED:
+        return unpack_call(*split_inline(call), values)
+    shared, data = specs.split_mapped(call)
+    item = int(data[1:]) if data[:1] == NUMBER else from_inline(data)
+    if not shared:
+        return (item,), {}
+    args, kwargs = unpack_call(*split_inline(shared), values)
+    return (item, *args[1:]), kwargs

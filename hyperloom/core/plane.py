@@ -19,7 +19,7 @@ from hyperloom.core.execution import Code, Retry
 from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes
-from hyperloom.ids import OBJECT_BYTES, cut, index_of, object_id, task_of
+from hyperloom.ids import OBJECT_BYTES, TaskID, cut, index_of, object_id, task_of
 from hyperloom.resources import ResourceSet, called
 from hyperloom.serialization import failure_inline, pack, to_inline
 
@@ -93,21 +93,25 @@ class Plane:
         self._settle(list(zip(outputs, values, strict=False)))  # of a stream none yet
         self._session.sweep()
 
-    def plan(
-        self, width: int, parent: bytes, tasks: Sequence[bytes], objects: Sequence[bytes]
-    ) -> None:
-        """Part of a plan, in the form of ``lua/task/plan.lua``.
+    def prepare(self, function: str, made: int, *args: Any) -> tuple[str, tuple[Any, ...]]:  # noqa: ANN401
+        """Words for `say`."""
+        del made
+        return function, args
+
+    def say(self, prepared: tuple[str, tuple[Any, ...]]) -> None:
+        """Part of a plan, in the form of ``lua/task/plan.lua`` or ``lua/task/range.lua``.
 
         It comes with those who take before those who make, so it runs when all of it is there.
         """
-        del width, parent
-        passing = [
-            oid for oid, wanted in zip(objects[::3], objects[2::3], strict=True) if wanted == b"0"
-        ]
-        for at in range(0, len(tasks), 5):
-            unwanted = [oid for oid in passing if oid.startswith(tasks[at])]
-            self._hold(_cut(specs.refs_of(tasks[at + 1])))
-            self._planned.append((tasks[at], tasks[at + 1], unwanted))
+        function, args = prepared
+        if function == "task_plan":
+            last = 3 + 5 * args[2]
+            planned = _planned(args[3:last:5], args[4:last:5], args[last:])
+        else:
+            planned = _ranged(*args[1:])
+        for _, record, _ in planned:
+            self._hold(_cut(specs.refs_of(record)))
+        self._planned += planned
 
     def put(self, oid: bytes, value: bytes, contained: Iterable[bytes] = ()) -> None:
         """An object."""
@@ -306,6 +310,35 @@ class Plane:
                 if not self._holders[inner]:
                     del self._holders[inner]
                     oids.append(inner)
+
+
+def _planned(
+    tasks: Sequence[bytes], records: Sequence[bytes], objects: Sequence[bytes]
+) -> list[tuple[bytes, bytes, list[bytes]]]:
+    passing: dict[bytes, list[bytes]] = {}
+    for oid, wanted in zip(objects[::3], objects[2::3], strict=True):
+        if wanted == b"0":
+            passing.setdefault(task_of(oid), []).append(oid)  # type: ignore[arg-type]
+    return [(of, record, passing.get(of, [])) for of, record in zip(tasks, records, strict=True)]
+
+
+def _ranged(  # noqa: PLR0913, PLR0917 - the transition's own arguments
+    head: bytes, lacks: int, outside: bytes, others: bytes, takers: bytes, wanted: int,
+    start: int, step: int, *ranges: Any,  # noqa: ANN401 - bytes and numbers by turns
+) -> list[tuple[bytes, bytes, list[bytes]]]:  # fmt: skip
+    del lacks, outside, others, takers
+    planned: list[tuple[bytes, bytes, list[bytes]]] = []
+    for first, number, items in zip(ranges[::3], ranges[1::3], ranges[2::3], strict=True):
+        at = 0
+        for byte in range(number):
+            task = TaskID(first[:-1] + bytes((byte,)))
+            if items:
+                end = at + 3 + int.from_bytes(items[at : at + 3], "big")
+                item, at = items[at + 3 : end], end
+            else:
+                item, start = codes.NUMBER + b"%d" % start, start + step
+            planned.append((task, head + item, [] if wanted else [object_id(task, 0)]))
+    return planned[::-1]  # it is run from its end
 
 
 def _attempts(retries: int) -> Iterable[int]:

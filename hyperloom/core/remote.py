@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from hyperloom.core import current
-from hyperloom.core.bound import BoundOutput, BoundTask
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.signatures import Arity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from hyperloom.core.options import TaskChanges, TaskOptions
     from hyperloom.core.streams import ObjectRefGenerator
@@ -30,7 +30,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 Ref = ObjectRef[Any]
-Input = Ref | BoundTask[Any] | BoundOutput
+Input = Ref | BoundTask[Any] | BoundMap[Any] | BoundOutput
 
 
 def remote_function(function: Any, options: TaskOptions) -> RemoteFunction[Any, Any]:
@@ -152,6 +152,33 @@ class RemoteFunction(Generic[P, R]):
             raise TypeError(f"{self!r} streams its results, and a plan cannot have streams yet")
         self.arity.check(args, kwargs)
         return BoundTask(self, args, kwargs)
+
+    def bind_map(self, items: Iterable[Any], /, **constants: Any) -> BoundMap[R]:
+        """A call for each item, as one node of a plan; it travels compactly.
+
+        An item is the function's first argument, `constants` are the others, the same for all
+        tasks.  Items and constants may be bound tasks, other maps' outputs and refs, which arrive
+        as their values.  Each item is a task of its own: it is scheduled, retried, cancelled and
+        fails by itself.
+
+        The items are those that there are now.  A ``range`` costs nothing, however long it is.
+
+        Raises:
+            TypeError: the function does not take an item and these constants, `items` cannot be
+                iterated over, or the function streams.
+            ValueError: `num_returns` is not 1.
+        """
+        if self.streams:
+            raise TypeError(f"{self!r} streams its results, and a plan cannot have streams yet")
+        if self.returns != 1:
+            raise ValueError(f"{self.name} has num_returns={self.returns}; bind_map needs 1")
+        if not isinstance(items, Iterable):
+            raise TypeError(
+                f"bind_map() takes the items, of each of which {self.name} is called, not "
+                f"{items!r:.100}, which cannot be iterated over"
+            )
+        self.arity.check((None,), constants)
+        return BoundMap(self, items, constants)
 
     @overload
     def options(

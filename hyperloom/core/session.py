@@ -61,7 +61,8 @@ class Session:
         self.outbox, inbox = self._doors()
         self.reading = Reading(self, inbox)
         self.store = store
-        self.next_task = TaskIds(self.process).next
+        self.ids = TaskIds(self.process)
+        self.next_task = self.ids.next
         self.values: dict[bytes, bytes | None] = {}
         self.was_put: set[bytes] = set()
         self.streams: dict[bytes, Stream] = {}

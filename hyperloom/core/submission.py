@@ -17,7 +17,14 @@ from hyperloom.core.session import FIRST
 from hyperloom.core.streams import ObjectRefGenerator
 from hyperloom.ids import function_id, object_id, template_id
 from hyperloom.resources import CPU
-from hyperloom.serialization import EMPTY_CALL, noting_refs, pack_call, pack_function, to_inline
+from hyperloom.serialization import (
+    EMPTY_CALL,
+    noting_refs,
+    pack,
+    pack_call,
+    pack_function,
+    to_inline,
+)
 from hyperloom.specs import Template, encode_template, record
 
 if TYPE_CHECKING:
@@ -27,11 +34,12 @@ if TYPE_CHECKING:
     from hyperloom.core.session import Session
     from hyperloom.ids import TemplateID
 
-    RefId = Callable[[object], bytes | None]
+    RefId = Callable[[object], bytes | list[bytes] | None]
 
 _EMPTY = to_inline(EMPTY_CALL)
 _TASKS_A_CPU = 32  # of a map, so that the last ones end at about the same time
 _ITEMS_MOST = 64  # in one task of a map
+_SHARED_MOST = 1024  # bytes of a bound map's constants that each range of its tasks has for itself
 
 
 class Submitter(Protocol):
@@ -51,6 +59,11 @@ class Submitter(Protocol):
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], ref_id: RefId
     ) -> tuple[bytes, list[bytes], bytes]:
         """A call of a plan: record, ids of its inputs, large object that holds the arguments."""
+
+    def pack_map(
+        self, constants: Mapping[str, Any], ref_id: RefId
+    ) -> tuple[bytes, list[bytes], list[bytes]]:
+        """What the records of a map begin with, ids of the inputs, objects of large constants."""
 
     def ref_id(self, value: object) -> bytes | None:
         """The id of a ref of this session; None of anything else."""
@@ -204,6 +217,33 @@ class SessionSubmitter:
         if not args and not kwargs:
             return self._bare, [], b""
         return self._packed(args, kwargs, self._id, ref_id)
+
+    def pack_map(
+        self, constants: Mapping[str, Any], ref_id: RefId
+    ) -> tuple[bytes, list[bytes], list[bytes]]:
+        """What the records of a map begin with, ids of the inputs, objects of large constants."""
+        if not constants:
+            return record(self._id, (), self._captured, specs.mapped(b"")), [], []
+        packed, inputs = pack_call((None,), constants, ref_id, what=self._name)
+        large: dict[int, bytes] = {}
+        if packed.size > _SHARED_MOST:
+            # It is kept once for some hundred tasks, so what is large becomes an object.
+            for value in constants.values():
+                if ref_id(value) is None and pack(value).size > _SHARED_MOST // 8:
+                    large[id(value)] = self._kept(value)
+            packed, inputs = pack_call(
+                (None,), constants, lambda value: large.get(id(value)) or ref_id(value),
+                what=self._name,
+            )  # fmt: skip
+        others = list(dict.fromkeys([*packed.refs, *self._captured]))
+        head = record(self._id, inputs, others, specs.mapped(to_inline(packed)))
+        return head, inputs, list(large.values())
+
+    def _kept(self, value: object) -> bytes:
+        session = self._session
+        oid = session.next_task() + FIRST
+        session.outbox.put(oid, *session.store.keep(oid, value))
+        return oid
 
     def _packed(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], template: TemplateID, ref_id: RefId

@@ -15,6 +15,8 @@ TEMPLATE_ID = 8
 FUNCTION_ID = 12
 PROCESS_ID = 10
 TASK_ID = 16
+RANGE_ID = 15  # a range's tasks have ids that differ in their last byte only,
+RANGE_TASKS = 256  # so there are so many at most
 OBJECT_ID = 20
 
 # Values.
@@ -34,6 +36,8 @@ CONSUMED = b"#"
 
 FOR_EVER = b"%d" % 2**40  # so many items "consumed": the reader is gone, do not wait for it
 
+RANGE = b"*"  # in `wait`: the row is a range's, under the id of its first task
+NUMBER = b"#"  # the item of a mapped task that is a whole number, as decimal text
 CROWD = b"+"  # in `waiters`: the tasks are in a list of their own
 
 # `refs`: see lua/ref/_count.lua.  2^40 is above any number of holders and exact in a double.

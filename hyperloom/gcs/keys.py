@@ -45,11 +45,12 @@ class Key:
 
 # -- what is to be done ---------------------------------------------------------------------
 TASK = Key("task", (), "hash", "task id -> record, from submission until it is over")
-WAIT = Key("wait", (), "hash", "task id -> template and number of inputs it still lacks")
+RANGE = Key("range", (), "hash", "first 15 bytes of task ids -> those of them nobody took yet")
+WAIT = Key("wait", (), "hash", "task id -> template and number of inputs it still lacks; range: *")
 WAITERS = Key("waiters", (), "hash", "object id -> ids of the tasks that lack it; + for a crowd")
 CROWD = Key("crowd", ("oid",), "list", "the tasks that lack an object, when they are many")
 WAKING = Key("waking", (), "list", "objects that exist and whose crowd is being woken")
-READY = Key("ready", ("queue",), "list", "tasks that a node may take; attempt added from 2 on")
+READY = Key("ready", ("queue",), "list", "tasks and ranges to take from; attempt added from 2 on")
 QUEUES = Key("queues", (), "sorted set", "queues that may hold something, in serving order")
 TURN = Key("turn", (), "integer", "counts servings, for fairness among queues")
 TRIES = Key("tries", (), "hash", "task id -> attempts that came to nothing")
@@ -83,7 +84,7 @@ JOBS = Key("jobs", (), "hash", "job -> who and where its driver is, as JSON", "c
 ABOUT = Key("about", (), "hash", "library version, durability, generation", "cluster")
 
 KEYS = (
-    TASK, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, CHILDREN, STREAM,
+    TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, CHILDREN, STREAM,
     TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, OBJECT, REFS, HOLDS, CONTAINS, WATCH,
     HEARD, HOMES, CLOSED, NODES, LEASES, JOBS, ABOUT,
 )  # fmt: skip

@@ -58,8 +58,8 @@ TASK = Lifecycle(
     name="task",
     born=TaskState.WAITING,
     found={
-        TaskState.WAITING: "task, wait",
-        TaskState.READY: "task, ready",
+        TaskState.WAITING: "task or range, wait",
+        TaskState.READY: "task or range, ready",
         TaskState.HELD: "task, held",
         TaskState.OVER: "none",
     },

@@ -21,10 +21,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
-from hyperloom.gcs.wire import Wire, fcall, pack
+from hyperloom.gcs.wire import Arguments, Wire, fcall, pack
 from hyperloom.ids import number_of
 
 if TYPE_CHECKING:
@@ -52,6 +52,14 @@ class _Reply:
     def __init__(self) -> None:
         self.came = False
         self.value: Any = None
+
+
+class Prepared(NamedTuple):
+    """Words that are packed, and take little memory until they are said."""
+
+    function: str
+    made: int
+    args: Arguments
 
 
 class Outbox:
@@ -111,18 +119,18 @@ class Outbox:
             if self._count >= self._batch or self._bytes > _BATCH_BYTES:
                 self.flush()
 
-    def plan(
-        self, width: int, parent: bytes, tasks: Sequence[bytes], objects: Sequence[bytes]
-    ) -> None:
-        """Part of a plan, in the form of ``lua/task/plan.lua``; `width`: most outputs of one."""
+    def prepare(self, function: str, made: int, *args: Argument) -> Prepared:
+        """Words for `say`, packed already; `made`: the highest number of a task in them."""
+        return Prepared(function, made, Arguments.of(args))
+
+    def say(self, prepared: Prepared) -> None:
+        """Prepared words, after all that was said before."""
         with self._lock:
             self.flush()
             self._seq += 1
-            words = fcall(
-                "task_plan", self._ns, self._process, self._seq,
-                _made(tasks[::5]), width, parent, len(tasks) // 5, *tasks, *objects,
-            )  # fmt: skip
-            self._say([(pack(words), None)])
+            function, made, args = prepared
+            first = fcall(function, self._ns, self._process, self._seq, made)
+            self._say([(args.behind(first), None)])
 
     def put(self, oid: bytes, value: bytes, contained: Iterable[bytes] = ()) -> None:
         """An object that this process made itself."""

@@ -17,7 +17,7 @@ import select
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hiredis
 import redis
@@ -154,6 +154,25 @@ class Wire:
 def fcall(function: str, namespace: str, *args: Argument) -> tuple[Argument, ...]:
     """The command that applies a transition."""
     return ("FCALL", "loom_" + function, 1, namespace, *args)
+
+
+class Arguments(NamedTuple):
+    """Some last arguments of a command, packed ahead of the rest of it."""
+
+    number: int
+    data: bytes
+
+    @classmethod
+    def of(cls, args: tuple[Argument, ...]) -> Arguments:
+        """These."""
+        packed = pack(args)
+        return cls(len(args), packed[packed.index(b"\n") + 1 :])
+
+    def behind(self, first: tuple[Argument, ...]) -> bytes:
+        """The whole command; `first` are its other arguments."""
+        packed = pack(first)
+        start = packed.index(b"\n") + 1
+        return b"*%d\r\n%b%b" % (len(first) + self.number, packed[start:], self.data)
 
 
 def raised(reply: Any) -> Any:  # noqa: ANN401 - Redis' own reply

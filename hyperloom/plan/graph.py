@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from hyperloom.core.bound import BoundTask
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-Task = BoundTask[Any]
+    from hyperloom.core.bound import Node
 
 _SHOWN = 8  # names of a chain
 
@@ -24,23 +22,23 @@ class Cycle(ValueError):
     """A task takes, by way of others, its own output."""
 
 
-def in_order(wanted: Iterable[Task]) -> list[Task]:
-    """All tasks that the wanted ones need, inputs before those that take them.
+def in_order(wanted: Iterable[Node]) -> list[Node]:
+    """All nodes that the wanted ones need, inputs before those that take them.
 
     Raises:
         Cycle: there is no such order; the message has the way around.
     """
-    order: list[Task] = []
+    order: list[Node] = []
     done: set[int] = set()
-    path: dict[int, Task] = {}  # what is being looked at, in order
+    path: dict[int, Node] = {}  # what is being looked at, in order
     for root in wanted:
         if id(root) in done:
             continue
-        stack = [(root, root.inputs())]
+        stack: list[tuple[Node, Iterator[tuple[Node, int]]]] = [(root, root.takes())]
         path[id(root)] = root
         while stack:
             task, inputs = stack[-1]
-            below = next(inputs, None)
+            below, _ = next(inputs, (None, 0))
             if below is None:
                 stack.pop()
                 del path[id(task)]
@@ -49,12 +47,12 @@ def in_order(wanted: Iterable[Task]) -> list[Task]:
             elif id(below) in path:
                 raise Cycle(_told(list(path.values()), below))
             elif id(below) not in done:
-                stack.append((below, below.inputs()))
+                stack.append((below, below.takes()))
                 path[id(below)] = below
     return order
 
 
-def _told(path: list[Task], again: Task) -> str:
+def _told(path: list[Node], again: Node) -> str:
     around = [*path[path.index(again) :], again]
     return (
         "this is no plan: a task needs its own output. "
@@ -90,21 +88,25 @@ class Shape:
         )
 
 
-def shape_of(order: list[Task], seconds: Mapping[str, float]) -> Shape:
-    """The shape of these tasks, given in order.  `seconds`: how long they take, by name; else 1."""
+def shape_of(order: list[Node], seconds: Mapping[str, float]) -> Shape:
+    """The shape of these nodes, given in order.  `seconds`: of a task, by name; 1 if not there."""
     level: dict[int, int] = {}
     until: dict[int, float] = {}
-    before: dict[int, Task | None] = {}
+    before: dict[int, Node | None] = {}
     edges = 0
+    widths: Counter[int] = Counter()
+    names: Counter[str] = Counter()
     for task in order:
-        latest: Task | None = None
+        latest: Node | None = None
         deepest = 0
-        for below in task.inputs():
-            edges += 1
+        for below, number in task.takes():
+            edges += number
             deepest = max(deepest, level[id(below)])
             if latest is None or until[id(below)] > until[id(latest)]:
                 latest = below
         level[id(task)] = deepest + 1
+        widths[deepest + 1] += task.tasks
+        names[task.name] += task.tasks
         start = 0.0 if latest is None else until[id(latest)]
         until[id(task)] = start + seconds.get(task.name, 1.0)
         before[id(task)] = latest
@@ -115,11 +117,11 @@ def shape_of(order: list[Task], seconds: Mapping[str, float]) -> Shape:
         chain.append(last.name)
         last = before[id(last)]
     return Shape(
-        tasks=len(order),
+        tasks=names.total(),
         edges=edges,
         depth=max(level.values(), default=0),
-        width=max(Counter(level.values()).values(), default=0),
-        by_name=dict(Counter(task.name for task in order).most_common()),
+        width=max(widths.values(), default=0),
+        by_name=dict(names.most_common()),
         critical=tuple(reversed(chain)),
         critical_s=total if seconds else None,
     )

@@ -28,7 +28,7 @@ class Progress(NamedTuple):
 class PlanHandle:
     """See the module.  `results` are refs in the order in which they were wanted.
 
-    A task with several outputs, wanted whole, has a list of refs in its place.
+    A map, or a task with several outputs, wanted whole, has a list of refs in its place.
     """
 
     def __init__(self, session: Session, results: list[Any], numbers: array[int]) -> None:

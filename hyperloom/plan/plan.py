@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hyperloom.core import current
-from hyperloom.core.bound import BoundOutput, BoundTask
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.plan.graph import in_order, shape_of
 from hyperloom.plan.handle import PlanHandle
-from hyperloom.plan.submission import Submission, parts_of
+from hyperloom.plan.naming import parts_of
+from hyperloom.plan.submission import Submission
 
 if TYPE_CHECKING:
     import os
@@ -40,7 +41,7 @@ class Plan:
         """Keep the results of these, in this order.
 
         Raises:
-            TypeError: it is nothing that `bind` made.
+            TypeError: it is nothing that `bind` or `bind_map` made.
         """
         for task in tasks:
             _check(task)
@@ -101,13 +102,7 @@ class Plan:
         """
         session = current.session()
         submission = Submission(session, self.wanted)
-        refs = submission.run()
-        results: list[Any] = []
-        for task, index in map(parts_of, self.wanted):
-            if index is None and task.remote.returns != 1:
-                results.append([refs[id(task), i] for i in range(task.remote.returns)])
-            else:
-                results.append(refs[id(task), index or 0])
+        results = submission.run()
         return PlanHandle(session, results, submission.numbers)
 
     def __repr__(self) -> str:
@@ -115,7 +110,7 @@ class Plan:
 
 
 def _check(task: object) -> None:
-    if not isinstance(task, (BoundTask, BoundOutput)):
+    if not isinstance(task, (BoundTask, BoundMap, BoundOutput)):
         advice = "; write f.bind(...) instead of f.remote(...)" if hasattr(task, "binary") else ""
         advice = "; it was not called: write f.bind(...)" if hasattr(task, "bind") else advice
         raise TypeError(f"a plan is made of bound tasks, not of {task!r:.100}{advice}")

@@ -102,10 +102,8 @@ class Membership:
 
     def _beaten(self, dead: Any) -> None:  # noqa: ANN401 - Redis' own reply
         if isinstance(dead, errors.Stale):
-            # Joining is said first.  If we die after the other words, which make us take part in
-            # the jobs again, somebody must see our lease run out.
-            self.join()
             self._member.given_up()
+            self.join()
         elif not isinstance(dead, errors.LoomError):
             for node in dead:
                 self._member.reap(node)

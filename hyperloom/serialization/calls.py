@@ -5,7 +5,8 @@ value.  A ref *inside* an argument stays a ref.  The first are reported in order
 once; the second are in `Packed.refs`.
 
 The stream holds ``(args, kwargs)``, and when there are dependencies a third part that
-says where their values go: ``[(position or name, number of dependency), ...]``.
+says where their values go: ``[(position or name, number of dependency), ...]``.  In the place of
+a number there may be several, in order: then the argument is the list of those values.
 """
 
 from __future__ import annotations
@@ -23,31 +24,36 @@ if TYPE_CHECKING:
 EMPTY_CALL = Packed(PICKLE, dumps(((), {}), 5), [], [])
 
 Where = int | str
+Dependency = bytes | list[bytes] | None  # several: the argument is the list of their values
 
 
 def pack_call(
     args: tuple[object, ...],
     kwargs: Mapping[str, object],
-    is_ref: Callable[[object], bytes | None],
+    is_ref: Callable[[object], Dependency],
     *,
     what: str = "the task",
     parameters: Sequence[str] = (),
 ) -> tuple[Packed, list[bytes]]:
     """The call as bytes, and the ids of the objects it waits for.
 
-    `is_ref` gives the id of a ref and None for all else.  `parameters` are the names of
-    the positional ones, for errors.  Raises NotSerializable, naming argument and part.
+    `is_ref` gives the id of a ref, or several ids, and None for all else.  `parameters` are the
+    names of the positional ones, for errors.  Raises NotSerializable, naming argument and part.
     """
     if not args and not kwargs:
         return EMPTY_CALL, []
     deps: dict[bytes, int] = {}
-    slots: list[tuple[Where, int]] = []
+    slots: list[tuple[Where, int | Sequence[int]]] = []
 
     def sent(where: Where, value: object) -> object:
         oid = is_ref(value)
         if oid is None:
             return set_aside(value)
-        slots.append((where, deps.setdefault(oid, len(deps))))
+        if isinstance(oid, list):
+            numbers = [deps.setdefault(each, len(deps)) for each in oid]
+            slots.append((where, _in_short(numbers)))
+        else:
+            slots.append((where, deps.setdefault(oid, len(deps))))
         return None
 
     sent_args = tuple([sent(index, value) for index, value in enumerate(args)])
@@ -59,6 +65,14 @@ def pack_call(
         raise _named(
             error, _labelled(sent_args, sent_kwargs, parameters), what
         ) from error.__cause__
+
+
+def _in_short(numbers: list[int]) -> Sequence[int]:
+    """The same numbers: as a range if they are consecutive, which is as good as always."""
+    if not numbers:
+        return ()
+    consecutive = range(numbers[0], numbers[0] + len(numbers))
+    return consecutive if numbers == list(consecutive) else numbers
 
 
 def _labelled(
@@ -97,8 +111,10 @@ def unpack_call(
         return args, kwargs
     positional = list(args)
     for where, number in rest[0]:
+        several = not isinstance(number, int)
+        value = [values[each] for each in number] if several else values[number]
         if isinstance(where, int):
-            positional[where] = values[number]
+            positional[where] = value
         else:
-            kwargs[where] = values[number]
+            kwargs[where] = value
     return tuple(positional), kwargs

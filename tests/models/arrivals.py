@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hyperloom.gcs import codes
-from tests.models.claims import Queues
+from tests.models.claims import Queues, Range
 from tests.models.references import Refusal, pieces
 
 
@@ -15,8 +15,6 @@ class Arrivals(Queues):
 
     bodies: dict[bytes, bytes] = field(default_factory=dict)
     sources: dict[bytes, bytes] = field(default_factory=dict)
-    lackers: dict[bytes, list[bytes]] = field(default_factory=dict)  # object -> tasks
-    crowds: set[bytes] = field(default_factory=set)  # objects whose lackers are a crowd
     children: dict[bytes, bytes] = field(default_factory=dict)
 
     # -- templates and nodes --------------------------------------------------------------
@@ -70,8 +68,7 @@ class Arrivals(Queues):
             for oid in self.refs_of(self.records[task])[0]:
                 if oid in self.lacks.get(task, ()):
                     self.lackers.setdefault(oid, []).append(task)
-        many = {o for o, tasks in self.lackers.items() if len(tasks) >= self.limits.CROWD_FROM}
-        self.crowds |= many
+        self.crowd()
         self.has_made(process, count, self.terms[template][0])
         self.adopt(parent, ids)
         # What lacks nothing joins the back.  Those without inputs stand before the others.
@@ -116,10 +113,85 @@ class Arrivals(Queues):
             for oid in pieces(outside, codes.OBJECT_ID):
                 if oid in self.lacks.get(task, ()):
                     self.lackers.setdefault(oid, []).append(task)
-        many = {o for o, each in self.lackers.items() if len(each) >= self.limits.CROWD_FROM}
-        self.crowds |= many
+        self.crowd()
         # Those with inputs from elsewhere stand behind the others.
         inside = {task for task, _, _, outside, _ in tasks if not outside}
         ready.sort(key=lambda task: task not in inside)
         self.push_back_each(ready)
         return len(ready)
+
+    def task_range(  # noqa: PLR0913, PLR0917 - the transition's own arguments
+        self,
+        process: bytes,
+        seq: int,
+        count: int,
+        parent: bytes,
+        head: bytes,
+        inside: int,
+        outside: bytes,
+        others: bytes,
+        takers: bytes,
+        wanted: int,
+        start: int,
+        step: int,
+        *args: bytes,
+    ) -> int:
+        if head[: codes.TEMPLATE_ID] not in self.terms:
+            raise Refusal("NOT_FOUND")
+        if not self.hears(process, seq):
+            return 0
+        self.has_made(process, count, 1)
+        assert len(self.refs_of(head)[0]) == inside + len(pieces(outside, codes.OBJECT_ID))
+        ready = []
+        refs = pieces(outside, codes.OBJECT_ID) + pieces(others, codes.OBJECT_ID)
+        for first, tasks, packed in zip(args[0::3], args[1::3], args[2::3], strict=True):
+            name, number = first[: codes.RANGE_ID], None if packed else start
+            items = unpacked(packed) or [b"#%d" % (start + i * step) for i in range(int(tasks))]
+            takes = pieces(takers, codes.TASK_ID)
+            of = Range(head, items, 0, takes, bool(wanted), number, 0 if packed else step)
+            self.ranges[name] = of
+            start += step * len(items)
+            self.adopt(parent, [name + bytes([i]) for i in range(len(items))])
+            self.hold(refs, ("task", first))
+            missing = {oid for oid in self.refs_of(head)[0] if oid not in self.value}
+            if missing:
+                self.lacks[first] = missing
+                for oid in pieces(outside, codes.OBJECT_ID):
+                    if oid in missing:
+                        self.lackers.setdefault(oid, []).append(first)
+            else:
+                ready.append(name)
+        self.crowd()
+        self.push_back_each(ready)
+        return len(ready)
+
+    def unroll(self, tasks: list[bytes]) -> list[bytes]:
+        """The ranges that they are in end, all that was left is tasks -> those that are ready."""
+        ready, waiting = [], []
+        for name in [task[: codes.RANGE_ID] for task in tasks if self.range_of(task)]:
+            drawn = self.draw(name, 256) if name in self.ranges else []
+            if drawn and drawn[0] in self.lacks:
+                waiting += drawn[1:]
+            else:
+                ready += drawn
+        for task in waiting:
+            missing = {o for o in self.refs_of(self.records[task])[0] if o not in self.value}
+            if missing:
+                self.lacks[task] = missing
+            else:
+                ready.append(task)
+            for oid in self.refs_of(self.records[task])[0]:
+                if oid in missing:
+                    self.lackers.setdefault(oid, []).append(task)
+        self.crowd()
+        return ready
+
+
+def unpacked(items: bytes) -> list[bytes]:
+    """Items with their lengths before them."""
+    found = []
+    while items:
+        size = 3 + int.from_bytes(items[:3], "big")
+        found.append(items[3:size])
+        items = items[size:]
+    return found

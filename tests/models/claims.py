@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hyperloom.gcs import codes
-from tests.models.references import Objects, Refusal, pieces
+from tests.models.references import Objects, Refusal, output, pieces
 
 HEAD = codes.TEMPLATE_ID + 6
 TURNS = 2**32
@@ -58,12 +58,38 @@ class Offer:
 
 
 @dataclass
+class Range:
+    """Tasks that differ in an item only, and that nobody took yet."""
+
+    head: bytes  # what their records begin with
+    items: list[bytes]  # of the tasks that are left
+    first: int  # last byte of the first one's id
+    takers: list[bytes]
+    wanted: bool
+    number: int | None = None  # the first item; if each is a number, with nothing to be stored
+    step: int = 0
+
+    def row(self) -> bytes:
+        last, takers = self.first + len(self.items) - 1, b"".join(self.takers)
+        packed = b"".join(len(item).to_bytes(3, "big") + item for item in self.items)
+        terms = (self.first, last, len(self.head), len(takers), self.wanted)
+        head = b"%d,%d,%d,%d,%d" % terms
+        if self.number is not None:
+            packed = b""
+        numbers = b",%d,%d;" % (self.number or 0, self.step)
+        return head + numbers + self.head + takers + packed
+
+
+@dataclass
 class Queues(Objects):
     """The tasks themselves, the queues of those that are ready, and who holds them."""
 
     terms: dict[bytes, tuple[int, int, bytes]] = field(default_factory=dict)
     records: dict[bytes, bytes] = field(default_factory=dict)
-    lacks: dict[bytes, set[bytes]] = field(default_factory=dict)
+    ranges: dict[bytes, Range] = field(default_factory=dict)  # by what the ids have in common
+    lacks: dict[bytes, set[bytes]] = field(default_factory=dict)  # a range as its first task
+    lackers: dict[bytes, list[bytes]] = field(default_factory=dict)  # object -> tasks
+    crowds: set[bytes] = field(default_factory=set)  # objects whose lackers are a crowd
     ready: dict[bytes, list[tuple[bytes, int]]] = field(default_factory=dict)
     turns: dict[bytes, int] = field(default_factory=dict)  # queue -> when it was served last
     turn: int = 0
@@ -74,7 +100,8 @@ class Queues(Objects):
     # -- what a record says ---------------------------------------------------------------
 
     def terms_of(self, task: bytes) -> tuple[int, int, bytes]:
-        return self.terms[self.records[task][: codes.TEMPLATE_ID]]
+        record = self.ranges[task].head if task in self.ranges else self.records[task]
+        return self.terms[record[: codes.TEMPLATE_ID]]
 
     def returns_of(self, task: bytes) -> int:
         return self.terms_of(task)[0]
@@ -144,7 +171,9 @@ class Queues(Objects):
         given: list[bytes],
     ) -> list[tuple[bytes, int]]:
         fit = offer.fit(queue)
-        number = min(fit + offer.over.get(queue, 0), len(items))
+        tasks = [task in self.records for task, _ in items]
+        plain = tasks.index(False) if False in tasks else len(items)
+        number = min(fit + offer.over.get(queue, 0), plain)
         offer.seat(queue, fit, number)
         given += self._now_held(node, items[:number])
         return items[number:]
@@ -220,12 +249,61 @@ class Queues(Objects):
         while len(found) < wanted and cancelled < self.limits.CANCELLED_MOST:
             asked = wanted - len(found)
             got, self.ready[queue] = self.ready[queue][:asked], self.ready[queue][asked:]
-            alive = [(task, attempt) for task, attempt in got if task in self.records]
-            found += alive
-            cancelled += len(got) - len(alive)
-            if len(got) < asked:
+            few = len(got) < asked
+            while got and len(found) < wanted:
+                task, attempt = got[0]
+                if task in self.ranges:
+                    found += [(each, 1) for each in self.draw(task, wanted - len(found))]
+                elif task in self.records:
+                    found.append((task, attempt))
+                else:
+                    cancelled += 1
+                if task not in self.ranges:
+                    got.pop(0)
+            self.ready[queue] = got + self.ready[queue]
+            if few and not got:
                 return found, True
         return found, False
+
+    # -- ranges ---------------------------------------------------------------------------
+
+    def range_of(self, task: bytes) -> Range | None:
+        """The range that it is in."""
+        found, last = self.ranges.get(task[: codes.RANGE_ID]), task[-1]
+        inside = found is not None and found.first <= last < found.first + len(found.items)
+        return found if inside else None
+
+    def draw(self, name: bytes, most: int) -> list[bytes]:
+        """So many leave the range at most, and are tasks as any others."""
+        drawn, of = [], self.ranges[name]
+        inputs, others = self.refs_of(of.head)
+        while of.items and len(drawn) < most:
+            task = name + bytes([of.first])
+            drawn.append(task)
+            self.records[task] = of.head + of.items.pop(0)
+            self.hold(inputs + others, ("task", task))
+            of.first += 1
+            of.number = None if of.number is None else of.number + of.step
+            made = output(task, 0)
+            for taker in of.takers:
+                if ("task", taker) in self.owed.get(made, []):
+                    self.owed[made].remove(("task", taker))
+                else:
+                    self.hold([made], ("task", taker))
+            if of.takers:
+                self.lackers.setdefault(made, []).extend(of.takers)
+            if not of.wanted:
+                self.let_go_by_maker.add(made)
+        if not of.items:
+            del self.ranges[name]
+            for oid in inputs + others:
+                self.holders[oid].remove(("task", name + b"\0"))  # the range itself
+        self.crowd()
+        return drawn
+
+    def crowd(self) -> None:
+        many = {o for o, tasks in self.lackers.items() if len(tasks) >= self.limits.CROWD_FROM}
+        self.crowds |= many
 
 
 __all__ = ["Offer", "Queues", "Refusal"]

@@ -74,7 +74,7 @@ class ControlPlane(Arrivals):
         for task in dict.fromkeys(task for task, _ in woken):
             if task in self.lacks and not self.lacks[task]:
                 del self.lacks[task]
-                ready.append((task, 1))
+                ready.append((task if task in self.records else task[: codes.RANGE_ID], 1))
         self.push_front(ready)
 
     # -- tasks end ------------------------------------------------------------------------
@@ -212,11 +212,13 @@ class ControlPlane(Arrivals):
         reply: list[bytes] = []
         ends: list[bytes] = []
         state: dict[bytes, bytes] = {}
+        unrolled = self.unroll(list(tasks))
         for task in tasks:
             if task not in state:
                 state[task] = self._cancel(task, force, ends)
             reply += [state[task], self.children.get(task, b"")]
         self.fail(ends, failure)
+        self.push_back_each([task for task in unrolled if task not in state])
         self.serve()
         return reply
 
@@ -284,11 +286,14 @@ class ControlPlane(Arrivals):
         self.drop(self._unheld_after(before))
         return len(pairs)
 
+    def foreseen(self, oid: bytes) -> bool:
+        return self.range_of(task_of(oid)) is not None
+
     def object_watch(self, process: bytes, *oids: bytes) -> list[bytes]:
         answer = []
         for oid in oids:
             value = self.value.get(oid)
-            if value is None and task_of(oid) in self.records:
+            if value is None and (task_of(oid) in self.records or self.foreseen(oid)):
                 value = b""
                 told_anyway = maker_of(oid) == process and oid not in self.let_go_by_maker
                 if not told_anyway and process not in self.watchers.get(oid, []):
@@ -315,6 +320,8 @@ class ControlPlane(Arrivals):
         for n in range(start, last + 1):
             task = process + n.to_bytes(6, "big")
             promised = self.returns_of(task) if task in self.records else 0
+            if (of := self.range_of(task)) and of.wanted:
+                promised = 1
             for index in range(width):
                 oid = output(task, index)
                 there = oid in self.value or index < promised

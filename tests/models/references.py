@@ -53,6 +53,8 @@ class Objects:
     closed: bool = False
     value: dict[bytes, bytes] = field(default_factory=dict)
     holders: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)  # but its maker
+    # Who let go of what a range's tasks will make, before they were written down as holders.
+    owed: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)
     let_go_by_maker: set[bytes] = field(default_factory=set)
     inside: dict[bytes, list[bytes]] = field(default_factory=dict)
     watchers: dict[bytes, list[bytes]] = field(default_factory=dict)
@@ -87,6 +89,10 @@ class Objects:
     def is_held(self, oid: bytes) -> bool:
         return oid not in self.let_go_by_maker or bool(self.holders.get(oid))
 
+    def foreseen(self, oid: bytes) -> bool:
+        """Whether a task will make it that is still in its range."""
+        raise NotImplementedError
+
     def hold(self, oids: list[bytes], who: tuple[str, bytes]) -> None:
         for oid in oids:
             self.holders.setdefault(oid, []).append(who)
@@ -104,7 +110,10 @@ class Objects:
 
     def _unheld_after(self, ends: list[tuple[bytes, tuple[str, bytes]]]) -> list[bytes]:
         for oid, who in ends:
-            self.holders[oid].remove(who)
+            if self.foreseen(oid) and who not in self.holders.get(oid, []):
+                self.owed.setdefault(oid, []).append(who)
+            else:
+                self.holders[oid].remove(who)
         return [oid for oid in dict.fromkeys(oid for oid, _ in ends) if not self.is_held(oid)]
 
     def drop(self, oids: list[bytes]) -> None:
@@ -173,8 +182,8 @@ class Objects:
     def stored_refs(self) -> dict[bytes, bytes]:
         """The signed number by which the real tables remember the holders."""
         counts = {}
-        for oid in self.holders.keys() | self.let_go_by_maker:
-            number = len(self.holders.get(oid, []))
+        for oid in self.holders.keys() | self.let_go_by_maker | self.owed.keys():
+            number = len(self.holders.get(oid, [])) - len(self.owed.get(oid, []))
             number -= codes.GONE if oid in self.let_go_by_maker else 0
             if number != 0:
                 counts[oid] = b"%d" % number

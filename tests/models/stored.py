@@ -33,8 +33,12 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
     crowds = {o: tasks for o, tasks in model.lackers.items() if o in model.crowds}
     return {
         (keys.TASK,): model.records,
+        (keys.RANGE,): {name: of.row() for name, of in model.ranges.items()},
         (keys.WAIT,): {
-            t: model.records[t][:template] + b"%d" % len(m) for t, m in model.lacks.items()
+            t: model.records[t][:template] + b"%d" % len(m)
+            if t in model.records
+            else model.ranges[t[: codes.RANGE_ID]].head[:template] + b"%d*" % len(m)
+            for t, m in model.lacks.items()
         },
         (keys.WAITERS,): {
             oid: codes.CROWD if oid in model.crowds else b"".join(tasks)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from hyperloom.core.bound import BoundTask
-
-    Task = BoundTask[Any]
+    from hyperloom.core.bound import Node
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A task, or all tasks of one label, or of one function."""
+    """A task, or all tasks of a map, of one label, or of one function."""
 
     name: str
     function: str  # what it is coloured by
@@ -44,11 +42,11 @@ class Outline:
     collapsed: bool
 
 
-def outline_of(order: Iterable[Task], wanted: Collection[int], most: int) -> Outline:
+def outline_of(order: Iterable[Node], wanted: Collection[int], most: int) -> Outline:
     """The picture of tasks that are given inputs first.
 
     Args:
-        order: the tasks.
+        order: the nodes; a map is one of them.
         wanted: `id`s of those whose results are kept.
         most: boxes; of more tasks than that, those of one label share a box; of more labels,
             those of one function.
@@ -62,25 +60,26 @@ def outline_of(order: Iterable[Task], wanted: Collection[int], most: int) -> Out
     arrows: Counter[tuple[object, object]] = Counter()
     key_of: dict[int, object] = {}
     for task in tasks:
-        inputs = list(task.inputs())
-        level[id(task)] = max((level[id(below)] + 1 for below in inputs), default=0)
+        inputs = list(task.takes())
+        level[id(task)] = max((level[id(below)] + 1 for below, _ in inputs), default=0)
         name = task.name if by_label or not collapsed else task.remote.name
         key: object = (name, task.remote.name) if collapsed else id(task)
         key_of[id(task)] = key
-        arrows.update((key_of[id(below)], key) for below in inputs)
+        for below, times in inputs:
+            arrows[key_of[id(below)], key] += times
         before = boxes.get(key)
         place.setdefault(key, len(place))
         boxes[key] = Box(
             name,
             task.remote.name,
-            1 if before is None else before.tasks + 1,
+            task.tasks if before is None else before.tasks + task.tasks,
             level[id(task)] if before is None else before.level,
             id(task) in wanted or (before is not None and before.wanted),
         )
     return Outline(
         boxes=tuple(boxes.values()),
         arrows=tuple(Arrow(place[a], place[b], times) for (a, b), times in arrows.items()),
-        tasks=len(tasks),
+        tasks=sum(task.tasks for task in tasks),
         collapsed=collapsed,
     )
 

@@ -250,7 +250,7 @@ def test_a_plan_whose_submission_is_interrupted_leaves_no_task_behind(
     make will never come: they are taken back."""
     log = gate("log")
     outbox, said = current.session().outbox, []
-    really = outbox.plan
+    really = outbox.say
 
     def interrupted(*args: Any) -> None:
         said.append(args)
@@ -258,7 +258,7 @@ def test_a_plan_whose_submission_is_interrupted_leaves_no_task_behind(
             raise KeyboardInterrupt
         really(*args)
 
-    monkeypatch.setattr(outbox, "plan", interrupted)
+    monkeypatch.setattr(outbox, "say", interrupted)
     chain = note.bind(log, 0)
     for _ in range(600):
         chain = add.bind(chain, 1)

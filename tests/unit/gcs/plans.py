@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 from hypothesis.stateful import rule
 
 from tests.unit.gcs.books import TEMPLATES, Books, pick
-from tests.unit.gcs.plane import output, record
+from tests.unit.gcs.plane import output, record, template
 
 few = st.integers(0, 5)
 some = st.lists(few, max_size=3)
@@ -67,3 +67,54 @@ class Plans(Books):
             self.same_world()
         self.tasks = [*self.tasks, *(of[0] for of in tasks)][-8:]
         self.made[speaks] += [oid for oid in inside if wanted[oid]]
+
+    @rule(
+        who=speaker,
+        kind=st.sampled_from([kind for kind, terms in TEMPLATES.items() if terms[0] == 1]),
+        sizes=st.lists(st.integers(1, 5), min_size=1, max_size=2),
+        takes=st.tuples(st.booleans(), some, some),
+        taken=st.integers(0, 3),
+        wants=st.integers(0, 1),
+        numbers=st.integers(0, 1),
+        parent=few,
+    )
+    def mapped(  # noqa: PLR0913, PLR0917
+        self, who: int, kind: bytes, sizes: Any, takes: Any, taken: int,
+        wants: int, numbers: int, parent: int,
+    ) -> None:  # fmt: skip
+        """Ranges, of which all take what a task of the plan makes, and `taken` tasks take all."""
+        speaks = self.processes[who]
+        mine = [*self.made[speaks], *self.borrowed[speaks]]
+        outside, also = list(dict.fromkeys(pick(mine, takes[1]))), pick(mine, takes[2])
+        maker = [self.next_task(speaks)] if takes[0] else []
+        ranges = [self._next_range(speaks, size) for size in sizes]
+        takers = [self.next_task(speaks) for _ in range(taken)]
+        by = pick(self.tasks, [parent])[0] if self.tasks and parent < 3 else b""
+
+        def say(name: str, *args: Any) -> None:
+            self.same(name, speaks, self.next_seq(speaks), self.counter[speaks], *args)
+            self.same_world()
+
+        outputs = [output(of) for each in ranges for of in each]
+        plain, one = template("plain"), (1, by, 1)
+        for of in reversed(takers):
+            text = record(plain, outputs)
+            say("task_plan", *one, of, text, len(outputs), b"", b"", output(of), b"", 1)
+        head = record(kind, [*map(output, maker), *outside], also)
+        refs = (len(maker), b"".join(outside), b"".join(also))
+        parts: list[Any] = []
+        for each in ranges:
+            items = b"" if numbers else b"".join(b"\0\0%citem%d" % (5, i) for i in range(len(each)))
+            parts += [each[0], len(each), items]
+        start = (-7, 3) if numbers else (0, 0)
+        say("task_range", by, head, *refs, b"".join(takers), wants, *start, *parts)
+        for of in maker:
+            oid, waits = output(of), b"".join(each[0] for each in ranges)
+            say("task_plan", *one, of, record(plain), 0, b"", b"", oid, waits, 0)
+        named = [*maker, *(of for each in ranges for of in each), *takers]
+        self.tasks = [*self.tasks, *named][-8:]
+        self.made[speaks] += (outputs if wants else []) + [output(of) for of in takers]
+
+    def _next_range(self, speaks: bytes, size: int) -> list[bytes]:
+        self.counter[speaks] += -self.counter[speaks] % 256 + 255  # the next is a multiple of 256
+        return [self.next_task(speaks) for _ in range(size)]

@@ -148,6 +148,7 @@ class World(Plans):
     def bury(self, who: int, most: int, all_of_it: bool) -> None:  # noqa: FBT001
         """It dies, and is buried, or half buried by somebody who dies over it, and again."""
         dead = self.processes[who]
+        most *= 1 if self.counter[dead] < 256 else 200
         at = 1
         if not all_of_it:
             self.same("process_bury", dead, at, most)
@@ -326,6 +327,8 @@ class World(Plans):
         parts = (b"", kind, late[: codes.TASK_ID], record(kind))
         self.plane.call("task_submit", self.processes[0], 1, 1, *parts)
         self.plane.call("task_plan", self.processes[0], 1, 1, 1, b"", 1, *parts[2:], 0, b"", b"")
+        ranged = (b"", record(kind), 0, b"", b"", b"", 1, 0, 1, late[: codes.TASK_ID], 1, b"")
+        self.plane.call("task_range", self.processes[0], 1, 1, *ranged)
         self.plane.call("template_declare", kind, 1, 1, b"0|", b"", b"x" * 12, b"code")
         assert len(self.plane.world()) == 1, "only the mark that the job is closed is left"
 

@@ -161,3 +161,11 @@ def test_a_notebook_shows_the_plan_with_its_shape() -> None:
     shown = diamond()._repr_html_()
     assert "4 tasks (3 load, 1 merge), 5 edges" in shown
     assert "<svg" in shown
+
+
+def test_a_map_is_one_box() -> None:
+    mapped = load.bind_map(range(1000))
+    drawn = outline(loom.Plan([merge.bind(mapped, mapped[3])]))
+    assert [(box.tasks, box.level) for box in drawn.boxes] == [(1000, 0), (1, 1)]
+    assert drawn.arrows == (Arrow(0, 1, 1001),)
+    assert (drawn.tasks, drawn.collapsed) == (1001, False)

@@ -117,4 +117,4 @@ def test_any_graph_is_put_in_order(shapes: list[list[int]]) -> None:
     assert sorted(map(id, order)) == sorted(map(id, tasks))
     place = {id(task): at for at, task in enumerate(order)}
     for task in tasks:
-        assert all(place[id(below)] < place[id(task)] for below in task.inputs())
+        assert all(place[id(below)] < place[id(task)] for below, _ in task.takes())

@@ -27,12 +27,14 @@ transition('object_watch', DRAINS, function(ns, args)
   end
   local values = many.hmget(key.object(ns), oids)
   local making = many.hmget(key.task(ns), tasks)
+  local ranged = act.ranged(ns, tasks)
   local refs, watch = many.hmget(key.refs(ns), oids), many.hmget(key.watch(ns), oids)
   local rows = {}
   for i, oid in ipairs(oids) do
+    making[i] = making[i] or ranged[tasks[i]]
     if not values[i] then
       values[i] = making[i] and '' or code.LOST
-      local told = string.sub(oid, 1, code.PROCESS_ID) == process and tonumber(refs[i] or 0) >= 0
+      local told = string.sub(oid, 1, code.PROCESS_ID) == process and act.maker_holds(refs[i])
       local list = watch[i] or ''
       if making[i] and not told and not among(list, process) then
         rows[#rows + 1] = oid

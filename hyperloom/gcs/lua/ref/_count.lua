@@ -1,4 +1,5 @@
--- act.hold(ns, oids), act.let_go(ns, oids), act.abandon(ns, oids), act.recount(ns, oids, sign)
+-- act.hold(ns, oids), act.let_go(ns, oids), act.abandon(ns, oids), act.recount(ns, oids, sign),
+-- act.maker_holds(count)
 --
 -- Who keeps an object.  Its id begins with the process that made it, which holds it from
 -- the start; that costs no entry.  `refs` counts the holders besides: tasks that take it,
@@ -34,6 +35,12 @@ function act.recount(ns, oids, sign)
   many.hset(key.refs(ns), rows)
   many.hdel(key.refs(ns), alone)
   return nobody
+end
+
+-- Whether the maker holds an object with this count.  (Of what a range's tasks will make, takers
+-- may have let go before they are counted: then it is a little less than it will be.)
+function act.maker_holds(count)
+  return tonumber(count or 0) > -code.GONE / 2
 end
 
 function act.hold(ns, oids)

@@ -1,4 +1,4 @@
--- act.await(ns, tasks)
+-- act.await(ns, tasks), act.lack(ns, oids, lackers)
 --
 -- How tasks wait for inputs: `wait` counts what a task still lacks, `waiters` lists who
 -- lacks an object.  When they are many, the object has a `crowd`, a list that is woken in
@@ -8,7 +8,8 @@
 local FEW = (code.CROWD_FROM - 1) * code.TASK_ID
 
 -- Which of the tasks' inputs exist is looked up.  A task is { id, template, inputs, lacks }:
--- it lacks `lacks` others besides -> { template, id } of those that turn out to lack nothing
+-- it lacks `lacks` others besides -> { template, id } of those that turn out to lack nothing.
+-- A range waits as its first task; its fifth part is code.RANGE.
 function act.await(ns, tasks)
   local inputs, here, lackers, missing, waits, ready = {}, {}, {}, {}, {}, {}
   for _, task in ipairs(tasks) do
@@ -33,15 +34,20 @@ function act.await(ns, tasks)
     end
     if lacks > 0 then
       waits[#waits + 1] = id
-      waits[#waits + 1] = template .. lacks
+      waits[#waits + 1] = template .. lacks .. (task[5] or '')
     else
-      ready[#ready + 1] = { template, id }
+      ready[#ready + 1] = { template, task[5] and string.sub(id, 1, code.RANGE_ID) or id }
     end
   end
   many.hset(key.wait(ns), waits)
+  act.lack(ns, missing, lackers)
+  return ready
+end
 
-  local known, grown = many.hmget(key.waiters(ns), missing), {}
-  for i, oid in ipairs(missing) do
+-- These objects are lacked by `lackers[oid]`, a list of tasks, besides those that lack them.
+function act.lack(ns, oids, lackers)
+  local known, grown = many.hmget(key.waiters(ns), oids), {}
+  for i, oid in ipairs(oids) do
     local list = known[i] or ''
     if list == code.CROWD or #list + #lackers[oid] * code.TASK_ID > FEW then
       if list ~= code.CROWD then
@@ -56,5 +62,4 @@ function act.await(ns, tasks)
     grown[#grown + 1] = list
   end
   many.hset(key.waiters(ns), grown)
-  return ready
 end

@@ -14,13 +14,17 @@ function act.count_down(ns, tasks)
   for i, id in ipairs(distinct) do
     if rows[i] then  -- else it was cancelled meanwhile
       local template = string.sub(rows[i], 1, code.TEMPLATE_ID)
-      local lacks = tonumber(string.sub(rows[i], code.TEMPLATE_ID + 1)) - times[id]
-      if lacks > 0 then
+      local lacks, mark, entry = tonumber(string.sub(rows[i], code.TEMPLATE_ID + 1)), '', id
+      if not lacks then
+        mark, entry = code.RANGE, string.sub(id, 1, code.RANGE_ID)
+        lacks = tonumber(string.sub(rows[i], code.TEMPLATE_ID + 1, -2))
+      end
+      if lacks > times[id] then
         waits[#waits + 1] = id
-        waits[#waits + 1] = template .. lacks
+        waits[#waits + 1] = template .. lacks - times[id] .. mark
       else
         gone[#gone + 1] = id
-        ready[#ready + 1] = { template, id }
+        ready[#ready + 1] = { template, entry }
       end
     end
   end

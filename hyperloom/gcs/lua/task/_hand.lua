@@ -4,7 +4,7 @@
 -- without the way through the queue and back; the rest is queued, and served from there.
 --
 -- In task_step the first to be asked is the caller itself (act.host): what became ready by
--- its own results goes back in the same answer.
+-- its own results goes back in the same answer.  A range goes by way of its queue.
 
 -- As many of `entries` as the offer has room for, from number `first` on, go to the node
 -- -> the first that did not
@@ -16,7 +16,12 @@ local function hand(ns, node, offer, queue, entries, first, given)
   end
   local ids, chosen = {}, {}
   for i = 1, most do
-    chosen[i] = entries[first + i - 1]
+    local entry = entries[first + i - 1]
+    if #entry == code.RANGE_ID then
+      most = i - 1
+      break
+    end
+    chosen[i] = entry
     ids[i] = act.split(chosen[i])
   end
   act.seat(offer, queue, needs, fit, most)
@@ -24,14 +29,18 @@ local function hand(ns, node, offer, queue, entries, first, given)
   return first + most
 end
 
+local function goes_on(entries, first)
+  return first <= #entries and #entries[first] ~= code.RANGE_ID
+end
+
 local function hand_out(ns, queue, entries)
   local first, host = 1, act.host
   if host then
     first = hand(ns, host.node, host.offer, queue, entries, first, host.given)
   end
-  local idle = first <= #entries and call('HGETALL', key.idle(ns)) or {}
+  local idle = goes_on(entries, first) and call('HGETALL', key.idle(ns)) or {}
   for i = 1, #idle, 2 do
-    if first > #entries then
+    if not goes_on(entries, first) then
       break
     end
     local node, given = idle[i], {}

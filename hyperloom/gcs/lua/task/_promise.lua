@@ -1,4 +1,4 @@
--- act.promise(ns, args, first)
+-- act.promise(ns, args, first), act.foresee(ns, oids, takers, wanted)
 --
 -- Outputs of a plan's tasks, before anybody makes them: who takes them, and who holds them.
 -- From number `first` on the arguments are, for each, its id | the tasks that take it as an
@@ -23,4 +23,20 @@ function act.promise(ns, args, first)
   end
   many.hset(key.waiters(ns), waiters)
   many.hset(key.refs(ns), refs)
+end
+
+-- The same of what a range's tasks will make, all alike.  Since it was submitted others may have
+-- come to lack or hold some of it, and its process may have let go.
+function act.foresee(ns, oids, takers, wanted)
+  local holders = #takers / code.TASK_ID - (wanted == '1' and 0 or code.GONE)
+  if holders ~= 0 then
+    act.recount(ns, oids, holders)
+  end
+  if takers ~= '' then
+    local list, lackers = many.cut(takers, code.TASK_ID, {}), {}
+    for _, oid in ipairs(oids) do
+      lackers[oid] = list
+    end
+    act.lack(ns, oids, lackers)
+  end
 end

@@ -23,6 +23,15 @@ function act.refs_of(record)
   return inputs, many.cut(refs, code.OBJECT_ID, {})
 end
 
+-- the inputs alone
+function act.inputs_of(record)
+  local inputs, refs = act.refs_of(record)
+  for i = #refs, inputs + 1, -1 do
+    refs[i] = nil
+  end
+  return refs
+end
+
 function act.template(ns, template)
   local row = call('HGET', key.terms(ns), template)
   if not row then

@@ -6,25 +6,15 @@
 -- It takes nothing off the offer: else a node could wait with a seat that nobody knows of.
 -- When a claim met too many of them, `offer.more` says that it was cut short.
 
--- Up to `wanted` entries of one queue join `entries` -> how many did, whether it is empty
+-- Up to `wanted` tasks of one queue join `entries` -> how many did, whether it is empty
 local function pop(ns, queue, wanted, entries, records)
   local found, cancelled = 0, 0
   while found < wanted and cancelled < code.CANCELLED_MOST do
-    local asked, ids = wanted - found, {}
+    local asked = wanted - found
     local got = call('LPOP', key.ready(ns, queue), asked) or {}
-    for i, entry in ipairs(got) do
-      ids[i] = act.split(entry)
-    end
-    local rows = many.hmget(key.task(ns), ids)
-    for i, entry in ipairs(got) do
-      if rows[i] then
-        found = found + 1
-        entries[#entries + 1], records[#records + 1] = entry, rows[i]
-      else
-        cancelled = cancelled + 1
-      end
-    end
-    if #got < asked then
+    local new, gone, rest = act.accept(ns, queue, got, asked, entries, records)
+    found, cancelled = found + new, cancelled + gone
+    if #got < asked and not rest then
       return found, true
     end
   end

@@ -6,10 +6,12 @@
 -- is (FINISHED).  `children` are the tasks that each submitted so far, concatenated; whoever
 -- cancels recursively calls again with them.
 --
+-- A range of which one is cancelled is unrolled; the rest of it joins the back of its queue.
+--
 -- The queue keeps the entry of a cancelled task until a claim meets it and finds no record.
 --
 -- Refuses: nothing.
--- Writes:  held, and what task/_fail.lua writes.
+-- Writes:  held, range, wait, waiters, crowd, ready, queues, and what task/_fail.lua writes.
 
 local function holder(ns, id, nodes)
   for i = 1, #nodes, 2 do
@@ -22,8 +24,12 @@ end
 transition('task_cancel', DRAINS, function(ns, args)
   local failure, force, reply, unheld, seen = args[1], args[2], {}, {}, {}
   local nodes = call('HGETALL', key.served(ns))
+  local ids, rest = {}, {}
   for i = 3, #args do
-    local id = args[i]
+    ids[#ids + 1] = args[i]
+  end
+  local unrolled = act.unroll(ns, ids)
+  for _, id in ipairs(ids) do
     local state = seen[id] or 'FINISHED'
     if not seen[id] and call('HEXISTS', key.task(ns), id) == 1 then
       local node, lost = holder(ns, id, nodes)
@@ -43,6 +49,10 @@ transition('task_cancel', DRAINS, function(ns, args)
     reply[#reply + 1] = call('HGET', key.children(ns), id) or ''
   end
   act.fail(ns, nil, unheld, failure)
+  for _, task in ipairs(unrolled) do
+    rest[#rest + 1] = not seen[task[2]] and task or nil
+  end
+  act.push_back(ns, rest)
   act.serve(ns)
   return reply
 end)

@@ -14,7 +14,7 @@ local function where(ns, id, record, nodes)
   end
   local row = call('HGET', key.wait(ns), id)
   if row then
-    return 'WAITING', string.sub(row, code.TEMPLATE_ID + 1)
+    return 'WAITING', (string.match(row, '^%d+', code.TEMPLATE_ID + 1))
   end
   for _, node in ipairs(nodes) do
     if call('HEXISTS', key.held(ns, node), id) == 1 then
@@ -41,8 +41,11 @@ end
 transition('task_where', READS, function(ns, args)
   local most = tonumber(table.remove(args, 1))
   local records, reply = many.hmget(key.task(ns), args), {}
-  local nodes = call('HKEYS', key.served(ns))
+  local nodes, ranged = call('HKEYS', key.served(ns)), act.ranged(ns, args)
   for i, id in ipairs(args) do
+    if ranged[id] then  -- it stands where its range does, which is under its first task's name
+      records[i], id = ranged[id].head, string.sub(id, 1, code.RANGE_ID) .. '\0'
+    end
     local state, detail = where(ns, id, records[i], nodes)
     reply[#reply + 1] = state
     reply[#reply + 1] = detail
