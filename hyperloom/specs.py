@@ -66,6 +66,7 @@ class Template(Struct, frozen=True, array_like=True):
     ahead: int = 0  # items that a stream may be ahead of its reader; 0: no limit
     chunk: int = 0  # not 0: the one argument is a list of so many items, one result for each
     captures: bool = False  # refs in the function's closure; each of its tasks holds them
+    takes_data: bool = False  # inputs arrive as data objects, and the result leaves as one
 
     @property
     def outputs(self) -> int:

@@ -11,7 +11,7 @@ import os
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, failpoints, failures, specs
+from hyperloom import data, errors, failpoints, failures, specs
 from hyperloom.core import current
 from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
@@ -137,7 +137,8 @@ class Executor:
             in_store = call_in == specs.IN_STORE
             names = specs.inputs_of(record)
             plain = len(names) - in_store
-            values = [self._objects.load(names[i], kept[i]) for i in range(plain)]
+            load = self._objects.load_data if code.template.takes_data else self._objects.load
+            values = [load(names[i], kept[i]) for i in range(plain)]
             if in_store:
                 call = self._objects.parts_of(names[-1], kept[-1])
                 args, kwargs = unpack_call(*call, values)
@@ -155,6 +156,8 @@ class Executor:
         del args, kwargs  # refs in them are released before the task is reported
         if running.cancelled:
             return self._all(code, running.cancelled)
+        if code.template.takes_data:
+            result = data.of(result)
         returns = code.template.returns
         if returns == 1:
             return [self._kept(running.task + FIRST, result, code.template.name)]

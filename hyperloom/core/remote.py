@@ -79,6 +79,7 @@ class RemoteFunction(Generic[P, R]):
     """Made by `hyperloom.task`.  Call ``f.remote(...)`` for a task, ``f(...)`` to run it here."""
 
     streams = False
+    takes_data = False
 
     def __init__(self, function: Callable[P, R], options: TaskOptions) -> None:
         self.function = function

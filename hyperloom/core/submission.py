@@ -100,6 +100,7 @@ class SessionSubmitter:
             retry_exceptions=retry if isinstance(retry, bool) else pickle.dumps(retry),
             ahead=options.stream_ahead,
             captures=bool(captured),
+            takes_data=remote.takes_data,
         )
         self._id = self._declare(self._template)
         self._bare = record(self._id, (), self._captured, _EMPTY)

@@ -19,11 +19,13 @@ from hyperloom.serialization import stored
 from hyperloom.serialization.packed import (
     BYTES,
     DATA,
+    PICKLE,
     Packable,
     Packed,
     note_ref,
     out_of_band,
 )
+from hyperloom.serialization.text import text_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -240,12 +242,15 @@ def received(
 
     `reference`, if it is the whole of a stored object; `holder`, if not what runs now holds it.
 
-    What an ordinary task returned counts too: bytes are a `Plain`, all else is a `PyObj`.
+    What an ordinary task returned counts too: bytes and text are a `Plain`, all else a `PyObj`.
 
     Raises:
         Undeserializable: this process does not know the type.
     """
     if kind != DATA:
+        text = text_in(meta) if kind == PICKLE else None
+        if text is not None:
+            kind, buffers = BYTES, [text]
         made = _blank(types["loom/data" if kind == BYTES else "loom/pyobj"])
         made._take(kind, meta, buffers)  # noqa: SLF001 - one of ours
         made._reference = reference  # noqa: SLF001

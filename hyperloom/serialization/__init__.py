@@ -7,6 +7,7 @@
     functions.py   functions, by name where possible
     by_code.py     functions and classes as code, where a name would mean nothing
     exceptions.py  a task's exception to a failure record, and back to an exception
+    text.py        the text of a pickle that is nothing else
     stored.py      references to values that lie in shared memory, for data objects
     offenders.py   which part of a value it is that cannot travel
 
@@ -41,6 +42,7 @@ from hyperloom.serialization.packed import (
     note_ref,
     noting_refs,
 )
+from hyperloom.serialization.text import text_in
 from hyperloom.serialization.values import pack, register_serializer, unpack
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "register_serializer",
     "split_inline",
     "stored",
+    "text_in",
     "to_exception",
     "to_inline",
     "unpack",

@@ -1,0 +1,131 @@
+"""What the names of `hyperloom.tasks` are: calls that make bound tasks.
+
+The rule of these tasks: inputs arrive as data objects, whatever made them, and what comes out is
+one.  Bad input is refused when the task is built, as far as it is known then.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
+
+from hyperloom import data
+from hyperloom.core.bound import BoundOutput, BoundTask, output_of
+from hyperloom.core.options import TaskOptions
+from hyperloom.core.refs import ObjectRef
+from hyperloom.core.remote import RemoteFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from hyperloom.core.options import TaskChanges
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LIGHT: Mapping[str, Any] = {"num_cpus": 0}
+
+
+class DataFunction(RemoteFunction[..., R], Generic[R]):
+    """A function of data objects, as a task.  `symbol` is its type."""
+
+    takes_data = True
+
+    def __init__(
+        self,
+        symbol: str,
+        function: Callable[..., Any],
+        request: Mapping[str, Any],
+        name: str | None = None,
+    ) -> None:
+        super().__init__(function, TaskOptions().with_({**request, "name": name or symbol}))
+        self.symbol = symbol
+
+    def options(self, **changes: Unpack[TaskChanges]) -> DataFunction[R]:  # type: ignore[override]
+        """The same with other options."""
+        changed = DataFunction[R](self.symbol, self.function, {}, self.name)
+        changed.task_options = self.task_options.with_(changes)
+        return changed
+
+
+class Builder(Generic[P, R]):
+    """``tasks.f(...)`` is a bound task, for plans; ``tasks.f.remote(...)`` runs it at once.
+
+    Inputs are bound tasks, refs, or values: text and bytes are a `Plain`, others a `PyObj`.
+    """
+
+    def __init__(self, build: Callable[P, BoundTask[R]]) -> None:
+        self._build = build
+        functools.update_wrapper(self, build)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> BoundTask[R]:
+        """A bound task."""
+        return self._build(*args, **kwargs)
+
+    def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R]:
+        """Submit it now, and the bound tasks among its inputs with it; the ref to its result."""
+        task = self._build(*args, **kwargs)
+        if next(task.inputs(), None) is None:
+            ref: ObjectRef[R] = task.remote.remote(*task.args, **task.kwargs)
+            return ref
+        from hyperloom.plan.plan import Plan  # noqa: PLC0415 - not all need plans
+
+        (result,) = Plan([task]).submit().results
+        return result  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<builder {self._build.__name__}>"
+
+
+def input_of(value: object) -> object:
+    """A bound task or a ref as it is; any other value as a data object.
+
+    Raises:
+        TypeError: a bound task with several outputs, of which one is to be chosen.
+    """
+    return value if output_of(value) or isinstance(value, ObjectRef) else data.of(value)
+
+
+def inputs_of(values: Iterable[object], what: str) -> list[object]:
+    """The same of several.
+
+    Raises:
+        TypeError: it is one, and not several.
+    """
+    if isinstance(values, (str, bytes, bytearray, BoundTask, BoundOutput, ObjectRef)):
+        raise TypeError(f"{what} takes several inputs: write [{values!r:.50}]")
+    return [input_of(value) for value in values]
+
+
+def bytes_of(value: object, what: str) -> object:
+    """An input that must be a run of bytes, checked as far as it is known.
+
+    Raises:
+        TypeError: it is none.
+    """
+    made = input_of(value)
+    if isinstance(made, data.Data) and not isinstance(made, data.DObject):
+        raise TypeError(f"{what} takes bytes, and this is {made!r:.100}")
+    return made
+
+
+def whole_number(value: object, what: str) -> int:
+    """The number.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{what} is a whole number, not {value!r:.100}")
+    return int(value.__index__())
+
+
+def as_delimiter(value: object, what: str) -> bytes:
+    """What stands between pieces.
+
+    Raises:
+        TypeError: it is neither text nor bytes.
+    """
+    if not isinstance(value, (str, bytes)):
+        raise TypeError(f"the delimiter of {what} is text or bytes, not {value!r:.100}")
+    return value.encode() if isinstance(value, str) else value
