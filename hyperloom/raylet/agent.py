@@ -31,6 +31,7 @@ from hyperloom.raylet.memory import MemoryWatch
 from hyperloom.raylet.pool import Pool
 from hyperloom.raylet.printed import Logs
 from hyperloom.raylet.reporter import Reporter
+from hyperloom.raylet.unburied import Unburied
 
 if TYPE_CHECKING:
     import socket
@@ -80,7 +81,9 @@ class Agent:
         self._door = Door(settings.socket, self.loop, self)
         self._membership = Membership(settings, self._gcs, self.loop, self)
         self._lookout = Lookout(settings, self._gcs, self._handle, self.warn)
+        self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
         self.loop.every(_WATCH_S, self._watch)
+        self.loop.every(config.lease_s, lambda: self._unburied.look(self._namespaces()))
 
     def run(self) -> None:
         """Until told to stop."""
@@ -162,7 +165,10 @@ class Agent:
             victim = self._memory.look(self.machine.workers, self._pool.pids())
             if victim is not None:
                 self._handle(m.MemoryShort(victim))
-        self._lookout.look({job: keys.job_namespace(job) for job in self._jobs}, at_work=at_work)
+        self._lookout.look(self._namespaces(), at_work=at_work)
+
+    def _namespaces(self) -> dict[bytes, str]:
+        return {job: keys.job_namespace(job) for job in self._jobs}
 
     def warn(self, jobs: Sequence[bytes], text: str) -> None:
         """Tell the drivers of these jobs that are here."""

@@ -102,8 +102,10 @@ class Membership:
 
     def _beaten(self, dead: Any) -> None:  # noqa: ANN401 - Redis' own reply
         if isinstance(dead, errors.Stale):
-            self._member.given_up()
+            # Joining is said first.  If we die after the other words, which make us take part in
+            # the jobs again, somebody must see our lease run out.
             self.join()
+            self._member.given_up()
         elif not isinstance(dead, errors.LoomError):
             for node in dead:
                 self._member.reap(node)

@@ -1,0 +1,139 @@
+"""A driver: submits, hears, lets go.  Its words are numbered, as the outbox numbers them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors, specs
+from hyperloom.gcs import codes, keys
+from hyperloom.ids import JOB_BYTES, PROCESS_BYTES, ProcessID, TaskIds, object_id
+from hyperloom.specs import Template, encode_template
+from tests.simulation.network import Inbox, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tests.simulation.books import Books
+    from tests.simulation.server import Server
+
+_INPUTS_MOST = 3
+KINDS = {b"2retries": (2, 0, "CPU:10000"), b"endless.": (-1, 0, "CPU:10000"),
+         b"urgent..": (2, 1, "CPU:5000"), b"no-retry": (0, 0, "")}  # fmt: skip
+
+
+class Driver:
+    """One, in a job of its own."""
+
+    def __init__(self, job: bytes, server: Server, books: Books, rng: Random) -> None:
+        self._rng = rng
+        self._books = books
+        self.ns = keys.job_namespace(job)
+        self._process = ProcessID(job + bytes(PROCESS_BYTES - JOB_BYTES))
+        self._ids = TaskIds(self._process)
+        self.line = Line(server, self._connected_again)
+        self.inbox = Inbox(server, keys.INBOX.name(self.ns, self._process))
+        self._seq = 0
+        self.held: list[bytes] = []  # object ids
+        self.values: dict[bytes, bytes] = {}
+        self.line.apply("job_open", keys.CLUSTER, job, '{"pid": 1}')
+        for name, (retries, priority, shape) in KINDS.items():
+            template = Template(b"function----", name.decode(), 1, retries, priority, shape)  # type: ignore[arg-type]
+            body = encode_template(template)
+            self.line.apply(
+                "template_declare", self.ns, name, 1, retries, template.queue, body,
+                b"function----", b"code",
+            )  # fmt: skip
+
+    def _say(self, function: str, *args: Any, then: Any = None) -> None:
+        self._seq += 1
+        self.line.apply(function, self.ns, self._process, self._seq, *args, then=then)
+
+    # -- what it does of its own will -----------------------------------------------------------
+
+    def submits(self) -> None:
+        """Some tasks of one kind, which may need what it holds."""
+        kind = self._rng.choice(list(KINDS))
+        args: list[bytes] = []
+        new: list[bytes] = []
+        for _ in range(self._rng.randint(1, 6)):
+            task = self._ids.next()
+            wanted = self._rng.randint(0, _INPUTS_MOST)
+            inputs = self._rng.sample(self.held, min(wanted, len(self.held)))
+            args += (task, specs.record(kind, inputs, (), b"call"))  # type: ignore[arg-type]
+            self._books.submitted(task, KINDS[kind][0], inputs)
+            new.append(task)
+            self.held.append(object_id(task, 0))
+        made = int.from_bytes(new[-1][codes.PROCESS_ID :], "big")
+
+        def accepted(answer: Any) -> None:
+            assert not isinstance(answer, errors.LoomError), answer
+            self._books.accepted(new)
+
+        self._say("task_submit", made, b"", kind, *args, then=accepted)
+
+    def releases(self) -> None:
+        """Some that it holds."""
+        gone = self._rng.sample(self.held, self._rng.randint(1, len(self.held)) // 2 + 1)
+        self.lets_go(gone)
+
+    def lets_go(self, gone: list[bytes]) -> None:
+        self.held = [oid for oid in self.held if oid not in gone]
+        self._say("ref_release", b"".join(gone), b"")
+
+    def cancels(self) -> None:
+        """One of the latest."""
+        task = self._rng.choice(self.held)[: codes.TASK_ID]
+        self._books.cancelled(task)
+        self.line.apply("task_cancel", self.ns, b"4cancelled", self._rng.randint(0, 1), task)
+
+    # -- what happens to it ---------------------------------------------------------------------
+
+    def hears(self) -> None:
+        try:
+            messages = self.inbox.poll(0)
+        except errors.ControlPlaneLost:
+            self.inbox.reconnect()
+            self._ask()
+            return
+        for entries in messages:
+            self._know(entries[::2], entries[1::2])
+
+    def _connected_again(self) -> None:
+        self._ask()
+
+    def _ask(self) -> None:
+        """A message may be lost: look at the state itself."""
+        missing = [oid for oid in self.held if oid not in self.values]
+        if missing:
+            self.line.apply(
+                "object_watch", self.ns, self._process, *missing,
+                then=lambda values: self._know(missing, values),
+            )  # fmt: skip
+
+    def _know(self, oids: list[bytes], values: list[bytes | None]) -> None:
+        for oid, value in zip(oids, values, strict=True):
+            if value and oid in self.held:  # an answer may come when it has let go
+                self._books.told(oid, value)
+                self.values[oid] = value
+
+    @property
+    def waits(self) -> list[bytes]:
+        return [oid for oid in self.held if oid not in self.values]
+
+    def events(self) -> list[tuple[str, Callable[[], None]]]:
+        found: list[tuple[str, Callable[[], None]]] = []
+        if self.line.can_be_done():
+            found.append(("server does", self.line.do_next))
+        if self.line.can_be_answered():
+            found.append(("answer", self.line.answer_next))
+        if not self.line.connected:
+            found.append(("mend", self.line.mend))
+        if self.inbox.has_news:
+            found.append(("hear", self.hears))
+        return found
+
+    @property
+    def is_heard(self) -> bool:
+        """Nothing that it said is unanswered."""
+        return self.line.connected and not self.line._said

@@ -1,0 +1,129 @@
+"""Lines and inboxes between processes and the control plane, which break as connections do."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors
+from hyperloom.gcs.wire import fcall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.simulation.server import Server
+
+_numbers = count(10**6)  # of what stands for files; no real file has such a number
+
+
+class Line:
+    """In order, as TCP is: what was sent is done some time later, or not; so is its answer.
+
+    After a cut everything without an answer is sent again: some of it is then done twice.
+    It stands where an agent expects its `Conversation`.
+    """
+
+    def __init__(self, server: Server, when_back: Callable[[], None] = lambda: None) -> None:
+        self._server = server
+        self._when_back = when_back
+        self._said: deque[tuple[tuple[Any, ...], Callable[[Any], None] | None]] = deque()
+        self._done: deque[Any] = deque()  # answers on their way
+        self._timers: Callable[[float, Callable[[], None]], None] | None = None
+        self.connected = True
+        self.dead = False
+
+    @classmethod
+    def of_an_agent(cls, server: Server, loop: Any, when_back: Callable[[], None]) -> Line:
+        line = cls(server, when_back)
+        line._timers = loop.later
+        return line
+
+    # -- what the process does ----------------------------------------------------------------
+
+    def apply(self, function: str, ns: str, *args: Any, then: Any = None) -> None:
+        self.command(*fcall(function, ns, *args), then=then)
+
+    def command(self, *args: Any, then: Any = None) -> None:
+        self._said.append((args, then))
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        assert self._timers is not None
+        self._timers(seconds, call)
+
+    # -- what the world does ------------------------------------------------------------------
+
+    def can_be_done(self) -> bool:
+        return self.connected and len(self._done) < len(self._said)
+
+    def do_next(self) -> None:
+        """The server gets to it."""
+        self._done.append(self._server.execute(self._said[len(self._done)][0]))
+
+    def can_be_answered(self) -> bool:
+        return self.connected and bool(self._done) and not self.dead
+
+    def answer_next(self) -> None:
+        """An answer arrives."""
+        _, then = self._said.popleft()
+        answer = self._done.popleft()
+        if then is not None:
+            then(answer)
+
+    def cut(self) -> None:
+        """The connection breaks: answers on their way are lost, and whatever was not done."""
+        self._done.clear()
+        self.connected = False
+
+    def mend(self) -> None:
+        """It connects anew."""
+        self.connected = True
+        self._when_back()
+
+    def close(self) -> None:
+        """The process is gone; what it sent may still be done, and nobody hears of it."""
+        self.dead = True
+
+
+class Inbox:
+    """Hears what is published on its channel while it is connected, and nothing else."""
+
+    def __init__(self, server: Server, name: bytes) -> None:
+        self._server = server
+        self._name = name
+        self._number = next(_numbers)
+        self._waiting: deque[list[bytes]] = deque()
+        self._connected = False
+        self.closed = False
+        self.reconnect()
+
+    def fileno(self) -> int:
+        return self._number
+
+    @property
+    def has_news(self) -> bool:
+        return not self.closed and (bool(self._waiting) or not self._connected)
+
+    def publish(self, message: list[bytes]) -> None:
+        if self._connected:
+            self._waiting.append(message)
+
+    def poll(self, timeout_s: float | None) -> list[list[bytes]]:
+        """One at a time: the others may come later."""
+        del timeout_s
+        if not self._connected:
+            raise errors.ControlPlaneLost("the world cut it")
+        return [self._waiting.popleft()] if self._waiting else []
+
+    def cut(self) -> None:
+        self._connected = False
+        self._waiting.clear()
+
+    def reconnect(self) -> None:
+        self._number = next(_numbers)
+        self._connected, self.closed = True, False
+        self._server.subscribe(self._name, self)
+
+    def close(self) -> None:
+        self.closed = True
+        self._server.unsubscribe(self._name, self)

@@ -1,0 +1,209 @@
+"""Chooses what happens next; its choices are the seed's."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from hyperloom.gcs import keys
+from hyperloom.ids import JOB_BYTES, NODE_BYTES
+from tests.models.stored import CONSTANTS
+from tests.simulation.books import Books
+from tests.simulation.driver import Driver
+from tests.simulation.node import Clock, Node, Stage
+from tests.simulation.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_STEPS = 250  # with everything that may go wrong
+_STEPS_TO_END = 20_000  # in peace, until all is over; far more than it takes
+_TOLD = 80  # lines of a failure
+_BEATS_S = 30.0  # of played time in which a lost message is found out
+_STAYS = {*CONSTANTS, keys.IDLE, keys.NODES, keys.LEASES, keys.JOBS, keys.ABOUT, keys.HOMES}
+
+
+class World:
+    """A server, some nodes, one or two drivers."""
+
+    def __init__(self, seed: int, socket: Path) -> None:
+        self._rng = Random(seed)
+        self.server = Server(socket)
+        self.books = Books()
+        self._clock = Clock()
+        self._stage = Stage(self._clock)
+        self._born = 0
+        self.nodes: list[Node] = []
+        for _ in range(self._rng.randint(1, 3)):
+            self._node_joins()
+        self.drivers = [
+            Driver(bytes([65 + i]) * JOB_BYTES, self.server, self.books, self._rng)
+            for i in range(self._rng.randint(1, 2))
+        ]
+        self._peaceful = self._rng.random() < 0.2
+
+    # -- living ----------------------------------------------------------------------------------
+
+    def live(self) -> None:
+        """Some time of trouble, then peace until everything is over; then nothing may be left."""
+        for _ in range(_STEPS):
+            self._step(self._wishes() + ([] if self._peaceful else self._troubles()))
+        self._settle()
+        for driver in self.drivers:
+            self.books.check_end(driver.held)
+            if driver.held:
+                driver.lets_go(driver.held)
+        self._settle()
+        self._check_nodes()
+        left = {
+            name: held for name, held in self.server.plane.world().items() if not self._stays(name)
+        }
+        assert left == {}, f"everything is finished and let go, and this is left: {left}"
+
+    def _check_nodes(self) -> None:
+        """Each has all it had at first, and nobody reckons with the dead."""
+        for node in self.nodes:
+            machine = node.agent.machine
+            assert machine.free == machine.total, "a seat was never given back"
+            assert machine.waiting() == 0, "a task waits here, and nobody wants it"
+        alive = {node.node for node in self.nodes}
+        for driver in self.drivers:
+            for key in (keys.IDLE, keys.SERVED):
+                there = set(self.server.plane.wire.call("HKEYS", key.name(driver.ns)))
+                assert there <= alive, f"{key.name(driver.ns)!r} has dead nodes: {there - alive}"
+
+    def _stays(self, name: bytes) -> bool:
+        spaces = [driver.ns for driver in self.drivers]
+        return any(name == key.name(ns) for key in _STAYS for ns in (*spaces, keys.CLUSTER))
+
+    def _settle(self) -> None:
+        for node in self.nodes:
+            node.paused = False
+        if not self.nodes:
+            self._node_joins()
+        calm_until = self._clock.now + _BEATS_S
+        for _ in range(_STEPS_TO_END):
+            over = all(driver.is_heard and not driver.waits for driver in self.drivers)
+            if over and self._clock.now > calm_until:
+                return
+            self._step([])
+        raise AssertionError(f"it does not end: {self._unfinished()}")
+
+    def _unfinished(self) -> str:
+        return "; ".join(
+            f"{driver.ns} waits for {[oid.hex() for oid in driver.waits]}"
+            for driver in self.drivers
+        )
+
+    def _step(self, more: list[tuple[str, Callable[[], None]]]) -> None:
+        events = [event for who in (*self.drivers, *self.nodes) for event in who.events()]
+        # When all is still, time passes; else it does so now and then.
+        if not events or self._rng.random() < 0.1:
+            events.append(("time", self._time_passes))
+        events += more
+        name, happens = self._rng.choice(events)
+        self.server.trail.append(f"{self._clock.now:.3f} {name}")
+        if name == "worker works":
+            happens(reports=self._rng.random() < 0.5)  # type: ignore[call-arg]
+        else:
+            happens()
+
+    def _time_passes(self) -> None:
+        node = min(self.nodes, key=lambda node: node.due, default=None)
+        if node is None or node.due == float("inf"):
+            self._clock.now += 1
+            return
+        self._clock.now = max(self._clock.now, node.due)
+        node.ring()
+
+    # -- what the drivers want -------------------------------------------------------------------
+
+    def _wishes(self) -> list[tuple[str, Callable[[], None]]]:
+        found = []
+        for driver in self.drivers:
+            found.append(("submits", driver.submits))
+            if driver.held:
+                found.append(("releases", driver.releases))
+                if self._rng.random() < 0.2:
+                    found.append(("cancels", driver.cancels))
+        return found if self._rng.random() < 0.4 else []
+
+    # -- what goes wrong -------------------------------------------------------------------------
+
+    def _troubles(self) -> list[tuple[str, Callable[[], None]]]:
+        if self._rng.random() > 0.15:
+            return []
+        trouble = self._rng.choice(
+            [self._worker_dies, self._cut_line, self._cut_inbox, self._pause, self._give_up,
+             self._node_dies, self._resume, self._node_joins]
+        )  # fmt: skip
+        return [(trouble.__name__, trouble)] * 3
+
+    def _worker_dies(self) -> None:
+        running = [worker for node in self.nodes for worker in node.running_workers()]
+        if running:
+            self.books.calm = False
+            self._rng.choice(running).dies()
+
+    def _cut_line(self) -> None:
+        self._rng.choice([*self.nodes, *self.drivers]).line.cut()
+
+    def _cut_inbox(self) -> None:
+        boxes = [box for node in self.nodes for box in node.inboxes]
+        boxes += [driver.inbox for driver in self.drivers]
+        self._rng.choice([box for box in boxes if not box.closed]).cut()
+
+    def _pause(self) -> None:
+        if self.nodes:
+            self._rng.choice(self.nodes).paused = True
+
+    def _resume(self) -> None:
+        for node in self.nodes:
+            node.paused = False
+
+    def _give_up(self) -> None:
+        """A node's lease runs out, whether it lives or not."""
+        if self.nodes:
+            self._lease_ends(self._rng.choice(self.nodes))
+
+    def _lease_ends(self, node: Node) -> None:
+        self.books.calm = False
+        leases = keys.LEASES.name(keys.CLUSTER)
+        self.server.plane.wire.call("ZADD", leases, "XX", 1, node.node)
+
+    def _node_dies(self) -> None:
+        if self.nodes:
+            node = self._rng.choice(self.nodes)
+            self.nodes.remove(node)
+            # What it had sent may still be done, or not.
+            while node.line.can_be_done() and self._rng.random() < 0.5:
+                node.line.do_next()
+            node.dies()
+            self._lease_ends(node)
+
+    def _node_joins(self) -> None:
+        if len(self.nodes) < 3:
+            self._born += 1
+            name = self._born.to_bytes(NODE_BYTES, "big")
+            cpus = self._rng.randint(1, 3)
+            self.nodes.append(Node(name, cpus, self.server, self._clock, self.books, self._stage))
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.dies()
+        self._stage.close()
+        self.server.close()
+
+
+def play(seed: int, socket: Path) -> None:
+    """One world, to its end; a failure tells the last of what happened in it."""
+    world = World(seed, socket)
+    try:
+        world.live()
+    except BaseException as error:
+        told = "\n".join(world.server.trail[-_TOLD:])
+        error.add_note(f"seed {seed}; the last of what happened:\n{told}")
+        raise
+    finally:
+        world.close()
