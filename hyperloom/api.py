@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
+from hyperloom import symbols
 from hyperloom.connection import Connection, init, is_initialized, shutdown
 from hyperloom.core import current
 from hyperloom.core.bound import BoundMap, BoundTask
 from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import remote_function
-from hyperloom.symbols import Symbol, checked_symbol, register, registered
+from hyperloom.errors import InvalidOption
+from hyperloom.symbols import Symbol, checked_symbol, registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from hyperloom.core.options import TaskChanges
     from hyperloom.core.remote import RemoteFunction, SeveralFunction, StreamingFunction
     from hyperloom.core.streams import ObjectRefGenerator
+    from hyperloom.data import Data
     from hyperloom.plan.handle import PlanHandle
 
 __all__ = [
@@ -220,6 +223,41 @@ def submit(tasks: Iterable[BoundTask[Any] | BoundMap[Any] | BoundOutput]) -> Pla
     from hyperloom.plan.plan import Plan  # noqa: PLC0415
 
     return Plan([tasks] if isinstance(tasks, (BoundTask, BoundMap)) else tasks).submit()
+
+
+def register(
+    symbol: str,
+    /,
+    *,
+    task: Callable[..., Any] | None = None,
+    data: type[Data] | None = None,
+    resource: Callable[[], float] | None = None,
+) -> None:
+    """Give `symbol` a meaning in this process; once more with another one replaces it.
+
+    Args:
+        symbol: a path such as ``"lab/align"``; ``loom/`` is reserved.
+        task: the function that ``loom.symbol("lab/align")`` runs.  It travels with its tasks, as
+            the function of any task does, so every node can run it.
+        data: a class of data objects, mostly a `hyperloom.data.Extension`.
+        resource: says how much of the resource of this name this machine has.  Asked when this
+            process starts a node (an embedded one, for example), so register it before.
+
+    Raises:
+        InvalidOption: the symbol cannot be one, or is reserved; or it is said to be nothing.
+        TypeError: what is given cannot be that.
+    """
+    name = symbols.checked_own(symbol)
+    if task is None and data is None and resource is None:
+        raise InvalidOption(f"register({name!r}) says nothing: give task=, data= or resource=")
+    if task is not None:
+        symbols.register_task(name, task)
+    if resource is not None:
+        symbols.register_resource(name, resource)
+    if data is not None:
+        from hyperloom.data.dataobject import register_type  # noqa: PLC0415 - for who has data
+
+        register_type(name, data)
 
 
 def symbol(name: str, /, **options: Unpack[TaskChanges]) -> RemoteFunction[..., Any]:

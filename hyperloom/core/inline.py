@@ -24,7 +24,7 @@ from hyperloom.core.session import Session
 from hyperloom.gcs.address import Address
 from hyperloom.ids import new_job_id, new_node_id
 from hyperloom.resources import of_node, of_symbols
-from hyperloom.symbols import TASKS, installed
+from hyperloom.symbols import of_this_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -97,7 +97,7 @@ class InlineSession(Session):
 
 def _all_of(node: bytes, resources: ResourceSet) -> ResourceSet:
     """What a node has on top, because it is one."""
-    return resources + of_node(node.hex()) + of_symbols(installed(TASKS))
+    return resources + of_node(node.hex()) + of_symbols(of_this_node())
 
 
 class _NoStore:

@@ -5,6 +5,7 @@
     Array    a sequence of data objects
     Index    pieces of one Plain or File, by their positions
     PyObj    any Python object
+    Extension   a type of your own
 
     from hyperloom import data
 
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING
 from hyperloom.data.arrays import Array
 from hyperloom.data.conversion import of
 from hyperloom.data.dataobject import Data, DObject, received
+from hyperloom.data.extension import Extension
 from hyperloom.data.files import File
 from hyperloom.data.indices import Index, Pieces, split
 from hyperloom.data.plain import Plain
@@ -45,6 +47,7 @@ __all__ = [
     "Array",
     "DObject",
     "Data",
+    "Extension",
     "File",
     "Index",
     "Pieces",

@@ -26,6 +26,7 @@ from hyperloom.serialization.packed import (
     out_of_band,
 )
 from hyperloom.serialization.text import text_in
+from hyperloom.symbols.installed import DATA_TYPES, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -257,11 +258,12 @@ def received(
         made._holder = stored.holder() if holder is _NOW else holder  # noqa: SLF001
         return made
     head = wire.head_of(meta)
-    cls = types.get(head.symbol)
+    cls = types.get(head.symbol) or _found(head.symbol)
     if cls is None:
         raise Undeserializable(
-            f"a data object of type {head.symbol!r} arrived, which this process does not know; "
-            "import what defines it here, too"
+            f"a data object of type {head.symbol!r} arrived, which this process does not know: "
+            "install the package that has it here, or import what defines it. A task that takes "
+            f"one runs only where it is known if it says needs={head.symbol!r}"
         )
     made = _blank(cls, head.length)
     made._known_size = None if head.size == wire.UNKNOWN else head.size  # noqa: SLF001
@@ -273,6 +275,34 @@ def received(
         made._reference = reference  # noqa: SLF001
         made._received = _Received(meta, buffers, head.refs)  # noqa: SLF001
     return made
+
+
+def register_type(symbol: str, cls: type[Data]) -> None:
+    """Have data objects of `symbol` be of this class; see `hyperloom.register`.
+
+    Raises:
+        TypeError: it is no class of data objects.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Data)):
+        raise TypeError(f"register({symbol!r}, …): {cls!r} is no class of data objects")
+    cls.symbol = symbol
+    types[symbol] = cls
+
+
+def _found(symbol: str) -> type[Data] | None:
+    """The type of an installed package; or one that came with a function, as code."""
+    point = installed(DATA_TYPES).get(symbol)
+    if point is not None:
+        types[symbol] = point.load()
+        return types[symbol]
+    below = [Data]
+    while below:
+        cls = below.pop()
+        if cls.symbol == symbol:
+            types[symbol] = cls
+            return cls
+        below += cls.__subclasses__()
+    return None
 
 
 def _blank(cls: type[Data], length: int = 0) -> Data:

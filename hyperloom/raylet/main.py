@@ -106,7 +106,7 @@ def with_symbols(settings: NodeSettings) -> NodeSettings:
     said = settings.resources
     counted = symbols.installed_resources()
     more = ResourceSet({name: units for name, units in counted.items() if not said.units(name)})
-    has = said + of_symbols(symbols.installed(symbols.TASKS)) + more
+    has = said + of_symbols(symbols.of_this_node()) + more
     return replace(settings, resources=has)
 
 

@@ -5,6 +5,9 @@ A package names them in its ``pyproject.toml``::
     [project.entry-points."hyperloom.tasks"]
     "lab/align" = "lab.tasks:align"
 
+    [project.entry-points."hyperloom.data"]
+    "lab/table" = "lab.tables:Table"
+
     [project.entry-points."hyperloom.resources"]
     "lab/scope" = "lab.hardware:count_scopes"
 """
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 TASKS = "hyperloom.tasks"
+DATA_TYPES = "hyperloom.data"
 RESOURCES = "hyperloom.resources"
 
 
@@ -40,3 +44,8 @@ def installed(group: str) -> Mapping[str, EntryPoint]:
             package = "a package" if point.dist is None else point.dist.name
             print(f"hyperloom: an entry point of {package} is left out: {error}", file=sys.stderr)  # noqa: T201
     return found
+
+
+def of_this_node() -> list[str]:
+    """What tasks may need of a node with this process's Python."""
+    return sorted({*installed(TASKS), *installed(DATA_TYPES)})

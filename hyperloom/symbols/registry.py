@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.errors import InvalidOption, UnknownSymbol
+from hyperloom.errors import UnknownSymbol
 from hyperloom.resources import NOTHING, ResourceSet
 from hyperloom.symbols.installed import RESOURCES, TASKS, installed
 from hyperloom.symbols.names import checked_own
@@ -17,35 +17,20 @@ _tasks: dict[str, Callable[..., Any]] = {}
 _resources: dict[str, Callable[[], float]] = {}
 
 
-def register(
-    symbol: str,
-    *,
-    task: Callable[..., Any] | None = None,
-    resource: Callable[[], float] | None = None,
-) -> None:
-    """Give `symbol` a meaning in this process; once more with another one replaces it.
-
-    Args:
-        symbol: a path such as ``"lab/align"``; ``loom/`` is reserved.
-        task: the function that ``loom.symbol("lab/align")`` runs.  It travels with its tasks, as
-            the function of any task does, so every node can run it.
-        resource: says how much of the resource of this name this machine has.  Asked when this
-            process starts a node (an embedded one, for example), so register it before.
-
-    Raises:
-        InvalidOption: the symbol cannot be one, or is reserved; or it is said to be nothing.
-        TypeError: what is given cannot be called.
-    """
+def register_task(symbol: str, task: Callable[..., Any]) -> None:
+    """See `hyperloom.register`."""
     name = checked_own(symbol)
-    if task is None and resource is None:
-        raise InvalidOption(f"register({name!r}) says nothing: give task= or resource=")
-    for what in (task, resource):
-        if what is not None and not callable(what):
-            raise TypeError(f"register({name!r}, …): {what!r} is no function")
-    if task is not None:
-        _tasks[name] = task
-    if resource is not None:
-        _resources[name] = resource
+    if not callable(task):
+        raise TypeError(f"register({name!r}, …): {task!r} is no function")
+    _tasks[name] = task
+
+
+def register_resource(symbol: str, resource: Callable[[], float]) -> None:
+    """See `hyperloom.register`."""
+    name = checked_own(symbol)
+    if not callable(resource):
+        raise TypeError(f"register({name!r}, …): {resource!r} is no function")
+    _resources[name] = resource
 
 
 def registered(symbol: str) -> Callable[..., Any] | None:

@@ -44,13 +44,29 @@ def test_tasks_run_where_their_symbol_is(head: Home, installed: str) -> None:
     head.loom("start", "--address", url, "--password-file", password, "--num-cpus", "2")
     loom.init(url, password_file=str(password))
     (lab,) = [node for node in loom.nodes() if node["symbols"]]
-    assert lab["symbols"] == ["lab/gc_content", "lab/reverse"]
+    assert lab["symbols"] == ["lab/first_rows", "lab/gc_content", "lab/reverse", "lab/table"]
     assert loom.cluster_resources()["lab/scope"] == 3
 
     # This process does not have the package.
     gc_content, reverse = loom.symbol("lab/gc_content"), loom.symbol("lab/reverse")
     plan = [gc_content.bind(reverse.bind("GATTACA" * n)) for n in range(1, 30)]
     assert loom.submit(plan).gather(timeout=30) == [pytest.approx(2 / 7)] * 29
+
+    # A data object of the package's own, made and used where it is known.
+    @loom.task(needs="lab/table")
+    def table() -> object:
+        from loom_lab.tables import Table  # noqa: PLC0415
+
+        return Table([b"a", b"bb", b"ccc"])
+
+    @loom.task(needs="lab/table")
+    def total(table: object) -> list[object]:
+        return [type(table).__name__, len(table), table.size]  # type: ignore[arg-type, attr-defined]
+
+    rows = loom.symbol("lab/first_rows").bind(table.bind(), 2)
+    assert loom.submit([total.bind(rows)]).gather(timeout=30) == [["Table", 2, 3]]
+    with pytest.raises(errors.Undeserializable, match="'lab/table' arrived, which this process"):
+        loom.get(table.remote(), timeout=30)
 
     @loom.task(needs="lab/reverse")
     def where() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hyperloom as loom
-from hyperloom import errors, symbols
+from hyperloom import data, errors, symbols
 from hyperloom.resources import ResourceSet, of_symbols, requested, why_infeasible, with_symbols
 from hyperloom.symbols import registry
 
@@ -45,7 +45,7 @@ def test_names_of_ours_are_reserved() -> None:
 
 
 def test_what_means_nothing_is_refused() -> None:
-    with pytest.raises(errors.InvalidOption, match="give task= or resource="):
+    with pytest.raises(errors.InvalidOption, match="give task=, data= or resource="):
         loom.register("lab/align")
     with pytest.raises(TypeError, match="'len' is no function"):
         loom.register("lab/align", task="len")  # type: ignore[arg-type]
@@ -108,3 +108,43 @@ def test_what_is_said_of_a_node_counts_more_than_what_is_counted() -> None:
     loom.register("lab/scope", resource=lambda: 2)
     with loom.init(mode="inline", resources={"lab/scope": 5}):
         assert loom.cluster_resources()["lab/scope"] == 5
+
+
+@pytest.mark.usefixtures("inline")
+def test_a_type_of_data_of_ones_own_goes_through_tasks() -> None:
+    class Table(data.Extension, data.DObject, symbol="lab/rows"):
+        def __init__(self, rows: list[bytes]) -> None:
+            super().__init__(length=len(rows))
+            self.rows = rows
+
+        def parts(self) -> list[bytes]:
+            return self.rows
+
+        def restore(self, parts: list[memoryview]) -> None:
+            self.rows = [bytes(part) for part in parts]
+
+        @property
+        def view(self) -> memoryview:
+            return memoryview(b"".join(self.contents.rows))
+
+        def gathered(self) -> list[bytes]:
+            return self.contents.rows
+
+        def __getitem__(self, index: int) -> data.Plain:
+            return data.Plain(self.contents.rows[index])
+
+    @loom.task
+    def turn(table: Table) -> Table:
+        assert (table.size, table.length, len(table)) == (10_007, 3, 3)
+        assert table[1].read() == b"bb"
+        assert bytes(table.view).count(b"c") == 10_004
+        return Table(table.contents.rows[::-1])
+
+    rows = [b"a", b"bb", b"c" * 10_004]
+    assert loom.get(turn.remote(turn.remote(Table(rows)))) == rows
+    assert loom.get(loom.put(data.array([Table(rows), b"x"]))) == [rows, b"x"]
+
+
+def test_what_is_no_type_of_data_is_refused() -> None:
+    with pytest.raises(TypeError, match="no class of data objects"):
+        loom.register("lab/table", data=dict)  # type: ignore[type-var]
