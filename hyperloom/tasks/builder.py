@@ -65,7 +65,7 @@ class Builder(Generic[P, R]):
     def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R]:
         """Submit it now, and the bound tasks among its inputs with it; the ref to its result."""
         task = self._build(*args, **kwargs)
-        if next(task.inputs(), None) is None:
+        if next(task.takes(), None) is None:
             ref: ObjectRef[R] = task.remote.remote(*task.args, **task.kwargs)
             return ref
         from hyperloom.plan.plan import Plan  # noqa: PLC0415 - not all need plans
