@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hyperloom import errors
+    from hyperloom import data, errors, tasks
     from hyperloom.api import (
         Connection,
         as_completed,
@@ -81,6 +81,7 @@ _HOMES = {
     "hyperloom.plan.plan": ("Plan",),
     "hyperloom.serialization": ("inspect_serializability", "register_serializer"),
 }
+_MODULES = ("data", "errors", "tasks")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -99,6 +100,7 @@ __all__ = [
     "cancel",
     "cluster_resources",
     "context",
+    "data",
     "errors",
     "get",
     "init",
@@ -112,14 +114,15 @@ __all__ = [
     "submit",
     "symbol",
     "task",
+    "tasks",
     "wait",
 ]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever it is
     home = _HOME.get(name)
-    if name == "errors":
-        value: Any = import_module("hyperloom.errors")
+    if name in _MODULES:
+        value: Any = import_module(f"hyperloom.{name}")
     elif home is not None:
         value = getattr(import_module(home), name)
     else:

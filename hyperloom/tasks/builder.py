@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
 
 from hyperloom import data
-from hyperloom.core.bound import BoundOutput, BoundTask, output_of
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, output_of
 from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import RemoteFunction
@@ -81,8 +81,10 @@ def input_of(value: object) -> object:
     """A bound task or a ref as it is; any other value as a data object.
 
     Raises:
-        TypeError: a bound task with several outputs, of which one is to be chosen.
+        TypeError: a bound task with several outputs, of which one is to be chosen; or a bound map.
     """
+    if isinstance(value, BoundMap):
+        raise TypeError(f"{value!r} is many inputs; for one write tasks.array_make({value.name})")
     return value if output_of(value) or isinstance(value, ObjectRef) else data.of(value)
 
 
