@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import hyperloom as loom
-from hyperloom import errors
+from hyperloom import errors, tasks
 from tests.cluster.api.holdings import holdings
 from tests.waiting import wait_until
 
@@ -333,3 +333,10 @@ def small(x: int, y: int) -> int:
 @loom.task
 def small_total(values: list[int], *more: int) -> int:
     return (sum(values) + sum(more)) % 1009
+
+
+def test_results_of_a_map_are_merged_by_a_built_in_task() -> None:
+    letters = loom.task(chr).bind_map(range(97, 140))
+    assert loom.submit(tasks.merge(letters)).gather() == [
+        bytes(range(97, 128)) + "".join(map(chr, range(128, 140))).encode()
+    ]
