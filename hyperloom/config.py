@@ -232,6 +232,12 @@ class Config:
         unit="bytes",
     )
 
+    # -- to be seen
+    events: bool = _option(
+        default=True,
+        sentence="What happens to tasks is noted, for loom show, timeline, report and the like.",
+    )
+
     # -- for those who work on HyperLoom
     check: bool = _option(
         default=False, sentence="Machines check all their invariants after each event."

@@ -8,6 +8,7 @@ from benchmarks.rows import (
     arrays,
     batch,
     direct,
+    events,
     graphs,
     memory,
     plans,
@@ -45,9 +46,12 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "return-large": arrays.return_large,
     "efficiency": work.efficiency,
     "word-count": work.word_count,
+    "events": events.events,
     "import": start.import_,
     "first-result": start.first_result,
     "idle": start.idle,
 }
 
-ALONE = frozenset(("import", "first-result", "idle"))  # they start programs, and want quiet
+ALONE = frozenset(
+    ("events", "import", "first-result", "idle")
+)  # they start programs, and want quiet

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hyperloom import why
 from hyperloom.core.cluster import nodes
 from hyperloom.ids import OBJECT_BYTES, cut, short, task_of
 from hyperloom.resources import ResourceSet, of_node, of_symbols
 from hyperloom.specs import decode_template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from hyperloom.core.session import Session
 
@@ -81,54 +82,30 @@ def _lines(session: Session, way: Sequence[bytes], stands: Mapping[bytes, Stand]
 
 
 def _line(session: Session, oid: bytes, stand: Stand) -> str:
-    says = _SENTENCES[stand.state](session, stand)
-    return f"ObjectRef({short(oid)}) of task {stand.name or '?'} {says}"
+    reason = why.decide(_facts(session, stand))
+    return f"ObjectRef({short(oid)}) of task {stand.name or '?'} {reason.says}"
 
 
-def _waits(_: Session, stand: Stand) -> str:
-    named = ", ".join([f"ObjectRef({short(oid)})" for oid in stand.lacks])
-    more = int(stand.detail) - len(stand.lacks)
-    rest = f" and {more} more" if named and more > 0 else ""
-    return f"waits for {stand.detail} of its inputs{named and ': '}{named}{rest}"
+def _facts(session: Session, stand: Stand) -> why.Facts:
+    match stand.state:
+        case "WAITING":
+            lacks = [f"ObjectRef({short(oid)})" for oid in stand.lacks]
+            return why.Facts(state="WAITING", lacks=lacks, missing=int(stand.detail))
+        case "READY":
+            priority, _, shape = stand.detail.partition("|")
+            return why.Facts(
+                state="READY",
+                asked=ResourceSet.parse(shape),
+                priority=int(priority),
+                nodes=[_node(about) for about in nodes(session)],
+            )
+        case "HELD":
+            return why.Facts(state="HELD", holder=stand.detail)
+        case _:
+            return why.Facts(state=stand.state)
 
 
-def _ready(session: Session, stand: Stand) -> str:
-    priority, _, shape = stand.detail.partition("|")
-    asked = ResourceSet.parse(shape)
-    first = f" at priority {priority}" if priority != "0" else ""
-    says = f"is ready{first} and waits for a node with {asked.describe()} free"
-    alive = [node for node in nodes(session) if node["alive"]]
-    offers = [_all_of(node) for node in alive]
-    if any(asked.fits_in(offer) for offer in offers):
-        return says
-    least = min((asked.missing_from(offer) for offer in offers), key=_kinds, default=asked)
-    return f"{says}; no node has that much in all: {least.describe()} missing"
-
-
-def _all_of(node: dict[str, Any]) -> ResourceSet:
-    return ResourceSet.of(node["resources"]) + of_node(node["node"]) + of_symbols(node["symbols"])
-
-
-def _held(_: Session, stand: Stand) -> str:
-    return f"was taken by node {stand.detail[:8]}, which runs it or soon will"
-
-
-def _over(_: Session, __: Stand) -> str:
-    return "is over; its result is on its way"
-
-
-def _unknown(_: Session, __: Stand) -> str:
-    return "is not known to the control plane"
-
-
-def _kinds(amounts: ResourceSet) -> int:
-    return len(amounts.items())
-
-
-_SENTENCES: dict[str, Callable[[Session, Stand], str]] = {
-    "WAITING": _waits,
-    "READY": _ready,
-    "HELD": _held,
-    "OVER": _over,
-    "UNKNOWN": _unknown,
-}
+def _node(about: dict[str, Any]) -> why.Node:
+    itself = of_node(about["node"]) + of_symbols(about["symbols"])
+    total, free = (ResourceSet.of(about[what]) + itself for what in ("resources", "free"))
+    return why.Node(about["node"], total, free, alive=about["alive"])

@@ -18,6 +18,7 @@ import cloudpickle  # noqa: F401 - see the module
 from hyperloom import failpoints
 from hyperloom.config import Config
 from hyperloom.core import current, getting, options, remote, submission  # noqa: F401 - likewise
+from hyperloom.core.attempts import Attempts, Silence
 from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session
@@ -43,7 +44,8 @@ def run_worker(
     if Path(about["cwd"]).is_dir():
         os.chdir(about["cwd"])
     objects = Objects(about["node"], StoreClient(about["store"]), config.inline_max_bytes)
-    worker = Worker(data, control, begun, about["node"], objects)
+    attempts = Attempts() if config.events else Silence()
+    worker = Worker(data, control, begun, about["node"], objects, attempts)
 
     def start_session() -> None:
         password_file = about["password_file"]

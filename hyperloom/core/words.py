@@ -13,8 +13,9 @@ To the worker, on the control socket::
 
 From the worker::
 
-    DONE      number, seconds, [task, attempt, refs, number of outputs, outputs..., ...]
-    RETRY     entry, failure    the attempt failed; the failure is for when none is left
+    DONE      number, seconds, [task, attempt, refs, number of outputs, outputs..., ...],
+              rows of `hyperloom.events`, errors by number of the row
+    RETRY     entry, failure, row   the attempt failed; the failure is for when none is left
     BLOCKED   entries           the task waits for objects; the entries were not begun
     UNBLOCKED
     BACK      entries           what was not begun

@@ -30,6 +30,7 @@ from hyperloom.core.interrupt import AGAIN_S, Interrupter
 from hyperloom.serialization import stored
 
 if TYPE_CHECKING:
+    from hyperloom.core.attempts import Attempts
     from hyperloom.core.context import Running
     from hyperloom.core.objects import Objects
     from hyperloom.core.session import Session
@@ -42,13 +43,14 @@ _UNWANTED_MOST = 1000
 class Worker:
     """See the module."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the raylet gave it, and what it works with
         self,
         data: socket.socket,
         control: socket.socket,
         begun: int,
         node: bytes,
         objects: Objects,
+        attempts: Attempts,
     ) -> None:
         self._data = data
         self._control = control
@@ -66,6 +68,7 @@ class Worker:
         # How many tasks this process has begun, where the raylet sees it even after our death.
         self._begun = mmap.mmap(begun, 8)
         self._begun_count = 0
+        self._attempts = attempts
         self._done: list[Any] = []
         self._done_count = 0
         self._done_bytes = 0
@@ -123,9 +126,11 @@ class Worker:
         except Retry as retry:
             output.end_lines()
             self._before_report()
-            self._busy_s += time.perf_counter() - start
+            now = time.perf_counter()
+            self._busy_s += now - start
             self._report()
-            self._send([words.RETRY, entry, retry.failure])
+            row = self._attempts.to_retry(entry, record, start, now)
+            self._send([words.RETRY, entry, retry.failure, row])
             return
         output.end_lines()
         self._before_report()
@@ -139,6 +144,7 @@ class Worker:
             done += outputs
             self._done_count += 1
             self._done_bytes += sum(map(len, outputs))
+            self._attempts.add(entry, record, start, now, outputs)
         if (
             now - start > _REPORT_AFTER_S
             or self._busy_s > _REPORT_AFTER_S
@@ -168,7 +174,8 @@ class Worker:
                 return
             sys.stdout.flush()
             sys.stderr.flush()
-            self._send([words.DONE, self._done_count, self._busy_s, self._done])
+            told = self._attempts.take()
+            self._send([words.DONE, self._done_count, self._busy_s, self._done, *told])
             self._done = []
             self._done_count = 0
             self._done_bytes = 0

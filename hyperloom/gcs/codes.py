@@ -38,6 +38,26 @@ FOR_EVER = b"%d" % 2**40  # so many items "consumed": the reader is gone, do not
 
 RANGE = b"*"  # in `wait`: the row is a range's, under the id of its first task
 NUMBER = b"#"  # the item of a mapped task that is a whole number, as decimal text
+# Events of a job (`hyperloom.events`), and what `counts` counts.
+OPENED = b"J"  # about, as JSON
+DECLARED = b"T"  # template id, body
+SUBMITTED = b"s"  # first and last task of those submitted together; the task that did it, if any
+RAN = b"R"  # a node's attempts: `hyperloom.events`
+CANCELLED = b"K"  # tasks that nobody held
+NODE_LOST = b"L"  # node, tasks that it held and that are tried again
+NODE_FAILED = b"M"  # node, tasks that it held and that are not
+TOO_LATE = b"X"  # node, tasks whose results it reported and did not hold any more
+ENDED = b"E"  # the counts: template id, what, 12 digits; and again
+DONE = b"d"
+FAILED = b"f"
+AGAIN = b"r"
+
+FAILURE = b"4"  # first byte of a value that is a failure: `hyperloom.serialization.inline`
+EVENT_BYTES = 100  # what an event takes besides its payload, about
+EVENTS_MOST = 8 << 20  # bytes of a job's events
+EVENTS_TRIM = 32  # events that go at a time
+EVENTS_KEEP_S = 60  # so long after the job's end
+
 CROWD = b"+"  # in `waiters`: the tasks are in a list of their own
 
 # `refs`: see lua/ref/_count.lua.  2^40 is above any number of holders and exact in a double.

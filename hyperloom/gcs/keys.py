@@ -75,6 +75,9 @@ CONTAINS = Key("contains", (), "hash", "object id -> object ids inside its value
 WATCH = Key("watch", (), "hash", "object id -> processes to tell, besides its maker")
 HEARD = Key("heard", (), "hash", "process -> its last call applied, number made, their width")
 HOMES = Key("homes", (), "hash", "worker process -> the node that it lives on")
+COUNTS = Key("counts", (), "hash", "template id, and what -> how many of its tasks")
+EVENTS = Key("events", (), "stream", "what happened, the latest; outlives the job for a moment")
+NOTED = Key("noted", (), "integer", "bytes of `events`, about")
 CLOSED = Key("closed", (), "string", "the job is over; expires")
 
 # -- the cluster ----------------------------------------------------------------------------
@@ -86,5 +89,8 @@ ABOUT = Key("about", (), "hash", "library version, durability, generation", "clu
 KEYS = (
     TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, CHILDREN, STREAM,
     TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, OBJECT, REFS, HOLDS, CONTAINS, WATCH,
-    HEARD, HOMES, CLOSED, NODES, LEASES, JOBS, ABOUT,
+    HEARD, HOMES, COUNTS, EVENTS, NOTED, CLOSED, NODES, LEASES, JOBS, ABOUT,
 )  # fmt: skip
+
+OUTLIVE = (EVENTS, NOTED, CLOSED)
+"""Tables of a job that expire after its end, by themselves."""

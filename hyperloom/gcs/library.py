@@ -107,6 +107,6 @@ def _preamble(constants: Mapping[str, int]) -> Iterator[str]:
 def _tables() -> Iterator[str]:
     yield "function act.tables(ns) return {\n"
     for entry in keys.KEYS:
-        if entry.scope == "job" and not entry.by and entry is not keys.CLOSED:
+        if entry.scope == "job" and not entry.by and entry not in keys.OUTLIVE:
             yield f"  key.{entry.table}(ns),\n"
     yield "} end\n"

@@ -23,6 +23,7 @@ from hyperloom.raylet import messages as m
 from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.jobs import Jobs
+from hyperloom.raylet.journal import Journal
 from hyperloom.raylet.lookout import Lookout
 from hyperloom.raylet.loop import Loop
 from hyperloom.raylet.machine import NodeMachine
@@ -72,12 +73,13 @@ class Agent:
         self._last_sent: dict[int, str] = {}  # worker -> name of the last task that it was sent
         self._sessions: dict[int, bytes] = {}  # worker -> process id of its session
         self._gcs = Conversation(settings.address, self.loop, self._come_back)
-        self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine)
+        self._journal = Journal(self._gcs, self.loop, settings.node, on=config.events)
+        self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine, self._journal)
         self._jobs.handle = self._handle
         logs = Logs(settings.logs, config.worker_log_bytes)
         self._pool = Pool(template[1], template[0], self.loop, self, logs)
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
-        self._reporter = Reporter(self._gcs, settings.node, self._pool, self._memory)
+        self._reporter = Reporter(self._gcs, settings.node, self._pool, self._memory, self._journal)
         self._door = Door(settings.socket, self.loop, self)
         self._membership = Membership(settings, self._gcs, self.loop, self)
         self._lookout = Lookout(settings, self._gcs, self._handle, self.warn)
@@ -152,7 +154,10 @@ class Agent:
     def _failed(self, task: m.Held, worker: int, why: str) -> None:
         desk = self._jobs.get(task.kind.job)
         if desk is not None:
-            desk.finished(self._reporter.failed(task, self._reporter.failure(task, worker, why)))
+            failure = self._reporter.failure(task, worker, why)
+            state = self.machine.workers.get(worker)
+            since = state.since if state and state.sent and state.sent[0] is task else None
+            desk.finished(self._reporter.failed(task, worker, failure, since))
 
     def _tick(self) -> None:
         if self._now() >= self._tick_at:
@@ -188,8 +193,8 @@ class Agent:
             case words.DONE:
                 self._done(worker, *message[2:])
             case words.RETRY:
-                _, entry, failure = message
-                self._reporter.retry(entry, failure)
+                _, entry, failure, row = message
+                self._reporter.retry(worker, entry, failure, row)
                 self._handle(m.TaskToRetry(worker, entry[:16]))
                 self._jobs.offer_again()
             case words.BLOCKED:
@@ -207,7 +212,14 @@ class Agent:
             case other:
                 raise AssertionError(f"worker {worker} says what it cannot: {other!r}")
 
-    def _done(self, worker: int, seconds: float, flat: list[Any]) -> None:
+    def _done(
+        self,
+        worker: int,
+        seconds: float,
+        flat: list[Any],
+        rows: bytes,
+        errors: dict[int, tuple[str, str]],
+    ) -> None:
         state = self.machine.workers[worker]
         tasks = _tasks_of(flat)
         # Who gets the result has been shown what the task printed.
@@ -215,12 +227,13 @@ class Agent:
         desk = self._jobs.get(state.job)
         if desk is not None:
             desk.finished(flat)
+            self._journal.ran(state.job, self._pool.pid(worker), rows, errors)
         self._handle(m.TasksDone(worker, tasks, seconds))
         self._jobs.offer_soon()
 
     def worker_exited(self, worker: int, code: int, begun: int) -> None:
         """It is gone."""
-        self._reporter.exited(worker, code)
+        self._reporter.exited(worker, code, self.machine.workers[worker].since)
         process = self._sessions.pop(worker, None)
         job, sent = self.machine.workers[worker].job, list(self.machine.workers[worker].sent)
         # Before the machine reports them lost: the next attempt may store under the same names.
@@ -269,6 +282,7 @@ class Agent:
                 guest.say(["error", "this node does not know such a message"])
 
     def _open(self, job: bytes, about: dict[str, Any], then: Callable[[Any], None]) -> None:
+        self._journal.open(job, json.dumps(about))
         self._gcs.apply("job_open", keys.CLUSTER, job, json.dumps(about), then=then)
 
     def leaves(self, guest: Guest) -> None:
@@ -356,6 +370,7 @@ class Agent:
         """End all that was begun here."""
         for worker in list(self.machine.workers):
             self._pool.kill(worker)
+        self._journal.flush_all()
         self._jobs.hang_up()
         self._membership.close()
         self._door.close()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.journal import Journal
     from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.node import NodeSettings
@@ -30,19 +31,21 @@ _SOON_S = 0.005  # other jobs hear so late of what one has left
 class Jobs:
     """See the module.  `handle` takes events for the machine."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what jobs touch of a node
         self,
         settings: NodeSettings,
         gcs: Conversation,
         keeper: StoreKeeper,
         loop: Loop,
         machine: NodeMachine,
+        journal: Journal,
     ) -> None:
         self._settings = settings
         self._gcs = gcs
         self._keeper = keeper
         self._loop = loop
         self._machine = machine
+        self._journal = journal
         self.handle: Callable[[m.Event], None] = lambda _: None
         self._desks: dict[bytes, Desk] = {}
         self._offering_soon = False
@@ -69,6 +72,7 @@ class Jobs:
 
     def end(self, job: bytes) -> None:
         """Nothing of the job is wanted any more, anywhere."""
+        self._journal.flush(job)
         self._gcs.apply("job_close", keys.job_namespace(job), _CLOSED_S)
         self._gcs.apply("job_forget", keys.CLUSTER, job)
         self.close(job)

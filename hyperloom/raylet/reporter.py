@@ -18,26 +18,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.journal import Journal
     from hyperloom.raylet.memory import MemoryWatch
     from hyperloom.raylet.messages import Held
     from hyperloom.raylet.pool import Pool
 
 _AT_ONCE = 500  # objects or tasks in one slice of a burial or a reaping
-_FAILURE = b"4"  # first byte of an inline failure (`hyperloom.serialization.inline`)
+_FAILURE = codes.FAILURE
+_QUEUED, _POISONED = b"QUEUED", b"POISONED"  # what `task_retry` answers
 
 
 class Reporter:
     """See the module."""
 
-    def __init__(self, gcs: Conversation, node: bytes, pool: Pool, memory: MemoryWatch) -> None:
+    def __init__(
+        self, gcs: Conversation, node: bytes, pool: Pool, memory: MemoryWatch, journal: Journal
+    ) -> None:
         self._gcs = gcs
         self._node = node
         self._pool = pool
         self._memory = memory
+        self._journal = journal
         self._codes: dict[int, int] = {}  # worker -> how it ended
+        self._since = 0.0  # when the one that ended last had its last progress
 
-    def exited(self, worker: int, code: int) -> None:
+    def exited(self, worker: int, code: int, since: float) -> None:
         """A worker ended; what is reported next of its tasks says so."""
+        self._since = since
         for gone in self._codes:
             self._memory.forget(gone)
         self._codes = {worker: code}
@@ -49,8 +56,13 @@ class Reporter:
             return _FAILURE + failures.timed_out(who, limit_s=task.kind.timeout_s or 0)
         return _FAILURE + failures.cancelled(who)
 
-    def failed(self, task: Held, failure: bytes) -> list[Any]:
-        """The task's end in the form in which ``task_step`` takes it."""
+    def failed(self, task: Held, worker: int, failure: bytes, since: float | None) -> list[Any]:
+        """The task's end in the form in which ``task_step`` takes it.
+
+        `since`: when it began, if its worker lives and it did.
+        """
+        pid = self._pool.pid(worker)
+        self._journal.came_to_nothing(task, pid, since, failure[1:], retried=False)
         outputs = task.kind.outputs
         return [task.task, task.attempt, refs_of(task.record), outputs, *[failure] * outputs]
 
@@ -71,17 +83,44 @@ class Reporter:
             failure = failures.crashed(who, exit_code=code, stderr=stderr)
             deaths = _deaths_most(task.kind.retries)
             poison = failures.poisoned(who, deaths=deaths, exit_code=code, stderr=stderr)
-        self._retry(task.entry, died, failure, poison)
+        began = self._since
 
-    def retry(self, entry: bytes, failure: bytes) -> None:
+        def told(answer: bytes) -> None:
+            why = poison if answer == _POISONED else failure
+            retried = answer == _QUEUED
+            self._journal.came_to_nothing(task, who.pid, began, why, retried=retried)
+
+        self._retry(task.entry, died, failure, poison, told)
+
+    def retry(self, worker: int, entry: bytes, failure: bytes, row: bytes) -> None:
         """It raised what its options say to retry."""
-        self._retry(entry, 0, failure[1:], failure[1:])
+        pid = self._pool.pid(worker)
 
-    def _retry(self, entry: bytes, died: int, failure: bytes, poison: bytes) -> None:
+        def told(answer: bytes) -> None:
+            self._journal.raised(row, pid, failure[1:], retried=answer == _QUEUED)
+
+        self._retry(entry, 0, failure[1:], failure[1:], told)
+
+    def _retry(
+        self,
+        entry: bytes,
+        died: int,
+        failure: bytes,
+        poison: bytes,
+        told: Callable[[bytes], None],
+    ) -> None:
         task, attempt = split_entry(entry)
+
+        def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            # STALE: the attempt was taken from us meanwhile, or this was said twice.
+            if not isinstance(reply, errors.LoomError):
+                told(reply)
+            elif not isinstance(reply, errors.Stale):
+                raise reply
+
         self._gcs.apply(
             "task_retry", keys.job_namespace(job_of(task)), self._node, task, attempt, int(died),
-            _FAILURE + failure, _FAILURE + poison, then=_may_be_stale,
+            _FAILURE + failure, _FAILURE + poison, then=answered,
         )  # fmt: skip
 
     def bury(self, process: bytes, then: Callable[[], None], first: int = 1) -> None:
@@ -139,12 +178,6 @@ class Reporter:
 def _deaths_most(retries: int) -> int:
     # As task/retry.lua counts; without end (-1) there is no poison, and the number is not told.
     return retries + 1 if retries > codes.DEATHS_MOST else codes.DEATHS_MOST
-
-
-def _may_be_stale(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
-    # STALE: the attempt was taken from us meanwhile, or this was said twice.  Good either way.
-    if isinstance(reply, errors.LoomError) and not isinstance(reply, errors.Stale):
-        raise reply
 
 
 def _nothing_more() -> None:

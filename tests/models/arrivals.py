@@ -16,6 +16,29 @@ class Arrivals(Queues):
     bodies: dict[bytes, bytes] = field(default_factory=dict)
     sources: dict[bytes, bytes] = field(default_factory=dict)
     children: dict[bytes, bytes] = field(default_factory=dict)
+    counts: dict[bytes, int] = field(default_factory=dict)  # template and what -> tasks
+    events: list[tuple[bytes, bytes]] = field(default_factory=list)  # none: nobody opened them
+
+    # -- what people are told -------------------------------------------------------------
+
+    def event_open(self, about: bytes) -> int:
+        if self.events:
+            return 0
+        self.events.append((codes.OPENED, about))
+        return 1
+
+    def event_add(self, kind: bytes, payload: bytes) -> bytes:
+        self.note(kind, payload)
+        return b"OK"
+
+    def note(self, kind: bytes, payload: bytes) -> None:
+        if self.events:
+            self.events.append((kind, payload))
+
+    def count(self, what: bytes, tasks: list[bytes]) -> None:
+        for task in tasks:
+            name = self.records[task][: codes.TEMPLATE_ID] + what
+            self.counts[name] = self.counts.get(name, 0) + 1
 
     # -- templates and nodes --------------------------------------------------------------
 
@@ -32,6 +55,8 @@ class Arrivals(Queues):
         new = template not in self.terms
         self.terms.setdefault(template, (returns, retries, queue))
         self.bodies[template] = body
+        if new:
+            self.note(codes.DECLARED, template + body)
         if pickled:
             self.sources.setdefault(function, pickled)
         return int(new)
@@ -68,6 +93,8 @@ class Arrivals(Queues):
             for oid in self.refs_of(self.records[task])[0]:
                 if oid in self.lacks.get(task, ()):
                     self.lackers.setdefault(oid, []).append(task)
+        self.count(codes.SUBMITTED, ids)
+        self.note(codes.SUBMITTED, ids[0] + ids[-1] + parent)
         self.crowd()
         self.has_made(process, count, self.terms[template][0])
         self.adopt(parent, ids)
@@ -100,6 +127,9 @@ class Arrivals(Queues):
                 self.lacks[task] = missing
             else:
                 ready.append(task)
+        ids = [task for task, *_ in tasks]
+        self.count(codes.SUBMITTED, ids)
+        self.note(codes.SUBMITTED, ids[-1] + ids[0] + parent)
         for i in range(5 * n, len(args), 3):
             oid, takers, wanted = args[i : i + 3]
             consumers = pieces(takers, codes.TASK_ID)
@@ -150,6 +180,9 @@ class Arrivals(Queues):
             takes = pieces(takers, codes.TASK_ID)
             of = Range(head, items, 0, takes, bool(wanted), number, 0 if packed else step)
             self.ranges[name] = of
+            counted = head[: codes.TEMPLATE_ID] + codes.SUBMITTED
+            self.counts[counted] = self.counts.get(counted, 0) + len(items)
+            last = name + bytes([len(items) - 1])
             start += step * len(items)
             self.adopt(parent, [name + bytes([i]) for i in range(len(items))])
             self.hold(refs, ("task", first))
@@ -161,6 +194,7 @@ class Arrivals(Queues):
                         self.lackers.setdefault(oid, []).append(first)
             else:
                 ready.append(name)
+        self.note(codes.SUBMITTED, args[0] + last + parent)
         self.crowd()
         self.push_back_each(ready)
         return len(ready)

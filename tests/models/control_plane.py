@@ -12,13 +12,21 @@ how tasks enter in `tests.models.arrivals`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
 from tests.models.arrivals import Arrivals
 from tests.models.claims import Offer
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 NO_PROCESS = bytes(codes.PROCESS_ID)
+
+
+def is_failure(value: bytes) -> bool:
+    return value.startswith(codes.FAILURE)
 
 
 @dataclass
@@ -87,8 +95,18 @@ class ControlPlane(Arrivals):
             for held in self.held.values():
                 held.pop(task, None)
 
-    def end(self, tasks: list[bytes], oids: list[bytes], values: list[bytes]) -> None:
+    def end(
+        self,
+        tasks: list[bytes],
+        oids: list[bytes],
+        values: list[bytes],
+        uncounted: Collection[bytes] = (),
+    ) -> None:
         """Their outputs come; then what they hold is let go."""
+        failures = {task_of(o) for o, value in zip(oids, values, strict=True) if is_failure(value)}
+        counted = failures.union(uncounted)
+        self.count(codes.DONE, [task for task in tasks if task not in counted])
+        self.count(codes.FAILED, [task for task in tasks if task in failures])
         refs = []
         for task in tasks:
             inputs, others = self.refs_of(self.records[task])
@@ -100,7 +118,9 @@ class ControlPlane(Arrivals):
 
     def fail(self, tasks: list[bytes], failure: bytes) -> None:
         oids = [output(t, index) for t in tasks for index in range(self.returns_of(t))]
-        self.end(tasks, oids, [failure] * len(oids))
+        outputless = [task for task in tasks if not self.returns_of(task)]
+        self.count(codes.FAILED, outputless)
+        self.end(tasks, oids, [failure] * len(oids), uncounted=outputless)
 
     def task_step(self, node: bytes, seen: int, offer: bytes, *args: bytes) -> list[bytes | int]:
         stale, done, oids, values = [], [], [], []
@@ -119,6 +139,8 @@ class ControlPlane(Arrivals):
         served = self.served.get(node) if offer else None
         if served is not None and served == seen:
             self.host = (node, Offer.parse(offer), [])
+        if stale:
+            self.note(codes.TOO_LATE, node + b"".join(stale))
         self.end(done, oids, values)
         more = bool(self.waking)
         given: list[bytes] = []
@@ -148,6 +170,7 @@ class ControlPlane(Arrivals):
             self.fail([task], failure)
             answer = b"FAILED"
         else:
+            self.count(codes.AGAIN, [task])
             if deaths:
                 self.deaths[task] = deaths
             del self.held[node][task]
@@ -199,9 +222,15 @@ class ControlPlane(Arrivals):
         taken = sorted(held)[:most]
         left = len(held) - len(taken)
         again = [(task, held[task] + 1) for task in taken if self.try_again(task)]
+        self.count(codes.AGAIN, [task for task, _ in again])
         for task, _ in again:
             del held[task]
-        self.fail([task for task in taken if task in held], failure)
+        lost = [task for task in taken if task in held]
+        if again:
+            self.note(codes.NODE_LOST, node + b"".join(task for task, _ in again))
+        if lost:
+            self.note(codes.NODE_FAILED, node + b"".join(lost))
+        self.fail(lost, failure)
         self.push_front(again)
         if left == 0:
             self.served.pop(node, None)
@@ -217,6 +246,8 @@ class ControlPlane(Arrivals):
             if task not in state:
                 state[task] = self._cancel(task, force, ends)
             reply += [state[task], self.children.get(task, b"")]
+        if ends:
+            self.note(codes.CANCELLED, b"".join(ends))
         self.fail(ends, failure)
         self.push_back_each([task for task in unrolled if task not in state])
         self.serve()

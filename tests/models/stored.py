@@ -13,7 +13,8 @@ World = dict[bytes, Any]
 
 # What a job may keep when all its tasks are over and all its refs are gone.
 CONSTANTS = (
-    keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.HOMES, keys.TURN
+    keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.HOMES, keys.TURN,
+    keys.COUNTS, keys.EVENTS, keys.NOTED,
 )  # fmt: skip
 
 
@@ -51,6 +52,9 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
         (keys.DEATHS,): {task: b"%d" % n for task, n in model.deaths.items()},
         (keys.CHILDREN,): model.children,
         (keys.STREAM,): {task: who + n for task, (who, n) in model.stream.items()},
+        (keys.COUNTS,): {name: b"%d" % n for name, n in model.counts.items()},
+        (keys.EVENTS,): model.events,
+        (keys.NOTED,): _noted(model),
         (keys.TEMPLATE,): model.bodies,
         (keys.SOURCE,): model.sources,
         (keys.TERMS,): {
@@ -58,6 +62,10 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
             for t, (returns, retries, queue) in model.terms.items()
         },
     }
+
+
+def _noted(model: ControlPlane) -> bytes:
+    return b"%d" % sum(len(payload) + codes.EVENT_BYTES for _, payload in model.events)
 
 
 def _objects(model: ControlPlane) -> dict[Any, Any]:

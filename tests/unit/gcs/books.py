@@ -29,7 +29,7 @@ TEMPLATES = {  # returns, retries, queue
     template("urgent"): (1, 0, b"3|"),
     template("none"): (0, 2, b"-1|CPU:5000"),
 }
-VALUES = [b"0small", b"0" + b"large" * 5, shared(NODES[0]), shared(NODES[1])]
+VALUES = [b"0small", b"4failure", b"0" + b"large" * 5, shared(NODES[0]), shared(NODES[1])]
 OFFERS = [
     b"",
     b"1;CPU:10000;",
@@ -63,6 +63,7 @@ class Books(RuleBasedStateMachine):
         self.tasks: list[bytes] = []
         self.age: dict[bytes, int] = {}  # a value may contain what is older only: no cycles
         self.processes = [self.born(), self.born()]
+        self.same("event_open", b"{}")
         for kind, terms in TEMPLATES.items():
             function = kind[:1] * codes.FUNCTION_ID
             self.same("template_declare", kind, *terms, function + b"body", function, b"code")

@@ -22,7 +22,7 @@ NS = keys.job_namespace(JOB)
 _LOOK = """
 local all = {}
 local read = { hash = {'HGETALL'}, list = {'LRANGE', 0, -1}, set = {'SMEMBERS'}, string = {'GET'},
-               zset = {'ZRANGE', 0, -1, 'WITHSCORES'} }
+               zset = {'ZRANGE', 0, -1, 'WITHSCORES'}, stream = {'XRANGE', '-', '+'} }
 for _, name in ipairs(redis.call('KEYS', '*')) do
   local kind = redis.call('TYPE', name).ok
   local how = read[kind]
@@ -102,6 +102,8 @@ def _plain(kind: bytes, held: Any) -> Any:
         return dict(zip(held[0::2], held[1::2], strict=True))
     if kind == b"zset":
         return {name: float(score) for name, score in zip(held[0::2], held[1::2], strict=True)}
+    if kind == b"stream":
+        return [tuple(fields) for _, fields in held]
     return set(held) if kind == b"set" else held
 
 

@@ -136,7 +136,7 @@ def test_lua_and_python_share_keys_and_codes(plane: Plane, copy: Path) -> None:
         assert (float(value) if isinstance(expected, int) else value) == expected
     assert set(tables) == {
         key.name("n") for key in keys.KEYS if key.scope == "job" and not key.by
-    } - {keys.CLOSED.name("n")}
+    } - {key.name("n") for key in keys.OUTLIVE}
 
 
 def test_a_key_wants_as_many_ids_as_it_has() -> None:
@@ -157,8 +157,8 @@ def test_all_keys_of_a_job_share_a_slot() -> None:
 def test_what_frees_memory_may_run_when_it_is_full(contract) -> None:
     """And what only adds to it may not."""
     fills = {
-        "job_open", "node_attach", "node_join", "object_put", "process_join", "stream_open",
-        "task_plan", "task_submit", "task_yield", "template_declare",
+        "event_open", "job_open", "node_attach", "node_join", "object_put", "process_join",
+        "stream_open", "task_plan", "task_submit", "task_yield", "template_declare",
     }  # fmt: skip
     if contract.writes.startswith("nothing"):
         assert contract.flags == "READS"

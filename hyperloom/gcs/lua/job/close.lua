@@ -2,12 +2,28 @@
 --
 -- A job is over: everything it had goes, in one call.  The keys are few and large, and
 -- UNLINK gives their memory back in the background.  What is said about the job later, by
--- processes that have not heard, falls on deaf ears for `keep_s` seconds.
+-- processes that have not heard, falls on deaf ears for `keep_s` seconds.  Its events stay for
+-- code.EVENTS_KEEP_S seconds more, the last of them the job's counts: whoever records them can.
 --
 -- Refuses: nothing.
 -- Writes:  every table of the job.
 
+-- The counts as the payload of an event: template (8), what (1), number (12 digits), ...
+local function counts(ns)
+  local all, parts = call('HGETALL', key.counts(ns)), {}
+  for i = 1, #all, 2 do
+    parts[#parts + 1] = all[i] .. string.format('%012.0f', all[i + 1])
+  end
+  return table.concat(parts)
+end
+
 transition('job_close', DRAINS, function(ns, args)
+  if call('EXISTS', key.closed(ns)) == 0 then
+    act.note(ns, code.ENDED, counts(ns))
+  end
+  for _, name in ipairs({ key.events(ns), key.noted(ns) }) do
+    call('EXPIRE', name, code.EVENTS_KEEP_S, 'NX')
+  end
   local gone = {}
   local function add(name)
     gone[#gone + 1] = name

@@ -5,11 +5,12 @@
 
 function act.fail(ns, node, ids, failure)
   local records, oids, values, refs = many.hmget(key.task(ns), ids), {}, {}, {}
-  local known = {}
+  local known, templates = {}, {}
   for i, id in ipairs(ids) do
     if records[i] then
       known[#known + 1] = id
-      local template = act.template(ns, string.sub(records[i], 1, code.TEMPLATE_ID))
+      templates[#known] = string.sub(records[i], 1, code.TEMPLATE_ID)
+      local template = act.template(ns, templates[#known])
       for index = 0, template.returns - 1 do
         oids[#oids + 1] = act.output(id, index)
         values[#values + 1] = failure
@@ -20,6 +21,7 @@ function act.fail(ns, node, ids, failure)
       end
     end
   end
+  act.count(ns, code.FAILED, templates)
   many.hdel(key.wait(ns), known)
   act.close(ns, node, known)
   act.settle(ns, oids, values)

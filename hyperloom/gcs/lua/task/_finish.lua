@@ -13,20 +13,29 @@ function act.finish(ns, node, args, from)
     i = i + 4 + tonumber(args[i + 3])
   end
   local held = many.hmget(key.held(ns, node), ids)
-  local done, stale, oids, values, refs = {}, {}, {}, {}, {}
+  local done, stale, oids, values, refs, good, bad = {}, {}, {}, {}, {}, {}, {}
   for k, id in ipairs(ids) do
     local at = first[k]
     if held[k] and held[k] == args[at + 1] then
       done[#done + 1] = id
+      local ended = good
       for index = 0, tonumber(args[at + 3]) - 1 do
+        local value = args[at + 4 + index]
         oids[#oids + 1] = act.output(id, index)
-        values[#values + 1] = args[at + 4 + index]
+        values[#values + 1] = value
+        ended = string.sub(value, 1, 1) == code.FAILURE and bad or ended
       end
+      ended[#ended + 1] = id
       many.cut(args[at + 2], code.OBJECT_ID, refs)
     else
       stale[#stale + 1] = id
       act.too_late(ns, id, args, at)
     end
+  end
+  act.count(ns, code.DONE, act.templates(ns, good))
+  act.count(ns, code.FAILED, act.templates(ns, bad))
+  if #stale > 0 then
+    act.note(ns, code.TOO_LATE, node .. table.concat(stale))
   end
   act.close(ns, node, done)
   act.settle(ns, oids, values)

@@ -11,7 +11,8 @@
 -- The queue keeps the entry of a cancelled task until a claim meets it and finds no record.
 --
 -- Refuses: nothing.
--- Writes:  held, range, wait, waiters, crowd, ready, queues, and what task/_fail.lua writes.
+-- Writes:  held, range, wait, waiters, crowd, ready, queues, events, noted, and what
+--          task/_fail.lua writes.
 
 local function holder(ns, id, nodes)
   for i = 1, #nodes, 2 do
@@ -47,6 +48,9 @@ transition('task_cancel', DRAINS, function(ns, args)
     seen[id] = state
     reply[#reply + 1] = state
     reply[#reply + 1] = call('HGET', key.children(ns), id) or ''
+  end
+  if #unheld > 0 then
+    act.note(ns, code.CANCELLED, table.concat(unheld))
   end
   act.fail(ns, nil, unheld, failure)
   for _, task in ipairs(unrolled) do

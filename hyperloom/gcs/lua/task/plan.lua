@@ -15,7 +15,7 @@
 --
 -- Refuses: NOT_FOUND when a template was never declared; GAP, see act.answered.
 -- Writes:  heard, task, held, idle, served, wait, waiters, crowd, refs, children, ready,
---          queues.
+--          queues, counts, events, noted.
 
 -- The templates of the tasks, by id; or the one that nobody declared.
 local function templates_of(ns, args, last)
@@ -43,11 +43,12 @@ transition('task_plan', FILLS, function(ns, args)
     return answered
   end
 
-  local ids, rows, waits, ready, holds, entered = {}, {}, {}, {}, {}, {}
+  local ids, rows, waits, ready, holds, entered, templates = {}, {}, {}, {}, {}, {}, {}
   for i = 7, last, 5 do
     local id, record, lacks = args[i], args[i + 1], tonumber(args[i + 2])
     local template = string.sub(record, 1, code.TEMPLATE_ID)
     ids[#ids + 1] = id
+    templates[#ids] = template
     rows[#rows + 1], rows[#rows + 2] = id, record
     many.cut(args[i + 3], code.OBJECT_ID, holds)
     many.cut(args[i + 4], code.OBJECT_ID, holds)
@@ -60,6 +61,8 @@ transition('task_plan', FILLS, function(ns, args)
     end
   end
 
+  act.count(ns, code.SUBMITTED, templates)
+  act.note(ns, code.SUBMITTED, ids[#ids] .. ids[1] .. args[5])
   many.hset(key.task(ns), rows)
   many.hset(key.wait(ns), waits)
   act.hold(ns, holds)

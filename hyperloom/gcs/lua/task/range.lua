@@ -17,7 +17,7 @@
 --
 -- Refuses: NOT_FOUND when the template was never declared; GAP, see act.answered.
 -- Writes:  heard, range, held, idle, served, wait, waiters, crowd, refs, children, ready,
---          queues, and what task/_range.lua writes for who stands idle.
+--          queues, counts, events, noted, and what task/_range.lua writes for who stands idle.
 
 local function adopt(ns, parent, id, tasks)
   if parent ~= '' then
@@ -42,6 +42,7 @@ transition('task_range', FILLS, function(ns, args)
 
   local outside = many.cut(args[7], code.OBJECT_ID, {})
   local start, step, rows, waits = tonumber(args[11]), tonumber(args[12]), {}, {}
+  local submitted, last = 0, ''
   for i = 13, #args, 3 do
     local id, tasks = args[i], tonumber(args[i + 1])
     rows[#rows + 1] = string.sub(id, 1, code.RANGE_ID)
@@ -50,9 +51,13 @@ transition('task_range', FILLS, function(ns, args)
       start = start, step = step, items = args[i + 2],
     })
     start = start + step * tasks
+    submitted = submitted + tasks
+    last = string.sub(id, 1, code.RANGE_ID) .. string.char(tasks - 1)
     waits[#waits + 1] = { id, template, outside, lacks, code.RANGE }
     adopt(ns, args[4], id, tasks)
   end
+  call('HINCRBY', key.counts(ns), template .. code.SUBMITTED, submitted)
+  act.note(ns, code.SUBMITTED, args[13] .. last .. args[4])
   many.hset(key.range(ns), rows)
   act.recount(ns, many.cut(args[7] .. args[8], code.OBJECT_ID, {}), #waits)
   local ready = act.await(ns, waits)

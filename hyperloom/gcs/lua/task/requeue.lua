@@ -6,7 +6,8 @@
 -- its offers are left aside: until the last call `served` says code.LOST of it.
 --
 -- Refuses: nothing.
--- Writes:  held, idle, served, tries, ready, queues, and what task/_fail.lua writes.
+-- Writes:  held, idle, served, tries, ready, queues, counts, events, noted, and what
+--          task/_fail.lua writes.
 
 transition('task_requeue', DRAINS, function(ns, args)
   local node, failure, most = args[1], args[2], tonumber(args[3])
@@ -26,7 +27,7 @@ transition('task_requeue', DRAINS, function(ns, args)
   end
 
   local records, tries = many.hmget(key.task(ns), ids), many.hmget(key.tries(ns), ids)
-  local again, rows, lost, gone = {}, {}, {}, {}
+  local again, rows, lost, gone, templates = {}, {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local template = string.sub(records[i], 1, code.TEMPLATE_ID)
     local tried = tonumber(tries[i] or 0) + 1
@@ -38,7 +39,15 @@ transition('task_requeue', DRAINS, function(ns, args)
       rows[#rows + 1] = id
       rows[#rows + 1] = tried
       gone[#gone + 1] = id
+      templates[#gone] = template
     end
+  end
+  act.count(ns, code.AGAIN, templates)
+  if #gone > 0 then
+    act.note(ns, code.NODE_LOST, node .. table.concat(gone))
+  end
+  if #lost > 0 then
+    act.note(ns, code.NODE_FAILED, node .. table.concat(lost))
   end
   many.hset(key.tries(ns), rows)
   many.hdel(key.held(ns, node), gone)

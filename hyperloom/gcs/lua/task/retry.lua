@@ -7,7 +7,7 @@
 -- than that gets them all, and becomes `poison` if a worker died of each attempt.
 --
 -- Refuses: STALE when the node does not hold that attempt any more.
--- Writes:  held, tries, deaths, ready, queues, and what task/_fail.lua writes.
+-- Writes:  held, tries, deaths, ready, queues, counts, and what task/_fail.lua writes.
 
 transition('task_retry', DRAINS, function(ns, args)
   local node, id, attempt, died, failure, poison = unpack(args)
@@ -30,6 +30,7 @@ transition('task_retry', DRAINS, function(ns, args)
     act.serve(ns)
     return 'FAILED'
   end
+  act.count(ns, code.AGAIN, { template })
   call('HDEL', key.held(ns, node), id)
   call('HSET', key.tries(ns), id, tries)
   if deaths > 0 then

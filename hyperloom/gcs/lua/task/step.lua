@@ -18,7 +18,8 @@
 -- left to wake, or too many cancelled tasks stood in the way: call again, with an offer.
 --
 -- Refuses: nothing.
--- Writes:  held, task, tries, deaths, children, stream, ready, queues, idle, served, and what
+-- Writes:  held, task, tries, deaths, children, stream, ready, queues, idle, served, counts,
+--          events, noted, and what
 --          object/_settle.lua and ref/_count.lua write.
 
 transition('task_step', DRAINS, function(ns, args)

@@ -13,7 +13,7 @@
 --
 -- Refuses: NOT_FOUND when the template was never declared; GAP, see act.answered.
 -- Writes:  heard, task, held, idle, served, wait, waiters, crowd, refs, children, ready,
---          queues.
+--          queues, counts, events, noted.
 
 transition('task_submit', FILLS, function(ns, args)
   local process, seq, parent, template = args[1], args[2], args[4], args[5]
@@ -47,6 +47,8 @@ transition('task_submit', FILLS, function(ns, args)
     end
   end
 
+  call('HINCRBY', key.counts(ns), template .. code.SUBMITTED, #ids)
+  act.note(ns, code.SUBMITTED, ids[1] .. ids[#ids] .. parent)
   many.hset(key.task(ns), rows)
   act.hold(ns, holds)
   if #unresolved > 0 then

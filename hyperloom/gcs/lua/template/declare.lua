@@ -5,7 +5,7 @@
 -- pickled function; '' when this job has it already under its id.
 --
 -- Refuses: nothing.  Declaring again is harmless: ids are hashes of what they name.
--- Writes:  terms, template, source.
+-- Writes:  terms, template, source, events, noted.
 
 transition('template_declare', FILLS, function(ns, args)
   local template, returns, retries, queue, body, id, pickled = unpack(args)
@@ -15,6 +15,10 @@ transition('template_declare', FILLS, function(ns, args)
   if pickled ~= '' then
     call('HSETNX', key.source(ns), id, pickled)
   end
+  local new = call('HSETNX', key.terms(ns), template, returns .. ',' .. retries .. ',' .. queue)
   call('HSET', key.template(ns), template, body)
-  return call('HSETNX', key.terms(ns), template, returns .. ',' .. retries .. ',' .. queue)
+  if new == 1 then
+    act.note(ns, code.DECLARED, template .. body)
+  end
+  return new
 end)

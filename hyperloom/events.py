@@ -1,0 +1,159 @@
+"""What happened in a job, as its events say it: for people, and nothing depends on it.
+
+A job's events are one capped stream in the control plane.  An entry is a kind and a payload::
+
+    J  opened     about, as JSON
+    T  declared   template id (8), body
+    s  submitted  first and last task of those said together (16 each), the task that did it
+    R  ran        a node's attempts: `Ran`
+    K  cancelled  tasks that nobody held
+    L  requeued   a node that was lost (8), tasks that it held and that are tried again
+    M  lost       a node that was lost (8), tasks that it held and that are not
+    X  too late   a node (8), tasks whose results it reported and did not hold any more
+    E  ended      the job's counts: template id (8), what (1), number (12 digits), and again
+
+All but ``R`` are written by the transitions themselves, so they are as true as these.  ``R`` is
+what a node tells of its attempts a moment later, many at a time: a row of `ROW` each, made by the
+worker that ran it, passed on unread.  A row may be dropped (its raylet was killed; the stream was
+full and nobody read it); what is counted (`keys.COUNTS`) never is.
+
+Times are seconds since 1970: of an entry by the server's clock, in a row by its node's.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from struct import Struct as Layout
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct, msgpack
+
+from hyperloom.gcs import codes
+from hyperloom.ids import NODE_BYTES, TASK_BYTES, TEMPLATE_BYTES, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# task, template, attempt, how it ended, when it began, how long it took, bytes of its outputs
+ROW = Layout("<16s8sHBdfQ")
+ATTEMPTS_SHOWN = 0xFFFF  # more are shown as so many
+
+_WHAT = {codes.SUBMITTED: "submitted", codes.DONE: "done", codes.FAILED: "failed"}
+_WHAT[codes.AGAIN] = "retried"
+_COUNT_DIGITS = 12
+_TEXT_MOST = 200  # characters of an error that are kept in an event
+
+
+class Ended(IntEnum):
+    """How an attempt ended."""
+
+    DONE = 0
+    FAILED = 1  # for good; the error says why
+    RETRIED = 2  # it came to nothing, and the task is tried again
+    PASSED_ON = 3  # an input had failed, so this did: its function was not called
+
+
+class Error(NamedTuple):
+    """Why an attempt has no value; a category of `hyperloom.failures`, and the first line."""
+
+    category: str
+    text: str
+
+
+class Run(Struct, frozen=True, array_like=True):
+    """Attempts of one worker, in the order in which they ended."""
+
+    pid: int
+    rows: bytes
+    errors: dict[int, tuple[str, str]] = {}  # number of the row -> category, first line
+
+
+class Ran(Struct, frozen=True, array_like=True):
+    """The payload of ``R``.  Fields are added at the end."""
+
+    node: bytes
+    runs: list[Run]
+
+
+class Attempt(NamedTuple):
+    """One row."""
+
+    task: bytes
+    template: bytes
+    attempt: int
+    ended: Ended
+    begun: float
+    seconds: float
+    output_bytes: int
+    node: bytes
+    pid: int
+    error: Error | None
+
+
+_ran = msgpack.Decoder(Ran)
+encode = msgpack.encode
+
+
+def attempts(payload: bytes) -> Iterator[Attempt]:
+    """The rows of an ``R``."""
+    ran = _ran.decode(payload)
+    for run in ran.runs:
+        for number, row in enumerate(ROW.iter_unpack(run.rows)):
+            task, template, attempt, ended, begun, seconds, size = row
+            error = run.errors.get(number)
+            yield Attempt(
+                task, template, attempt, Ended(ended), begun, seconds, size, ran.node, run.pid,
+                Error(*error) if error else None,
+            )  # fmt: skip
+
+
+def error_of(category: str, text: str) -> Error:
+    """As much of a failure as an event keeps."""
+    return Error(category, text.strip().partition("\n")[0][:_TEXT_MOST])
+
+
+def outputs_bytes(outputs: Sequence[bytes]) -> int:
+    """How large outputs are, wherever they lie."""
+    total = 0
+    for kept in outputs:
+        shared = kept[:1] == codes.SHARED
+        total += int(kept[1 + NODE_BYTES :]) if shared else len(kept)
+    return total
+
+
+class Submitted(NamedTuple):
+    """The payload of ``s``: tasks of one process, by number, about; others may lie between."""
+
+    first: bytes
+    last: bytes
+    parent: bytes  # the task that submitted them; empty: the driver did
+
+
+def submitted(payload: bytes) -> Submitted:
+    """Take it apart."""
+    one, other = payload[:TASK_BYTES], payload[TASK_BYTES : 2 * TASK_BYTES]
+    return Submitted(min(one, other), max(one, other), payload[2 * TASK_BYTES :])
+
+
+def of_node(payload: bytes) -> tuple[bytes, list[bytes]]:
+    """The payload of ``L``, ``M`` and ``X``: a node and tasks."""
+    return payload[:NODE_BYTES], cut(payload[NODE_BYTES:], TASK_BYTES)
+
+
+Counts = dict[bytes, dict[str, int]]  # template -> submitted, done, failed, retried
+
+
+def counts_of_payload(payload: bytes) -> Counts:
+    """The payload of ``E``."""
+    width = TEMPLATE_BYTES + 1 + _COUNT_DIGITS
+    rows = cut(payload, width)
+    return counts_of({row[:-_COUNT_DIGITS]: row[-_COUNT_DIGITS:] for row in rows})
+
+
+def counts_of(table: dict[bytes, bytes]) -> Counts:
+    """The table of `keys.COUNTS`."""
+    counts: Counts = {}
+    for name, number in table.items():
+        of = counts.setdefault(name[:TEMPLATE_BYTES], dict.fromkeys(_WHAT.values(), 0))
+        of[_WHAT[name[TEMPLATE_BYTES:]]] = int(number)
+    return counts

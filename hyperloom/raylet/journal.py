@@ -1,0 +1,104 @@
+"""What a node tells people of its attempts: `hyperloom.events`, gathered, job by job.
+
+The rule: nobody waits for it and nothing depends on it.  Workers make the rows, this passes them
+on unread, some thousand in one call or what there is after a moment.  Of what the raylet saw
+itself, the end of a worker or of a task that was stopped, it makes the row.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from hyperloom import events, failures
+from hyperloom.gcs import codes, keys
+from hyperloom.ids import job_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.loop import Loop
+    from hyperloom.raylet.messages import Held
+
+_AFTER_S = 0.05
+_BYTES = 1 << 16  # are told at once
+_RUN_BYTES = 40  # of a run besides its rows, about
+
+
+class Journal:
+    """See the module.  `on`: whether anybody wants to know (`Config.events`)."""
+
+    def __init__(self, gcs: Conversation, loop: Loop, node: bytes, *, on: bool) -> None:
+        self.on = on
+        self._gcs = gcs
+        self._loop = loop
+        self._node = node
+        self._runs: dict[bytes, list[events.Run]] = {}
+        self._bytes: dict[bytes, int] = {}
+
+    def open(self, job: bytes, about: str) -> None:
+        """A job begins, before anything of it is known to the control plane."""
+        if self.on:
+            self._gcs.apply("event_open", keys.job_namespace(job), about)
+
+    def ran(
+        self, job: bytes, pid: int, rows: bytes, errors: Mapping[int, tuple[str, str]] | None = None
+    ) -> None:
+        """A worker's attempts."""
+        if not rows:
+            return
+        runs = self._runs.setdefault(job, [])
+        if not runs:
+            self._bytes[job] = 0
+            self._loop.later(_AFTER_S, lambda: self.flush(job))
+        runs.append(events.Run(pid, rows, dict(errors or {})))
+        self._bytes[job] += len(rows) + _RUN_BYTES
+        if self._bytes[job] >= _BYTES:
+            self.flush(job)
+
+    def came_to_nothing(
+        self, task: Held, pid: int, began: float | None, failure: bytes, *, retried: bool
+    ) -> None:
+        """An attempt whose worker died, or that was stopped; `failure` is its record.
+
+        It `began` then, as `time.monotonic` gives it; None: it had not.
+        """
+        if not self.on:
+            return
+        ended = events.Ended.RETRIED if retried else events.Ended.FAILED
+        seconds = 0.0 if began is None else time.monotonic() - began
+        row = events.ROW.pack(
+            task.task,
+            task.kind.template,
+            min(task.attempt, events.ATTEMPTS_SHOWN),
+            ended,
+            0.0 if began is None else time.time() - seconds,
+            seconds,
+            0,
+        )
+        why = failures.decode(failure)
+        self.ran(task.kind.job, pid, row, {0: events.error_of(why.category, why.text)})
+
+    def raised(self, row: bytes, pid: int, failure: bytes, *, retried: bool) -> None:
+        """The worker's row of an attempt that its options say to retry; maybe none was left."""
+        if not row:
+            return
+        task, template, attempt, _, *rest = events.ROW.unpack(row)
+        ended = events.Ended.RETRIED if retried else events.Ended.FAILED
+        why = failures.decode(failure)
+        error = events.error_of(why.category, why.text)
+        row = events.ROW.pack(task, template, attempt, ended, *rest)
+        self.ran(job_of(task), pid, row, {0: error})
+
+    def flush(self, job: bytes) -> None:
+        """Tell what is there now."""
+        runs = self._runs.pop(job, None)
+        if runs:
+            payload = events.encode(events.Ran(self._node, runs))
+            self._gcs.apply("event_add", keys.job_namespace(job), codes.RAN, payload)
+
+    def flush_all(self) -> None:
+        """Tell all; the node ends."""
+        for job in list(self._runs):
+            self.flush(job)

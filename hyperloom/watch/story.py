@@ -1,0 +1,107 @@
+"""The story of one task, put together from the events of its job.  Pure.
+
+Each step has a time, a place where there is one, and what happened.  What was dropped is missing,
+and nothing is made up for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hyperloom import events
+from hyperloom.events import Ended
+from hyperloom.gcs import codes
+from hyperloom.ids import TASK_BYTES, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class Event(NamedTuple):
+    """One entry of a job's events."""
+
+    at: float  # seconds since 1970, by the server's clock
+    kind: bytes
+    payload: bytes
+
+
+_WORDS = {
+    Ended.DONE: "done",
+    Ended.FAILED: "failed",
+    Ended.RETRIED: "came to nothing",
+    Ended.PASSED_ON: "failed with an input",
+}
+
+
+def steps(told: Iterable[Event], task: bytes) -> list[dict[str, Any]]:
+    """What happened to the task, in the order of time."""
+    found = [step for event in told for step in _of(event, task)]
+    return sorted(found, key=lambda step: step["at"])
+
+
+def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
+    at, kind, payload = event
+    if kind == codes.SUBMITTED:
+        first, last, parent = events.submitted(payload)
+        if first <= task <= last:
+            yield {"at": at, "what": "submitted", **({"by": parent.hex()} if parent else {})}
+    elif task not in payload:
+        return
+    elif kind == codes.RAN:
+        for attempt in events.attempts(payload):
+            if attempt.task == task:
+                yield from _attempt(attempt)
+    elif kind == codes.CANCELLED and task in cut(payload, TASK_BYTES):
+        yield {"at": at, "what": "cancelled"}
+    elif kind in _AT_NODE:
+        node, tasks = events.of_node(payload)
+        if task in tasks:
+            yield {"at": at, "what": _AT_NODE[kind], "node": node.hex()}
+
+
+_AT_NODE = {
+    codes.NODE_LOST: "its node was lost; it is tried again",
+    codes.NODE_FAILED: "its node was lost, and no retry was left",
+    codes.TOO_LATE: "its result came from a node that was given up, and was thrown away",
+}
+
+
+def _attempt(ran: events.Attempt) -> Iterator[dict[str, Any]]:
+    place = {"attempt": ran.attempt, "node": ran.node.hex(), "pid": ran.pid}
+    if ran.begun and ran.ended is not Ended.PASSED_ON:
+        yield {"at": ran.begun, "what": "began", **place}
+    end: dict[str, Any] = {"at": ran.begun + ran.seconds, "what": _WORDS[ran.ended], **place}
+    if ran.error is not None:
+        end["error"] = {"category": ran.error.category, "text": ran.error.text}
+        if ran.error.category == "cancelled":
+            end["what"] = "cancelled"
+    if ran.begun:
+        end |= {"seconds": round(ran.seconds, 6), "bytes": ran.output_bytes}
+    yield end
+
+
+def last_error(told: list[dict[str, Any]]) -> str:
+    """Of the last attempt that had one."""
+    for step in reversed(told):
+        if "error" in step:
+            return str(step["error"]["text"])
+        if step["what"].startswith("its node was lost"):
+            return f"its node {step['node'][:8]} was lost"
+    return ""
+
+
+def ended(told: list[dict[str, Any]]) -> str:
+    """DONE, FAILED or CANCELLED as the events have it; empty: they do not say that it is over."""
+    for step in reversed(told):
+        match step["what"]:
+            case "done":
+                return "DONE"
+            case "cancelled":
+                return "CANCELLED"
+            case "failed" | "failed with an input" | "its node was lost, and no retry was left":
+                return "FAILED"
+            case "came to nothing" | "its node was lost; it is tried again":
+                return ""
+            case _:
+                pass
+    return ""

@@ -1,0 +1,215 @@
+"""Why a task is not over: one decision, made from facts that somebody else has gathered.
+
+`decide` is asked by `loom why`, by the `GetTimeout` of a `get` and by a `get` that waits for long.
+The rule: a reason says what is, in words that continue "task f …", and what to do about it; when
+nothing is to be done it says nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from hyperloom.resources import NOTHING, ResourceSet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LONG_S = 60.0  # a task that runs for so long is worth a look
+
+
+class Why(StrEnum):
+    """The reasons that there are."""
+
+    UNKNOWN = "unknown"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    OVER = "over"
+    INPUT_LOST = "input-lost"
+    INPUTS = "inputs"
+    NO_NODE = "no-node"
+    TOO_LARGE = "too-large"
+    BUSY = "busy"
+    CALM = "calm"
+    NEXT = "next"
+    NODE_SILENT = "node-silent"
+    AT_NODE = "at-node"
+    SEAT = "seat"
+    BEHIND = "behind"
+    BLOCKED = "blocked"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What there is to know of a node."""
+
+    node: str
+    total: ResourceSet
+    free: ResourceSet
+    host: str = ""
+    alive: bool = True
+    calm: bool = False  # its memory was short: it runs one task at a time for a moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What there is to know of a task; what was not asked for stays as it is here."""
+
+    state: str  # a `TaskState`, UNKNOWN, or DONE, FAILED, CANCELLED where a record of that is left
+    lacks: Sequence[str] = ()  # names of inputs that are not there yet, perhaps not all
+    missing: int = 0  # how many
+    lost: Sequence[str] = ()  # those of them that nobody makes
+    asked: ResourceSet = NOTHING
+    priority: int = 0
+    position: int | None = None  # in its queue, from 0 on
+    waiting: int = 0  # tasks in that queue
+    nodes: Sequence[Node] = ()
+    holder: str = ""  # the node that has it
+    at_node: str = ""  # there it is: "running", "blocked", "behind" another task, "seat"
+    pid: int = 0
+    seconds: float = 0.0  # since its worker's last progress
+    attempt: int = 1
+    error: str = ""  # of the attempt before this one, or the last
+
+
+class Reason(NamedTuple):
+    """The answer."""
+
+    why: Why
+    says: str
+    advice: str = ""
+
+
+def decide(facts: Facts) -> Reason:
+    """The first thing that keeps the task from being over."""
+    return _OF_STATE[facts.state](facts)
+
+
+def _unknown(_: Facts) -> Reason:
+    return Reason(
+        Why.UNKNOWN,
+        "is not known to the control plane",
+        "it was never accepted, or its job is over, or all that was known of it was let go: loom "
+        "ls jobs shows the jobs that there are",
+    )
+
+
+def _over(_: Facts) -> Reason:
+    return Reason(Why.OVER, "is over; its result is on its way")
+
+
+def _done(_: Facts) -> Reason:
+    return Reason(Why.DONE, "is done")
+
+
+def _failed(facts: Facts) -> Reason:
+    advice = "loom show tells its attempts; loom retry JOB --failed submits what failed again"
+    return Reason(Why.FAILED, f"failed: {facts.error or 'no reason is known'}", advice)
+
+
+def _cancelled(_: Facts) -> Reason:
+    return Reason(Why.CANCELLED, "was cancelled")
+
+
+def _waits(facts: Facts) -> Reason:
+    if facts.lost:
+        return Reason(
+            Why.INPUT_LOST,
+            f"waits for {facts.lost[0]}, which does not exist any more and which nobody makes",
+            "cancel it (loom cancel), and submit again what makes that input",
+        )
+    named = ", ".join(facts.lacks)
+    more = facts.missing - len(facts.lacks)
+    rest = f" and {more} more" if named and more > 0 else ""
+    says = f"waits for {facts.missing} of its inputs{named and ': '}{named}{rest}"
+    return Reason(Why.INPUTS, says)
+
+
+def _ready(facts: Facts) -> Reason:
+    asked, again = facts.asked, ""
+    first = f" at priority {facts.priority}" if facts.priority else ""
+    if facts.attempt > 1:
+        again = f", for attempt {facts.attempt}{facts.error and f' after: {facts.error}'}"
+    says = f"is ready{first}{again} and waits for a node with {asked.describe()} free"
+    alive = [node for node in facts.nodes if node.alive]
+    if not alive:
+        return Reason(
+            Why.NO_NODE, f"{says}; no node is alive",
+            "start one: loom start --head, or join one with loom start --address",
+        )  # fmt: skip
+    able = [node for node in alive if asked.fits_in(node.total)]
+    if not able:
+        least = min((asked.missing_from(node.total) for node in alive), key=_kinds)
+        return Reason(
+            Why.TOO_LARGE,
+            f"{says}; no node has that much in all: {least.describe()} missing",
+            "ask for less, or add a node that has it; it runs as soon as one joins",
+        )
+    before = ""
+    if facts.position is not None:
+        others = facts.waiting - 1
+        before = f"; {facts.position:,} of {others:,} others in its queue are before it"
+    if all(node.calm for node in able):
+        return Reason(
+            Why.CALM,
+            f"{says}{before}; memory was short there, so tasks run one at a time for a moment",
+            "ask for memory= so that fewer run at the same time",
+        )
+    if any(asked.fits_in(node.free) for node in able):
+        return Reason(Why.NEXT, f"{says}{before}; there is room, so it is about to be taken")
+    has = f"the {len(able)} nodes that have it are" if len(able) > 1 else "the one that has it is"
+    return Reason(
+        Why.BUSY,
+        f"{says}{before}; {has} busy",
+        "wait, or add a node, or give what is urgent a higher priority=",
+    )
+
+
+def _held(facts: Facts) -> Reason:
+    short = facts.holder[:8]
+    holder = next((node for node in facts.nodes if node.node == facts.holder), None)
+    if facts.nodes and (holder is None or not holder.alive):
+        return Reason(
+            Why.NODE_SILENT,
+            f"was taken by node {short}, which is not heard of",
+            "it goes to another node when that one's lease has run out (LOOM_LEASE_S)",
+        )
+    where = f"on node {short}"
+    since = f" since {_time(facts.seconds)}"
+    worker = f"{where} in worker {facts.pid}"
+    match facts.at_node:
+        case "running":
+            long = facts.seconds >= _LONG_S
+            advice = "loom stack shows where it is; timeout_s= bounds it" if long else ""
+            return Reason(Why.RUNNING, f"runs {worker}{since}", advice)
+        case "blocked":
+            return Reason(
+                Why.BLOCKED,
+                f"runs {worker} and waits there{since} in get() for tasks of its own",
+                "loom stack shows for which; loom why tells of them too",
+            )
+        case "behind":
+            return Reason(Why.BEHIND, f"is {worker}, behind the task that runs there{since}")
+        case "seat":
+            asked = facts.asked.describe()
+            return Reason(Why.SEAT, f"is {where}, and waits for {asked} or a worker")
+        case _:
+            says = f"was taken by node {short}, which runs it or soon will"
+            return Reason(Why.AT_NODE, says)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < _LONG_S else f"{seconds / _LONG_S:.0f} min"
+
+
+def _kinds(amounts: ResourceSet) -> int:
+    return len(amounts.items())
+
+
+_OF_STATE = {
+    "UNKNOWN": _unknown, "OVER": _over, "DONE": _done, "FAILED": _failed,
+    "CANCELLED": _cancelled, "WAITING": _waits, "READY": _ready, "HELD": _held,
+}  # fmt: skip
