@@ -10,6 +10,7 @@ To the worker, on the control socket::
     GIVE_BACK               report what has ended, return what you have not begun
     STOP     task, failure  stop that task; its outputs become the failure
     STACKS                  say what your threads do
+    PROFILE  seconds, every  say what your threads did for so long, looked at so often
 
 From the worker::
 
@@ -20,7 +21,8 @@ From the worker::
     UNBLOCKED
     BACK      entries           what was not begun
     LEAVING                     the process ends by itself (max_calls)
-    STACKS_ARE  text
+    STACKS    text              what it was asked
+    PROFILE   [[stack, times], ...]
     SESSION   process           it uses the API, under this process id
 """
 
@@ -30,6 +32,7 @@ EXIT = 1
 GIVE_BACK = 10
 STOP = 11
 STACKS = 12
+PROFILE = 13
 
 DONE = 20
 RETRY = 21
@@ -37,5 +40,4 @@ BLOCKED = 22
 UNBLOCKED = 23
 BACK = 24
 LEAVING = 25
-STACKS_ARE = 26
 SESSION = 27

@@ -23,7 +23,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import failpoints, frames, specs
-from hyperloom.core import current, output, words
+from hyperloom.core import current, looking, output, words
 from hyperloom.core.blocking import Blocking
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
@@ -224,7 +224,9 @@ class Worker:
         elif message[0] == words.STOP:
             self._stop(message[1], message[2])
         elif message[0] == words.STACKS:
-            self._send([words.STACKS_ARE, _stacks()])
+            self._send([words.STACKS, looking.stacks()])
+        elif message[0] == words.PROFILE:
+            looking.profile(message[1], message[2], lambda told: self._send([words.PROFILE, told]))
 
     def _unbegun(self) -> list[bytes]:
         """Take all tasks out of the queue, also those that lie in the socket unread."""
@@ -269,13 +271,3 @@ class Worker:
                 self._data.sendall(frame)
         except OSError:
             os._exit(0)  # the raylet is gone
-
-
-def _stacks() -> str:
-    from traceback import format_stack  # noqa: PLC0415 - rarely asked for
-
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    parts = []
-    for ident, frame in sys._current_frames().items():  # noqa: SLF001 - made for this
-        parts.append(f"thread {names.get(ident, ident)}:\n{''.join(format_stack(frame))}")
-    return "\n".join(parts)

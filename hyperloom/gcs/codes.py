@@ -30,6 +30,7 @@ CANCEL = b"C"  # id, force
 FREE = b"F"  # object id
 JOB_OPENED = b"J"  # job, about
 JOB_ENDED = b"E"  # job
+ASK = b"?"  # where to answer, the question: `hyperloom.gcs.asking`
 
 # A message to a process whose object id begins with this is about a stream: task id, n.
 CONSUMED = b"#"

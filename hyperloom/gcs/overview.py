@@ -39,28 +39,35 @@ def look(address: Address) -> dict[str, Any]:
     """
     wire = Wire(address)
     try:
-        return {"nodes": _nodes(wire), "jobs": list(_jobs(wire)), "server": _server(wire)}
+        return of(wire)
     finally:
         wire.close()
 
 
-def _ask(wire: Wire, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+def of(wire: Wire) -> dict[str, Any]:
+    """The same, of the control plane at the other end."""
+    return {"nodes": nodes(wire), "jobs": list(_jobs(wire)), "server": _server(wire)}
+
+
+def ask(wire: Wire, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+    """The replies to some commands, in one round trip."""
     for command in commands:
         wire.send(*command)
     replies = [wire.receive() for _ in commands]  # all of them, before any is raised
     return [raised(reply) for reply in replies]
 
 
-def _nodes(wire: Wire) -> list[dict[str, Any]]:
+def nodes(wire: Wire) -> list[dict[str, Any]]:
+    """The members of the cluster, as they said lately."""
     reply = wire.call(*fcall("node_list", keys.CLUSTER))
-    nodes = []
+    members = []
     for at in range(0, len(reply), 3):
         node, about, alive = reply[at : at + 3]
         fields = json.loads(about)
         for name in ("resources", "free"):
             fields[name] = ResourceSet(fields.get(name, {})).as_dict()
-        nodes.append({**fields, "node": node.hex(), "alive": bool(alive)})
-    return nodes
+        members.append({**fields, "node": node.hex(), "alive": bool(alive)})
+    return members
 
 
 def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
@@ -68,7 +75,7 @@ def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
     for at in range(0, len(listed), 2):
         about = json.loads(listed[at + 1])
         ns = keys.job_namespace(listed[at])
-        tasks, waiting, objects, queues, nodes = _ask(
+        tasks, waiting, objects, queues, nodes = ask(
             wire,
             [
                 ("HLEN", keys.TASK.name(ns)),
@@ -85,8 +92,8 @@ def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
             "namespace": about.get("namespace", ""),
             "tasks": tasks,
             "waiting": waiting,
-            "ready": sum(_ask(wire, [("LLEN", keys.READY.name(ns, queue)) for queue in queues])),
-            "held": sum(_ask(wire, [("HLEN", keys.HELD.name(ns, node)) for node in nodes])),
+            "ready": sum(ask(wire, [("LLEN", keys.READY.name(ns, queue)) for queue in queues])),
+            "held": sum(ask(wire, [("HLEN", keys.HELD.name(ns, node)) for node in nodes])),
             "objects": objects,
         }
 

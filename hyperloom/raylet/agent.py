@@ -11,7 +11,6 @@ deaths, retries and give-backs through the `Reporter`; the node itself is `Membe
 from __future__ import annotations
 
 import json
-import os
 from math import inf
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -20,6 +19,7 @@ from hyperloom.core import words
 from hyperloom.gcs import keys
 from hyperloom.ids import TaskID, object_id
 from hyperloom.raylet import messages as m
+from hyperloom.raylet.answers import Answers
 from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.jobs import Jobs
@@ -80,6 +80,8 @@ class Agent:
         self._pool = Pool(template[1], template[0], self.loop, self, logs)
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
         self._reporter = Reporter(self._gcs, settings.node, self._pool, self._memory, self._journal)
+        self._answers = Answers(settings, self._gcs, self.machine, self._pool, self.describe)
+        self.asked = self._answers.asked
         self._door = Door(settings.socket, self.loop, self)
         self._membership = Membership(settings, self._gcs, self.loop, self)
         self._lookout = Lookout(settings, self._gcs, self._handle, self.warn)
@@ -209,6 +211,8 @@ class Agent:
                 self._handle(m.WorkerLeaving(worker))
             case words.SESSION:
                 self._sessions[worker] = message[1]
+            case words.STACKS | words.PROFILE:
+                self._answers.worker_tells(worker, *message)
             case other:
                 raise AssertionError(f"worker {worker} says what it cannot: {other!r}")
 
@@ -274,7 +278,7 @@ class Agent:
                 self._jobs.open(job, about)
                 self._open(job, about, lambda _: guest.say(["welcome", self._settings.welcome()]))
             case ["status"]:
-                guest.say(["status", self._status()])
+                guest.say(["status", self._answers.status()])
             case ["stop"]:
                 guest.say(["stopping"])
                 self.loop.running = False
@@ -347,23 +351,6 @@ class Agent:
             **self._settings.describe(),
             "free": dict(self.machine.free),
             "store": {"used": used, "capacity": capacity},
-        }
-
-    def _status(self) -> dict[str, Any]:
-        workers = [
-            {
-                "pid": self._pool.pid(number),
-                "state": worker.state,
-                "task": worker.sent[0].kind.name if worker.sent else None,
-            }
-            for number, worker in self.machine.workers.items()
-        ]
-        return {
-            **self.describe(),
-            "queued": self.machine.waiting(),
-            "workers": workers,
-            "connected": self._gcs.connected,
-            "raylet_pid": os.getpid(),
         }
 
     def close(self) -> None:

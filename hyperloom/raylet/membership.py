@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperloom import errors
-from hyperloom.gcs import codes, keys
+from hyperloom.gcs import asking, codes, keys
 from hyperloom.gcs.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ class Member(Protocol):
 
     def reap(self, node: bytes) -> None:
         """Another node is dead."""
+
+    def asked(self, reply_to: bytes, question: list[Any]) -> None:
+        """Somebody wants to know something of this node."""
 
 
 class Membership:
@@ -123,6 +126,8 @@ class Membership:
                 self._member.job_opened(job, json.loads(about[0]))
             elif kind == codes.JOB_ENDED:
                 self._member.job_ended(job)
+            elif kind == codes.ASK:
+                self._member.asked(job, asking.asked_of(about))
 
     def _find_inbox(self) -> None:
         try:

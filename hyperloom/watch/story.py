@@ -35,19 +35,25 @@ _WORDS = {
 
 def steps(told: Iterable[Event], task: bytes) -> list[dict[str, Any]]:
     """What happened to the task, in the order of time."""
-    found = [step for event in told for step in _of(event, task)]
+    found: list[dict[str, Any]] = []
+    entered: tuple[bytes, dict[str, Any]] | None = None
+    for event in told:
+        if event.kind == codes.SUBMITTED:
+            # Of several ranges that it may be in, it is in the one that begins last.
+            first, last, parent = events.submitted(event.payload)
+            if first <= task <= last and (entered is None or first > entered[0]):
+                by = {"by": parent.hex()} if parent else {}
+                entered = first, {"at": event.at, "what": "submitted", **by}
+        elif task in event.payload:
+            found += _of(event, task)
+    if entered is not None:
+        found.insert(0, entered[1])
     return sorted(found, key=lambda step: step["at"])
 
 
 def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
     at, kind, payload = event
-    if kind == codes.SUBMITTED:
-        first, last, parent = events.submitted(payload)
-        if first <= task <= last:
-            yield {"at": at, "what": "submitted", **({"by": parent.hex()} if parent else {})}
-    elif task not in payload:
-        return
-    elif kind == codes.RAN:
+    if kind == codes.RAN:
         for attempt in events.attempts(payload):
             if attempt.task == task:
                 yield from _attempt(attempt)

@@ -1,0 +1,164 @@
+"""What the commands that only look have in common: where they look, and how they show it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from hyperloom import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hyperloom.watch.cluster import Cluster
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+# What a column of a table shows, and how: see `cell`.
+Columns = dict[str, str]
+
+
+def looks(command: F) -> F:
+    """The options of a command that looks at a cluster."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Everything, for programs."),
+        click.option(
+            "--session", default="", metavar="NAME", help="Another session of this machine."
+        ),
+        click.option("--address", default="", help="Another control plane than this machine's."),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def cluster_at(address: str, session: str) -> Iterator[Cluster]:
+    """The cluster that is looked at.
+
+    Raises:
+        errors.NotConnected: there is nothing to look at.
+    """
+    from hyperloom.config import Config  # noqa: PLC0415
+    from hyperloom.node import found  # noqa: PLC0415
+    from hyperloom.watch.cluster import Cluster  # noqa: PLC0415
+    from hyperloom.watch.history import FILE, History  # noqa: PLC0415
+    from hyperloom.watch.live import Live  # noqa: PLC0415
+
+    sight = found.find(Config.load(), address, session)
+    file = sight.history / FILE if sight.history else None
+    history = History(file) if file is not None and file.exists() else None
+    if sight.address is None and history is None:
+        raise errors.NotConnected(
+            "no node of yours runs here, and nothing was recorded. Start one: loom start --head"
+        )
+    cluster = Cluster(Live(sight.address) if sight.address else None, history)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def say_json(value: object) -> None:
+    """For programs."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def console() -> Any:  # noqa: ANN401 - rich's Console
+    """It heeds NO_COLOR and pipes itself."""
+    from rich.console import Console  # noqa: PLC0415
+
+    narrow = None if sys.stdout.isatty() else 200
+    return Console(highlight=False, soft_wrap=True, width=narrow)
+
+
+def show_table(rows: Sequence[dict[str, Any]], columns: Columns) -> None:
+    """Rows for people: `columns` says which are shown, by their titles."""
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title, name in columns.items():
+        table.add_column(title, justify="right" if name in _NUMBERS else "left", no_wrap=True)
+    for row in rows:
+        cells = [cell(name, row.get(name)) for name in columns.values()]
+        table.add_row(*[Text(text, style=_STYLES.get(text, "")) for text in cells])
+    console().print(table)
+
+
+_NUMBERS = {
+    "submitted", "done", "failed", "left", "retried", "mean_s", "p99_s", "bytes", "seconds",
+    "pid", "attempt", "waiting", "ready", "held", "objects", "tasks", "holders", "count", "used",
+}  # fmt: skip
+_STYLES = {
+    "FAILED": "red", "RUNNING": "green", "READY": "yellow", "WAITING": "dim", "DONE": "",
+    "CANCELLED": "magenta", "open": "green", "NOT HEARD OF": "red",
+}  # fmt: skip
+_SHORTEST = 8
+_ERROR_MOST = 60
+
+
+def cell(name: str, value: Any) -> str:  # noqa: ANN401, PLR0911 - any plain value
+    """A value of a column of this name, for people."""
+    if value is None or value == "":
+        return ""
+    if name in {"bytes", "used"}:
+        from hyperloom.cli.words import size  # noqa: PLC0415
+
+        return size(value)
+    if name in {"seconds", "mean_s", "p99_s"}:
+        return seconds(value)
+    if name in {"at", "opened", "ended", "began"}:
+        return clock(value)
+    if name in {"node", "where"} and isinstance(value, str):
+        return value if " " in value else value[:_SHORTEST]
+    if name == "error":
+        return str(value)[:_ERROR_MOST]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) and name != "pid" else str(value)
+
+
+def seconds(value: float) -> str:
+    """A time for people."""
+    for unit, scale in (("us", 1e6), ("ms", 1e3), ("s", 1)):
+        if value * scale < 1000 and (value * scale >= 1 or unit == "us"):  # noqa: PLR2004
+            return f"{value * scale:.3g} {unit}"
+    return f"{value:,.0f} s"
+
+
+def clock(at: float) -> str:
+    """When, for people of this place; the day only if it is another one."""
+    moment = datetime.fromtimestamp(at).astimezone()
+    today = datetime.now().astimezone().date() == moment.date()
+    return moment.strftime("%H:%M:%S" if today else "%m-%d %H:%M:%S")
+
+
+def condition(texts: Sequence[str]) -> Callable[[dict[str, Any]], bool]:
+    """Whether a row is wanted: each of `name=value` (equal) and `name~text` (contains) holds."""
+    wanted = [_parsed(text) for text in texts]
+
+    def keep(row: dict[str, Any]) -> bool:
+        return all(_holds(row, *each) for each in wanted)
+
+    return keep
+
+
+def _parsed(text: str) -> tuple[str, str, str]:
+    for sign in ("~", "="):
+        name, found, value = text.partition(sign)
+        if found and name.replace("_", "").isalnum():
+            return name, sign, value
+    raise click.UsageError(f"{text!r} is no condition; write name=value, or name~text for a part")
+
+
+def _holds(row: dict[str, Any], name: str, sign: str, value: str) -> bool:
+    if name not in row:
+        known = ", ".join(row)
+        raise click.UsageError(f"there is no column {name!r} here; there is {known}")
+    text = "" if row[name] is None else str(row[name])
+    return value in text if sign == "~" else value == text

@@ -1,0 +1,153 @@
+"""``loom ls``: tasks, jobs, nodes, workers and objects in tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hyperloom.cli import looking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperloom.watch.cluster import Cluster
+
+    Keep = Callable[[dict[str, Any]], bool]
+
+_STATES = ("RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE")
+
+COLUMNS: dict[str, looking.Columns] = {
+    "tasks": {
+        "task": "short", "name": "name", "state": "state", "attempt": "attempt", "node": "node",
+        "pid": "pid", "took": "seconds", "result": "bytes", "error": "error",
+    },
+    "names": {
+        "name": "name", "submitted": "submitted", "left": "left", "done": "done",
+        "failed": "failed", "retried": "retried", "mean": "mean_s", "p99": "p99_s",
+    },
+    "jobs": {
+        "job": "job", "state": "state", "program": "program", "pid": "pid", "opened": "opened",
+        "ended": "ended", "submitted": "submitted", "left": "left", "failed": "failed",
+    },
+    "nodes": {
+        "node": "node", "state": "state", "host": "host", "free": "free_text",
+        "store used": "used", "of": "bytes",
+    },
+    "workers": {
+        "pid": "pid", "node": "node", "state": "state", "job": "job", "runs": "task",
+        "for": "seconds", "behind": "count",
+    },
+    "objects": {
+        "object": "short", "creator": "name", "size": "bytes", "where": "where",
+        "holders": "holders", "state": "state",
+    },
+}  # fmt: skip
+
+
+@click.command(name="ls")
+@click.argument("what", type=click.Choice(list(COLUMNS)))
+@click.option("--job", default=None, help="Of this job; default: all that are open.")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(_STATES, case_sensitive=False),
+    help="Of tasks: only those that stand so; more than once for several.",
+)  # fmt: skip
+@click.option(
+    "--filter", "filters", multiple=True, metavar="NAME=VALUE",
+    help="Rows whose column has this value; NAME~TEXT: contains it.  JSON's names.",
+)  # fmt: skip
+@click.option("--limit", default=50, show_default=True, help="Most rows.")
+@looking.looks
+def command(**options: Any) -> int:  # noqa: ANN401 - click's options
+    """Show tasks, names (functions, with counts and times), jobs, nodes, workers or objects.
+
+    Counts of names and jobs are exact.  Of tasks that are over, as many are shown as their events
+    tell of; what is not is counted below the table.
+    """
+    what, limit = options["what"], options["limit"]
+    keep = looking.condition(options["filters"])
+    states = frozenset(state.upper() for state in options["states"]) or frozenset(_STATES)
+    with looking.cluster_at(options["address"], options["session"]) as cluster:
+        jobs = _jobs(cluster, options["job"])
+        answer = _ANSWERS[what](cluster, jobs, keep, limit, states)
+    if options["as_json"]:
+        looking.say_json(answer)
+    else:
+        _show(what, answer)
+    return 0
+
+
+def _jobs(cluster: Cluster, named: str | None) -> list[bytes]:
+    if named is not None:
+        return [cluster.job(named)]
+    jobs = cluster.jobs()
+    return [job for job in jobs if jobs[job]["state"] == "open"] or list(jobs)[-1:]
+
+
+def _tasks(*asked: Any) -> dict[str, Any]:  # noqa: ANN401 - see `_Answer`
+    from hyperloom.watch import tasks  # noqa: PLC0415
+
+    return tasks.table(*asked)
+
+
+def _limited(what: str, rows: list[dict[str, Any]], keep: Keep, limit: int) -> dict[str, Any]:
+    kept = [row for row in rows if keep(row)]
+    return {what: kept[:limit], "matched": len(kept), "hidden": 0}
+
+
+def _names(cluster: Cluster, jobs: list[bytes], keep: Keep, limit: int, _: Any) -> dict[str, Any]:  # noqa: ANN401
+    from hyperloom.watch import tasks  # noqa: PLC0415
+
+    rows = [{"job": job.hex(), **row} for job in jobs for row in tasks.names(cluster, job)]
+    return _limited("names", rows, keep, limit)
+
+
+def _of_jobs(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[str, Any]:  # noqa: ANN401
+    from hyperloom.watch import things  # noqa: PLC0415
+
+    return _limited("jobs", things.jobs(cluster), keep, limit)
+
+
+def _nodes(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[str, Any]:  # noqa: ANN401
+    from hyperloom.watch import things  # noqa: PLC0415
+
+    return _limited("nodes", things.nodes(cluster), keep, limit)
+
+
+def _workers(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[str, Any]:  # noqa: ANN401
+    from hyperloom.watch import things  # noqa: PLC0415
+
+    return _limited("workers", things.workers(cluster), keep, limit)
+
+
+def _objects(
+    cluster: Cluster,
+    jobs: list[bytes],
+    keep: Keep,
+    limit: int,
+    _: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    from hyperloom.watch import objects  # noqa: PLC0415
+
+    return objects.table(cluster, jobs, keep, limit)
+
+
+_ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
+    "tasks": _tasks, "names": _names, "jobs": _of_jobs, "nodes": _nodes, "workers": _workers,
+    "objects": _objects,
+}  # fmt: skip
+
+
+def _show(what: str, answer: dict[str, Any]) -> None:
+    rows = answer[what]
+    if not rows:
+        click.echo(f"no {what}" + (" that match" if answer["matched"] else ""))
+    else:
+        looking.show_table(rows, COLUMNS[what])
+    if answer["matched"] > len(rows):
+        click.echo(f"{len(rows):,} of {answer['matched']:,} are shown; --limit shows more")
+    if answer["hidden"]:
+        click.echo(
+            f"{answer['hidden']:,} more are counted (loom ls names), but not listed: they wait, or "
+            "what was known of them is gone"
+        )

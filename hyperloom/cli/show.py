@@ -1,0 +1,126 @@
+"""``loom show``: all there is to know of one thing; of a task, the story of its attempts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hyperloom.cli import looking, words
+
+if TYPE_CHECKING:
+    from hyperloom.watch.cluster import Cluster, Found
+
+_NAMED = 8  # of a node's id
+
+
+@click.command(name="show")
+@click.argument("id_", metavar="ID")
+@looking.looks
+def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
+    """Show a task, object, job or node: its state, why, its inputs and outputs, its story.
+
+    ID may be the beginning of an id, a name as messages show it (9a2e41-17), or last: the task
+    that was submitted last.
+    """
+    with looking.cluster_at(address, session) as cluster:
+        found = cluster.find(id_)
+        about = _about(cluster, found)
+    if as_json:
+        looking.say_json(about)
+    elif found.kind == "task":
+        _show_task(about)
+    else:
+        _show_fields(about)
+    return 0
+
+
+def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
+    from hyperloom import ids  # noqa: PLC0415
+    from hyperloom.watch import objects, reasons, tasks, things  # noqa: PLC0415
+
+    named = found.id.hex()
+    match found.kind:
+        case "task":
+            return reasons.show(cluster, found.id)
+        case "object":
+            value = cluster.live.value(found.job, found.id) if cluster.live else None
+            maker = reasons.show(cluster, ids.task_of(found.id))  # type: ignore[arg-type]
+            refs = objects.refs(cluster, found.job, found.id)
+            return {**reasons.thing(found.id, value), **refs, "made_by": maker}
+        case "job":
+            (job,) = [row for row in things.jobs(cluster) if row["job"] == named]
+            return {**job, "names": tasks.names(cluster, found.id)}
+        case _:
+            (node,) = [row for row in things.nodes(cluster) if row["node"] == named]
+            return node
+
+
+def _show_task(about: dict[str, Any]) -> None:
+    say = looking.console().print
+    say(f"[bold]{about['short']}[/]  ", end="")
+    say(about["name"], markup=False)
+    say(f"  id        {about['id']}")
+    say(f"  state     {about['state']}: ", end="")
+    say(about["says"], markup=False)
+    if about["advice"]:
+        say(f"  to do     {about['advice']}", markup=False)
+    if about["options"]:
+        asks = words.amounts(about["options"]["asks"])
+        limits = [f"{about['options']['retries']} retries"]
+        if about["options"]["timeout_s"]:
+            limits.append(f"timeout {about['options']['timeout_s']:g} s")
+        say(f"  asks for  {asks}; {', '.join(limits)}", markup=False)
+    for title in ("inputs", "outputs"):
+        for number, thing in enumerate(about[title] or ()):
+            say(f"  {title if not number else '':<8}  {_thing(thing)}", markup=False)
+    say("  story")
+    for step in about["steps"]:
+        say(f"    {_step(step)}", markup=False)
+    if not about["steps"]:
+        say("    nothing is known of it: its events were dropped, or switched off (LOOM_EVENTS=0)")
+
+
+def _thing(thing: dict[str, Any]) -> str:
+    if thing["state"] == "MISSING":
+        return f"{thing['short']} is not there yet"
+    where = looking.cell("where", thing["where"])
+    place = where if " " in where else f"node {where}"
+    failed = ", a failure" if thing["state"] == "FAILED" else ""
+    return f"{thing['short']}, {words.size(thing['bytes'])} in the {place}{failed}"
+
+
+def _step(step: dict[str, Any]) -> str:
+    from datetime import datetime  # noqa: PLC0415
+
+    at = datetime.fromtimestamp(step["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    text = f"{at}  {step['what']}"
+    if "attempt" in step:
+        text += f", attempt {step['attempt']}"
+    if "node" in step:
+        worker = f", worker {step['pid']}" if step.get("pid") else ""
+        text += f", on node {step['node'][:_NAMED]}{worker}"
+    if "by" in step:
+        text += f" by task {step['by']}"
+    if "seconds" in step:
+        text += f", after {looking.seconds(step['seconds'])}"
+    if step.get("bytes"):
+        text += f", {words.size(step['bytes'])}"
+    if "error" in step:
+        text += f"\n{' ' * 18}{step['error']['text']}"
+    return text
+
+
+def _show_fields(about: dict[str, Any]) -> None:
+    say = looking.console().print
+    for name, value in about.items():
+        if isinstance(value, list | dict) and value:
+            continue
+        say(f"{name:<14}{looking.cell(name, value)}", markup=False)
+    if about.get("names"):
+        from hyperloom.cli.ls import COLUMNS  # noqa: PLC0415
+
+        looking.show_table(about["names"], COLUMNS["names"])
+    if about.get("made_by"):
+        say("made by")
+        _show_task(about["made_by"])

@@ -1,0 +1,60 @@
+"""What the threads of this process do: now, and over a while.  Nothing stops for it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from traceback import format_stack
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    Stack = tuple[tuple[str, str, int], ...]  # function, file, line; the outermost first
+
+_DEEPEST = 200  # frames of a stack that are told
+_OURS = "loom-"  # our own threads' names begin so
+
+
+def stacks() -> str:
+    """A traceback of each thread, the user's first."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    parts = []
+    for ident, frame in sys._current_frames().items():  # noqa: SLF001 - made for this
+        name = names.get(ident, str(ident))
+        text = f"thread {name}:\n{''.join(format_stack(frame))}"
+        parts.append((name.startswith(_OURS), name != "MainThread", text))
+    return "\n".join(text for _, _, text in sorted(parts))
+
+
+def profile(
+    seconds: float, every_s: float, tell: Callable[[list[tuple[Stack, int]]], None]
+) -> None:
+    """Look at the stacks for so long, so often, in a thread of its own; then `tell` of them."""
+    threading.Thread(
+        target=lambda: tell(_sample(seconds, every_s)), name=f"{_OURS}profile", daemon=True
+    ).start()
+
+
+def _sample(seconds: float, every_s: float) -> list[tuple[Stack, int]]:
+    seen: Counter[Stack] = Counter()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ours = {t.ident for t in threading.enumerate() if t.name.startswith(_OURS)}
+        for ident, frame in sys._current_frames().items():  # noqa: SLF001 - made for this
+            if ident not in ours:
+                seen[_stack(frame)] += 1
+        time.sleep(every_s)  # the pace of looking; nothing is waited for
+    return list(seen.items())
+
+
+def _stack(frame: FrameType | None) -> Stack:
+    frames: list[tuple[str, str, int]] = []
+    while frame is not None and len(frames) < _DEEPEST:
+        code = frame.f_code
+        frames.append((code.co_qualname, code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(reversed(frames))

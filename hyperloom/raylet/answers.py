@@ -1,0 +1,162 @@
+"""What a node answers to people who ask: how it is, and what its workers do.
+
+Asked at the door of the raylet, by programs of this machine, or through the control plane
+(`hyperloom.gcs.asking`), by anybody in the cluster.  Nothing is changed by a question.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from hyperloom.core import words
+from hyperloom.gcs import asking, keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.machine import NodeMachine
+    from hyperloom.raylet.node import NodeSettings
+    from hyperloom.raylet.pool import Pool
+    from hyperloom.raylet.state import WorkerState
+
+    Say = Callable[[Any], None]
+
+_PATIENCE_S = 1.0  # a worker that is deep in native code does not say what it does
+_LOG_MOST = 1 << 20  # bytes of one answer
+
+
+class Answers:
+    """See the module.  `describe` says how the node is, for the table of nodes."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        gcs: Conversation,
+        machine: NodeMachine,
+        pool: Pool,
+        describe: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._settings = settings
+        self._gcs = gcs
+        self._machine = machine
+        self._pool = pool
+        self._describe = describe
+        self._waiting: list[_Round] = []  # rounds of questions to workers
+
+    def status(self) -> dict[str, Any]:
+        """How it is; for `loom status`."""
+        return {
+            **self._describe(),
+            "queued": self._machine.waiting(),
+            "workers": [self._worker(worker) for worker in self._machine.workers.values()],
+            "connected": self._gcs.connected,
+            "raylet_pid": os.getpid(),
+        }
+
+    def _worker(self, worker: WorkerState) -> dict[str, Any]:
+        first = worker.sent[0] if worker.sent else None
+        return {
+            "pid": self._pool.pid(worker.number),
+            "job": worker.job.hex(),
+            "state": worker.state,
+            "task": first.kind.name if first else None,
+            "task_id": first.task.hex() if first else None,
+            "attempt": first.attempt if first else None,
+            "behind": [held.task.hex() for held in list(worker.sent)[1:]],
+            "seconds": round(time.monotonic() - worker.since, 3) if worker.since else 0.0,
+        }
+
+    # -- through the control plane ----------------------------------------------------------
+
+    def asked(self, reply_to: bytes, question: list[Any]) -> None:
+        """Somebody in the cluster asks; what we do not know is not answered."""
+
+        def say(told: Any) -> None:  # noqa: ANN401 - any plain value
+            message = asking.answer(self._settings.node, told)
+            self._gcs.command("SPUBLISH", keys.INBOX.name(keys.CLUSTER, reply_to), message)
+
+        match question:
+            case ["status"]:
+                say(self.status())
+            case ["log", str(name), int(start)]:
+                say(_part(self._settings.logs, name, start))
+            case ["logs"]:
+                say(_files(self._settings.logs))
+            case ["stacks", list(pids)]:
+                self._ask_workers([words.STACKS], pids, _PATIENCE_S, say)
+            case ["profile", list(pids), float(seconds), float(every_s)]:
+                ask = [words.PROFILE, seconds, every_s]
+                self._ask_workers(ask, pids, seconds + _PATIENCE_S, say)
+            case _:
+                pass
+
+    def _ask_workers(self, ask: list[Any], pids: list[int], patience_s: float, say: Say) -> None:
+        workers = {
+            number: self._worker(worker)
+            for number, worker in self._machine.workers.items()
+            if worker.state != "starting" and (not pids or self._pool.pid(number) in pids)
+        }
+        asked = _Round(ask[0], workers, say)
+        if not workers:
+            say([])
+            return
+        self._waiting.append(asked)
+        for number in workers:
+            self._pool.control(number, ask)
+        self._gcs.later(patience_s, lambda: self._end(asked))
+
+    def worker_tells(self, worker: int, kind: int, told: object) -> None:
+        """A worker answers what it was asked."""
+        for asked in list(self._waiting):
+            if asked.kind == kind and asked.hear(worker, told):
+                self._end(asked)
+
+    def _end(self, asked: _Round) -> None:
+        if asked in self._waiting:
+            self._waiting.remove(asked)
+            asked.say(list(asked.told()))
+
+
+class _Round:
+    """One question to some workers."""
+
+    def __init__(self, kind: int, workers: dict[int, dict[str, Any]], say: Say) -> None:
+        self.kind = kind
+        self.say = say
+        self._workers = workers
+        self._answers: dict[int, object] = {}
+
+    def hear(self, worker: int, told: object) -> bool:
+        """One answers; True: all have."""
+        if worker in self._workers:
+            self._answers.setdefault(worker, told)
+        return len(self._answers) == len(self._workers)
+
+    def told(self) -> Iterable[dict[str, Any]]:
+        """What each does, and its answer; None: it gave none."""
+        for number, about in self._workers.items():
+            yield {**about, "told": self._answers.get(number)}
+
+
+def _files(folder: Path) -> list[dict[str, Any]]:
+    """The logs of workers, the latest last."""
+    files = [(path.stat(), path.name) for path in folder.glob("worker-*.log*")]
+    files.sort(key=lambda each: each[0].st_mtime)
+    return [{"name": name, "bytes": stat.st_size, "at": stat.st_mtime} for stat, name in files]
+
+
+def _part(folder: Path, name: str, start: int) -> dict[str, Any] | None:
+    """A part of a log from byte `start` on; a negative one counts from the end."""
+    path = folder / name
+    if "/" in name or not name.startswith("worker-") or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        at = max(0, size + start) if start < 0 else min(start, size)
+        file.seek(at)
+        text = file.read(_LOG_MOST)
+    return {"name": name, "text": text.decode(errors="replace"), "next": at + len(text)}

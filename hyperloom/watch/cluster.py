@@ -1,0 +1,212 @@
+"""One cluster as people look at it: the control plane if it answers, the history if there is one.
+
+Every function of this package that takes a `Cluster` answers with plain values, which are also
+what ``--json`` prints.  Ids in answers are hexadecimal text; a person may write the beginning of
+one, a name as messages show it (``9a2e41-17``, ``9a2e41-17:0``), or ``last``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from hyperloom import errors, events, ids
+from hyperloom.gcs import codes
+from hyperloom.watch.live import Live, names_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hyperloom.watch.history import History
+    from hyperloom.watch.story import Event
+
+T = TypeVar("T")
+
+LAST = "last"
+
+_SHORT = re.compile(r"(?:ObjectRef\()?([0-9a-f]{6})-(\d+)(?::(\d+))?\)?")
+_HEX = re.compile(r"[0-9a-f]{2,40}")
+
+
+class Found(NamedTuple):
+    """What an id means."""
+
+    kind: str  # "job", "node", "task" or "object"
+    id: bytes
+
+    @property
+    def job(self) -> bytes:
+        """The job that it belongs to, unless it is a node."""
+        return self.id[: ids.JOB_BYTES]
+
+
+class Cluster:
+    """See the module.  One of `live` and `history` may be missing."""
+
+    def __init__(self, live: Live | None, history: History | None = None) -> None:
+        self.live = live
+        self.history = history
+        self._names: dict[bytes, dict[bytes, str]] = {}
+
+    def close(self) -> None:
+        """Hang up."""
+        if self.live is not None:
+            self.live.close()
+        if self.history is not None:
+            self.history.close()
+
+    @property
+    def control_plane(self) -> Live:
+        """The control plane.
+
+        Raises:
+            errors.NotConnected: nothing runs; there is only a history.
+        """
+        if self.live is None:
+            raise errors.NotConnected(
+                "no node of yours runs here, so only what was recorded can be shown; this needs a "
+                "cluster that runs: loom start --head"
+            )
+        return self.live
+
+    # -- jobs -------------------------------------------------------------------------------
+
+    def jobs(self) -> dict[bytes, dict[str, Any]]:
+        """All jobs that are known, the oldest first: who and where, `opened`, `ended`, `state`."""
+        jobs = {} if self.history is None else self.history.jobs()
+        for job, about in ({} if self.live is None else self.live.jobs()).items():
+            known = jobs.setdefault(job, {"opened": None})
+            known |= {"about": about, "state": "open", "ended": None}
+            known["opened"] = known["opened"] or self._opened(job)
+        return dict(sorted(jobs.items(), key=lambda item: item[1]["opened"] or 0.0))
+
+    def _opened(self, job: bytes) -> float | None:
+        first = next(iter(self.control_plane.events(job)), None)
+        return None if first is None else first.at
+
+    def is_open(self, job: bytes) -> bool:
+        """Whether the job goes on."""
+        return self.live is not None and job in self.live.jobs()
+
+    def counts(self, job: bytes) -> events.Counts:
+        """How many tasks of each template; exact, whatever else was dropped."""
+        counts = self.live.counts(job) if self.live is not None else {}
+        if not counts and self.history is not None:
+            counts = self.history.counts(job)
+        return counts
+
+    def events(self, job: bytes) -> Iterator[Event]:
+        """What happened, as far as it is kept; the oldest first."""
+        recorded = b"-"
+        for entry, event in () if self.history is None else self.history.entries(job):
+            recorded = entry
+            yield event
+        if self.live is not None:
+            yield from self.live.events(job, recorded)
+
+    def name(self, job: bytes, template: bytes) -> str:
+        """The name of a template's function."""
+        names = self._names.setdefault(job, {})
+        if template not in names:
+            live = self.live.template(job, template) if self.live is not None else None
+            names |= {template: live.name} if live else names_in(self.events(job))
+        return names.get(template) or template.hex()
+
+    # -- ids --------------------------------------------------------------------------------
+
+    def job(self, text: str | None = None) -> bytes:
+        """The job that a person means; without a word, the last one.
+
+        Raises:
+            errors.NotFound: there is none, or several.
+        """
+        jobs = list(self.jobs())
+        if text is None or text == LAST:
+            if not jobs:
+                raise errors.NotFound("no job is known here: nothing has run, or was recorded")
+            return jobs[-1]
+        return _only([job for job in jobs if _begins(job, text)], text, "job")
+
+    def find(self, text: str) -> Found:
+        """What an id that a person wrote means.
+
+        Raises:
+            errors.NotFound: it means nothing here, or several things.
+        """
+        if text == LAST:
+            return Found("task", self._last_task())
+        short = _SHORT.fullmatch(text)
+        if short is not None:
+            return self._short(text, *short.groups())
+        if not _HEX.fullmatch(text):
+            raise errors.NotFound(
+                f"{text!r} is no id: write hexadecimal digits, a name such as 9a2e41-17, or last"
+            )
+        nodes = [] if self.live is None else self.live.nodes()
+        found = [Found("job", job) for job in self.jobs() if _begins(job, text)]
+        found += [
+            Found("node", node) for node in (bytes.fromhex(each["node"]) for each in nodes)
+            if _begins(node, text)
+        ]  # fmt: skip
+        if len(found) != 1 and len(text) > 2 * ids.JOB_BYTES:
+            found += self._long(text)
+        return _only(found, text, "job, node, task or object")
+
+    def _long(self, text: str) -> list[Found]:
+        """Tasks and objects whose id begins so; more than two are not looked for."""
+        for kind, width in (("object", ids.OBJECT_BYTES), ("task", ids.TASK_BYTES)):
+            if len(text) == 2 * width:
+                return [Found(kind, bytes.fromhex(text))]
+        job = bytes.fromhex(text[: 2 * ids.JOB_BYTES])
+        if job not in self.jobs():
+            return []
+        begun = [task for task in self._tasks_of(job) if _begins(task, text)]
+        return [Found("task", task) for task in begun[:2]]
+
+    def _tasks_of(self, job: bytes) -> list[bytes]:
+        known = dict.fromkeys(
+            task
+            for event in self.events(job)
+            if event.kind == codes.RAN
+            for task in (attempt.task for attempt in events.attempts(event.payload))
+        )
+        if self.live is not None:
+            known |= dict.fromkeys(self.live.tasks(job, _SEARCHED)[0])
+        return list(known)
+
+    def _short(self, text: str, process: str, number: str, index: str | None) -> Found:
+        begin = bytes.fromhex(process)
+        at = ids.JOB_BYTES
+        known = [p for job in self.jobs() for p in self._processes(job)]
+        found = [p for p in dict.fromkeys(known) if p[at : at + len(begin)] == begin]
+        task = ids.task_id(_only(found, text, "process"), int(number))  # type: ignore[arg-type]
+        return Found("object", ids.object_id(task, int(index))) if index else Found("task", task)
+
+    def _processes(self, job: bytes) -> Iterator[bytes]:
+        if self.live is not None:
+            yield from self.live.processes(job)
+        for event in self.events(job):
+            if event.kind == codes.SUBMITTED:
+                yield event.payload[: ids.PROCESS_BYTES]
+
+    def _last_task(self) -> bytes:
+        told = [e.payload for e in self.events(self.job()) if e.kind == codes.SUBMITTED]
+        if not told:
+            raise errors.NotFound("the last job has submitted no task yet")
+        process = told[-1][: ids.PROCESS_BYTES]
+        return max(events.submitted(each).last for each in told if each.startswith(process))
+
+
+_SEARCHED = 100_000  # tasks in which the beginning of an id is looked for
+
+
+def _begins(one: bytes, text: str) -> bool:
+    return one.hex().startswith(text)
+
+
+def _only(found: list[T], text: str, what: str) -> T:
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise errors.NotFound(f"there is no {what} {text!r} here; loom ls shows what there is")
+    raise errors.NotFound(f"{text!r} may be several things; write more digits of it")

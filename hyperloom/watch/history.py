@@ -1,0 +1,153 @@
+"""What was recorded of jobs: events as they are, on disk, in a SQLite file of a head.
+
+The rule: an entry is kept as the control plane had it, compressed, and taken apart by who reads;
+so to record costs little, and a million tasks some ten megabytes.  Beyond the file's limit the
+oldest entries go, whole jobs first of what is over.  Counts stay as long as their job does.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import events
+from hyperloom.gcs import codes
+from hyperloom.watch.story import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+FILE = "history.sqlite"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    job BLOB PRIMARY KEY, about TEXT, opened REAL, ended REAL, seen TEXT DEFAULT '',
+    dropped INTEGER DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries (
+    number INTEGER PRIMARY KEY, job BLOB, entry BLOB, at REAL, kind BLOB, payload BLOB
+);
+CREATE INDEX IF NOT EXISTS of_job ON entries (job, number);
+CREATE TABLE IF NOT EXISTS counts (job BLOB PRIMARY KEY, payload BLOB) WITHOUT ROWID;
+"""
+_LEVEL = 1  # of compression: rows repeat much, and time matters more
+_TRIMMED = 100  # entries that go at a time
+
+
+class History:
+    """A file of recorded events.
+
+    Raises:
+        OSError: it cannot be opened; of a file that is not there, when only read.
+    """
+
+    def __init__(self, file: Path, *, write: bool = False) -> None:
+        self._file = file
+        if not write and not file.exists():
+            raise FileNotFoundError(file)
+        try:
+            self._db = sqlite3.connect(file if write else f"file:{file}?mode=ro", uri=not write)
+            if write:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise OSError(f"the history {file} cannot be opened: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def jobs(self) -> dict[bytes, dict[str, Any]]:
+        """All jobs, by id."""
+        rows = self._db.execute("SELECT job, about, opened, ended, dropped FROM jobs")
+        return {
+            job: {
+                "about": json.loads(about or "{}"),
+                "opened": opened,
+                "ended": ended,
+                "state": "ended" if ended else "lost",  # who knows that it is open says so
+                "dropped": dropped,
+            }
+            for job, about, opened, ended, dropped in rows
+        }
+
+    def entries(self, job: bytes) -> Iterator[tuple[bytes, Event]]:
+        """The job's entries, each with its name in the control plane; the oldest first."""
+        rows = self._db.execute(
+            "SELECT entry, at, kind, payload FROM entries WHERE job = ? ORDER BY number", (job,)
+        )
+        for entry, at, kind, payload in rows:
+            yield entry, Event(at, kind, zlib.decompress(payload))
+
+    def counts(self, job: bytes) -> events.Counts:
+        """How many tasks of each template, when it was last looked."""
+        row = self._db.execute("SELECT payload FROM counts WHERE job = ?", (job,)).fetchone()
+        return events.counts_of_payload(row[0]) if row else {}
+
+    def seen(self) -> dict[bytes, bytes]:
+        """Of each job that is not over, the last entry that is here."""
+        rows = self._db.execute("SELECT job, seen FROM jobs WHERE ended IS NULL")
+        return {job: seen.encode() or b"0-0" for job, seen in rows}
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def add(self, job: bytes, entries: Sequence[tuple[bytes, Event]], dropped: int = 0) -> None:
+        """What came of a job; `dropped` entries before it were gone when we looked."""
+        with self._db:
+            self._db.execute("INSERT OR IGNORE INTO jobs (job) VALUES (?)", (job,))
+            self._db.executemany(
+                "INSERT INTO entries (job, entry, at, kind, payload) VALUES (?, ?, ?, ?, ?)",
+                [
+                    (job, entry, event.at, event.kind, zlib.compress(event.payload, _LEVEL))
+                    for entry, event in entries
+                ],
+            )
+            for _, event in entries:
+                if event.kind == codes.OPENED:
+                    self._set(job, about=event.payload.decode(), opened=event.at)
+                elif event.kind == codes.ENDED:
+                    self._set(job, ended=event.at)
+                    self.count(job, event.payload)
+            if entries:
+                self._set(job, seen=entries[-1][0].decode())
+            self._db.execute("UPDATE jobs SET dropped = dropped + ? WHERE job = ?", (dropped, job))
+
+    def _set(self, job: bytes, **columns: object) -> None:
+        names = ", ".join(f"{name} = ?" for name in columns)
+        self._db.execute(f"UPDATE jobs SET {names} WHERE job = ?", (*columns.values(), job))  # noqa: S608 - names of ours
+
+    def count(self, job: bytes, payload: bytes) -> None:
+        """The job's counts, as its last event has them."""
+        self._db.execute("INSERT OR REPLACE INTO counts VALUES (?, ?)", (job, payload))
+
+    def trim(self, most_bytes: int) -> None:
+        """Let the oldest go until the file is no larger; what went is counted as dropped."""
+        while self._bytes() > most_bytes:
+            with self._db:
+                old = self._db.execute(
+                    "SELECT entries.number, entries.job FROM entries JOIN jobs USING (job)"
+                    " ORDER BY ended IS NULL, number LIMIT ?", (_TRIMMED,)
+                ).fetchall()  # fmt: skip
+                if not old:
+                    return
+                self._db.executemany(
+                    "UPDATE jobs SET dropped = dropped + 1 WHERE job = ?", [row[1:] for row in old]
+                )
+                self._db.executemany(
+                    "DELETE FROM entries WHERE number = ?", [row[:1] for row in old]
+                )
+
+    def _bytes(self) -> int:
+        with closing(self._db.cursor()) as cursor:
+            pages, free, size = (
+                cursor.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * size)

@@ -1,0 +1,235 @@
+"""What the control plane has, read with plain commands and transitions that write nothing.
+
+The rule: the cost of an answer is bounded by what is shown, not by what there is; of a table that
+is larger, a part is looked at and the answer says so.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import DecodeError
+
+from hyperloom import events, specs
+from hyperloom.gcs import asking, codes, keys, overview
+from hyperloom.gcs.wire import Wire, fcall
+from hyperloom.ids import OBJECT_BYTES, cut
+from hyperloom.watch.story import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hyperloom.gcs.address import Address
+    from hyperloom.gcs.wire import Argument
+    from hyperloom.specs import Template
+
+_AT_ONCE = 500  # tasks or events in one call
+
+
+class Stand(NamedTuple):
+    """Where a task stands, as ``task_where`` tells it."""
+
+    state: str
+    detail: str
+    template: Template | None  # none: the task is over or unknown
+    lacks: list[bytes]
+
+
+class Live:
+    """A connection to one control plane.
+
+    Raises:
+        errors.ControlPlaneLost: from any method, when it does not answer.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.wire = Wire(address)
+        self._templates: dict[tuple[bytes, bytes], Template] = {}
+
+    def close(self) -> None:
+        """Hang up."""
+        self.wire.close()
+
+    def ask(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+        """The replies to some commands, in one round trip."""
+        return overview.ask(self.wire, commands)
+
+    # -- the cluster ------------------------------------------------------------------------
+
+    def overview(self) -> dict[str, Any]:
+        """Nodes, jobs and the server, in figures."""
+        return overview.of(self.wire)
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The cluster's nodes, as they said lately."""
+        return overview.nodes(self.wire)
+
+    def jobs(self) -> dict[bytes, dict[str, Any]]:
+        """Open jobs: who and where their drivers are."""
+        listed = self.wire.call("HGETALL", keys.JOBS.name(keys.CLUSTER))
+        return {listed[at]: json.loads(listed[at + 1]) for at in range(0, len(listed), 2)}
+
+    def answers(self, *asked: object, timeout_s: float = asking.ANSWER_S) -> dict[str, Any]:
+        """What all living nodes answer to a question, by node."""
+        alive = [bytes.fromhex(node["node"]) for node in self.nodes() if node["alive"]]
+        return self.answers_of(alive, *asked, timeout_s=timeout_s)
+
+    def answers_of(
+        self, nodes: Sequence[bytes], *asked: object, timeout_s: float = asking.ANSWER_S
+    ) -> dict[str, Any]:
+        """What some nodes answer."""
+        told = asking.ask(self.wire, nodes, asked, timeout_s)
+        return {node.hex(): answer for node, answer in told.items()}
+
+    # -- a job ------------------------------------------------------------------------------
+
+    def counts(self, job: bytes) -> events.Counts:
+        """How many tasks of each template were submitted, done, failed, retried."""
+        flat = self.wire.call("HGETALL", keys.COUNTS.name(keys.job_namespace(job)))
+        return events.counts_of(dict(zip(flat[::2], flat[1::2], strict=True)))
+
+    def template(self, job: bytes, template: bytes) -> Template | None:
+        """What all tasks of a template have in common."""
+        known = self._templates.get((job, template))
+        if known is None:
+            ns = keys.job_namespace(job)
+            body = self.wire.call("HGET", keys.TEMPLATE.name(ns), template)
+            known = decoded(body)
+            if known is not None:
+                self._templates[job, template] = known
+        return known
+
+    def name(self, job: bytes, template: bytes) -> str:
+        """The name of a template's function."""
+        known = self.template(job, template)
+        return known.name if known else template.hex()
+
+    def events(self, job: bytes, after: bytes = b"-") -> Iterator[Event]:
+        """What happened, as far as it is kept; the oldest first."""
+        for _, event in self.entries(job, after):
+            yield event
+
+    def entries(self, job: bytes, after: bytes = b"-") -> Iterator[tuple[bytes, Event]]:
+        """The same, each with its name: what came later is read by giving it."""
+        name = keys.EVENTS.name(keys.job_namespace(job))
+        while True:
+            start = after if after == b"-" else b"(" + after
+            part = self.wire.call("XRANGE", name, start, "+", "COUNT", _AT_ONCE)
+            for entry, (kind, payload) in part:
+                after = entry
+                yield entry, Event(int(entry.partition(b"-")[0]) / 1000, kind, payload)
+            if len(part) < _AT_ONCE:
+                return
+
+    def held(self, job: bytes) -> dict[bytes, tuple[str, int]]:
+        """Tasks that nodes have: where, and which attempt."""
+        ns = keys.job_namespace(job)
+        nodes = self.wire.call("HKEYS", keys.SERVED.name(ns))
+        tables = self.ask([("HGETALL", keys.HELD.name(ns, node)) for node in nodes])
+        return {
+            flat[at]: (node.hex(), int(flat[at + 1]))
+            for node, flat in zip(nodes, tables, strict=True)
+            for at in range(0, len(flat), 2)
+        }
+
+    def tasks(self, job: bytes, most: int) -> tuple[list[bytes], int]:
+        """Tasks that are not over, by id, and how many there are; if so many are too many, some."""
+        ns = keys.job_namespace(job)
+        total = self.wire.call("HLEN", keys.TASK.name(ns))
+        found = [task for flat in self._scan(keys.TASK.name(ns), most) for task in flat[::2]]
+        for flat in self._scan(keys.RANGE.name(ns), most):
+            for name, row in zip(flat[::2], flat[1::2], strict=True):
+                first, last = (int(part) for part in row.split(b",", 2)[:2])
+                total += last + 1 - first
+                found += [name + bytes([n]) for n in range(first, last + 1)]
+        return sorted(set(found))[:most], total
+
+    def _scan(self, name: bytes, most: int) -> Iterator[list[bytes]]:
+        """The fields and values of a hash, part by part, until there are enough."""
+        cursor, seen = b"0", 0
+        while seen < most:
+            cursor, flat = self.wire.call("HSCAN", name, cursor, "COUNT", _AT_ONCE)
+            seen += len(flat) // 2
+            yield flat
+            if cursor == b"0":
+                return
+
+    def where(self, job: bytes, tasks: Sequence[bytes], lacks: int = 0) -> list[Stand]:
+        """Where tasks stand, with the first `lacks` inputs that each waits for."""
+        stands = []
+        for at in range(0, len(tasks), _AT_ONCE):
+            part = tasks[at : at + _AT_ONCE]
+            flat = self.wire.call(*fcall("task_where", keys.job_namespace(job), lacks, *part))
+            for row in range(0, len(flat), 4):
+                state, detail, body, missing = flat[row : row + 4]
+                template = decoded(body)
+                lacking = cut(missing, OBJECT_BYTES)
+                stands.append(Stand(state.decode(), detail.decode(), template, lacking))
+        return stands
+
+    def record(self, job: bytes, task: bytes) -> bytes | None:
+        """The record of a task that is not over; of one in a range without its own item."""
+        ns = keys.job_namespace(job)
+        record: bytes | None
+        record, row = self.ask([
+            ("HGET", keys.TASK.name(ns), task),
+            ("HGET", keys.RANGE.name(ns), task[: codes.RANGE_ID]),
+        ])  # fmt: skip
+        if record is None and row is not None:
+            about, _, rest = row.partition(b";")
+            record = rest[: int(about.split(b",")[2])]
+        return record
+
+    def tries(self, job: bytes, task: bytes) -> int:
+        """Attempts of a task that came to nothing."""
+        name = keys.TRIES.name(keys.job_namespace(job))
+        return int(self.wire.call("HGET", name, task) or 0)
+
+    def place(self, job: bytes, queue: str, task: bytes, attempt: int) -> tuple[int | None, int]:
+        """How many are before a task in its queue, and how many wait there.
+
+        None: so many that nobody looks.
+        """
+        name = keys.READY.name(keys.job_namespace(job), queue.encode())
+        entry = task + (b"%d" % attempt if attempt > 1 else b"")
+        at, of_range, size = self.ask([
+            ("LPOS", name, entry, "MAXLEN", _LOOKED_AT),
+            ("LPOS", name, task[: codes.RANGE_ID], "MAXLEN", _LOOKED_AT),
+            ("LLEN", name),
+        ])  # fmt: skip
+        return of_range if at is None else at, size
+
+    def value(self, job: bytes, oid: bytes) -> bytes | None:
+        """The value of an object, or where it lies; None: it is not there."""
+        found: bytes | None = self.wire.call("HGET", keys.OBJECT.name(keys.job_namespace(job)), oid)
+        return found
+
+    def processes(self, job: bytes) -> list[bytes]:
+        """The driver and the workers that have said anything."""
+        found: list[bytes] = self.wire.call("HKEYS", keys.HEARD.name(keys.job_namespace(job)))
+        return found
+
+
+_LOOKED_AT = 100_000  # tasks of a queue, from its front
+
+
+def decoded(body: bytes | None) -> Template | None:
+    """A template's body; None if there is none, or another version made it."""
+    if not body:
+        return None
+    try:
+        return specs.decode_template(body)
+    except DecodeError:
+        return None
+
+
+def names_in(told: Iterator[Event]) -> dict[bytes, str]:
+    """The names of templates that events tell of."""
+    names = {}
+    for _, kind, payload in told:
+        if kind == codes.DECLARED:
+            template = decoded(payload[codes.TEMPLATE_ID :])
+            if template is not None:
+                names[payload[: codes.TEMPLATE_ID]] = template.name
+    return names

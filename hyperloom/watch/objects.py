@@ -1,0 +1,153 @@
+"""Objects: who made them, how large they are, where they lie, and who holds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import events, ids
+from hyperloom.gcs import codes, keys
+from hyperloom.watch.reasons import thing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.live import Live
+
+_LOOKED_AT = 20_000  # objects of a job
+_AT_ONCE = 500
+_NO_MAKER = -(codes.GONE >> 1)  # a count below this: the maker itself let go
+
+
+def table(
+    cluster: Cluster,
+    jobs: Iterable[bytes],
+    keep: Callable[[dict[str, Any]], bool],
+    limit: int,
+    _: object = None,
+) -> dict[str, Any]:
+    """The largest first; `hidden` were not looked at."""
+    rows: list[dict[str, Any]] = []
+    hidden = 0
+    for job in jobs:
+        found, unseen = of_job(cluster, job)
+        rows += [row for row in found if keep(row)]
+        hidden += unseen
+    rows.sort(key=lambda row: (-(row["bytes"] or 0), row["id"]))
+    return {"objects": rows[:limit], "matched": len(rows), "hidden": hidden}
+
+
+def of_job(cluster: Cluster, job: bytes) -> tuple[list[dict[str, Any]], int]:
+    """Objects of a job, and how many more there are."""
+    live = cluster.control_plane
+    values, total = _values(live, job)
+    counts = _refs(live, job, list(values))
+    names = _creators(cluster, job, values)
+    rows = []
+    for oid, value in values.items():
+        count, by_maker = counts[oid]
+        task = bytes(ids.task_of(oid))  # type: ignore[arg-type]
+        about = thing(oid, value)
+        rows.append({
+            **about, "job": job.hex(), "name": names.get(task, "put"),
+            "process": oid[: ids.PROCESS_BYTES].hex(), "holders": count + by_maker,
+            "held_by_maker": bool(by_maker),
+        })  # fmt: skip
+    return rows, total - len(values)
+
+
+def _values(live: Live, job: bytes) -> tuple[dict[bytes, bytes], int]:
+    name = keys.OBJECT.name(keys.job_namespace(job))
+    values: dict[bytes, bytes] = {}
+    cursor = b"0"
+    total = live.wire.call("HLEN", name)
+    while len(values) < _LOOKED_AT:
+        cursor, flat = live.wire.call("HSCAN", name, cursor, "COUNT", _AT_ONCE)
+        values |= dict(zip(flat[::2], flat[1::2], strict=True))
+        if cursor == b"0":
+            break
+    return values, max(total, len(values))
+
+
+def _refs(live: Live, job: bytes, oids: list[bytes]) -> dict[bytes, tuple[int, int]]:
+    """Of each object: its holders besides its maker, and 1 if that holds it too."""
+    name = keys.REFS.name(keys.job_namespace(job))
+    found = {}
+    for at in range(0, len(oids), _AT_ONCE):
+        part = oids[at : at + _AT_ONCE]
+        for oid, count in zip(part, live.wire.call("HMGET", name, *part), strict=True):
+            n = int(count or 0)
+            found[oid] = (n + codes.GONE, 0) if n < _NO_MAKER else (n, 1)
+    return found
+
+
+def refs(cluster: Cluster, job: bytes, oid: bytes) -> dict[str, Any]:
+    """Who holds one object, as numbers."""
+    if cluster.live is None:
+        return {"holders": None, "held_by_maker": None}
+    count, by_maker = _refs(cluster.live, job, [oid])[oid]
+    return {"holders": count + by_maker, "held_by_maker": bool(by_maker)}
+
+
+def _creators(cluster: Cluster, job: bytes, values: Iterable[bytes]) -> dict[bytes, str]:
+    """The names of the functions that made them, as far as events tell."""
+    wanted = {bytes(ids.task_of(oid)) for oid in values}  # type: ignore[arg-type]
+    names = {}
+    for ran in _ran(cluster, job):
+        if ran.task in wanted:
+            names[ran.task] = cluster.name(job, ran.template)
+    return names
+
+
+def _ran(cluster: Cluster, job: bytes) -> Iterator[events.Attempt]:
+    for event in cluster.events(job):
+        if event.kind == codes.RAN:
+            yield from events.attempts(event.payload)
+
+
+def memory(cluster: Cluster, jobs: Iterable[bytes]) -> dict[str, Any]:
+    """What is kept, by creator, and by the process that holds what it did not make; the stores."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    hidden = 0
+    holds = []
+    for job in jobs:
+        rows, unseen = of_job(cluster, job)
+        hidden += unseen
+        for row in rows:
+            group = groups.setdefault((row["job"], row["name"]), _empty(row))
+            group["count"] += 1
+            group["bytes"] += row["bytes"] or 0
+            group["in_store"] += (row["bytes"] or 0) * (" " not in row["where"])
+            group["failed"] += row["state"] == "FAILED"
+        holds += _holders(cluster.control_plane, job, {row["id"]: row for row in rows})
+    created = sorted(groups.values(), key=lambda group: -group["bytes"])
+    stores = [
+        {"node": about["node"], "host": about["host"], **about["store"]}
+        for about in cluster.control_plane.nodes()
+    ]
+    return {"created": created, "held": holds, "stores": stores, "hidden": hidden}
+
+
+def _empty(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "job": row["job"], "name": row["name"], "count": 0, "bytes": 0, "in_store": 0, "failed": 0
+    }  # fmt: skip
+
+
+def _holders(live: Live, job: bytes, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    ns = keys.job_namespace(job)
+    processes = live.processes(job)
+    held = live.ask([("SMEMBERS", keys.HOLDS.name(ns, process)) for process in processes])
+    homes = live.ask([("HGET", keys.HOMES.name(ns), process) for process in processes])
+    found = []
+    for process, oids, home in zip(processes, held, homes, strict=True):
+        made = [row for row in rows.values() if row["process"] == process.hex()]
+        own = [row for row in made if row["held_by_maker"]]
+        lent = [rows[oid.hex()] for oid in oids if oid.hex() in rows]
+        found.append({
+            "job": job.hex(), "process": process.hex(), "short": ids.short(process),
+            "node": home.hex() if home else None, "is": "worker" if home else "driver",
+            "count": len(own) + len(lent),
+            "bytes": sum(row["bytes"] or 0 for row in (*own, *lent)),
+        })  # fmt: skip
+    return sorted(found, key=lambda each: -int(str(each["bytes"])))

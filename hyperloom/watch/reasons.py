@@ -1,0 +1,185 @@
+"""Why a task is not over: facts gathered for `hyperloom.why`; and what there is of one task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import events, ids, specs, why
+from hyperloom.gcs import codes
+from hyperloom.resources import ResourceSet, of_node, of_symbols
+from hyperloom.watch import story
+from hyperloom.watch.tasks import running
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.live import Live, Stand
+
+_NAMED = 5  # inputs that a waiting task's line names
+_STEPS = 200  # from a waiting task to what it waits for
+
+
+def explain(cluster: Cluster, task: bytes) -> list[dict[str, Any]]:
+    """The task, what it waits for, what that waits for, and so on: a line each, the cause last."""
+    lines: list[dict[str, Any]] = []
+    seen: set[bytes] = set()
+    at_work = running(cluster)
+    following: bytes | None = task
+    while following is not None and following not in seen and len(lines) < _STEPS:
+        seen.add(following)
+        line, following = _line(cluster, following, at_work)
+        lines.append(line)
+    return lines
+
+
+def _line(
+    cluster: Cluster, task: bytes, at_work: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Any], bytes | None]:
+    job = bytes(ids.job_of(task))  # type: ignore[arg-type]
+    told = story.steps(cluster.events(job), task)
+    stand = _stand(cluster, job, task)
+    name = stand.template.name if stand and stand.template else _name_of(cluster, job, task)
+    facts = _facts(cluster, job, task, stand, told, at_work)
+    reason = why.decide(facts)
+    lacking = [] if stand is None else stand.lacks
+    line = {
+        "task": task.hex(),
+        "short": ids.short(task),
+        "name": name,
+        "state": facts.state,
+        "why": str(reason.why),
+        "says": reason.says,
+        "advice": reason.advice,
+        "lacks": [oid.hex() for oid in lacking],
+    }
+    follow = ids.task_of(lacking[0]) if lacking and not facts.lost else None  # type: ignore[arg-type]
+    return line, follow
+
+
+def _stand(cluster: Cluster, job: bytes, task: bytes) -> Stand | None:
+    if cluster.live is None:
+        return None
+    return cluster.live.where(job, [task], _NAMED)[0]
+
+
+def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
+    cluster: Cluster,
+    job: bytes,
+    task: bytes,
+    stand: Stand | None,
+    told: list[dict[str, Any]],
+    at_work: dict[str, dict[str, Any]],
+) -> why.Facts:
+    error = story.last_error(told)
+    state = stand.state if stand else "UNKNOWN"
+    if stand is None or cluster.live is None or state in {"UNKNOWN", "OVER"}:
+        return why.Facts(state=story.ended(told) or state, error=error)
+    live = cluster.live
+    if state == "WAITING":
+        return _waiting(live, job, stand)
+    attempt = live.tries(job, task) + 1
+    asked = ResourceSet.parse(stand.template.shape) if stand.template else ResourceSet({})
+    nodes = [node_of(about) for about in live.nodes()]
+    if state == "READY":
+        at, size = live.place(job, stand.detail, task, attempt)
+        return why.Facts(
+            state=state, asked=asked, priority=int(stand.detail.partition("|")[0]), nodes=nodes,
+            position=at, waiting=size, attempt=attempt, error=error,
+        )  # fmt: skip
+    work = at_work.get(task.hex())
+    return why.Facts(
+        state=state, asked=asked, nodes=nodes, holder=stand.detail, attempt=attempt, error=error,
+        at_node=work["at"] if work else "seat" if _answers(at_work, stand.detail) else "",
+        pid=work["pid"] if work else 0, seconds=work["seconds"] if work else 0.0,
+    )  # fmt: skip
+
+
+def _answers(at_work: dict[str, dict[str, Any]], node: str) -> bool:
+    """Whether the node said what its workers have: what they do not have waits for a seat."""
+    return any(work["node"] == node for work in at_work.values())
+
+
+def _waiting(live: Live, job: bytes, stand: Stand) -> why.Facts:
+    makers = [bytes(ids.task_of(oid)) for oid in stand.lacks]  # type: ignore[arg-type]
+    stands = live.where(job, makers)
+    lost = [
+        ids.short(oid)
+        for oid, maker in zip(stand.lacks, stands, strict=True)
+        if maker.state == "UNKNOWN" and live.value(job, oid) is None
+    ]
+    lacks = [ids.short(oid) for oid in stand.lacks]
+    return why.Facts(state="WAITING", lacks=lacks, missing=int(stand.detail), lost=lost)
+
+
+def node_of(about: dict[str, Any]) -> why.Node:
+    """A node as `why` knows it."""
+    itself = of_node(about["node"]) + of_symbols(about.get("symbols", ()))
+    total, free = (ResourceSet.of(about[what]) + itself for what in ("resources", "free"))
+    calm = bool(about.get("calm"))
+    return why.Node(about["node"], total, free, about["host"], about["alive"], calm)
+
+
+def _name_of(cluster: Cluster, job: bytes, task: bytes) -> str:
+    for event in cluster.events(job):
+        if event.kind == codes.RAN and task in event.payload:
+            for ran in events.attempts(event.payload):
+                if ran.task == task:
+                    return cluster.name(job, ran.template)
+    return "?"
+
+
+def show(cluster: Cluster, task: bytes) -> dict[str, Any]:
+    """One task: what it is, where it stands and why, its inputs and outputs, and its story."""
+    job = bytes(ids.job_of(task))  # type: ignore[arg-type]
+    told = story.steps(cluster.events(job), task)
+    line, _ = _line(cluster, task, running(cluster))
+    record = cluster.live.record(job, task) if cluster.live else None
+    stand = _stand(cluster, job, task)
+    template = stand.template if stand else None
+    about: dict[str, Any] = {
+        "id": task.hex(), "short": ids.short(task), "name": line["name"], "job": job.hex(),
+        "state": line["state"], "why": line["why"], "says": line["says"],
+        "advice": line["advice"],
+        "inputs": _inputs(cluster, job, record), "outputs": _outputs(cluster, job, task),
+        "options": None, "steps": told,
+    }  # fmt: skip
+    if template is not None:
+        about["options"] = {
+            "asks": ResourceSet.parse(template.shape).as_dict(), "priority": template.priority,
+            "retries": template.retries, "timeout_s": template.timeout_s,
+        }  # fmt: skip
+    return about
+
+
+def _inputs(cluster: Cluster, job: bytes, record: bytes | None) -> list[dict[str, Any]] | None:
+    """None: it is over, and what it took is not known any more."""
+    if record is None or cluster.live is None:
+        return None
+    oids = specs.inputs_of(record)[:_OBJECTS]
+    return [thing(oid, cluster.live.value(job, oid)) for oid in oids]
+
+
+def _outputs(cluster: Cluster, job: bytes, task: bytes) -> Sequence[dict[str, Any]]:
+    if cluster.live is None:
+        return []
+    oids = [ids.object_id(task, index) for index in range(_OUTPUTS)]  # type: ignore[arg-type]
+    values = [(oid, cluster.live.value(job, oid)) for oid in oids]
+    return [thing(oid, value) for oid, value in values if value is not None]
+
+
+_OBJECTS = 100  # inputs of a task that are shown
+_OUTPUTS = 8
+
+
+def thing(oid: bytes, value: bytes | None) -> dict[str, Any]:
+    """An object in a line: its size, and where it lies."""
+    about: dict[str, Any] = {"id": oid.hex(), "short": ids.short(oid)}
+    if value is None:
+        return {**about, "state": "MISSING", "where": None, "bytes": None}
+    if value[:1] == codes.SHARED:
+        end = 1 + ids.NODE_BYTES
+        node, size = value[1:end].hex(), int(value[end:])
+        return {**about, "state": "PRESENT", "where": node, "bytes": size}
+    state = "FAILED" if value[:1] == codes.FAILURE else "PRESENT"
+    return {**about, "state": state, "where": "control plane", "bytes": len(value)}

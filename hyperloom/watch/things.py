@@ -1,0 +1,69 @@
+"""Jobs, nodes and workers in tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom.resources import ResourceSet
+
+if TYPE_CHECKING:
+    from hyperloom.watch.cluster import Cluster
+
+
+def jobs(cluster: Cluster) -> list[dict[str, Any]]:
+    """All that are known, the latest first; their counts are exact."""
+    return [_job(cluster, job, about) for job, about in reversed(list(cluster.jobs().items()))]
+
+
+def _job(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any]:
+    total = dict.fromkeys(("submitted", "done", "failed", "retried"), 0)
+    for counts in cluster.counts(job).values():
+        for what, number in counts.items():
+            total[what] += number
+    about = known.get("about", {})
+    return {
+        "job": job.hex(),
+        "state": known["state"],
+        "program": " ".join(about.get("argv", [])),
+        "pid": about.get("pid"),
+        "node": about.get("node"),
+        "namespace": about.get("namespace", ""),
+        "opened": known["opened"],
+        "ended": known["ended"],
+        **total,
+        "left": total["submitted"] - total["done"] - total["failed"],
+    }
+
+
+def nodes(cluster: Cluster) -> list[dict[str, Any]]:
+    """The members of the cluster, as they say now, or lately said if they do not answer."""
+    live = cluster.control_plane
+    now = {node: _spoken(answer) for node, answer in live.answers("status").items()}
+    return [_node(about | now.get(about["node"], {})) for about in live.nodes()]
+
+
+def _spoken(answer: dict[str, Any]) -> dict[str, Any]:
+    """A node's own answer, which has exact units."""
+    return answer | {name: ResourceSet(answer[name]).as_dict() for name in ("resources", "free")}
+
+
+def _node(about: dict[str, Any]) -> dict[str, Any]:
+    free = ", ".join(
+        f"{about['free'].get(name, 0):g} of {amount:g} {name}"
+        for name, amount in about["resources"].items()
+        if name != "memory"
+    )
+    return {
+        **about, "state": "alive" if about["alive"] else "NOT HEARD OF", "free_text": free,
+        "used": about["store"]["used"], "bytes": about["store"]["capacity"],
+        "workers": len(about.get("workers") or ()),
+    }  # fmt: skip
+
+
+def workers(cluster: Cluster) -> list[dict[str, Any]]:
+    """The worker processes of all nodes that answer."""
+    return [
+        {**worker, "node": node, "count": len(worker["behind"])}
+        for node, answer in sorted(cluster.control_plane.answers("status").items())
+        for worker in answer["workers"]
+    ]

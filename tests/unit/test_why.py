@@ -1,0 +1,98 @@
+"""One test for each reason why a task is not over."""
+
+from __future__ import annotations
+
+import pytest
+
+from hyperloom.gcs.lifecycles import TaskState
+from hyperloom.resources import ResourceSet
+from hyperloom.why import Facts, Node, Why, decide
+
+ONE = ResourceSet.parse("CPU:10000")
+TWO = ResourceSet.parse("CPU:20000")
+NONE = ResourceSet.parse("CPU:0")
+FREE = Node("aaaaaaaaaaaa", TWO, TWO)
+BUSY = Node("bbbbbbbbbbbb", TWO, NONE)
+DEAD = Node("cccccccccccc", TWO, TWO, alive=False)
+CALM = Node("dddddddddddd", TWO, TWO, calm=True)
+
+
+def ready(*nodes: Node, asked: ResourceSet = ONE, **more: object) -> Facts:
+    return Facts(state="READY", asked=asked, nodes=nodes, **more)  # type: ignore[arg-type]
+
+
+def held(at_node: str = "", holder: Node = FREE, **more: object) -> Facts:
+    return Facts(
+        state="HELD", asked=ONE, nodes=[FREE, DEAD], holder=holder.node, at_node=at_node, **more
+    )  # type: ignore[arg-type]
+
+
+CASES = {
+    Why.UNKNOWN: (Facts(state="UNKNOWN"), "is not known to the control plane", "loom ls jobs"),
+    Why.OVER: (Facts(state="OVER"), "is over; its result is on its way", ""),
+    Why.DONE: (Facts(state="DONE"), "is done", ""),
+    Why.FAILED: (Facts(state="FAILED", error="Bad: x"), "failed: Bad: x", "loom retry"),
+    Why.CANCELLED: (Facts(state="CANCELLED"), "was cancelled", ""),
+    Why.INPUTS: (
+        Facts(state="WAITING", lacks=["ab-1:0", "ab-2:0"], missing=5),
+        "waits for 5 of its inputs: ab-1:0, ab-2:0 and 3 more", "",
+    ),
+    Why.INPUT_LOST: (
+        Facts(state="WAITING", lacks=["ab-1:0"], missing=1, lost=["ab-1:0"]),
+        "waits for ab-1:0, which does not exist any more and which nobody makes", "loom cancel",
+    ),
+    Why.NO_NODE: (ready(DEAD), "no node is alive", "loom start"),
+    Why.TOO_LARGE: (
+        ready(FREE, BUSY, asked=ResourceSet.parse("CPU:30000")),
+        "waits for a node with 3 CPU free; no node has that much in all: 1 CPU missing",
+        "ask for less",
+    ),
+    Why.BUSY: (
+        ready(BUSY, DEAD, priority=2, position=3, waiting=10),
+        "priority 2 and waits for a node with 1 CPU free; 3 of 9 others in its queue are before it",
+        "priority=",
+    ),
+    Why.CALM: (ready(CALM), "memory was short there, so tasks run one at a time", "memory="),
+    Why.NEXT: (ready(BUSY, FREE), "there is room, so it is about to be taken", ""),
+    Why.NODE_SILENT: (
+        held("running", holder=DEAD), "was taken by node cccccccc, which is not heard of",
+        "LOOM_LEASE_S",
+    ),
+    Why.RUNNING: (
+        held("running", pid=7, seconds=75), "runs on node aaaaaaaa in worker 7 since 1 min",
+        "loom stack",
+    ),
+    Why.BLOCKED: (
+        held("blocked", pid=7, seconds=2), "waits there since 2.0 s in get() for tasks of its own",
+        "loom stack",
+    ),
+    Why.BEHIND: (
+        held("behind", pid=7, seconds=0.5),
+        "is on node aaaaaaaa in worker 7, behind the task that runs there since 0.5 s", "",
+    ),
+    Why.SEAT: (held("seat"), "is on node aaaaaaaa, and waits for 1 CPU or a worker", ""),
+    Why.AT_NODE: (held(), "was taken by node aaaaaaaa, which runs it or soon will", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("why", Why)
+def test_each_reason_says_what_is_and_what_to_do(why: Why) -> None:
+    facts, says, advice = CASES[why]
+    reason = decide(facts)
+    assert reason.why == why
+    assert says in reason.says
+    assert (advice in reason.advice) if advice else reason.advice == ""
+
+
+def test_each_state_has_a_reason() -> None:
+    for state in TaskState:
+        assert decide(Facts(state=state)).says
+
+
+def test_a_task_that_is_tried_again_says_after_what() -> None:
+    says = decide(ready(BUSY, attempt=2, error="its worker died")).says
+    assert says.startswith("is ready, for attempt 2 after: its worker died and waits for")
+
+
+def test_several_busy_nodes_are_counted() -> None:
+    assert "the 2 nodes that have it are busy" in decide(ready(BUSY, BUSY)).says

@@ -1,0 +1,72 @@
+"""What is recorded: as it was, in order, bounded, and counted when it went."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hyperloom.gcs import codes
+from hyperloom.watch.history import History
+from hyperloom.watch.story import Event
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JOB, OTHER = b"JOB1", b"JOB2"
+
+
+def entry(n: int, kind: bytes = codes.RAN, payload: bytes = b"payload") -> tuple[bytes, Event]:
+    return b"%d-0" % (1000 * n), Event(float(n), kind, payload)
+
+
+def test_what_is_added_is_read_again(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite", write=True)
+    opened = entry(1, codes.OPENED, b'{"pid": 7}')
+    history.add(JOB, [opened, entry(2)])
+    history.add(OTHER, [entry(3)], dropped=4)
+    assert history.seen() == {JOB: b"2000-0", OTHER: b"3000-0"}
+    counts = b"template" + codes.DONE + b"000000000012"
+    history.add(JOB, [entry(4), entry(5, codes.ENDED, counts)])
+    reader = History(tmp_path / "h.sqlite")
+    assert list(reader.entries(JOB))[:3] == [opened, entry(2), entry(4)]
+    jobs = reader.jobs()
+    assert jobs[JOB]["about"] == {"pid": 7}
+    assert (jobs[JOB]["opened"], jobs[JOB]["ended"], jobs[JOB]["state"]) == (1.0, 5.0, "ended")
+    assert (jobs[OTHER]["state"], jobs[OTHER]["dropped"]) == ("lost", 4)
+    assert reader.counts(JOB)[b"template"]["done"] == 12
+    assert reader.counts(OTHER) == {}
+    assert history.seen() == {OTHER: b"3000-0"}
+    reader.close()
+    history.close()
+
+
+def test_it_stays_below_its_limit_and_what_is_over_goes_first(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite", write=True)
+    most = 300_000
+    for n in range(400):
+        history.add(JOB, [entry(2 * n, payload=os.urandom(1000))])
+        history.add(OTHER, [entry(2 * n + 1, payload=os.urandom(1000))])
+    history.add(JOB, [entry(9999, codes.ENDED, b"")])
+    history.trim(most)
+    left = {job: len(list(history.entries(job))) for job in (JOB, OTHER)}
+    dropped = {job: about["dropped"] for job, about in history.jobs().items()}
+    assert {job: left[job] + dropped[job] for job in left} == {JOB: 401, OTHER: 400}
+    assert left[JOB] == 0
+    assert 0 < left[OTHER] < 400
+    history.trim(0)
+    assert list(history.entries(OTHER)) == []
+    history.close()
+
+
+def test_a_file_that_is_not_there_is_not_made_by_looking(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        History(tmp_path / "h.sqlite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_something_else_is_told(tmp_path: Path) -> None:
+    (tmp_path / "h.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(OSError, match="cannot be opened"):
+        History(tmp_path / "h.sqlite", write=True)

@@ -1,0 +1,129 @@
+"""The story of a task, from the events that the real transitions write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hyperloom import events
+from hyperloom.events import Ended, Error, Ran, Run
+from hyperloom.gcs import codes, keys
+from hyperloom.watch import story
+from hyperloom.watch.story import Event
+from tests.unit.gcs.cast import PLAIN, Node, Process, declare
+from tests.unit.gcs.plane import NS, Plane
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def plane(socket_path: Path) -> Iterator[Plane]:
+    plane = Plane(socket_path)
+    plane.call("event_open", b"{}")
+    declare(plane)
+    yield plane
+    plane.wire.call("FLUSHALL")
+    plane.close()
+
+
+def told(plane: Plane) -> list[Event]:
+    found = plane.wire.call("XRANGE", keys.EVENTS.name(NS), "-", "+")
+    return [Event(int(entry.split(b"-")[0]) / 1000, *fields) for entry, fields in found]
+
+
+def ran(plane: Plane, host: Node, task: bytes, attempt: int, ended: Ended, why: str = "") -> None:  # noqa: PLR0913, PLR0917
+    began = plane.wire.call("TIME")
+    begun = int(began[0]) + int(began[1]) / 1e6
+    row = events.ROW.pack(task, PLAIN, attempt, ended, begun, 0.0, 9)
+    errors = {0: Error("app", why)} if why else {}
+    payload = events.encode(Ran(host.id, [Run(17, row, errors)]))
+    plane.call("event_add", codes.RAN, payload)
+
+
+def words(plane: Plane, task: bytes) -> list[Any]:
+    steps = story.steps(told(plane), task)
+    assert steps == sorted(steps, key=lambda step: step["at"])
+    assert all(step["at"] > 0 for step in steps)
+    return [(step["what"], step.get("attempt"), step.get("node")) for step in steps]
+
+
+def test_success(plane: Plane) -> None:
+    driver, host = Process(plane, "driver"), Node(plane)
+    one, other = driver.submit(2)
+    ran(plane, host, one, 1, Ended.DONE)
+    here = host.id.hex()
+    assert words(plane, one) == [("submitted", None, None), ("began", 1, here), ("done", 1, here)]
+    assert words(plane, other) == [("submitted", None, None)]
+    steps = story.steps(told(plane), one)
+    assert (steps[-1]["pid"], steps[-1]["bytes"]) == (17, 9)
+    assert story.ended(steps) == "DONE"
+
+
+def test_retry_then_failure_for_good(plane: Plane) -> None:
+    driver, host = Process(plane, "driver"), Node(plane)
+    (task,) = driver.submit()
+    ran(plane, host, task, 1, Ended.RETRIED, "ValueError: one")
+    assert story.ended(story.steps(told(plane), task)) == ""
+    ran(plane, host, task, 2, Ended.FAILED, "ValueError: two")
+    here = host.id.hex()
+    assert words(plane, task)[1:] == [
+        ("began", 1, here), ("came to nothing", 1, here), ("began", 2, here), ("failed", 2, here),
+    ]  # fmt: skip
+    steps = story.steps(told(plane), task)
+    assert story.ended(steps) == "FAILED"
+    assert story.last_error(steps) == "ValueError: two"
+
+
+def test_loss_of_a_node_and_its_late_word(plane: Plane) -> None:
+    driver, slow, quick = Process(plane, "driver"), Node(plane, "slow"), Node(plane, "quick")
+    (task,) = driver.submit()
+    (held,) = slow.claim()
+    slow.lost()
+    (again,) = quick.claim()
+    quick.step("", again)
+    ran(plane, quick, task, again.attempt, Ended.DONE)
+    slow.step("", held)
+    lost, late = [
+        step for step in story.steps(told(plane), task) if step.get("node") == slow.id.hex()
+    ]
+    assert lost["what"] == "its node was lost; it is tried again"
+    assert late["what"].startswith("its result came from a node that was given up")
+    assert ("done", 2, quick.id.hex()) in words(plane, task)
+
+
+def test_loss_without_a_retry(plane: Plane) -> None:
+    declare(plane, PLAIN[:-1] + b"0", retries=0)
+    driver, host = Process(plane, "driver"), Node(plane)
+    (task,) = driver.submit(kind=PLAIN[:-1] + b"0")
+    host.claim()
+    host.lost()
+    steps = story.steps(told(plane), task)
+    assert story.ended(steps) == "FAILED"
+    assert story.last_error(steps) == f"its node {host.id.hex()[:8]} was lost"
+
+
+def test_cancelled_before_anybody_had_it(plane: Plane) -> None:
+    driver = Process(plane, "driver")
+    one, other = driver.submit(2)
+    plane.call("task_cancel", b"4cancelled", 0, one)
+    assert words(plane, one) == [("submitted", None, None), ("cancelled", None, None)]
+    assert words(plane, other) == [("submitted", None, None)]
+    assert story.ended(story.steps(told(plane), one)) == "CANCELLED"
+
+
+def test_a_child_says_who_submitted_it(plane: Plane) -> None:
+    driver, worker = Process(plane, "driver"), Process(plane, "worker")
+    (parent,) = driver.submit()
+    (child,) = worker.submit(parent=parent)
+    assert story.steps(told(plane), child)[0]["by"] == parent.hex()
+
+
+def test_of_ranges_that_overlap_the_narrower_is_right(plane: Plane) -> None:
+    """Two templates submitted in turns: each call tells the first and last of its own."""
+    driver = Process(plane, "driver")
+    first = driver.submit(1)
+    steps = story.steps(told(plane), first[0])
+    assert len(steps) == 1
