@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         task,
         wait,
     )
+    from hyperloom.checkpoints.loading import read_checkpoint
     from hyperloom.core.bound import BoundMap, BoundTask
     from hyperloom.core.context import Context
     from hyperloom.core.options import NodeAffinity
@@ -71,6 +72,7 @@ _HOMES = {
         "task",
         "wait",
     ),
+    "hyperloom.checkpoints.loading": ("read_checkpoint",),
     "hyperloom.core.bound": ("BoundMap", "BoundTask"),
     "hyperloom.core.context": ("Context",),
     "hyperloom.core.options": ("NodeAffinity",),
@@ -108,6 +110,7 @@ __all__ = [
     "is_initialized",
     "nodes",
     "put",
+    "read_checkpoint",
     "register",
     "register_serializer",
     "shutdown",

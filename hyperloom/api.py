@@ -109,6 +109,12 @@ def task(function: Any = None, /, **options: Any) -> Any:
                 like ``"default"``, they run wherever there is room.
             needs: symbols, such as ``"lab/align"``, that its node must have (`hyperloom.symbol`).
             stream_ahead: items that a stream may be ahead of its reader; 0 without limit.
+            checkpoint: file to which the results are written too, before the task counts as
+                finished; a later ``plan.submit(resume=True)`` goes on from it. Absolute, or
+                relative to the option `checkpoint_dir`; True for a name made of the task's key.
+            cache: True if the same call, in this program or in another, may have the results of
+                an earlier one; they are kept on disk, in `cache_dir`.
+            version: text that stands for the function's code in keys of checkpoints and cache.
 
     Raises:
         InvalidOption: an option is unknown or cannot have its value.
@@ -212,8 +218,12 @@ def cancel(
     cancelling.cancel(current.session_of(ref), ref, force=force, recursive=recursive)
 
 
-def submit(tasks: Iterable[BoundTask[Any] | BoundMap[Any] | BoundOutput]) -> PlanHandle:
+def submit(
+    tasks: Iterable[BoundTask[Any] | BoundMap[Any] | BoundOutput], *, resume: bool = False
+) -> PlanHandle:
     """Submit bound tasks, and all that they need, as one plan; their results are in its handle.
+
+    With `resume`, what has a valid checkpoint is not computed again; see `Plan.submit`.
 
     Raises:
         Cycle: a task needs its own output; nothing was submitted.
@@ -222,7 +232,8 @@ def submit(tasks: Iterable[BoundTask[Any] | BoundMap[Any] | BoundOutput]) -> Pla
     """
     from hyperloom.plan.plan import Plan  # noqa: PLC0415
 
-    return Plan([tasks] if isinstance(tasks, (BoundTask, BoundMap)) else tasks).submit()
+    plan = Plan([tasks] if isinstance(tasks, (BoundTask, BoundMap)) else tasks)
+    return plan.submit(resume=resume)
 
 
 def register(

@@ -141,6 +141,17 @@ class Config:
         "that is in memory.",
     )
 
+    checkpoint_dir: str = _option(
+        "",
+        "Where checkpoints go whose path is relative or not given. On several machines, a folder "
+        "that all of them share. Empty: each checkpoint needs an absolute path.",
+    )
+    cache_dir: str = _option(
+        "",
+        "Where the results of tasks with cache=True are kept. Programs with the same folder share "
+        "them. Empty: the folder cache in runtime_dir.",
+    )
+
     worker_log_bytes: int = _option(
         10 * _MIB,
         "Most bytes kept of what one worker printed; ten times that of the workers that are gone.",
@@ -160,6 +171,12 @@ class Config:
         "Values up to this size travel inside the control plane, larger ones in shared memory.",
         unit="bytes",
         high=_MIB,
+    )
+
+    cache_bytes: int = _option(
+        4 * 1024 * _MIB,
+        "Most bytes in cache_dir; what was not used for longest goes first. 0: nothing is kept.",
+        unit="bytes",
     )
 
     # -- liveness
@@ -273,6 +290,7 @@ class Config:
                 raise InvalidOption(f"there is no option {name!r}.{_did_you_mean(name, names)}")
         values |= given
         values["runtime_dir"] = values.get("runtime_dir") or folder_on_disk()
+        values["cache_dir"] = values.get("cache_dir") or str(Path(values["runtime_dir"]) / "cache")
         return cls(**values)
 
 

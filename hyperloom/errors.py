@@ -1,7 +1,7 @@
 """Every exception HyperLoom raises on purpose.
 
 A refusal by the control plane is an answer, not an accident: the Lua library *returns*
-it as ``LOOM_<CODE> <sentence>`` and :func:`from_reply` turns it into the class that
+it as ``LOOM_<CODE> <sentence>``, and `hyperloom.gcs.replies` turns it into the class that
 carries that code.  Anything Lua *raises* is a bug of ours and becomes `LibraryBug`.
 
 What a task ends with instead of a value is a `TaskError`; its fields are in
@@ -13,7 +13,6 @@ whatever its `__init__` asks for (`LoomError.__reduce__`).
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from hyperloom.ids import short
@@ -177,6 +176,15 @@ class FileChanged(LoomError, OSError):
 
     The bytes that tasks would read now are not those that it was opened with.  Nothing is lost;
     open it again (`tasks.open`, `data.File`) to use it as it is now.
+    """
+
+
+class CheckpointError(LoomError, OSError):
+    """A checkpoint could not be written, or cannot be read; the message says which and why.
+
+    When it could not be written, its task fails with this, since it was promised to be kept; the
+    task's result is lost.  Make room, or the folder writable, and submit the plan again with
+    ``resume=True``: what has a checkpoint is not computed again.
     """
 
 
@@ -374,25 +382,3 @@ class Infeasible(TaskError):
     """
 
     missing: tuple[str, ...] = ()
-
-
-_REFUSALS = {
-    cls.code: cls for cls in (NotFound, Exists, IllegalTransition, Stale, Gap, Backpressure)
-}
-
-# Redis appends this to what a function raises, and only to that.
-_RAISED = re.compile(r" script: .*on @user_function:\d+\.$")
-
-
-def from_reply(message: str) -> LoomError:
-    """The exception for an error reply of the Lua library."""
-    word, _, sentence = message.partition(" ")
-    # The server's own word when `maxmemory` is reached: it refuses before the function runs.
-    if word == "OOM":
-        return Backpressure(f"the server's memory is full, nothing was accepted: {sentence}")
-    if _RAISED.search(message):
-        return LibraryBug(message)
-    if not word.startswith("LOOM_"):
-        return ServerRefused(message)
-    refusal = _REFUSALS.get(word.removeprefix("LOOM_"))
-    return LibraryBug(message) if refusal is None else refusal(sentence)

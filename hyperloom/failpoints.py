@@ -12,6 +12,7 @@ worker.begun                it has counted a task as begun, and not yet looked a
 worker.called               the arguments are there, the user's function comes next
 worker.packed               the result is packed, or sealed in shared memory, and not reported
 worker.reported             its raylet was told
+checkpoint.written          a file of results is written, and has not got its name yet
 raylet.before_step          results lie ready, the control plane is told next
 raylet.after_step           it was told, and has not answered
 raylet.claimed              it has given tasks, no worker has them
@@ -36,6 +37,7 @@ POINTS = (
     "worker.called",
     "worker.packed",
     "worker.reported",
+    "checkpoint.written",
     "raylet.before_step",
     "raylet.after_step",
     "raylet.claimed",

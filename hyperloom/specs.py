@@ -12,7 +12,8 @@ A record::
     number of other refs    3   big endian
     inputs' object ids     20 each, all different: the task waits for them, gets their values
     other refs' ids        20 each: refs inside the arguments; held as long as the task is
-    call                        the arguments, inline (`hyperloom.serialization`), or `IN_STORE`
+    call                        the arguments, inline (`hyperloom.serialization`), or `IN_STORE`;
+                                before them a `Keep`, if the template says so
 
 The Lua library reads the first four; the call is the worker's business alone.
 """
@@ -47,6 +48,7 @@ _COUNTS = TEMPLATE_BYTES
 _REFS = TEMPLATE_BYTES + 6
 NO_REFS = bytes(6)
 MOST_REFS = 2**24 - 1
+_KEEP_SIZE = 2  # bytes of its length: paths have 4,096 at most
 
 STREAMING = -1  # `Template.returns` of a task that yields its results one by one
 
@@ -67,6 +69,7 @@ class Template(Struct, frozen=True, array_like=True):
     chunk: int = 0  # not 0: the one argument is a list of so many items, one result for each
     captures: bool = False  # refs in the function's closure; each of its tasks holds them
     takes_data: bool = False  # inputs arrive as data objects, and the result leaves as one
+    keeps: bool = False  # each call begins with a `Keep`
 
     @property
     def outputs(self) -> int:
@@ -79,7 +82,17 @@ class Template(Struct, frozen=True, array_like=True):
         return f"{self.priority}|{self.shape}"
 
 
+class Keep(Struct, frozen=True, array_like=True):
+    """In which files the results of one task are kept; see `hyperloom.checkpoints`."""
+
+    key: bytes  # of what makes the results; empty: nobody can tell
+    checkpoint: str = ""  # path of its own file
+    cache: str = ""  # folder
+    cache_bytes: int = 0
+
+
 _decoder = msgpack.Decoder(Template)
+_keep_decoder = msgpack.Decoder(Keep)
 
 
 def encode_template(template: Template) -> bytes:
@@ -100,6 +113,18 @@ def record(
         return template + NO_REFS + call
     counts = len(inputs).to_bytes(3, "big") + len(others).to_bytes(3, "big")
     return b"".join((template, counts, *inputs, *others, call))
+
+
+def encode_keep(keep: Keep) -> bytes:
+    """What stands before the call of a task whose template `keeps`."""
+    encoded = msgpack.encode(keep)
+    return len(encoded).to_bytes(_KEEP_SIZE, "big") + encoded
+
+
+def split_keep(call: bytes) -> tuple[Keep, bytes]:
+    """The `Keep` and the call proper."""
+    start = _KEEP_SIZE + int.from_bytes(call[:_KEEP_SIZE], "big")
+    return _keep_decoder.decode(call[_KEEP_SIZE:start]), call[start:]
 
 
 def template_of(data: bytes) -> TemplateID:

@@ -37,7 +37,9 @@ class Snapshot:
     def take(cls) -> Snapshot:
         runtime_dir = Path(os.environ["LOOM_RUNTIME_DIR"])
         folders = [*SHARED_MEMORY.glob("loom-*")]
-        folders += runtime_dir.iterdir() if runtime_dir.exists() else ()
+        # The cache of results stays: it is for later runs.
+        inside = runtime_dir.iterdir() if runtime_dir.exists() else ()
+        folders += [folder for folder in inside if folder.name != "cache"]
         return cls(_our_processes(), frozenset(threading.enumerate()), frozenset(folders))
 
     def left_since(self, before: Snapshot) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Imported when used: `loom --version` need not know Redis.
-COMMANDS = ("start", "stop", "status", "run", "ls", "show", "why", "demo", "doctor")
+COMMANDS = ("start", "stop", "status", "run", "ls", "show", "why", "cache", "demo", "doctor")
 
 FAILED = 1
 NOTHING_RUNS = 3

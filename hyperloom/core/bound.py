@@ -10,7 +10,10 @@ from __future__ import annotations
 from operator import index as as_index
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from hyperloom.core.options import check_checkpoint
+
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hyperloom.core.remote import RemoteFunction
@@ -26,7 +29,7 @@ class BoundTask(Generic[R_co]):
     With ``num_returns=n`` it has n outputs: ``bound[i]`` is one of them.
     """
 
-    __slots__ = ("args", "kwargs", "label", "remote")
+    __slots__ = ("args", "kept_at", "kwargs", "label", "remote")
 
     def __init__(
         self, remote: RemoteFunction[..., R_co], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -35,11 +38,27 @@ class BoundTask(Generic[R_co]):
         self.args = args
         self.kwargs = kwargs or _NO_NAMES
         self.label: str | None = None
+        self.kept_at: bool | str | os.PathLike[str] = remote.task_options.checkpoint
 
     def named(self, label: str) -> BoundTask[R_co]:
         """The same task, with a label by which people tell it from others of its function."""
         self.label = label
         return self
+
+    def checkpoint(self, path: bool | str | os.PathLike[str] = True) -> BoundTask[R_co]:  # noqa: FBT001, FBT002
+        """The same task, whose results are also written to this file; see `hyperloom.task`.
+
+        Raises:
+            InvalidOption: it can be no file's name.
+        """
+        check_checkpoint(path)
+        self.kept_at = path
+        return self
+
+    @property
+    def keeps(self) -> bool:
+        """Whether its results go into files."""
+        return self.kept_at is not False or self.remote.task_options.cache
 
     @property
     def name(self) -> str:

@@ -20,6 +20,7 @@ from hyperloom.core.streams import Items
 from hyperloom.gcs.codes import NUMBER, SHARED
 from hyperloom.ids import object_id
 from hyperloom.serialization import (
+    Packed,
     failure_from_exception,
     failure_inline,
     failure_record,
@@ -35,6 +36,7 @@ from hyperloom.serialization import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from hyperloom.core.keeping import Keeping
     from hyperloom.core.objects import Objects
     from hyperloom.specs import Template
 
@@ -90,6 +92,7 @@ class Executor:
         self.unwanted: dict[bytes, bytes] = {}  # tasks to come that were cancelled -> why
         self.gpus: tuple[int, ...] = ()
         self._stored: list[bytes] = []  # outputs of this attempt that lie in the node's store
+        self._keeping: Keeping | None = None  # of this attempt, if its results go into files
 
     def run(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:
         """The kept values of the task's outputs.
@@ -122,32 +125,60 @@ class Executor:
             return self._all(code, failure)
         finally:
             self.running = None
+            self._keeping = None
             self._stored.clear()
             code.calls += 1
 
     def _attempt(self, code: Code, running: Running, record: bytes, inputs: bytes) -> list[bytes]:
+        kept = specs.split_values(inputs) if inputs else []
+        failed = next((value for value in kept if is_failure(value)), None)
+        if failed is not None:
+            path = failures.extend_path(failure_record(failed), code.template.name)
+            return self._all(code, failure_inline(path))
+        said = record[specs.call_start(record) :]
+        if code.template.keeps:
+            return self._kept_attempt(code, running, record, kept, said)
+        return self._called(code, running, record, kept, said)
+
+    def _kept_attempt(
+        self, code: Code, running: Running, record: bytes, inputs: list[bytes], said: bytes
+    ) -> list[bytes]:
+        """Of a task whose results go into files, or come out of one."""
+        from hyperloom.core.keeping import Keeping  # noqa: PLC0415 - few need it
+
+        keep, said = specs.split_keep(said)
+        keeping = self._keeping = Keeping(keep, code.template)
+        found = keeping.found()
+        if found is None:
+            outputs = self._called(code, running, record, inputs, said)
+        else:
+            outputs = [
+                self._kept(object_id(running.task, index), result, code.template.name)
+                for index, result in enumerate(found)
+            ]
+        keeping.done()
+        return outputs
+
+    def _called(
+        self, code: Code, running: Running, record: bytes, inputs: list[bytes], said: bytes
+    ) -> list[bytes]:
+        """`inputs` are kept values, `said` is the call."""
         values: list[object] = []
-        call_in = record[specs.call_start(record) :]
         if inputs:
-            kept = specs.split_values(inputs)
-            failed = next((value for value in kept if is_failure(value)), None)
-            if failed is not None:
-                path = failures.extend_path(failure_record(failed), code.template.name)
-                return self._all(code, failure_inline(path))
-            in_store = call_in == specs.IN_STORE
+            in_store = said == specs.IN_STORE
             names = specs.inputs_of(record)
             plain = len(names) - in_store
             load = self._objects.load_data if code.template.takes_data else self._objects.load
-            values = [load(names[i], kept[i]) for i in range(plain)]
+            values = [load(names[i], inputs[i]) for i in range(plain)]
             if in_store:
-                call = self._objects.parts_of(names[-1], kept[-1])
+                call = self._objects.parts_of(names[-1], inputs[-1])
                 args, kwargs = unpack_call(*call, values)
                 del call
             else:
-                args, kwargs = _arguments(call_in, values)
+                args, kwargs = _arguments(said, values)
         else:
-            args, kwargs = _arguments(call_in, values)
-        del values, call_in
+            args, kwargs = _arguments(said, values)
+        del values, said
         if failpoints.ON:
             failpoints.hit("worker.called")
         if code.template.chunk:
@@ -166,11 +197,15 @@ class Executor:
         return self._several(code, running, result)
 
     def _kept(self, oid: bytes, result: object, name: str) -> bytes:
-        kept, contained = self._objects.keep(oid, result, what=f"the result of {name}")
+        # Packed already: it comes out of a file, to be passed on.
+        packed = result if type(result) is Packed else pack(result, what=f"the result of {name}")
+        kept = self._objects.keep_packed(oid, packed)
         if kept[:1] == SHARED:
             self._stored.append(oid)
-        if contained:
-            current.session().outbox.contain(oid, contained)
+        if packed.refs:
+            current.session().outbox.contain(oid, packed.refs)
+        if self._keeping is not None:
+            self._keeping.add(result, packed)
         return kept
 
     def _all(self, code: Code, failure: bytes) -> list[bytes]:

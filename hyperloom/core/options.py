@@ -6,8 +6,10 @@ The rule: bad options are refused where they are written, at the decorator or in
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hyperloom.errors import InvalidOption
@@ -56,6 +58,9 @@ class TaskChanges(TypedDict, total=False):
     scheduling: str | NodeAffinity
     stream_ahead: int
     needs: str | Sequence[str]
+    checkpoint: bool | str | PathLike[str]
+    cache: bool
+    version: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,14 @@ class TaskOptions:
     scheduling: str | NodeAffinity = "default"
     stream_ahead: int = 0
     needs: tuple[str, ...] = ()
+    checkpoint: bool | str | PathLike[str] = False
+    cache: bool = False
+    version: str | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether results go into files."""
+        return self.cache or self.checkpoint is not False
 
     def with_(self, changes: Mapping[str, Any]) -> TaskOptions:
         """These options with some changed, all of them checked."""
@@ -141,6 +154,11 @@ class TaskOptions:
             self.priority,
             f"a whole number from -{_PRIORITY_MOST:,} to {_PRIORITY_MOST:,}; more is sooner",
         )
+        self._check_retry_exceptions()
+        self._check_kept()
+        self._check_limits()
+
+    def _check_limits(self) -> None:
         _refuse_unless(
             self.timeout_s is None or _positive(self.timeout_s),
             "timeout_s",
@@ -165,7 +183,18 @@ class TaskOptions:
             self.name,
             "text that is not empty, or None for the function's name",
         )
-        self._check_retry_exceptions()
+
+    def _check_kept(self) -> None:
+        check_checkpoint(self.checkpoint)
+        _refuse_unless(isinstance(self.cache, bool), "cache", self.cache, "True or False")
+        _refuse_unless(
+            self.version is None or (isinstance(self.version, str) and bool(self.version)),
+            "version",
+            self.version,
+            "text that changes when the function's results do, or None to go by its code",
+        )
+        if self.num_returns == "streaming":
+            refuse_kept_stream(self)
 
     def _check_retry_exceptions(self) -> None:
         retry = self.retry_exceptions
@@ -204,6 +233,49 @@ class TaskOptions:
             where,
             "'default', 'spread', 'pack' or NodeAffinity(node_id)",
         )
+
+
+def refuse_kept_stream(options: TaskOptions) -> None:
+    """A stream's results go into no file.
+
+    Raises:
+        InvalidOption: the options say that they do.
+    """
+    if options.keeps:
+        raise InvalidOption(
+            "checkpoint and cache keep all results of a task in one file, and a stream gives them "
+            "away one by one: leave these options out, or let the task return a list"
+        )
+
+
+def refuse_kept_map(options: TaskOptions, name: str) -> None:
+    """The items of a map travel together, and nothing is said of one of them.
+
+    Raises:
+        InvalidOption: the options say that results are kept.
+    """
+    if options.keeps:
+        raise InvalidOption(
+            f"{name} has checkpoint or cache, and the results of a map are not kept: write "
+            f"[{name}.bind(item) for item in items]"
+        )
+
+
+def check_checkpoint(path: object) -> None:
+    """Refuse what can be no file's name.
+
+    Raises:
+        InvalidOption: it is neither True or False nor a path.
+    """
+    text = os.fspath(path) if isinstance(path, PathLike) else path
+    _refuse_unless(
+        isinstance(text, bool)
+        or (isinstance(text, str) and bool(text) and "\0" not in text and text[-1] != "/"),
+        "checkpoint",
+        path,
+        "the path of a file, absolute or relative to checkpoint_dir; or True for a name made of "
+        "the task's key there",
+    )
 
 
 def _refuse_unless(right: bool, name: str, value: object, allowed: str) -> None:  # noqa: FBT001

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVa
 
 from hyperloom.core import current
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
+from hyperloom.core.options import refuse_kept_map, refuse_kept_stream
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.signatures import Arity
 
@@ -42,6 +43,7 @@ def remote_function(function: Any, options: TaskOptions) -> RemoteFunction[Any, 
     function = _checked(function)
     returns = options.num_returns
     if returns == "streaming" or (returns is None and inspect.isgeneratorfunction(function)):
+        refuse_kept_stream(options)
         return StreamingFunction(function, options)
     if returns in (None, 1):
         return RemoteFunction(function, options)
@@ -168,7 +170,9 @@ class RemoteFunction(Generic[P, R]):
             TypeError: the function does not take an item and these constants, `items` cannot be
                 iterated over, or the function streams.
             ValueError: `num_returns` is not 1.
+            InvalidOption: the function has `checkpoint` or `cache`.
         """
+        refuse_kept_map(self.task_options, self.name)
         if self.streams:
             raise TypeError(f"{self!r} streams its results, and a plan cannot have streams yet")
         if self.returns != 1:

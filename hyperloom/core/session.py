@@ -28,7 +28,7 @@ from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.gcs.outbox import Outbox
 from hyperloom.ids import TASK_BYTES, TaskIds, new_process_id, short
-from hyperloom.serialization import Packable
+from hyperloom.serialization import Packable, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from hyperloom.core.submission import Submitter
     from hyperloom.gcs.address import Address
     from hyperloom.ids import JobID
+    from hyperloom.serialization import Packed
 
 FIRST = bytes(4)  # index of a task's first output
 _ASK_AT_ONCE = 500
@@ -65,6 +66,8 @@ class Session:
         self.next_task = self.ids.next
         self.values: dict[bytes, bytes | None] = {}
         self.was_put: set[bytes] = set()
+        # What identifies those objects of which that is known: see `hyperloom.core.call_keys`.
+        self.origins: dict[bytes, bytes] = {}
         self.streams: dict[bytes, Stream] = {}
         self.counts = RefCounts()
         self.dropped: deque[bytes] = deque()  # refs that died; see `sweep`
@@ -105,6 +108,10 @@ class Session:
     def submitter(self, remote: RemoteFunction[Any, Any]) -> Submitter:
         """What turns calls of the function into tasks."""
         self._refuse_when_lost()
+        if remote.task_options.keeps:
+            from hyperloom.core.kept_submission import KeepingSubmitter  # noqa: PLC0415 - few need
+
+            return KeepingSubmitter(self, remote)
         from hyperloom.core.submission import SessionSubmitter  # noqa: PLC0415 - it needs us
 
         return SessionSubmitter(self, remote)
@@ -116,12 +123,15 @@ class Session:
 
     def put(self, value: object) -> ObjectRef[Any]:
         """An object with this value."""
+        return self.put_packed(pack(value))
+
+    def put_packed(self, packed: Packed) -> ObjectRef[Any]:
+        """An object with this packed value."""
         self._refuse_when_lost()
         oid = self.next_task() + FIRST
         self.was_put.add(oid)
-        kept, contained = self.store.keep(oid, value)
-        self.values[oid] = kept
-        self.outbox.put(oid, kept, contained)
+        self.values[oid] = kept = self.store.keep_packed(oid, packed)
+        self.outbox.put(oid, kept, packed.refs)
         self.wake()
         return ObjectRef(oid, self)
 
@@ -172,6 +182,8 @@ class Session:
                 if self.counts.drop(oid) and oid in self.values:
                     del self.values[oid]
                     self.was_put.discard(oid)
+                    if self.origins:
+                        self.origins.pop(oid, None)
                     self._unwatched.discard(oid)
                     self.outbox.release(oid, made=self.counts.forget(oid))
 

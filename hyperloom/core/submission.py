@@ -7,6 +7,7 @@ function's calls have in common is computed once (`SessionSubmitter.__init__`).
 from __future__ import annotations
 
 import pickle
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperloom import specs
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from hyperloom.core.remote import RemoteFunction
     from hyperloom.core.session import Session
-    from hyperloom.ids import TemplateID
+    from hyperloom.ids import TaskID, TemplateID
 
     RefId = Callable[[object], bytes | list[bytes] | None]
 
@@ -55,8 +56,12 @@ class Submitter(Protocol):
     def map(self, items: Iterable[Any], chunk: int | None) -> list[Any]:
         """Many calls."""
 
+    @property
+    def code(self) -> bytes:
+        """What identifies the function's code."""
+
     def pack(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], ref_id: RefId
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], ref_id: RefId, keep: bytes = b""
     ) -> tuple[bytes, list[bytes], bytes]:
         """A call of a plan: record, ids of its inputs, large object that holds the arguments."""
 
@@ -103,6 +108,7 @@ class SessionSubmitter:
             takes_data=remote.takes_data,
         )
         self._id = self._declare(self._template)
+        self._remote = remote
         self._bare = record(self._id, (), self._captured, _EMPTY)
         self._head = self._id + specs.NO_REFS
 
@@ -212,12 +218,37 @@ class SessionSubmitter:
         return data, large
 
     def pack(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], ref_id: RefId
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], ref_id: RefId, keep: bytes = b""
     ) -> tuple[bytes, list[bytes], bytes]:
-        """A call of a plan: record, ids of its inputs, large object that holds the arguments."""
+        """A call of a plan: record, ids of its inputs, large object that holds the arguments.
+
+        `keep`: an encoded `hyperloom.specs.Keep`.
+        """
+        if keep:
+            return self._packed(args, kwargs, self.keeping, ref_id, keep)
         if not args and not kwargs:
             return self._bare, [], b""
         return self._packed(args, kwargs, self._id, ref_id)
+
+    @cached_property
+    def keeping(self) -> TemplateID:
+        """The template of those calls whose results are kept."""
+        from msgspec.structs import replace  # noqa: PLC0415 - few need it
+
+        number: TemplateID = self._declare(replace(self._template, keeps=True))
+        return number
+
+    @cached_property
+    def code(self) -> bytes:
+        """What identifies the function's code (`hyperloom.core.call_keys`)."""
+        from hyperloom.core.call_keys import code_of  # noqa: PLC0415 - few need it
+
+        version = self._remote.task_options.version
+        return code_of(self._remote.function, self._pickled, version)
+
+    def outputs(self, task: TaskID) -> list[bytes]:
+        """The ids of a task's results."""
+        return [object_id(task, index) for index in range(self._template.outputs)]
 
     def pack_map(
         self, constants: Mapping[str, Any], ref_id: RefId
@@ -247,7 +278,12 @@ class SessionSubmitter:
         return oid
 
     def _packed(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], template: TemplateID, ref_id: RefId
+        self,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        template: TemplateID,
+        ref_id: RefId,
+        keep: bytes = b"",
     ) -> tuple[bytes, list[bytes], bytes]:
         session = self._session
         packed, inputs = pack_call(
@@ -255,14 +291,14 @@ class SessionSubmitter:
         )
         if packed.size <= session.config.inline_max_bytes:
             if not inputs and not packed.refs and not self._captured:
-                return template + specs.NO_REFS + to_inline(packed), inputs, b""
+                return template + specs.NO_REFS + keep + to_inline(packed), inputs, b""
             others = list(dict.fromkeys([*packed.refs, *self._captured]))
-            return record(template, inputs, others, to_inline(packed)), inputs, b""
+            return record(template, inputs, others, keep + to_inline(packed)), inputs, b""
         # Too large for the control plane: the arguments become an object, the last input.
         oid = session.next_task() + FIRST
         session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
         inputs.append(oid)
-        return record(template, inputs, self._captured, specs.IN_STORE), inputs, oid
+        return record(template, inputs, self._captured, keep + specs.IN_STORE), inputs, oid
 
     def _say(self, template: bytes, task: bytes, data: bytes, large: bytes) -> None:
         session = self._session

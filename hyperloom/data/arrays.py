@@ -80,6 +80,9 @@ class Array(Data, symbol="loom/array"):
         """A list of what each element gives."""
         return [item.gathered() for item in self]
 
+    def __loom_identity__(self) -> object:
+        return list(self)
+
     def _settle_members(self) -> None:
         self._items = list(self)
         for item in self._items:

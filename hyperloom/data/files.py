@@ -110,6 +110,9 @@ class File(DObject, symbol="loom/file"):
         """Always: only its name travels."""
         return True
 
+    def __loom_identity__(self) -> object:
+        return self.path, self.size, self._stamp
+
     def _mapped(self) -> memoryview:
         with _opened(self.path) as fd:
             self._check(_look(self.path, fd))

@@ -47,6 +47,9 @@ class Plain(DObject, symbol="loom/data"):
         """The bytes."""
         return bytes(self.view)
 
+    def __loom_identity__(self) -> object:
+        return self.view
+
     def _advice(self) -> str:
         return "; for single bytes write .view[i]"
 

@@ -46,6 +46,9 @@ class PyObj(Data, symbol="loom/pyobj"):
     def __bool__(self) -> bool:
         return True
 
+    def __loom_identity__(self) -> object:
+        return self.unwrap()
+
     def _settle_members(self) -> None:
         self.unwrap()
 

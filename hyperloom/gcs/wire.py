@@ -27,6 +27,7 @@ from redis.retry import Retry
 
 from hyperloom import errors
 from hyperloom.gcs.library import build
+from hyperloom.gcs.replies import from_reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -188,7 +189,7 @@ def first_refusal(replies: Iterable[Any]) -> Exception | None:
 
 
 def _refusal(message: str) -> errors.LoomError:
-    error = errors.from_reply(message)
+    error = from_reply(message)
     if isinstance(error, errors.LibraryBug):
         return errors.LibraryBug(build().locate(message))
     return error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hyperloom.core.bound import Node
 
@@ -22,19 +22,24 @@ class Cycle(ValueError):
     """A task takes, by way of others, its own output."""
 
 
-def in_order(wanted: Iterable[Node]) -> list[Node]:
+def in_order(
+    wanted: Iterable[Node], takes: Callable[[Node], Iterator[tuple[Node, int]]] | None = None
+) -> list[Node]:
     """All nodes that the wanted ones need, inputs before those that take them.
+
+    `takes`: what a node takes, if not all that it was bound to.
 
     Raises:
         Cycle: there is no such order; the message has the way around.
     """
+    takes = takes or _takes
     order: list[Node] = []
     done: set[int] = set()
     path: dict[int, Node] = {}  # what is being looked at, in order
     for root in wanted:
         if id(root) in done:
             continue
-        stack: list[tuple[Node, Iterator[tuple[Node, int]]]] = [(root, root.takes())]
+        stack: list[tuple[Node, Iterator[tuple[Node, int]]]] = [(root, takes(root))]
         path[id(root)] = root
         while stack:
             task, inputs = stack[-1]
@@ -47,9 +52,13 @@ def in_order(wanted: Iterable[Node]) -> list[Node]:
             elif id(below) in path:
                 raise Cycle(_told(list(path.values()), below))
             elif id(below) not in done:
-                stack.append((below, below.takes()))
+                stack.append((below, takes(below)))
                 path[id(below)] = below
     return order
+
+
+def _takes(node: Node) -> Iterator[tuple[Node, int]]:
+    return node.takes()
 
 
 def _told(path: list[Node], again: Node) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hyperloom.core.session import Session
     from hyperloom.core.submission import Submitter
     from hyperloom.ids import TaskID
+    from hyperloom.plan.kept import Kept
     from hyperloom.plan.naming import Names
 
 _TASKS_AT_ONCE = 250  # of one call
@@ -62,11 +63,14 @@ class Wants:
 class Packing:
     """See the module.  `large` are objects that hold arguments: let go of them when all is said."""
 
-    def __init__(self, session: Session, names: Names, wants: Wants, width: int) -> None:
+    def __init__(
+        self, session: Session, names: Names, wants: Wants, width: int, kept: Kept
+    ) -> None:
         self._session = session
         self._names = names
         self._wants = wants
         self._width = width
+        self._kept = kept
         self._words: list[Any] = []
         self.large: list[bytes] = []
         self._takers: dict[bytes, list[bytes]] = {}  # of single outputs
@@ -86,11 +90,13 @@ class Packing:
             NotSerializable: an argument cannot travel.
             SessionClosed: an argument is a ref of an earlier session.
         """
-        self._submitter = node.remote.submitter()
         if isinstance(node, BoundMap):
+            self._submitter = node.remote.submitter()
             self._add_map(node)
         else:
-            self._add_task(self._names.task(node), node.args, node.kwargs)
+            called, keep = self._kept.loads.get(id(node), node), self._kept.keeps.get(id(node), b"")
+            self._submitter = called.remote.submitter()
+            self._add_task(self._names.task(node), called.args, called.kwargs, keep)
             self._promise(node, range(node.outputs))
 
     def finish(self) -> list[Any]:
@@ -100,8 +106,10 @@ class Packing:
 
     # -- tasks ------------------------------------------------------------------------------
 
-    def _add_task(self, own: TaskID, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        record, inputs, large = self._submitter.pack(args, kwargs, self._id_of)
+    def _add_task(
+        self, own: TaskID, args: tuple[Any, ...], kwargs: Mapping[str, Any], keep: bytes = b""
+    ) -> None:
+        record, inputs, large = self._submitter.pack(args, kwargs, self._id_of, keep)
         inside, outside = self._inputs(inputs, [own])
         if len(self._tasks) >= 5 * _TASKS_AT_ONCE or self._bytes > _BYTES_AT_ONCE:
             self._end_call()
@@ -206,6 +214,9 @@ class Packing:
         if output is None:
             return self._submitter.ref_id(value)
         node, index = output
+        there = self._kept.there.get(id(node))
+        if there is not None:
+            return self._submitter.ref_id(there[index])
         oid = self._names.output(node, index)
         self._inside[oid] = None
         if type(node) is BoundMap:

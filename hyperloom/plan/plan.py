@@ -90,18 +90,24 @@ class Plan:
             picture = ""
         return f"<pre>{escape(str(self.explain()))}</pre>{picture}"
 
-    def submit(self) -> PlanHandle:
+    def submit(self, *, resume: bool = False) -> PlanHandle:
         """Submit it; its handle, when the control plane has accepted all of it.
 
         A plan may be submitted again: that is another run, of new tasks.
 
+        Args:
+            resume: do not compute what has a valid checkpoint, nor what only that needs. One
+                that is damaged, or was made by other code, arguments or inputs, is computed
+                again, with a warning.
+
         Raises:
+            InvalidOption: a checkpoint cannot be where it should be; nothing was submitted.
             Cycle: a task needs its own output; nothing was submitted.
             NotSerializable: an argument cannot travel; nothing was submitted.
             SessionClosed: an argument is a ref of an earlier session; nothing was submitted.
         """
         session = current.session()
-        submission = Submission(session, self.wanted)
+        submission = Submission(session, self.wanted, resume=resume)
         results = submission.run()
         return PlanHandle(session, results, submission.numbers)
 

@@ -13,6 +13,7 @@ from hyperloom.ids import task_id
 from hyperloom.plan.graph import in_order
 from hyperloom.plan.naming import Names, parts_of
 from hyperloom.plan.packing import Packing, Wants
+from hyperloom.plan.resume import kept_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +28,14 @@ Wanted = BoundTask[Any] | BoundMap[Any] | BoundOutput
 class Submission:
     """One plan on its way; afterwards, what there is to know of it."""
 
-    def __init__(self, session: Session, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, session: Session, wanted: Sequence[Wanted], *, resume: bool = False) -> None:
         self._session = session
         self._wanted = [parts_of(each) for each in wanted]
-        self._order = in_order([node for node, _ in self._wanted])
+        roots = [node for node, _ in self._wanted]
+        self._order = in_order(roots)
+        self._kept = kept_of(session, self._order, roots, resume=resume)
+        if self._kept.loads or self._kept.there:
+            self._order = self._kept.order(roots)
         self._names = Names(session, self._order)
         self.numbers = self._names.numbers
         self._refs: dict[tuple[int, int], ObjectRef[Any]] = {}
@@ -44,7 +49,7 @@ class Submission:
         """
         session = self._session
         width = max((_width(node) for node in self._order), default=1)
-        packing = Packing(session, self._names, Wants(self._wanted), width)
+        packing = Packing(session, self._names, Wants(self._wanted), width, self._kept)
         try:
             while self._order:
                 packing.add(self._order.pop())
@@ -56,6 +61,7 @@ class Submission:
             for oid in packing.large:
                 session.outbox.release(oid, made=True)
         session.settle()
+        self._kept.tell_origins(session, self._refs)
         return results
 
     def _say(self, words: list[Any]) -> None:
@@ -78,7 +84,8 @@ class Submission:
 
     def _ref(self, node: Node, index: int) -> ObjectRef[Any]:
         """One for each output, however often it is wanted: refs are counted."""
-        ref = self._refs.get((id(node), index))
+        there = self._kept.there.get(id(node))
+        ref = self._refs.get((id(node), index)) if there is None else there[index]
         if ref is None:
             ref = self._session.promise(self._names.output(node, index))
             self._refs[id(node), index] = ref

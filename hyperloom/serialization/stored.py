@@ -10,12 +10,13 @@ This package knows neither stores nor tasks; who does says how to read (`read_by
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hyperloom import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     Parts = tuple[int, bytes | memoryview, Sequence[memoryview]]  # kind, meta, buffers
     Read = Callable[[bytes, bytes], Parts]
@@ -54,6 +55,17 @@ def holder() -> object | None:
 def is_held(by: object | None) -> bool:
     """Whether that one still does."""
     return by is not None and _running[0]() is by
+
+
+@contextmanager
+def nobody_holds() -> Iterator[None]:
+    """Inside the block nothing is held: what is packed there refers to nothing, and can stay."""
+    before = _running[0]
+    _running[0] = _nothing
+    try:
+        yield
+    finally:
+        _running[0] = before
 
 
 class Reference:

@@ -7,7 +7,8 @@ import pickle
 import pytest
 
 from hyperloom import errors
-from hyperloom.errors import FailureDetails, LoomError, TaskError, from_reply
+from hyperloom.errors import FailureDetails, LoomError, TaskError
+from hyperloom.gcs.replies import from_reply
 
 
 def tree(cls=LoomError):

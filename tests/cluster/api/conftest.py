@@ -7,9 +7,10 @@ most tests.  After each test the job must hold nothing any more (`holdings.py`).
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -99,3 +100,20 @@ def _held_in_the_end() -> dict[str, object]:
 def gate(tmp_path: Path) -> Callable[[str], Gate]:
     """Makes gates: what tasks wait for, and what says that a task has come so far."""
     return lambda name="gate": Gate(tmp_path / name)
+
+
+@pytest.fixture
+def log(gate: Callable[[str], Gate]) -> Gate:
+    return gate("log")
+
+
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Gives this session other options."""
+
+    def change(**options: Any) -> None:
+        session = current.session()
+        monkeypatch.setattr(session, "config", dataclasses.replace(session.config, **options))
+
+    change(checkpoint_dir=str(tmp_path / "kept"), cache_dir=str(tmp_path / "cache"))
+    return change

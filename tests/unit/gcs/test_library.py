@@ -11,6 +11,7 @@ import pytest
 from hyperloom import errors
 from hyperloom.gcs import codes, keys, library, wire
 from hyperloom.gcs.library import build
+from hyperloom.gcs.replies import from_reply
 from scripts.generate_docs import LUA, contracts
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def test_a_header_names_every_refusal_of_its_file(contract) -> None:
 def test_every_refusal_has_an_exception() -> None:
     text = "".join(path.read_text() for path in LUA.rglob("*.lua"))
     for code in sorted(set(re.findall(r"refuse\('(\w+)'", text))):
-        refusal = errors.from_reply(f"LOOM_{code} a sentence")
+        refusal = from_reply(f"LOOM_{code} a sentence")
         assert isinstance(refusal, errors.Refused)
         assert (refusal.code, str(refusal)) == (code, "a sentence")
 
