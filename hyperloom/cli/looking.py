@@ -43,6 +43,19 @@ def cluster_at(address: str, session: str) -> Iterator[Cluster]:
     Raises:
         errors.NotConnected: there is nothing to look at.
     """
+    looked_at = cluster(address, session)
+    try:
+        yield looked_at
+    finally:
+        looked_at.close()
+
+
+def cluster(address: str, session: str) -> Cluster:
+    """The same, to be closed.
+
+    Raises:
+        errors.NotConnected: there is nothing to look at.
+    """
     from hyperloom.config import Config  # noqa: PLC0415
     from hyperloom.node import found  # noqa: PLC0415
     from hyperloom.watch.cluster import Cluster  # noqa: PLC0415
@@ -56,11 +69,7 @@ def cluster_at(address: str, session: str) -> Iterator[Cluster]:
         raise errors.NotConnected(
             "no node of yours runs here, and nothing was recorded. Start one: loom start --head"
         )
-    cluster = Cluster(Live(sight.address) if sight.address else None, history)
-    try:
-        yield cluster
-    finally:
-        cluster.close()
+    return Cluster(Live(sight.address) if sight.address else None, history)
 
 
 def say_json(value: object) -> None:

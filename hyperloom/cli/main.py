@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Imported when used: `loom --version` need not know Redis.
-COMMANDS = ("start", "stop", "status", "run", "ls", "show", "why", "cache", "demo", "doctor")
+COMMANDS = (
+    "start", "stop", "status", "run", "ls", "show", "why", "dashboard", "cache", "demo", "doctor",
+)  # fmt: skip
 
 FAILED = 1
 NOTHING_RUNS = 3

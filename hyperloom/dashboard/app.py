@@ -1,0 +1,103 @@
+"""The web application: files, a common stream of moments, one answer for each page."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.responses import FileResponse, JSONResponse, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from hyperloom import errors
+from hyperloom.dashboard import answers as pages
+from hyperloom.dashboard.access import Guard
+from hyperloom.dashboard.desk import Desk
+from hyperloom.dashboard.sampler import Sampler
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp
+
+    from hyperloom.dashboard.access import Access
+    from hyperloom.watch.cluster import Cluster
+
+STATIC = Path(__file__).parent / "static"
+_NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+def make_app(connect: Callable[[], Cluster], access: Access) -> ASGIApp:
+    """The application over the cluster that `connect` connects to."""
+    desk = Desk(connect)
+    sampler = Sampler(desk)
+    answers = pages.Answers()
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        desk.close()
+
+    async def index(_: Request) -> Response:
+        return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+    async def log_in(request: Request) -> Response:
+        return access.log_in(request)
+
+    async def moment(_: Request) -> Response:
+        return await _answered(sampler.now)
+
+    async def moments(request: Request) -> Response:
+        return StreamingResponse(
+            _told(sampler, request), media_type="text/event-stream", headers=_NOT_KEPT
+        )
+
+    def route(name: str) -> Route:
+        answer = pages.page(answers, name)
+
+        async def answered(request: Request) -> Response:
+            asked = dict(request.query_params)
+            return await _answered(lambda: desk.ask(lambda cluster: answer(cluster, asked)))
+
+        return Route(f"/api/{name}", answered)
+
+    app = Starlette(
+        routes=[
+            Route("/", index),
+            Route("/login", log_in),
+            Route("/api/moment", moment),
+            Route("/api/moments", moments),
+            *[route(name) for name in pages.PAGES],
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        lifespan=lifespan,
+    )
+    return Guard(app, access)
+
+
+async def _answered(ask: Callable[[], Any]) -> Response:
+    try:
+        return JSONResponse(await ask(), headers=_NOT_KEPT)
+    except (errors.NotFound, errors.NotConnected) as error:
+        return _refused(404, error)
+    except errors.InvalidOption as error:
+        return _refused(400, error)
+    except errors.LoomError as error:
+        return _refused(503, error)
+
+
+def _refused(status: int, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, status, headers=_NOT_KEPT)
+
+
+async def _told(sampler: Sampler, request: Request) -> AsyncIterator[str]:
+    """Server-sent events: a moment a second."""
+    async for moment in sampler.follow():
+        if await request.is_disconnected():
+            return
+        yield f"data: {json.dumps(moment, separators=(',', ':'))}\n\n"

@@ -1,0 +1,62 @@
+"""Serving the page: uvicorn on this machine's loopback address, and a link to log in."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from hyperloom import errors
+from hyperloom.dashboard.access import Access
+from hyperloom.dashboard.app import make_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperloom.watch.cluster import Cluster
+
+USUAL_PORT = 6391
+_LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """A socket of the page; without a port, the usual one or any that is free.
+
+    Raises:
+        errors.LoomError: the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for wanted in (port,) if port is not None else (USUAL_PORT, 0):
+        sock = socket.socket(family)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host, wanted))
+        except OSError as error:
+            sock.close()
+            if port is not None:
+                raise errors.LoomError(
+                    f"the page cannot listen on {host} port {port} ({error.strerror}); nothing "
+                    "was started. Choose another one with --port, or leave it out"
+                ) from error
+        else:
+            return sock
+    raise errors.LoomError(f"the page cannot listen on {host}; nothing was started")
+
+
+def serve(
+    sock: socket.socket,
+    connect: Callable[[], Cluster],
+    ready: Callable[[str], None],
+    hosts: tuple[str, ...] = (),
+) -> None:
+    """Until somebody ends this process; `ready` is told the link."""
+    host, port = sock.getsockname()[:2]
+    access = Access({*_LOOPBACK, host, *hosts})
+    shown = f"[{host}]" if ":" in host else host
+    ready(f"http://{shown}:{port}{access.new_link()}")
+    config = uvicorn.Config(
+        make_app(connect, access), log_level="warning", access_log=False, lifespan="on",
+        server_header=False, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    uvicorn.Server(config).run(sockets=[sock])

@@ -1,0 +1,114 @@
+// What all pages are made of.
+import { h } from "./vendor/preact.mjs";
+import htm from "./vendor/htm.mjs";
+import { useEffect, useRef, useState } from "./vendor/hooks.mjs";
+
+export const html = htm.bind(h);
+
+const SIZES = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+export function size(bytes) {
+  if (bytes === null || bytes === undefined) return "";
+  let at = 0;
+  while (bytes >= 1024 && at < SIZES.length - 1) { bytes /= 1024; at += 1; }
+  return `${at ? bytes.toFixed(bytes < 10 ? 1 : 0) : bytes} ${SIZES[at]}`;
+}
+
+export function seconds(value) {
+  if (value === null || value === undefined) return "";
+  if (value < 1e-3) return `${(value * 1e6).toFixed(0)} µs`;
+  if (value < 1) return `${(value * 1e3).toFixed(value < 0.01 ? 1 : 0)} ms`;
+  if (value < 120) return `${value.toFixed(value < 10 ? 2 : 1)} s`;
+  if (value < 7200) return `${(value / 60).toFixed(0)} min`;
+  return `${(value / 3600).toFixed(1)} h`;
+}
+
+export function count(value) {
+  return value === null || value === undefined ? "" : Math.round(value).toLocaleString("en");
+}
+
+export function clock(at) {
+  return at ? new Date(at * 1000).toLocaleTimeString() : "";
+}
+
+// An answer of the server, asked again every so many milliseconds while the page is seen.
+export function useAnswer(path, every = 2000) {
+  const [state, set] = useState({ answer: null, error: null, path });
+  useEffect(() => {
+    let over = false;
+    let timer = null;
+    async function ask() {
+      if (!document.hidden) {
+        try {
+          const reply = await fetch(path);
+          const answer = await reply.json();
+          if (over) return;
+          set(reply.ok ? { answer, error: null, path } : { answer: null, error: answer.error, path });
+        } catch (problem) {
+          if (!over) set({ answer: null, error: `the page's server does not answer (${problem.message})`, path });
+        }
+      }
+      if (!over && every) timer = setTimeout(ask, every);
+    }
+    ask();
+    return () => { over = true; clearTimeout(timer); };
+  }, [path, every]);
+  return state.path === path ? state : { answer: null, error: null };
+}
+
+// The common moments: one a second.
+export function useMoments() {
+  const [moment, set] = useState(null);
+  useEffect(() => {
+    const source = new EventSource("/api/moments");
+    source.onmessage = (event) => {
+      const told = JSON.parse(event.data);
+      set((before) => (told.error ? { ...before, error: told.error } : told));
+    };
+    source.onerror = () => set((before) => ({ ...before, error: "the page's server does not answer" }));
+    return () => source.close();
+  }, []);
+  return moment;
+}
+
+export function Figure({ label, value, more, kind }) {
+  return html`<div class="card"><div class="label">${label}</div>
+    <div class=${`figure ${kind || ""}`}>${value} ${more && html`<small>${more}</small>`}</div></div>`;
+}
+
+// columns: [title, row => what is shown, "number" | "text" | ""]
+export function Table({ caption, columns, rows, empty, rowKey }) {
+  if (!rows.length) return html`<div class="card"><h2>${caption}</h2><div class="empty">${empty}</div></div>`;
+  return html`<div class="card"><table><caption>${caption}</caption>
+    <thead><tr>${columns.map(([title, , kind]) => html`<th scope="col" class=${kind || ""}>${title}</th>`)}</tr></thead>
+    <tbody>${rows.map((row, n) => html`<tr key=${rowKey ? rowKey(row) : n}>
+      ${columns.map(([, show, kind]) => html`<td class=${kind || ""}>${show(row)}</td>`)}</tr>`)}</tbody>
+  </table></div>`;
+}
+
+export function Track({ done, failed, total }) {
+  const share = (part) => `${total ? Math.min(100, (100 * part) / total) : 0}%`;
+  const bar = useRef(null);
+  useEffect(() => {  // widths by script: the page allows no inline styles
+    const [good, bad] = bar.current.children;
+    good.style.width = share(done);
+    bad.style.width = share(failed);
+  }, [done, failed, total]);
+  const says = `${count(done)} of ${count(total)} done${failed ? `, ${count(failed)} failed` : ""}`;
+  return html`<div class="track" role="img" aria-label=${says} title=${says} ref=${bar}><i></i><i class="bad"></i></div>`;
+}
+
+export function Trouble({ text }) {
+  return text ? html`<div class="card bad" role="alert">${text}</div>` : null;
+}
+
+export const taskLink = (id, short) => html`<a href=${`#/task/${id}`}>${short}</a>`;
+
+// Tints that the colour-blind can tell apart; the same name has the same one on every page.
+const TINTS = ["#4f9bd9", "#e8a33d", "#3fae7c", "#d9694f", "#8c7ad1", "#c66fa6", "#b6a63a", "#7d8894"];
+const known = new Map();
+
+export function tint(name) {
+  if (!known.has(name)) known.set(name, TINTS[known.size % TINTS.length]);
+  return known.get(name);
+}

@@ -1,0 +1,64 @@
+"""A node with something to look at, and the page over it, as long as a module."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+pytest.importorskip("starlette")
+
+import uvicorn
+
+import hyperloom as loom
+from hyperloom.core import current
+from hyperloom.dashboard import serve
+from hyperloom.dashboard.access import Access
+from hyperloom.dashboard.app import make_app
+from hyperloom.watch.cluster import Cluster
+from hyperloom.watch.live import Live
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Page:
+    """One that is served."""
+
+    url: str
+    access: Access
+
+    @contextmanager
+    def visitor(self) -> Iterator[httpx.Client]:
+        """A browser that has logged in."""
+        with httpx.Client(base_url=self.url, follow_redirects=True) as visitor:
+            assert visitor.get(self.access.new_link()).status_code == 200
+            yield visitor
+
+
+def connect() -> Cluster:
+    return Cluster(Live(current.session().address))
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with loom.init("local", num_cpus=2):
+        sock = serve.listen("127.0.0.1", 0)
+        access = Access({"127.0.0.1"})
+        config = uvicorn.Config(
+            make_app(connect, access), log_level="warning", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([sock],))
+        thread.start()
+        wait_until(lambda: server.started, 20)
+        yield Page(f"http://127.0.0.1:{sock.getsockname()[1]}", access)
+        server.should_exit = True
+        thread.join()
+        sock.close()

@@ -1,0 +1,93 @@
+"""Who is let in, and who is not."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from hyperloom.dashboard.answers import PAGES
+from hyperloom.dashboard.app import STATIC
+
+if TYPE_CHECKING:
+    from tests.dashboard.conftest import Page
+
+pytestmark = pytest.mark.slow
+
+EVERYTHING = ["/", "/api/moment", "/static/app.js", *[f"/api/{name}" for name in PAGES]]
+
+
+@pytest.mark.parametrize("path", [*EVERYTHING, "/api/moments"])
+def test_without_a_cookie_nothing_is_answered(page: Page, path: str) -> None:
+    reply = httpx.get(page.url + path)
+    assert reply.status_code == 401
+    assert "loom dashboard" in reply.text
+
+
+def test_a_link_works_once(page: Page) -> None:
+    link = page.url + page.access.new_link()
+    first = httpx.get(link)
+    assert first.status_code == 303
+    cookie = first.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert httpx.get(link).status_code == 403
+
+
+def test_a_guessed_link_does_not(page: Page) -> None:
+    assert httpx.get(page.url + "/login?token=").status_code == 403
+    assert httpx.get(page.url + "/login?token=" + "a" * 43).status_code == 403
+
+
+@pytest.mark.parametrize("path", EVERYTHING)
+def test_another_hosts_name_is_refused(page: Page, path: str) -> None:
+    """Somebody's name that leads to this machine: its pages would count as of one origin."""
+    with page.visitor() as visitor:
+        port = page.url.rpartition(":")[2]
+        assert visitor.get(path, headers={"Host": f"evil.example:{port}"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
+)
+def test_a_page_of_another_origin_is_refused(page: Page, headers: dict[str, str]) -> None:
+    with page.visitor() as visitor:
+        assert visitor.get("/api/moment", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_nothing_can_be_changed(page: Page, method: str) -> None:
+    with page.visitor() as visitor:
+        for path in EVERYTHING:
+            assert visitor.request(method, path).status_code == 405
+
+
+def test_scripts_are_the_pages_own_only(page: Page) -> None:
+    with page.visitor() as visitor:
+        for path in EVERYTHING:
+            reply = visitor.get(path)
+            policy = reply.headers["content-security-policy"]
+            assert "script-src 'self';" in policy
+            assert "unsafe" not in policy
+            assert reply.headers["x-content-type-options"] == "nosniff"
+    index = (STATIC / "index.html").read_text()
+    assert "style=" not in index
+    assert "onclick" not in index
+
+
+def test_files_beside_the_pages_are_not_served(page: Page) -> None:
+    with page.visitor() as visitor:
+        for path in ("/static/../app.py", "/static/%2e%2e/app.py", "/static//etc/passwd"):
+            assert visitor.get(path).status_code == 404
+
+
+def test_what_is_vendored_is_as_its_makers_published_it() -> None:
+    vendor = STATIC / "vendor"
+    sums = dict(reversed(line.split()) for line in (vendor / "SHA256SUMS").read_text().splitlines())
+    files = {file.name for file in vendor.iterdir() if file.suffix in {".mjs", ".css"}}
+    assert files == set(sums)
+    for name, told in sums.items():
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == told, name
