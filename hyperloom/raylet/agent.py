@@ -125,6 +125,8 @@ class Agent:
                 self._jobs.offer_again()
             case m.ReportFailed(task, worker, why):
                 self._failed(task, worker, why)
+            case m.Redirect(task, worker, record):
+                self._reporter.redirect(task, worker, record)
             case m.CancelElsewhere(what, force):
                 self.loop.later(_AGAIN_S, lambda: self._reporter.cancel(what, force=force))
             case m.WarnStuck(workers):
@@ -198,6 +200,12 @@ class Agent:
                 _, entry, failure, row = message
                 self._reporter.retry(worker, entry, failure, row)
                 self._handle(m.TaskToRetry(worker, entry[:16]))
+                self._jobs.offer_again()
+            case words.REDIRECT:
+                _, entry, record, row = message
+                job = self.machine.workers[worker].job
+                self._journal.ran(job, self._pool.pid(worker), row)
+                self._handle(m.TaskRedirected(worker, entry[:16], record))
                 self._jobs.offer_again()
             case words.BLOCKED:
                 self._handle(m.WorkerBlocked(worker, message[1]))

@@ -91,6 +91,15 @@ class TaskToRetry:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskRedirected:
+    """A worker's task goes on as another one: its record from now on."""
+
+    worker: int
+    task: bytes
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerBlocked:
     """A worker's task waits for objects; the worker returned what it had not begun."""
 
@@ -173,6 +182,7 @@ Event = (
     | WorkerReady
     | TasksDone
     | TaskToRetry
+    | TaskRedirected
     | WorkerBlocked
     | WorkerUnblocked
     | TasksReturned
@@ -254,6 +264,15 @@ class ReportLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirect:
+    """Have the control plane put another record in the place of the task's."""
+
+    task: Held
+    worker: int
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFailed:
     """Tell the control plane that a task failed for good."""
 
@@ -285,6 +304,7 @@ Effect = (
     | EndWorker
     | KillWorker
     | ReportLost
+    | Redirect
     | ReportFailed
     | CancelElsewhere
     | WarnStuck

@@ -79,6 +79,9 @@ class World:
                 self.check_kill(self.workers[number])
             case m.ReportLost(held, number, died):
                 self.lost(held, number, died=died)
+            case m.Redirect(held):
+                self.forget(held)
+                self.report(held, "redirected")
             case m.ReportFailed(held, _, why):
                 known = self.asked_to_stop if why == "cancelled" else self.over_time
                 assert held.task in known, "failed for no reason"
@@ -185,6 +188,11 @@ class World:
         worker.said.append(("retry", worker.running))
         worker.running = None
 
+    def redirect(self, worker: Worker) -> None:
+        self.report_done(worker)
+        worker.said.append(("redirect", worker.running))
+        worker.running = None
+
     def give_back(self, worker: Worker) -> list[m.Held]:
         self.read(worker)
         back, worker.queue = list(worker.queue), deque()
@@ -218,7 +226,8 @@ class World:
         what, held = worker.said.popleft()
         number = worker.number
         worker.progress = self.now
-        mine = [task for task in held or () if task in worker.tasks] if what != "retry" else []
+        several = held if isinstance(held, list) else ()
+        mine = [task for task in several if task in worker.tasks]
         match what:
             case "done":
                 for task in mine:
@@ -230,6 +239,11 @@ class World:
                     worker.tasks.remove(held)
                     self.report(held, "retry")
                 self.tell(m.TaskToRetry(number, held.task))
+            case "redirect":
+                held_still = held in worker.tasks
+                effects = self.tell(m.TaskRedirected(number, held.task, b"record"))
+                ends = [e for e in effects if isinstance(e, m.Redirect | m.ReportFailed)]
+                assert [e.task for e in ends] == [held] * held_still
             case "blocked":
                 worker.seen_blocked = True
                 self.take_back(worker, mine)
