@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from hyperloom.core.streams import ObjectRefGenerator
     from hyperloom.plan.handle import PlanHandle
     from hyperloom.plan.plan import Plan
-    from hyperloom.plan.redirection import follow
     from hyperloom.serialization import inspect_serializability, register_serializer
 
 __version__ = "0.1.0"
@@ -82,7 +81,6 @@ _HOMES = {
     "hyperloom.core.streams": ("ObjectRefGenerator",),
     "hyperloom.plan.handle": ("PlanHandle",),
     "hyperloom.plan.plan": ("Plan",),
-    "hyperloom.plan.redirection": ("follow",),
     "hyperloom.serialization": ("inspect_serializability", "register_serializer"),
 }
 _MODULES = ("data", "errors", "tasks")
@@ -106,7 +104,6 @@ __all__ = [
     "context",
     "data",
     "errors",
-    "follow",
     "get",
     "init",
     "inspect_serializability",

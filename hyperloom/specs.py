@@ -70,6 +70,7 @@ class Template(Struct, frozen=True, array_like=True):
     captures: bool = False  # refs in the function's closure; each of its tasks holds them
     takes_data: bool = False  # inputs arrive as data objects, and the result leaves as one
     keeps: bool = False  # each call begins with a `Keep`
+    light: bool = False  # one of ours: a raylet may run it itself
 
     @property
     def outputs(self) -> int:

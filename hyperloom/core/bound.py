@@ -23,16 +23,7 @@ R_co = TypeVar("R_co", covariant=True)
 _NO_NAMES: Mapping[str, Any] = {}
 
 
-class Replacing:
-    """What a task may return so that it takes the task's place: bound tasks, plans.
-
-    See `hyperloom.core.redirection`.
-    """
-
-    __slots__ = ()
-
-
-class BoundTask(Replacing, Generic[R_co]):
+class BoundTask(Generic[R_co]):
     """One call of a task, to be part of a plan.  As an argument of others it is an input.
 
     With ``num_returns=n`` it has n outputs: ``bound[i]`` is one of them.
@@ -104,7 +95,7 @@ class BoundTask(Replacing, Generic[R_co]):
         return f"<bound task {self.name}>"
 
 
-class BoundMap(Replacing, Generic[R_co]):
+class BoundMap(Generic[R_co]):
     """A task for each of many items, as one node of a plan.
 
     As an argument of others it arrives as the list of all results; ``mapped[i]`` is the result of
@@ -179,7 +170,7 @@ class BoundMap(Replacing, Generic[R_co]):
 Node = BoundTask[Any] | BoundMap[Any]
 
 
-class BoundOutput(Replacing):
+class BoundOutput:
     """One of several outputs of a bound task, or of a map's results."""
 
     __slots__ = ("index", "task")
@@ -224,6 +215,5 @@ def _taken(values: Iterable[object]) -> Iterator[tuple[Node, int]]:
 def _travels(what: object) -> str:
     return (
         f"{what!r} is part of a plan and cannot travel inside a value: make it an argument of "
-        "its own; or let a task return it by itself, or a plan of several, to go on as that; or "
-        "submit its plan first and pass on the refs"
+        "its own, or submit its plan first and pass on the refs"
     )

@@ -1,8 +1,7 @@
 """One task: its record and inputs in, its outputs out.
 
-The rule: an attempt always ends in one of three ways: a list of output values (which may be
-failures), a request to be retried, or another task in its place; no other exception leaves
-`Executor.run`.  Values that it stored
+The rule: an attempt always ends in one of two ways, a list of output values (which may be
+failures) or a request to be retried; no exception leaves `Executor.run`.  Values that it stored
 and does not end with are freed before that is known to anybody.
 """
 
@@ -13,11 +12,9 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import data, errors, failpoints, failures, specs
-from hyperloom.core import current, redirection
-from hyperloom.core.bound import Replacing
+from hyperloom.core import current
 from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
-from hyperloom.core.redirection import Redirected
 from hyperloom.core.session import FIRST
 from hyperloom.core.streams import Items
 from hyperloom.gcs.codes import NUMBER, SHARED
@@ -102,7 +99,6 @@ class Executor:
 
         Raises:
             Retry: the attempt failed and is to be tried again.
-            Redirected: it is to go on as another task.
         """
         code = self.codes[record[:8]]
         task, attempt = specs.split_entry(entry)
@@ -118,10 +114,6 @@ class Executor:
             return self._attempt(code, running, record, inputs)
         except Interrupted:
             return self._all(code, running.cancelled)
-        except Redirected:
-            if running.cancelled:
-                return self._all(code, running.cancelled)
-            raise
         except BaseException as error:  # noqa: BLE001 - the user's
             if running.cancelled:
                 return self._all(code, running.cancelled)
@@ -195,12 +187,6 @@ class Executor:
         del args, kwargs  # refs in them are released before the task is reported
         if running.cancelled:
             return self._all(code, running.cancelled)
-        return self._outputs(code, running, result)
-
-    def _outputs(self, code: Code, running: Running, result: object) -> list[bytes]:
-        if isinstance(result, Replacing):
-            keep = b"" if self._keeping is None else specs.encode_keep(self._keeping.keep)
-            raise redirection.redirect(result, running, keep)
         if code.template.takes_data:
             result = data.of(result)
         returns = code.template.returns
@@ -274,8 +260,6 @@ class Executor:
         for index, item in enumerate(items):
             try:
                 result = code.function(item)
-                if isinstance(result, Replacing):  # it cannot be replaced without the others
-                    result = redirection.value_of(result)
                 outputs.append(
                     self._kept(object_id(running.task, index), result, code.template.name)
                 )

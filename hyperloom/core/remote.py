@@ -82,6 +82,7 @@ class RemoteFunction(Generic[P, R]):
 
     streams = False
     takes_data = False
+    light = False
 
     def __init__(self, function: Callable[P, R], options: TaskOptions) -> None:
         self.function = function

@@ -106,6 +106,7 @@ class SessionSubmitter:
             ahead=options.stream_ahead,
             captures=bool(captured),
             takes_data=remote.takes_data,
+            light=remote.light,
         )
         self._id = self._declare(self._template)
         self._remote = remote

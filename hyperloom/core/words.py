@@ -17,7 +17,6 @@ From the worker::
     DONE      number, seconds, [task, attempt, refs, number of outputs, outputs..., ...],
               rows of `hyperloom.events`, errors by number of the row
     RETRY     entry, failure, row   the attempt failed; the failure is for when none is left
-    REDIRECT  entry, record, row    the task goes on as another: this is its record from now on
     BLOCKED   entries           the task waits for objects; the entries were not begun
     UNBLOCKED
     BACK      entries           what was not begun
@@ -42,4 +41,3 @@ UNBLOCKED = 23
 BACK = 24
 LEAVING = 25
 SESSION = 27
-REDIRECT = 28

@@ -27,8 +27,6 @@ from hyperloom.core import current, looking, output, words
 from hyperloom.core.blocking import Blocking
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
-from hyperloom.core.redirection import Redirected
-from hyperloom.events import Ended
 from hyperloom.serialization import stored
 
 if TYPE_CHECKING:
@@ -126,25 +124,20 @@ class Worker:
         try:
             outputs = self.executor.run(entry, record, inputs)
         except Retry as retry:
-            message = [words.RETRY, entry, retry.failure]
-            self._instead_of_results(start, record, Ended.RETRIED, message)
-            return
-        except Redirected as redirected:
-            message = [words.REDIRECT, entry, redirected.record]
-            self._instead_of_results(start, record, Ended.REDIRECTED, message)
-        else:
-            self._add_results(start, entry, record, outputs)
-        code = self.executor.codes[record[:8]]
-        if code.template.max_calls and code.calls >= code.template.max_calls:
+            output.end_lines()
+            self._before_report()
+            now = time.perf_counter()
+            self._busy_s += now - start
             self._report()
-            self._send([words.LEAVING])
-            self.leaving = True
-
-    def _add_results(self, start: float, entry: bytes, record: bytes, outputs: list[bytes]) -> None:
+            row = self._attempts.to_retry(entry, record, start, now)
+            self._send([words.RETRY, entry, retry.failure, row])
+            return
         output.end_lines()
         self._before_report()
         now = time.perf_counter()
         self._busy_s += now - start
+        if failpoints.ON:
+            failpoints.hit("worker.packed")
         with self._reporting:
             done = self._done
             done += (entry[:16], entry[16:] or b"1", specs.refs_of(record), len(outputs))
@@ -158,17 +151,11 @@ class Worker:
             or (self._done_bytes > _REPORT_BYTES)
         ):
             self._report()
-
-    def _instead_of_results(
-        self, start: float, record: bytes, ended: Ended, message: list[Any]
-    ) -> None:
-        output.end_lines()
-        self._before_report()
-        now = time.perf_counter()
-        self._busy_s += now - start
-        self._report()
-        row = self._attempts.without_outputs(message[1], record, start, now, ended)
-        self._tell([*message, row])
+        code = self.executor.codes[record[:8]]
+        if code.template.max_calls and code.calls >= code.template.max_calls:
+            self._report()
+            self._send([words.LEAVING])
+            self.leaving = True
 
     def _before_report(self) -> None:
         self._blocking.task_ended()
@@ -179,8 +166,6 @@ class Worker:
             session.task = b""
             if session.dropped or session.outbox.waiting:
                 session.settle()
-        if failpoints.ON:
-            failpoints.hit("worker.packed")
 
     def _report(self) -> None:
         """Send the results that are there.  From any thread: they are settled already."""
@@ -190,14 +175,11 @@ class Worker:
             sys.stdout.flush()
             sys.stderr.flush()
             told = self._attempts.take()
-            self._tell([words.DONE, self._done_count, self._busy_s, self._done, *told])
+            self._send([words.DONE, self._done_count, self._busy_s, self._done, *told])
             self._done = []
             self._done_count = 0
             self._done_bytes = 0
             self._busy_s = 0.0
-
-    def _tell(self, how_it_ended: list[Any]) -> None:
-        self._send(how_it_ended)
         if failpoints.ON:
             failpoints.hit("worker.reported")
 

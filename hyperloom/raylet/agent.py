@@ -24,6 +24,7 @@ from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.jobs import Jobs
 from hyperloom.raylet.journal import Journal
+from hyperloom.raylet.light import Light
 from hyperloom.raylet.lookout import Lookout
 from hyperloom.raylet.loop import Loop
 from hyperloom.raylet.machine import NodeMachine
@@ -76,6 +77,9 @@ class Agent:
         self._journal = Journal(self._gcs, self.loop, settings.node, on=config.events)
         self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine, self._journal)
         self._jobs.handle = self._handle
+        self._light = Light(
+            self._jobs, self.loop, self.machine, self._handle, config.inline_max_bytes
+        )
         logs = Logs(settings.logs, config.worker_log_bytes)
         self._pool = Pool(template[1], template[0], self.loop, self, logs)
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
@@ -109,6 +113,8 @@ class Agent:
         match effect:
             case m.Run(worker, tasks, gpus):
                 self._run(worker, tasks, gpus)
+            case m.RunHere(tasks):
+                self._light.take(tasks)
             case m.StartWorker(worker, job):
                 self._start(worker, job)
             case m.AskBack(worker):
@@ -125,8 +131,6 @@ class Agent:
                 self._jobs.offer_again()
             case m.ReportFailed(task, worker, why):
                 self._failed(task, worker, why)
-            case m.Redirect(task, worker, record):
-                self._reporter.redirect(task, worker, record)
             case m.CancelElsewhere(what, force):
                 self.loop.later(_AGAIN_S, lambda: self._reporter.cancel(what, force=force))
             case m.WarnStuck(workers):
@@ -200,12 +204,6 @@ class Agent:
                 _, entry, failure, row = message
                 self._reporter.retry(worker, entry, failure, row)
                 self._handle(m.TaskToRetry(worker, entry[:16]))
-                self._jobs.offer_again()
-            case words.REDIRECT:
-                _, entry, record, row = message
-                job = self.machine.workers[worker].job
-                self._journal.ran(job, self._pool.pid(worker), row)
-                self._handle(m.TaskRedirected(worker, entry[:16], record))
                 self._jobs.offer_again()
             case words.BLOCKED:
                 self._handle(m.WorkerBlocked(worker, message[1]))

@@ -190,6 +190,7 @@ class Desk:
             timeout_s=about.timeout_s,
             retries=about.retries,
             single=about.timeout_s is not None or about.max_calls > 0,
+            light=about.light,
         )
         self._take([part for task in waiting for part in task])
 

@@ -74,6 +74,9 @@ def _stillborn(s: NodeState, worker: WorkerState) -> list[Effect]:
 
 def cancel(s: NodeState, task: bytes, *, force: bool) -> list[Effect]:
     """Somebody does not want a task any more."""
+    held = s.here.pop(task, None)
+    if held is not None:
+        return [ReportFailed(held, 0, "cancelled")]
     for queue in s.queues.values():
         held = take_out(queue.tasks, task)
         if held is not None:
@@ -144,11 +147,14 @@ def end_job(s: NodeState, job: bytes) -> list[Effect]:
         del s.queues[name]
     for name in [name for name in s.sought if name[0] == job]:
         del s.sought[name]
+    for task in [task for task, held in s.here.items() if held.kind.job == job]:
+        del s.here[task]
     return [_drop(s, worker) for worker in list(s.workers.values()) if worker.job == job]
 
 
 def give_up(s: NodeState) -> list[Effect]:
     """The cluster gave this node up: all that it held runs elsewhere, and must not here."""
+    s.here.clear()
     s.queues.clear()
     s.sought.clear()
     return [_drop(s, worker) for worker in list(s.workers.values()) if worker.sent]

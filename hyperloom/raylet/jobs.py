@@ -166,6 +166,7 @@ class Jobs:
     def _known(self) -> set[bytes]:
         """Ids of all tasks that this node knows of."""
         known = {held.task for queue in self._machine.queues.values() for held in queue.tasks}
+        known |= self._machine.here.keys()
         for worker in self._machine.workers.values():
             known |= {held.task for held in worker.sent}
         return known

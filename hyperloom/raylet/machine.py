@@ -12,8 +12,10 @@ Life of a worker::
                                                v            v  |
                                             ending         blocked     WorkerExited from any
 
+A light task is run by the raylet itself (`RunHere`), and is a task as others only if that refuses.
+
 Life of a task here: it waits in a queue, is sent to a worker, and leaves by `TasksDone` (the
-agent reports the result), `TaskToRetry`, `TaskRedirected`, one `ReportLost` or one `ReportFailed`.
+agent reports the result), `TaskToRetry`, one `ReportLost` or one `ReportFailed`.
 
 This file is what each event means; what follows from the new state is in `placing` (who gets
 seats, what is asked for), `ends` (deaths, cancellation) and `ticks` (time).
@@ -51,9 +53,23 @@ class NodeMachine(NodeState):
         return placing.offer(self, job)
 
 
-def _claimed(s: NodeState, event: m.TasksClaimed) -> None:
+def _claimed(s: NodeState, event: m.TasksClaimed) -> list[Effect]:
+    here = []
     for held in event.tasks:
-        s.queue_of(held.kind).tasks.append(held)
+        if held.is_light:
+            s.here[held.task] = held
+            here.append(held)
+        else:
+            s.queue_of(held.kind).tasks.append(held)
+    return [m.RunHere(here)] if here else []
+
+
+def _ran_here(s: NodeState, event: m.RanHere) -> None:
+    for task in event.done:
+        s.here.pop(task, None)
+    for held in event.refused:
+        if s.here.pop(held.task, None) is held:  # else its job has ended meanwhile
+            s.queue_of(held.kind).tasks.append(held)
 
 
 def _ready(s: NodeState, event: m.WorkerReady) -> None:
@@ -81,28 +97,16 @@ def _to_retry(s: NodeState, event: m.TaskToRetry) -> None:
     _left(s, worker)
 
 
-def _redirected(s: NodeState, event: m.TaskRedirected) -> list[Effect]:
-    worker = s.workers[event.worker]
-    worker.since = s.now
-    stopping = worker.stopping.get(event.task)
-    held = _off(worker, event.task)
-    _left(s, worker)
-    if held is None:  # its job has ended, or the node was given up
-        return []
-    if stopping is not None:
-        return [m.ReportFailed(held, worker.number, stopping.why)]
-    return [m.Redirect(held, worker.number, event.record)]
-
-
-def _off(worker: WorkerState, task: bytes) -> m.Held | None:
+def _off(worker: WorkerState, task: bytes) -> None:
     """A task that the worker began is over."""
     worker.reported += 1
-    if worker.stopping:
-        worker.stopping.pop(task, None)
     sent = worker.sent
     if sent and sent[0].entry.startswith(task):
-        return sent.popleft()
-    return take_out(sent, task)
+        sent.popleft()
+    else:
+        take_out(sent, task)
+    if worker.stopping:
+        worker.stopping.pop(task, None)
 
 
 def _left(s: NodeState, worker: WorkerState) -> None:
@@ -215,10 +219,10 @@ def _tick(s: NodeState, _: m.Tick) -> list[Effect]:
 # A test compares the keys with `Event`: no event is forgotten.
 HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.TasksClaimed: _claimed,
+    m.RanHere: _ran_here,
     m.TasksDone: _done,
     m.WorkerReady: _ready,
     m.TaskToRetry: _to_retry,
-    m.TaskRedirected: _redirected,
     m.WorkerBlocked: _blocked,
     m.WorkerUnblocked: _unblocked,
     m.TasksReturned: _returned,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LIGHT_BYTES = 1 << 16  # arguments and inputs of a task that a raylet runs itself
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -26,6 +28,7 @@ class Kind:
     timeout_s: float | None = None
     retries: int = 0  # after the first attempt; -1 without end
     single: bool = False  # never in a batch with others: time limit, or calls are counted
+    light: bool = False  # one of ours that takes no time
 
     @property
     def priority(self) -> int:
@@ -52,6 +55,11 @@ class Held:
         """Its number."""
         return int(self.entry[16:] or b"1")
 
+    @property
+    def is_light(self) -> bool:
+        """Whether the raylet may try to run it itself."""
+        return self.kind.light and len(self.record) + len(self.inputs) <= LIGHT_BYTES
+
     def __repr__(self) -> str:
         return f"Held({self.entry!r})"
 
@@ -64,6 +72,14 @@ class TasksClaimed:
     """The control plane gave this node tasks."""
 
     tasks: Sequence[Held]
+
+
+@dataclass(frozen=True, slots=True)
+class RanHere:
+    """The raylet ran these light tasks itself; the others turned out to be a worker's."""
+
+    done: Sequence[bytes]
+    refused: Sequence[Held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +104,6 @@ class TaskToRetry:
 
     worker: int
     task: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRedirected:
-    """A worker's task goes on as another one: its record from now on."""
-
-    worker: int
-    task: bytes
-    record: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +186,10 @@ class Tick:
 
 Event = (
     TasksClaimed
+    | RanHere
     | WorkerReady
     | TasksDone
     | TaskToRetry
-    | TaskRedirected
     | WorkerBlocked
     | WorkerUnblocked
     | TasksReturned
@@ -214,6 +221,13 @@ class Run:
     worker: int
     tasks: Sequence[Held]
     gpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunHere:
+    """Run these light tasks in the raylet itself.  Answered by `RanHere`."""
+
+    tasks: Sequence[Held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,15 +278,6 @@ class ReportLost:
 
 
 @dataclass(frozen=True, slots=True)
-class Redirect:
-    """Have the control plane put another record in the place of the task's."""
-
-    task: Held
-    worker: int
-    record: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class ReportFailed:
     """Tell the control plane that a task failed for good."""
 
@@ -299,12 +304,12 @@ class WarnStuck:
 Effect = (
     StartWorker
     | Run
+    | RunHere
     | AskBack
     | Stop
     | EndWorker
     | KillWorker
     | ReportLost
-    | Redirect
     | ReportFailed
     | CancelElsewhere
     | WarnStuck

@@ -75,6 +75,8 @@ def _place_first(s: NodeState, queue: Queue) -> Effect | None:
     idle = s.idle.get(kind.job)
     if not idle or s.seats(kind.needs, s.free) == 0 or (s.busy and s.now < s.calm_until):
         return None
+    if kind.light and s.light_seats() >= keep(s):
+        return None
     worker = s.workers[idle[-1]]
     if not s.take_seat(worker, kind):
         return None
@@ -172,6 +174,8 @@ def _startable(s: NodeState, job: bytes) -> int:
         if of == job:
             needs = queue.tasks[0].kind.needs
             seats = min(len(queue.tasks), s.seats(needs, free))
+            if queue.tasks[0].kind.light:  # they ask for nothing, and are over soon
+                seats = min(seats, max(0, keep(s) - s.light_seats()))
             number += seats
             _subtract(free, needs, seats)
     return number
@@ -212,7 +216,7 @@ def _send(s: NodeState, worker: WorkerState, queue: Queue) -> Effect:
     most = 1 if first.single else s.pace.batch(first.template)
     if most > 1:
         # Leave their share to the others that could run these.
-        others = s.seats(first.needs, s.free) + 1
+        others = keep(s) if first.light else s.seats(first.needs, s.free) + 1
         most = max(1, min(most, -(-len(tasks) // others)))
     sent = [tasks.popleft()]
     while len(sent) < most and tasks and tasks[0].kind is first:

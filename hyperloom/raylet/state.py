@@ -73,6 +73,7 @@ class NodeState:
     utmost_workers: int = 1000  # beyond so many none is started
     kill_grace_s: float = 5.0
     free: dict[str, int] = field(init=False)
+    here: dict[bytes, Held] = field(default_factory=dict)  # light tasks, by id
     queues: dict[tuple[bytes, str], Queue] = field(default_factory=dict)
     workers: dict[int, WorkerState] = field(default_factory=dict)
     busy: dict[int, WorkerState] = field(default_factory=dict)  # those of `workers` that are
@@ -182,6 +183,10 @@ class NodeState:
     def waiting(self) -> int:
         """Tasks without a seat."""
         return sum([len(queue.tasks) for queue in self.queues.values()])
+
+    def light_seats(self) -> int:
+        """How many workers run light tasks that were not for the raylet."""
+        return sum(worker.sent[0].kind.light for worker in self.busy.values())
 
     # -- what must hold ---------------------------------------------------------------------
 

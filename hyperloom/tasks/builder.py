@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# What built-in tasks ask for that are over before anybody could wait for them.
 LIGHT: Mapping[str, Any] = {"num_cpus": 0}
 
 
@@ -40,11 +41,13 @@ class DataFunction(RemoteFunction[..., R], Generic[R]):
     ) -> None:
         super().__init__(function, TaskOptions().with_({**request, "name": name or symbol}))
         self.symbol = symbol
+        self.light = request is LIGHT
 
     def options(self, **changes: Unpack[TaskChanges]) -> DataFunction[R]:  # type: ignore[override]
         """The same with other options."""
         changed = DataFunction[R](self.symbol, self.function, {}, self.name)
         changed.task_options = self.task_options.with_(changes)
+        changed.light = self.light and not changes
         return changed
 
 

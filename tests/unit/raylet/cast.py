@@ -31,6 +31,7 @@ def make_kind(name: str, job: bytes, shape: str, *, priority: int = 0, limit: fl
         needs=needs,
         timeout_s=limit,
         single=limit is not None,
+        light=name == "light",
     )
 
 
@@ -38,7 +39,9 @@ KINDS = [
     make_kind(f"{shape}{priority}", job, shape, priority=priority)
     for job in JOBS
     for shape, priority in [*((shape, 0) for shape in SHAPES), ("one", 1), ("two", 1)]
-] + [make_kind("limit", job, "one", limit=0.5) for job in JOBS]
+]
+KINDS += [make_kind("limit", job, "one", limit=0.5) for job in JOBS]
+KINDS += [make_kind("light", job, "none") for job in JOBS]
 
 
 @dataclass(repr=False)

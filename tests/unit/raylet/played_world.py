@@ -32,6 +32,7 @@ class World:
         self.now = 0.0
         self.workers: dict[int, Worker] = {}
         self.waiting: list[m.Held] = []  # claimed, with no worker
+        self.here: list[m.Held] = []  # to be run by the raylet itself
         self.over: Counter[bytes] = Counter()  # entry -> how often it was reported, must be once
         self.outcome: dict[bytes, str] = {}
         self.asked_to_stop: set[bytes] = set()
@@ -51,7 +52,7 @@ class World:
         self.check()
         return effects
 
-    def perform(self, effect: m.Effect) -> None:
+    def perform(self, effect: m.Effect) -> None:  # noqa: PLR0912 - one for each effect
         match effect:
             case m.StartWorker(number, job):
                 assert number not in self.workers, "a number is given once"
@@ -60,6 +61,11 @@ class World:
                 assert len(self.workers) <= UTMOST
             case m.Run(number, tasks, gpus):
                 self.perform_run(self.workers[number], list(tasks), gpus)
+            case m.RunHere(tasks):
+                for held in tasks:
+                    assert held.kind.light
+                    self.waiting.remove(held)
+                    self.here.append(held)
             case m.AskBack(number):
                 worker = self.workers[number]
                 assert not worker.asked_back, "asked twice"
@@ -79,9 +85,6 @@ class World:
                 self.check_kill(self.workers[number])
             case m.ReportLost(held, number, died):
                 self.lost(held, number, died=died)
-            case m.Redirect(held):
-                self.forget(held)
-                self.report(held, "redirected")
             case m.ReportFailed(held, _, why):
                 known = self.asked_to_stop if why == "cancelled" else self.over_time
                 assert held.task in known, "failed for no reason"
@@ -136,9 +139,10 @@ class World:
         ), "killed for nothing"
 
     def forget(self, held: m.Held) -> None:
-        if held in self.waiting:
-            self.waiting.remove(held)
-            return
+        for place in (self.waiting, self.here):
+            if held in place:
+                place.remove(held)
+                return
         for worker in self.workers.values():
             if held in worker.tasks:
                 worker.tasks.remove(held)
@@ -159,6 +163,14 @@ class World:
             new.append(m.Held(self.claimed.to_bytes(16, "big"), b"", b"", kind))
         self.waiting += new
         self.tell(m.TasksClaimed(new))
+
+    def run_here(self, refused: int) -> None:
+        """The raylet runs what it was to run; the first of them turn out to be a worker's."""
+        back, ran, self.here = self.here[:refused], self.here[refused:], []
+        self.waiting += back
+        for held in ran:
+            self.report(held, "done")
+        self.tell(m.RanHere([held.task for held in ran], back))
 
     def come_up(self, worker: Worker) -> None:
         worker.up = True
@@ -186,11 +198,6 @@ class World:
     def retry(self, worker: Worker) -> None:
         self.report_done(worker)
         worker.said.append(("retry", worker.running))
-        worker.running = None
-
-    def redirect(self, worker: Worker) -> None:
-        self.report_done(worker)
-        worker.said.append(("redirect", worker.running))
         worker.running = None
 
     def give_back(self, worker: Worker) -> list[m.Held]:
@@ -226,8 +233,7 @@ class World:
         what, held = worker.said.popleft()
         number = worker.number
         worker.progress = self.now
-        several = held if isinstance(held, list) else ()
-        mine = [task for task in several if task in worker.tasks]
+        mine = [task for task in held or () if task in worker.tasks] if what != "retry" else []
         match what:
             case "done":
                 for task in mine:
@@ -239,11 +245,6 @@ class World:
                     worker.tasks.remove(held)
                     self.report(held, "retry")
                 self.tell(m.TaskToRetry(number, held.task))
-            case "redirect":
-                held_still = held in worker.tasks
-                effects = self.tell(m.TaskRedirected(number, held.task, b"record"))
-                ends = [e for e in effects if isinstance(e, m.Redirect | m.ReportFailed)]
-                assert [e.task for e in ends] == [held] * held_still
             case "blocked":
                 worker.seen_blocked = True
                 self.take_back(worker, mine)
@@ -288,9 +289,10 @@ class World:
 
     def give_up(self) -> None:
         """The cluster takes all from this node."""
-        for held in [*self.waiting, *(t for w in self.workers.values() for t in w.tasks)]:
+        sent = (task for worker in self.workers.values() for task in worker.tasks)
+        for held in [*self.waiting, *self.here, *sent]:
             self.report(held, "dropped")
-        self.waiting = []
+        self.waiting, self.here = [], []
         for worker in self.workers.values():
             if worker.tasks:
                 self.sacrificed.add(worker.number)
@@ -299,7 +301,8 @@ class World:
 
     def end_job(self, job: bytes) -> None:
         self.closed.add(job)
-        gone = [held for held in self.waiting if held.kind.job == job]
+        gone = [held for held in [*self.waiting, *self.here] if held.kind.job == job]
+        self.here = [held for held in self.here if held.kind.job != job]
         for worker in self.workers.values():
             if worker.job == job:
                 gone += worker.tasks
@@ -364,7 +367,9 @@ class World:
             assert list(sent) == worker.tasks, "what a worker has, in its order"
         assert all(times == 1 for times in self.over.values()), "reported twice"
         waiting, running = len(self.waiting), sum(len(w.tasks) for w in self.workers.values())
-        assert waiting + running + len(self.over) == self.claimed, "a task is nowhere"
+        assert self.machine.here.keys() == {held.task for held in self.here}
+        here = len(self.here)
+        assert waiting + here + running + len(self.over) == self.claimed, "a task is nowhere"
         self.check_nobody_waits_for_nothing()
 
     def check_nobody_waits_for_nothing(self) -> None:
@@ -380,8 +385,11 @@ class World:
         if calm or machine.start_after > self.now:
             assert machine.due < inf, "nobody will ever look again"
             return
+        lit = sum(bool(w.tasks) and w.tasks[0].kind.light and not w.seen_blocked for w in workers)
         for held in self.waiting:
             needs = held.kind.needs
+            if not needs and lit >= TOTAL[CPU] // UNIT:
+                continue  # or it is behind one: light tasks have no more workers than CPUs
             fits = all(free[name] >= amount for name, amount in needs.items())
             if fits and machine.gpus.fits(needs.get(GPU, 0)):
                 assert not machine.held_back.keys().isdisjoint(needs), "it fits, and waits"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-OUTCOMES = {"done", "retry", "redirected", "lost", "cancelled", "timeout", "dropped"}
+OUTCOMES = {"done", "retry", "lost", "cancelled", "timeout", "dropped"}
 
 
 def play(random: Random, steps: int, tell: Callable[..., None] = lambda *_: None) -> None:
@@ -68,10 +68,6 @@ class Player:
         for worker in self.some("retries", lambda w: w.running and not w.blocked):
             self.world.retry(worker)
 
-    def task_names_another(self) -> None:
-        for worker in self.some("redirects", lambda w: w.running and not w.blocked):
-            self.world.redirect(worker)
-
     def task_waits(self) -> None:
         for worker in self.some("waits", lambda w: w.running and not w.blocked):
             self.world.block(worker)
@@ -97,6 +93,12 @@ class Player:
             number = self.random.randint(1, 6)
             self.tell("claim", kind.name, kind.job, number)
             self.world.claim(kind, number)
+
+    def light_tasks_are_run(self) -> None:
+        if self.world.here:
+            refused = self.random.choice([0, 0, 1, len(self.world.here)])
+            self.tell("run here", len(self.world.here), refused)
+            self.world.run_here(refused)
 
     def worker_comes_up(self) -> None:
         for worker in self.some("comes up", lambda w: not w.up):
@@ -153,12 +155,12 @@ WEIGHTS = {
     "task_ends": 8,
     "worker_reports": 4,
     "task_fails_and_is_retried": 2,
-    "task_names_another": 2,
     "task_waits": 5,
     "task_goes_on": 4,
     "worker_obeys": 5,
     "worker_leaves": 1,
     "tasks_come": 10,
+    "light_tasks_are_run": 6,
     "worker_comes_up": 9,
     "worker_is_heard": 14,
     "worker_dies": 2,
@@ -175,7 +177,7 @@ WEIGHTS = {
 def play_out(world: World) -> None:
     """No more surprises: all must come to an end."""
     for _ in range(3000):
-        if not any((world.waiting, *(w.tasks for w in world.workers.values()))):
+        if not any((world.waiting, world.here, *(w.tasks for w in world.workers.values()))):
             break
         if not _play_on(world):
             world.pass_time(0.5)
@@ -189,6 +191,9 @@ def play_out(world: World) -> None:
 
 def _play_on(world: World) -> bool:
     """One thing of all that can happen without harm; False: only time can help."""
+    if world.here:
+        world.run_here(0)
+        return True
     for worker in list(world.workers.values()):
         if worker.doomed or (worker.leaving and not worker.said):
             world.die(worker)

@@ -78,6 +78,8 @@ def short(effect: m.Effect) -> tuple:  # noqa: PLR0911 - one for each effect
             return ("start", worker, job)
         case m.Run(worker, tasks, gpus):
             return ("run", worker, *map(number_of, tasks), *([gpus] if gpus else []))
+        case m.RunHere(tasks):
+            return ("run here", *map(number_of, tasks))
         case m.AskBack(worker):
             return ("ask back", worker)
         case m.Stop(worker, task, why):
@@ -88,8 +90,6 @@ def short(effect: m.Effect) -> tuple:  # noqa: PLR0911 - one for each effect
             return ("kill", worker)
         case m.ReportLost(task, worker, died, killed):
             return ("lost", number_of(task), worker, "died" if died else "was there", killed)
-        case m.Redirect(task, _, record):
-            return ("redirect", number_of(task), record)
         case m.ReportFailed(task, _, why):
             return ("failed", number_of(task), why)
         case m.CancelElsewhere(task, force):

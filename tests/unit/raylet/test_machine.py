@@ -85,30 +85,6 @@ def test_a_worker_that_leaves_and_does_not_end_is_killed() -> None:
     assert ("kill", 1) in scene.pass_time(GRACE_S)
 
 
-# -- another in its place ---------------------------------------------------------------------
-
-
-def test_a_task_that_names_another_in_its_place_leaves_its_worker_free() -> None:
-    scene = batch_scene(1)
-    told = scene.tell(m.TaskRedirected(1, task_id(2), b"record"))
-    assert told == [("redirect", 2, b"record")]
-    assert scene.claim(ONE) == [("run", 1, 3)]
-
-
-def test_a_cancelled_task_that_names_another_is_cancelled() -> None:
-    """1. Its worker is told to stop it.  2. It had just ended, by naming another."""
-    scene = batch_scene(1)
-    scene.tell(m.CancelAsked(task_id(2), force=False))
-    told = scene.tell(m.TaskRedirected(1, task_id(2), b"record"))
-    assert told == [("failed", 2, "cancelled")]
-
-
-def test_what_a_lost_node_names_is_not_passed_on() -> None:
-    scene = batch_scene(1)
-    scene.tell(m.NodeGivenUp())
-    assert scene.tell(m.TaskRedirected(1, task_id(2), b"record")) == []
-
-
 # -- cancellation -----------------------------------------------------------------------------
 
 
@@ -249,3 +225,51 @@ def test_a_node_at_rest_is_not_ticked() -> None:
     scene.done(2, 2)
     assert scene.pass_time(60) == []
     assert scene.machine.due == inf
+
+
+# -- light tasks ------------------------------------------------------------------------------
+
+LIGHT = kind_of("light", "", light=True)
+
+
+def test_light_tasks_need_no_worker() -> None:
+    scene = Scene(cpus=1)
+    assert scene.claim(LIGHT, 2) == [("run here", 1, 2)]
+    assert scene.tell(m.RanHere([task_id(1), task_id(2)], [])) == []
+    assert not scene.machine.here
+
+
+def test_one_that_turns_out_to_be_a_workers_becomes_a_task_as_others() -> None:
+    scene = Scene(cpus=1)
+    scene.claim(LIGHT, 2)
+    refused = scene.machine.here[task_id(2)]
+    assert scene.tell(m.RanHere([task_id(1)], [refused])) == [("start", 1, JOB)]
+    assert scene.ready(1) == [("run", 1, 2)]
+
+
+def test_large_ones_are_a_workers_from_the_beginning() -> None:
+    scene = Scene(cpus=1)
+    held = m.Held(task_id(1), b"", bytes(m.LIGHT_BYTES + 1), LIGHT)
+    assert scene.tell(m.TasksClaimed([held])) == [("start", 1, JOB)]
+
+
+def test_those_of_workers_have_no_more_workers_than_there_are_cpus() -> None:
+    """They ask for nothing; if each had a worker as soon as it can, there would be dozens."""
+    scene = Scene(cpus=2, most=10)
+    many = [m.Held(task_id(n), b"", bytes(m.LIGHT_BYTES + 1), LIGHT) for n in range(1, 9)]
+    assert scene.tell(m.TasksClaimed(many)) == [("start", 1, JOB), ("start", 2, JOB)]
+    assert scene.ready(1, 2) == [("run", 1, 1), ("run", 2, 2)]
+    assert scene.done(1, 1, seconds=FAST_S) == [
+        ("run", 1, 3, 4, 5),
+        ("run", 2, 6, 7),
+        ("run", 1, 8),
+    ]
+
+
+def test_a_cancelled_one_is_reported_at_once_and_not_again() -> None:
+    scene = Scene(cpus=1)
+    scene.claim(LIGHT, 2)
+    assert scene.tell(m.CancelAsked(task_id(1), force=False)) == [("failed", 1, "cancelled")]
+    assert [*scene.machine.here] == [task_id(2)]
+    assert scene.tell(m.JobEnded(JOB)) == []
+    assert not scene.machine.here

@@ -1,7 +1,6 @@
 -- act.count_down(ns, tasks)
 --
--- Each of `tasks` (repeated if it waited for several) lacks one input less.  (The rows of `wait`:
--- task/_await.lua.)
+-- Each of `tasks` (repeated if it waited for several) lacks one input less.
 
 function act.count_down(ns, tasks)
   local times, distinct = {}, {}
@@ -15,17 +14,17 @@ function act.count_down(ns, tasks)
   for i, id in ipairs(distinct) do
     if rows[i] then  -- else it was cancelled meanwhile
       local template = string.sub(rows[i], 1, code.TEMPLATE_ID)
-      local text, mark = string.sub(rows[i], code.TEMPLATE_ID + 1), ''
-      local lacks = tonumber(text)
+      local lacks, mark, entry = tonumber(string.sub(rows[i], code.TEMPLATE_ID + 1)), '', id
       if not lacks then
-        lacks, mark = string.match(text, '^(%d+)(.*)$')
+        mark, entry = code.RANGE, string.sub(id, 1, code.RANGE_ID)
+        lacks = tonumber(string.sub(rows[i], code.TEMPLATE_ID + 1, -2))
       end
-      if tonumber(lacks) > times[id] then
+      if lacks > times[id] then
         waits[#waits + 1] = id
         waits[#waits + 1] = template .. lacks - times[id] .. mark
       else
         gone[#gone + 1] = id
-        ready[#ready + 1] = { template, act.entry(id, mark) }
+        ready[#ready + 1] = { template, entry }
       end
     end
   end
