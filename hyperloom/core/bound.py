@@ -8,7 +8,7 @@ one node, which costs its items.
 from __future__ import annotations
 
 from operator import index as as_index
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from hyperloom.core.options import check_checkpoint
 
@@ -22,14 +22,60 @@ R_co = TypeVar("R_co", covariant=True)
 
 _NO_NAMES: Mapping[str, Any] = {}
 
+# The label and the metadata of a task travel as a named argument that no function can have.
+ABOUT = "\0about"
 
-class BoundTask(Generic[R_co]):
+
+class _Node:
+    """What bound tasks and bound maps have in common: what is said of them."""
+
+    __slots__ = ("kwargs", "label", "metadata", "remote")
+    remote: RemoteFunction[..., Any]
+    kwargs: Mapping[str, Any]
+    label: str | None
+    metadata: Mapping[str, Any] | None
+
+    def named(self, label: str) -> Self:
+        """The same, with a label by which people tell it from others of its function.
+
+        It is shown in pictures and errors, and to the task itself: ``loom.context().label``.
+
+        Raises:
+            TypeError: it is no text.
+        """
+        if not isinstance(label, str):
+            raise TypeError(f"a label is text, not {label!r:.80}")
+        self.label = label
+        return self
+
+    def with_metadata(self, **metadata: Any) -> Self:  # noqa: ANN401 - the user's
+        """The same, with whatever the task shall be able to read: ``loom.context().metadata``.
+
+        It is no argument of the function, and no part of what a kept result depends on.
+        """
+        self.metadata = {**(self.metadata or {}), **metadata}
+        return self
+
+    @property
+    def name(self) -> str:
+        """Its label, or its function's name."""
+        return self.label or self.remote.name
+
+    @property
+    def said(self) -> Mapping[str, Any]:
+        """The named arguments as they travel."""
+        if self.label is None and self.metadata is None:
+            return self.kwargs
+        return {**self.kwargs, ABOUT: (self.label, self.metadata or {})}
+
+
+class BoundTask(_Node, Generic[R_co]):
     """One call of a task, to be part of a plan.  As an argument of others it is an input.
 
     With ``num_returns=n`` it has n outputs: ``bound[i]`` is one of them.
     """
 
-    __slots__ = ("args", "kept_at", "kwargs", "label", "remote")
+    __slots__ = ("args", "kept_at")
 
     def __init__(
         self, remote: RemoteFunction[..., R_co], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -37,13 +83,9 @@ class BoundTask(Generic[R_co]):
         self.remote = remote
         self.args = args
         self.kwargs = kwargs or _NO_NAMES
-        self.label: str | None = None
+        self.label = None
+        self.metadata = None
         self.kept_at: bool | str | os.PathLike[str] = remote.task_options.checkpoint
-
-    def named(self, label: str) -> BoundTask[R_co]:
-        """The same task, with a label by which people tell it from others of its function."""
-        self.label = label
-        return self
 
     def checkpoint(self, path: bool | str | os.PathLike[str] = True) -> BoundTask[R_co]:  # noqa: FBT001, FBT002
         """The same task, whose results are also written to this file; see `hyperloom.task`.
@@ -59,11 +101,6 @@ class BoundTask(Generic[R_co]):
     def keeps(self) -> bool:
         """Whether its results go into files."""
         return self.kept_at is not False or self.remote.task_options.cache
-
-    @property
-    def name(self) -> str:
-        """Its label, or its function's name."""
-        return self.label or self.remote.name
 
     @property
     def tasks(self) -> int:
@@ -95,14 +132,14 @@ class BoundTask(Generic[R_co]):
         return f"<bound task {self.name}>"
 
 
-class BoundMap(Generic[R_co]):
+class BoundMap(_Node, Generic[R_co]):
     """A task for each of many items, as one node of a plan.
 
     As an argument of others it arrives as the list of all results; ``mapped[i]`` is the result of
     item `i` alone, ``mapped[a:b]`` a list of those.
     """
 
-    __slots__ = ("items", "kwargs", "label", "remote")
+    __slots__ = ("items",)
 
     def __init__(
         self, remote: RemoteFunction[..., R_co], items: Iterable[Any], kwargs: Mapping[str, Any]
@@ -111,17 +148,8 @@ class BoundMap(Generic[R_co]):
         # As they are now; a range is not unfolded, and costs nothing on its way either.
         self.items: Sequence[Any] = items if type(items) is range else tuple(items)
         self.kwargs = kwargs or _NO_NAMES
-        self.label: str | None = None
-
-    def named(self, label: str) -> BoundMap[R_co]:
-        """The same tasks, with a label by which people tell them from others of their function."""
-        self.label = label
-        return self
-
-    @property
-    def name(self) -> str:
-        """Its label, or its function's name."""
-        return self.label or self.remote.name
+        self.label = None
+        self.metadata = None
 
     @property
     def tasks(self) -> int:

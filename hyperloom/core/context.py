@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from hyperloom.ids import TaskID
     from hyperloom.specs import Template
@@ -24,6 +24,8 @@ class Context:
             its node was given up for dead and was not; its result is committed once.
         assigned_resources: what the task asked for, such as ``{"CPU": 1.0}``.
         gpu_ids: the node's GPUs that are this task's.
+        label: what the task of a plan was named; see `BoundTask.named`.
+        metadata: what it was given by `BoundTask.with_metadata`.
     """
 
     job_id: str
@@ -35,6 +37,8 @@ class Context:
     attempt: int | None = None
     assigned_resources: dict[str, float] = field(default_factory=dict)
     gpu_ids: tuple[int, ...] = ()
+    label: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     _is_cancelled: Callable[[], bool] | None = field(default=None, repr=False)
 
     @property
@@ -58,6 +62,8 @@ class Running:
     template: Template
     gpus: tuple[int, ...] = ()
     cancelled: bytes = b""  # the failure that its outputs become, once somebody cancelled it
+    label: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     was_interrupted: bool = False  # the exception that says so was raised in it
 
     def context(self, job: bytes, node: bytes, process: bytes, namespace: str) -> Context:
@@ -72,5 +78,7 @@ class Running:
             attempt=self.attempt,
             assigned_resources=ResourceSet.parse(self.template.shape).as_dict(),
             gpu_ids=self.gpus,
+            label=self.label,
+            metadata=self.metadata,
             _is_cancelled=lambda: bool(self.cancelled),
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import data, errors, failpoints, failures, specs
 from hyperloom.core import current
+from hyperloom.core.bound import ABOUT
 from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
 from hyperloom.core.session import FIRST
@@ -179,6 +180,8 @@ class Executor:
         else:
             args, kwargs = _arguments(said, values)
         del values, said
+        if ABOUT in kwargs:
+            running.label, running.metadata = kwargs.pop(ABOUT)
         if failpoints.ON:
             failpoints.hit("worker.called")
         if code.template.chunk:
@@ -294,7 +297,7 @@ class Executor:
             failure_from_exception(
                 error,
                 task_id=running.task,
-                name=running.template.name,
+                name=running.label or running.template.name,
                 attempt=running.attempt,
                 node=self._node,
                 pid=self._pid,

@@ -96,7 +96,7 @@ class Packing:
         else:
             called, keep = self._kept.loads.get(id(node), node), self._kept.keeps.get(id(node), b"")
             self._submitter = called.remote.submitter()
-            self._add_task(self._names.task(node), called.args, called.kwargs, keep)
+            self._add_task(self._names.task(node), called.args, called.said, keep)
             self._promise(node, range(node.outputs))
 
     def finish(self) -> list[Any]:
@@ -161,13 +161,13 @@ class Packing:
     def _add_items(self, node: BoundMap[Any], items: range) -> None:
         """As tasks as any others."""
         for item in items:
-            self._add_task(self._names.task(node, item), (node.items[item],), node.kwargs)
+            self._add_task(self._names.task(node, item), (node.items[item],), node.said)
             self._promise(node, (item,))
 
     def _add_ranges(self, node: BoundMap[Any], ranges: list[tuple[range, bytes]]) -> None:
         if not ranges:
             return
-        head, inputs, large = self._submitter.pack_map(node.kwargs, self._id_of)
+        head, inputs, large = self._submitter.pack_map(node.said, self._id_of)
         self.large += large
         firsts = [self._names.task(node, items[0]) for items, _ in ranges]
         inside, outside = self._inputs(inputs, firsts)
