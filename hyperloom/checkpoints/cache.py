@@ -3,6 +3,8 @@
 Whoever computes a result writes it there, whoever needs one looks first.  What is over the limit
 goes, least recently used first; a file's time of change says when it was used last.
 
+What lies there is unpickled, so nothing is read from a folder that another user could write to.
+
 The rule: processes may be killed at any moment and trust nothing that they do not check.  Each file
 is whole or not there (`files`).  How many bytes there are stands in one small file, which is
 changed under a lock that the kernel takes back from the dead; it may be wrong by what somebody
@@ -12,7 +14,8 @@ wrote who died before he could say so, until the folder is next looked through.
 from __future__ import annotations
 
 # Names are text here, as in `files`.
-# ruff: noqa: PTH103, PTH108, PTH110, PTH112, PTH116, PTH118
+# ruff: noqa: PTH100, PTH103, PTH108, PTH110, PTH112, PTH116, PTH118, PTH120
+import errno
 import fcntl
 import os
 import time
@@ -46,7 +49,7 @@ class Cache:
     """See the module."""
 
     def __init__(self, folder: str, most_bytes: int) -> None:
-        self.folder = folder
+        self.folder = os.path.abspath(folder)
         self.most_bytes = most_bytes
 
     def path(self, key: bytes) -> str:
@@ -61,6 +64,7 @@ class Cache:
         """
         path = self.path(key)
         try:
+            self._check_ours()
             if most_bytes is not None and os.stat(path).st_size > most_bytes:
                 return None
             _, results = files.read(path, key)
@@ -77,12 +81,15 @@ class Cache:
         """Keep the results, if they fit.
 
         Raises:
-            OSError: they could not be written; nothing else is affected.
+            OSError: they could not be written, or the folder is open to others; nothing else is
+                affected.
         """
         size = sum(result.size for result in results)
         if size > self.most_bytes or os.path.exists(self.path(key)):
             return
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        for folder in (os.path.dirname(self.folder), self.folder):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        self._check_ours()
         written = files.write(self.path(key), key, name, results, sync=False)
         with self._counter() as counter:
             if counter is None:
@@ -107,6 +114,14 @@ class Cache:
             if counter is not None:
                 _count(counter, 0)
         return entries
+
+    def _check_ours(self) -> None:
+        about, above = os.stat(self.folder), os.stat(os.path.dirname(self.folder))
+        user = os.getuid()
+        if about.st_uid != user or about.st_mode & 0o022 or above.st_uid not in (user, 0):
+            raise PermissionError(
+                errno.EPERM, "others may write to this folder, so nothing in it is trusted"
+            )
 
     def _make_room(self) -> int:
         entries = self.entries()
@@ -153,8 +168,9 @@ def _counted(descriptor: int) -> int:
 
 
 def _count(descriptor: int, total: int) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, b"%d" % total, 0)
+    # Always as long, so that the file is never cut: some file systems then write it to disk at
+    # once, which takes longer than all the rest.
+    os.pwrite(descriptor, b"%020d" % total, 0)
 
 
 def _files_in(shard: str) -> Iterator[Entry]:

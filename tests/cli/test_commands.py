@@ -36,6 +36,40 @@ if __name__ == "__main__":
 """
 
 
+CACHED = """
+import hyperloom as loom
+
+@loom.task(cache=True)
+def double(x):
+    return [2 * x] * 100
+
+@loom.task(cache=True)
+def half(x):
+    return x / 2
+
+loom.init(mode="inline")
+print(len(loom.get([double.remote(1), double.remote(2), half.remote(3)])))
+"""
+
+
+def test_the_cache_is_shown_and_cleared(home: Home) -> None:
+    assert ": 0 results, 0 B of 4.0 GiB" in home.loom("cache").stdout
+    out, err = home.python("-c", CACHED).communicate(timeout=40)
+    assert (out, err) == ("3\n", "")
+    shown = home.loom("cache").stdout.splitlines()
+    assert shown[0].startswith(f"{home.runtime}/cache: 3 results, ")
+    assert [line.split(",")[0] for line in shown[1:]] == ["  double: 2 results", "  half: 1 result"]
+    assert shown[2].endswith("used just now")
+    told = json.loads(home.loom("cache", "--json").stdout)
+    assert (told["results"], told["cleared"], told["most_bytes"]) == (3, False, 4 << 30)
+    assert [(task["name"], task["results"]) for task in told["tasks"]] == [
+        ("double", 2),
+        ("half", 1),
+    ]
+    assert home.loom("cache", "--clear").stdout.startswith("Removed 3 results, ")
+    assert json.loads(home.loom("cache", "--json").stdout)["results"] == 0
+
+
 def test_start_status_run_stop(home: Home) -> None:
     script = home.path / "script.py"
     script.write_text(SCRIPT)

@@ -1,7 +1,7 @@
 """The cache: bounded, shared by processes that may die at any moment."""
 
 # Names are text here, as in what is tested.
-# ruff: noqa: PTH110, PTH116, PTH118, PTH123, PTH208
+# ruff: noqa: PTH101, PTH110, PTH116, PTH118, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -75,6 +75,16 @@ def test_a_damaged_file_is_removed_and_not_believed(cache: Cache) -> None:
         file.write(b"?")
     assert cache.find(key(1)) is None
     assert not has(cache, 1)
+
+
+def test_a_folder_that_others_may_write_to_is_not_trusted(cache: Cache) -> None:
+    put(cache, 1)
+    os.chmod(cache.folder, 0o770)
+    assert cache.find(key(1)) is None
+    with pytest.raises(PermissionError, match="nothing in it is trusted"):
+        put(cache, 2)
+    os.chmod(cache.folder, 0o700)
+    assert cache.find(key(1)) is not None
 
 
 def test_it_can_be_emptied(cache: Cache) -> None:
