@@ -39,6 +39,17 @@ if TYPE_CHECKING:
         wait,
     )
     from hyperloom.checkpoints.loading import read_checkpoint
+    from hyperloom.core.actors.api import (
+        actor,
+        exit_actor,
+        get_actor,
+        kill,
+        list_named_actors,
+        method,
+    )
+    from hyperloom.core.actors.definition import ActorClass
+    from hyperloom.core.actors.handle import ActorHandle
+    from hyperloom.core.actors.typed import Actor
     from hyperloom.core.bound import BoundMap, BoundTask
     from hyperloom.core.context import Context
     from hyperloom.core.options import NodeAffinity
@@ -73,6 +84,17 @@ _HOMES = {
         "wait",
     ),
     "hyperloom.checkpoints.loading": ("read_checkpoint",),
+    "hyperloom.core.actors.api": (
+        "actor",
+        "exit_actor",
+        "get_actor",
+        "kill",
+        "list_named_actors",
+        "method",
+    ),
+    "hyperloom.core.actors.definition": ("ActorClass",),
+    "hyperloom.core.actors.handle": ("ActorHandle",),
+    "hyperloom.core.actors.typed": ("Actor",),
     "hyperloom.core.bound": ("BoundMap", "BoundTask"),
     "hyperloom.core.context": ("Context",),
     "hyperloom.core.options": ("NodeAffinity",),
@@ -87,6 +109,9 @@ _MODULES = ("data", "errors", "tasks")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Actor",
+    "ActorClass",
+    "ActorHandle",
     "BoundMap",
     "BoundTask",
     "Connection",
@@ -97,6 +122,7 @@ __all__ = [
     "Plan",
     "PlanHandle",
     "RemoteFunction",
+    "actor",
     "as_completed",
     "available_resources",
     "cancel",
@@ -104,10 +130,15 @@ __all__ = [
     "context",
     "data",
     "errors",
+    "exit_actor",
     "get",
+    "get_actor",
     "init",
     "inspect_serializability",
     "is_initialized",
+    "kill",
+    "list_named_actors",
+    "method",
     "nodes",
     "put",
     "read_checkpoint",

@@ -190,7 +190,12 @@ def _forget_in_child() -> None:
     _driver.clear()
 
 
-atexit.register(shutdown)
+def _at_exit() -> None:
+    if not current.in_worker():  # an actor's process ends in order, and its job goes on
+        shutdown()
+
+
+atexit.register(_at_exit)
 os.register_at_fork(after_in_child=_forget_in_child)
 
 

@@ -200,17 +200,23 @@ class NotSerializable(LoomError, TypeError):
 
 
 class InvalidOption(LoomError, ValueError):
-    """An option, a variable or a setting is not what it may be; the message says what may.
-
-    Nothing was started or submitted.
-    """
+    """An option or a setting is not what it may be; the message says what may.  Nothing began."""
 
 
 class UnknownSymbol(LoomError, LookupError):
-    """No node of the cluster has what goes by this name; the message says which names there are.
+    """No node has what goes by this name; the message says which there are.  Nothing was sent."""
 
-    Nothing was submitted.
-    """
+
+class ActorNameTaken(LoomError, ValueError):
+    """An actor with this name lives already: use it, kill it, or take another.  None was made."""
+
+
+class ActorNotFound(LoomError, ValueError):
+    """No actor has this name: it was never made, or is over, which frees its name."""
+
+
+class PendingCallsExceeded(LoomError):
+    """So many calls of a handle wait as `max_pending_calls` allows.  Get some results first."""
 
 
 class TooLarge(LoomError, ValueError):
@@ -365,6 +371,14 @@ class TaskTimeout(TaskError, TimeoutError):
 
 class NodeLost(TaskError):
     """The node that ran the task is gone, and no retry was left."""
+
+
+class ActorDied(TaskError):
+    """The actor is over, and so are the calls that it had not answered; see `max_restarts`."""
+
+
+class ActorUnavailable(TaskError):
+    """The actor was lost while the call may have run, and starts again; see `max_task_retries`."""
 
 
 class ObjectLost(TaskError):

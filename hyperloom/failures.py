@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
+from hyperloom.ids import short
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,11 +33,17 @@ Category = Literal[
     "lost",  # an input, or the result, is gone and cannot be made again
     "infeasible",  # no node has what it asks for
     "node",  # its node is gone
+    "died",  # its actor is dead
+    "unavailable",  # its actor was lost while the call may have run; it starts again
 ]
 
 PATH_ENDS = 8  # names kept at either end of a path
 STDERR_LINES = 20  # of a dead worker, kept in its record
 _STDERR_CHARS = 400  # a line
+
+# What the end of an actor means for a call.
+MAY_HAVE_RUN = "\n  This call may have run, wholly or in part."
+WAS_DEALT = "\n  A call that it had been sent may have run, wholly or in part."
 
 
 class Attempt(NamedTuple):
@@ -159,6 +167,35 @@ def node_lost(who: Attempt, *, reason: str = "it was not heard of in time") -> b
     """The control plane, or the one who watches, gave the node up."""
     text = f"the node that ran {who.name or 'the task'} is lost ({reason}), and no retry was left"
     return made("node", who, text)
+
+
+def actor_died(who: Attempt, *, cause: str, call: str = "", restarts: int = 0) -> bytes:
+    """The actor is over.  `who`: its id, class and incarnation; `call`: what that means."""
+    spent = f" and its {restarts} restarts are used up" if restarts > 0 else ""
+    return made("died", who, f"{_actor(who)} is dead: {cause}{spent}{call}")
+
+
+def actor_unavailable(who: Attempt, *, cause: str) -> bytes:
+    """The actor was lost and starts again; a call that may have run is not run again."""
+    text = (
+        f"{_actor(who)} was lost: {cause}. This call may have run, wholly or in part, and has no "
+        "retry left (max_task_retries); the actor starts again, and takes calls"
+    )
+    return made("unavailable", who, text)
+
+
+def why_lost(killed: str, *, exit_code: int, stderr: Sequence[str] = ()) -> str:
+    """Why an actor's worker is gone; `killed`: why its raylet ended it."""
+    if killed == "restart":
+        return "it was killed to start again"
+    if killed == "oom":
+        return "it was ended because its node ran out of memory"
+    return f"its worker process died: {how_it_ended(exit_code)}{_quoted(stderr)}"
+
+
+def _actor(who: Attempt) -> str:
+    number = f", incarnation {who.attempt}" if who.attempt else ""
+    return f"actor {who.name} ({short(who.task_id)}{number})"
 
 
 def object_lost(who: Attempt, *, oid: str, reason: str) -> bytes:

@@ -20,7 +20,7 @@ The Lua library reads the first four; the call is the worker's business alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, msgpack
 
@@ -50,6 +50,9 @@ NO_REFS = bytes(6)
 MOST_REFS = 2**24 - 1
 _KEEP_SIZE = 2  # bytes of its length: paths have 4,096 at most
 
+CALL_QUEUE = "@"  # `hyperloom.gcs.codes.CALL`
+Role = Literal["", "actor", "call"]
+
 STREAMING = -1  # `Template.returns` of a task that yields its results one by one
 
 
@@ -71,6 +74,11 @@ class Template(Struct, frozen=True, array_like=True):
     takes_data: bool = False  # inputs arrive as data objects, and the result leaves as one
     keeps: bool = False  # each call begins with a `Keep`
     light: bool = False  # one of ours: a raylet may run it itself
+    role: Role = ""  # a plain task; an actor, which its constructor begins; a call of one
+    concurrency: int = 1  # of an actor: calls that it may run at the same time
+    about: bytes = b""  # of an actor: its terms (`hyperloom.core.actors.terms`)
+    method: str = ""  # of a call
+    group: str = ""  # of a call: the concurrency group in which it runs
 
     @property
     def outputs(self) -> int:
@@ -79,7 +87,9 @@ class Template(Struct, frozen=True, array_like=True):
 
     @property
     def queue(self) -> str:
-        """The ready queue of such tasks."""
+        """The ready queue of such tasks; calls have lanes instead (``lua/actor/_lanes.lua``)."""
+        if self.role == "call":
+            return CALL_QUEUE
         return f"{self.priority}|{self.shape}"
 
 
@@ -153,6 +163,13 @@ def others_of(data: bytes) -> bytes:
     """The object ids of the refs inside the arguments, concatenated."""
     number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")
     return data[_REFS + number * OBJECT_BYTES : call_start(data)]
+
+
+def actor_of(data: bytes) -> TaskID:
+    """The actor of a call's record: named by its first ref that is no input."""
+    number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")
+    at = _REFS + number * OBJECT_BYTES
+    return TaskID(data[at : at + TASK_BYTES])
 
 
 def call_start(data: bytes) -> int:

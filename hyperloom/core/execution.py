@@ -84,10 +84,12 @@ class Code:
 class Executor:
     """Runs tasks one after the other in this process."""
 
+    leaving = False  # an actor that wants to end; see `hyperloom.core.actors.hosting`
+
     def __init__(self, node: bytes, objects: Objects) -> None:
-        self._node = node
+        self.node = node
         self._objects = objects
-        self._pid = os.getpid()
+        self.pid = os.getpid()
         self.codes: dict[bytes, Code] = {}
         self.running: Running | None = None
         self.unwanted: dict[bytes, bytes] = {}  # tasks to come that were cancelled -> why
@@ -101,12 +103,8 @@ class Executor:
         Raises:
             Retry: the attempt failed and is to be tried again.
         """
-        code = self.codes[record[:8]]
-        task, attempt = specs.split_entry(entry)
-        running = self.running = Running(task, attempt, code.template, self.gpus)
-        session = current.current()
-        if session is not None:
-            session.task = task
+        code, running = self.begin(entry, record)
+        task = running.task
         try:
             # Who cancels writes it here and then looks what runs; we do it the other way
             # round, so that one of us sees the other.
@@ -116,23 +114,45 @@ class Executor:
         except Interrupted:
             return self._all(code, running.cancelled)
         except BaseException as error:  # noqa: BLE001 - the user's
-            if running.cancelled:
-                return self._all(code, running.cancelled)
-            again = self._tried_again(code, error)
-            failure = self._failure(error, running)
-            if again:
-                self._free_stored()
-                raise Retry(failure) from None
-            return self._all(code, failure)
+            return self.raised(code, running, error)
         finally:
-            self.running = None
-            self._keeping = None
-            self._stored.clear()
-            code.calls += 1
+            self.end(code)
+
+    def begin(self, entry: bytes, record: bytes) -> tuple[Code, Running]:
+        """What runs from now on."""
+        code = self.codes[record[:8]]
+        task, attempt = specs.split_entry(entry)
+        running = self.running = Running(task, attempt, code.template, self.gpus)
+        session = current.current()
+        if session is not None:
+            session.task = task
+        return code, running
+
+    def end(self, code: Code) -> None:
+        """It is over."""
+        self.running = None
+        self._keeping = None
+        self._stored.clear()
+        code.calls += 1
+
+    def raised(self, code: Code, running: Running, error: BaseException) -> list[bytes]:
+        """The outputs of a task that raised.
+
+        Raises:
+            Retry: it is to be tried again.
+        """
+        if running.cancelled:
+            return self._all(code, running.cancelled)
+        again = self._tried_again(code, error)
+        failure = self.failure(error, running)
+        if again:
+            self._free_stored()
+            raise Retry(failure) from None
+        return self._all(code, failure)
 
     def _attempt(self, code: Code, running: Running, record: bytes, inputs: bytes) -> list[bytes]:
         kept = specs.split_values(inputs) if inputs else []
-        failed = next((value for value in kept if is_failure(value)), None)
+        failed = failed_among(kept)
         if failed is not None:
             path = failures.extend_path(failure_record(failed), code.template.name)
             return self._all(code, failure_inline(path))
@@ -164,29 +184,15 @@ class Executor:
         self, code: Code, running: Running, record: bytes, inputs: list[bytes], said: bytes
     ) -> list[bytes]:
         """`inputs` are kept values, `said` is the call."""
-        values: list[object] = []
-        if inputs:
-            in_store = said == specs.IN_STORE
-            names = specs.inputs_of(record)
-            plain = len(names) - in_store
-            load = self._objects.load_data if code.template.takes_data else self._objects.load
-            values = [load(names[i], inputs[i]) for i in range(plain)]
-            if in_store:
-                call = self._objects.parts_of(names[-1], inputs[-1])
-                args, kwargs = unpack_call(*call, values)
-                del call
-            else:
-                args, kwargs = _arguments(said, values)
-        else:
-            args, kwargs = _arguments(said, values)
-        del values, said
+        args, kwargs = self.arguments(code, record, inputs, said)
+        del said
         if ABOUT in kwargs:
             running.label, running.metadata = kwargs.pop(ABOUT)
         if failpoints.ON:
             failpoints.hit("worker.called")
         if code.template.chunk:
             return self._chunk(code, running, args)
-        result = code.function(*args, **kwargs)
+        result = self._function(code)(*args, **kwargs)
         del args, kwargs  # refs in them are released before the task is reported
         if running.cancelled:
             return self._all(code, running.cancelled)
@@ -198,6 +204,24 @@ class Executor:
         if returns == specs.STREAMING:
             return self._stream(code, running, result)
         return self._several(code, running, result)
+
+    def arguments(
+        self, code: Code, record: bytes, inputs: list[bytes], said: bytes
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What the function is called with; `inputs` are kept values, `said` is the call."""
+        if not inputs:
+            return _arguments(said, ())
+        in_store = said == specs.IN_STORE
+        names = specs.inputs_of(record)
+        plain = len(names) - in_store
+        load = self._objects.load_data if code.template.takes_data else self._objects.load
+        values = [load(names[i], inputs[i]) for i in range(plain)]
+        if not in_store:
+            return _arguments(said, values)
+        return unpack_call(*self._objects.parts_of(names[-1], inputs[-1]), values)
+
+    def _function(self, code: Code) -> Callable[..., Any]:
+        return code.function
 
     def _kept(self, oid: bytes, result: object, name: str) -> bytes:
         # Packed already: it comes out of a file, to be passed on.
@@ -252,7 +276,7 @@ class Executor:
         except Exception as error:
             if not outputs or code.retries(error):
                 raise
-            failure = self._failure(error, running)
+            failure = self.failure(error, running)
             return outputs + [failure] * (returns - len(outputs))
         if next(iterator, iterator) is not iterator:
             raise ValueError(f"{name} has num_returns={returns} but returned more values")
@@ -269,12 +293,12 @@ class Executor:
             except Exception as error:
                 if running.cancelled or code.retries(error):
                     raise
-                outputs.append(self._failure(error, running))
+                outputs.append(self.failure(error, running))
         return outputs
 
     def _stream(self, code: Code, running: Running, result: Any) -> list[bytes]:  # noqa: ANN401
         items = Items(
-            current.session(), self._node, running.task, running.attempt, code.template.ahead
+            current.session(), self.node, running.task, running.attempt, code.template.ahead
         )
         try:
             for item in result:
@@ -287,22 +311,28 @@ class Executor:
         except Exception as error:
             if code.retries(error):
                 raise
-            return [self._failure(error, running)]
+            return [self.failure(error, running)]
         finally:
             items.close()
         return [to_inline(pack(items.made))]
 
-    def _failure(self, error: BaseException, running: Running) -> bytes:
+    def failure(self, error: BaseException, running: Running) -> bytes:
+        """What a task's outputs become that raised `error`."""
         return failure_inline(
             failure_from_exception(
                 error,
                 task_id=running.task,
                 name=running.label or running.template.name,
                 attempt=running.attempt,
-                node=self._node,
-                pid=self._pid,
+                node=self.node,
+                pid=self.pid,
             )
         )
+
+
+def failed_among(kept: Sequence[bytes]) -> bytes | None:
+    """The first of these values that is a failure."""
+    return next((value for value in kept if is_failure(value)), None)
 
 
 def _arguments(call: bytes, values: Sequence[object]) -> tuple[tuple[Any, ...], dict[str, Any]]:

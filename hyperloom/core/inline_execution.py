@@ -46,16 +46,13 @@ class InlineExecutor(Executor):
 
     def failure(self, error: BaseException, running: Running) -> bytes:
         """What a task's outputs become that raised `error`."""
-        return self._failure(error, running)
-
-    def _failure(self, error: BaseException, running: Running) -> bytes:
         if isinstance(error, KeyboardInterrupt):
             raise error  # Ctrl-C is for the whole program
         frames = error.__traceback__
         while frames is not None and _is_ours(frames):
             frames = frames.tb_next
         self.frames = frames
-        return super()._failure(error, running)
+        return super().failure(error, running)
 
     def _stream(self, code: Code, running: Running, result: Any) -> list[bytes]:  # noqa: ANN401
         del code

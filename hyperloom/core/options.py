@@ -136,20 +136,20 @@ class TaskOptions:
         except (TypeError, ValueError) as error:
             raise InvalidOption(str(error)) from None
         returns = self.num_returns
-        _refuse_unless(
-            returns in (None, "streaming") or _whole(returns, 0, _RETURNS_MOST),
+        refuse_unless(
+            returns in (None, "streaming") or whole(returns, 0, _RETURNS_MOST),
             "num_returns",
             returns,
             f"a whole number from 0 to {_RETURNS_MOST:,}, or 'streaming'",
         )
-        _refuse_unless(
-            _whole(self.max_retries, -1, 2**31),
+        refuse_unless(
+            whole(self.max_retries, -1, 2**31),
             "max_retries",
             self.max_retries,
             "a whole number, at least 0; or -1 to retry without end",
         )
-        _refuse_unless(
-            _whole(self.priority, -_PRIORITY_MOST, _PRIORITY_MOST),
+        refuse_unless(
+            whole(self.priority, -_PRIORITY_MOST, _PRIORITY_MOST),
             "priority",
             self.priority,
             f"a whole number from -{_PRIORITY_MOST:,} to {_PRIORITY_MOST:,}; more is sooner",
@@ -159,25 +159,25 @@ class TaskOptions:
         self._check_limits()
 
     def _check_limits(self) -> None:
-        _refuse_unless(
+        refuse_unless(
             self.timeout_s is None or _positive(self.timeout_s),
             "timeout_s",
             self.timeout_s,
             "a number of seconds above 0, or None",
         )
-        _refuse_unless(
-            _whole(self.max_calls, 0, 2**31),
+        refuse_unless(
+            whole(self.max_calls, 0, 2**31),
             "max_calls",
             self.max_calls,
             "a whole number: the worker ends after so many calls; 0 for never",
         )
-        _refuse_unless(
-            _whole(self.stream_ahead, 0, 2**31),
+        refuse_unless(
+            whole(self.stream_ahead, 0, 2**31),
             "stream_ahead",
             self.stream_ahead,
             "a whole number of items that may wait unread; 0 for any number",
         )
-        _refuse_unless(
+        refuse_unless(
             self.name is None or (isinstance(self.name, str) and bool(self.name)),
             "name",
             self.name,
@@ -186,8 +186,8 @@ class TaskOptions:
 
     def _check_kept(self) -> None:
         check_checkpoint(self.checkpoint)
-        _refuse_unless(isinstance(self.cache, bool), "cache", self.cache, "True or False")
-        _refuse_unless(
+        refuse_unless(isinstance(self.cache, bool), "cache", self.cache, "True or False")
+        refuse_unless(
             self.version is None or (isinstance(self.version, str) and bool(self.version)),
             "version",
             self.version,
@@ -198,7 +198,7 @@ class TaskOptions:
 
     def _check_retry_exceptions(self) -> None:
         retry = self.retry_exceptions
-        _refuse_unless(
+        refuse_unless(
             isinstance(retry, bool)
             or (
                 isinstance(retry, tuple)
@@ -213,7 +213,7 @@ class TaskOptions:
 
     def _check_needs(self) -> None:
         is_list = isinstance(self.needs, tuple)
-        _refuse_unless(is_list, "needs", self.needs, "a symbol, or a list of symbols")
+        refuse_unless(is_list, "needs", self.needs, "a symbol, or a list of symbols")
         for symbol in self.needs:
             checked_symbol(symbol)
 
@@ -225,9 +225,9 @@ class TaskOptions:
                 right = len(bytes.fromhex(where.node_id)) == NODE_BYTES
             except (TypeError, ValueError):
                 right = False
-            _refuse_unless(right, "scheduling", where, "a node id of 16 hexadecimal digits")
+            refuse_unless(right, "scheduling", where, "a node id of 16 hexadecimal digits")
             return
-        _refuse_unless(
+        refuse_unless(
             isinstance(where, str) and where in ("default", "spread", "pack"),
             "scheduling",
             where,
@@ -268,7 +268,7 @@ def check_checkpoint(path: object) -> None:
         InvalidOption: it is neither True or False nor a path.
     """
     text = os.fspath(path) if isinstance(path, PathLike) else path
-    _refuse_unless(
+    refuse_unless(
         isinstance(text, bool)
         or (isinstance(text, str) and bool(text) and "\0" not in text and text[-1] != "/"),
         "checkpoint",
@@ -278,12 +278,14 @@ def check_checkpoint(path: object) -> None:
     )
 
 
-def _refuse_unless(right: bool, name: str, value: object, allowed: str) -> None:  # noqa: FBT001
+def refuse_unless(right: bool, name: str, value: object, allowed: str) -> None:  # noqa: FBT001
+    """Refuse an option's value; `allowed` says what it may be."""
     if not right:
         raise InvalidOption(f"{name}={value!r} cannot be: {name} is {allowed}")
 
 
-def _whole(value: object, low: int, high: int) -> bool:
+def whole(value: object, low: int, high: int) -> bool:
+    """Whether it is a whole number in this range."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 

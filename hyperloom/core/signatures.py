@@ -20,11 +20,13 @@ class Arity:
 
     __slots__ = ("_least", "_most", "_name", "_signature", "parameters")
 
-    def __init__(self, function: Callable[..., Any], name: str) -> None:
+    def __init__(self, function: Callable[..., Any] | inspect.Signature, name: str) -> None:
         self._name = name
         self.parameters: tuple[str, ...] = ()
         try:
-            self._signature = inspect.signature(function)
+            self._signature = (
+                function if isinstance(function, inspect.Signature) else inspect.signature(function)
+            )
         except (TypeError, ValueError):  # some builtins have none: the worker will find out
             self._signature = inspect.Signature(
                 [

@@ -24,6 +24,8 @@ From the worker::
     STACKS    text              what it was asked
     PROFILE   [[stack, times], ...]
     SESSION   process           it uses the API, under this process id
+    OPEN                        the actor's constructor has ended well: it takes calls
+    OVER      failure           the actor has ended by itself; what it and its calls become
 """
 
 TASKS = 0
@@ -41,3 +43,5 @@ UNBLOCKED = 23
 BACK = 24
 LEAVING = 25
 SESSION = 27
+OPEN = 28
+OVER = 29

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import failpoints, frames, specs
 from hyperloom.core import current, looking, output, words
+from hyperloom.core.actors.hosting import CallExecutor, Hosted, construct
 from hyperloom.core.blocking import Blocking
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
@@ -60,6 +61,8 @@ class Worker:
         self._reporting = threading.Lock()  # of `_done` and what is counted with it
         self._queue: deque[tuple[bytes, bytes, bytes]] = deque()
         self.executor = Executor(node, objects)
+        self._objects = objects
+        self._hosted: Hosted | None = None  # the actor that lives here
         self._blocking = Blocking(
             lambda: self.executor.running, self._say_blocked, self._say_unblocked
         )
@@ -97,6 +100,8 @@ class Worker:
                 continue
             self._run(entry, record, inputs)
         self._report()
+        if self._hosted is not None:
+            self._hosted.farewell()
 
     # -- tasks ------------------------------------------------------------------------------
 
@@ -120,6 +125,9 @@ class Worker:
         self._begun[:] = self._begun_count.to_bytes(8, "little")
         if failpoints.ON:
             failpoints.hit("worker.begun")
+        if self.executor.codes[record[:8]].template.role == "actor":
+            self._become_actor(entry, record, inputs)
+            return
         start = time.perf_counter()
         try:
             outputs = self.executor.run(entry, record, inputs)
@@ -131,6 +139,9 @@ class Worker:
             self._report()
             row = self._attempts.to_retry(entry, record, start, now)
             self._send([words.RETRY, entry, retry.failure, row])
+            return
+        if self._hosted is not None and self.executor.leaving:
+            self._end_actor("it ended itself by exit_actor()")
             return
         output.end_lines()
         self._before_report()
@@ -156,6 +167,28 @@ class Worker:
             self._report()
             self._send([words.LEAVING])
             self.leaving = True
+
+    def _become_actor(self, entry: bytes, record: bytes, inputs: bytes) -> None:
+        """From now on, and for good, this worker runs calls of one actor."""
+        hosted = construct(self.executor, entry, record, inputs)
+        output.end_lines()
+        self._before_report()
+        if isinstance(hosted, bytes):
+            self._send([words.OVER, hosted])
+            self.leaving = True
+            return
+        self._hosted = hosted
+        self.executor = CallExecutor(self.executor.node, self._objects, hosted)
+        self._send([words.OPEN])
+
+    def _end_actor(self, cause: str) -> None:
+        """What the actor answered before counts; this call, and those behind it, fail with it."""
+        assert self._hosted is not None
+        output.end_lines()
+        self._before_report()
+        self._report()
+        self._send([words.OVER, self._hosted.ended(cause)])
+        self.leaving = True
 
     def _before_report(self) -> None:
         self._blocking.task_ended()
@@ -197,7 +230,8 @@ class Worker:
     def _say_blocked(self) -> None:
         """The task waits for an object: its CPU is free, and so are the tasks behind it."""
         self._report()
-        self._send([words.BLOCKED, self._unbegun()])
+        # An actor's calls can run nowhere else.
+        self._send([words.BLOCKED, [] if self._hosted else self._unbegun()])
 
     def _say_unblocked(self) -> None:
         """The task goes on."""
@@ -254,8 +288,9 @@ class Worker:
         if running is not None and running.task == task:
             unwanted.pop(task, None)
             running.cancelled = failure
-            self._stopping = running
-            self._interrupt_again()
+            if self._hosted is None:  # else it may look: context().is_cancelled()
+                self._stopping = running
+                self._interrupt_again()
 
     def _interrupt_again(self) -> None:
         stopping = self._stopping

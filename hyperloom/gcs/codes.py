@@ -31,6 +31,17 @@ FREE = b"F"  # object id
 JOB_OPENED = b"J"  # job, about
 JOB_ENDED = b"E"  # job
 ASK = b"?"  # where to answer, the question: `hyperloom.gcs.asking`
+CALLS = b"M"  # actor, attempt, calls dealt to it so far; then as for TASK
+ACTOR = b"A"  # actor, what shall become of it:
+KILL = b"K"  # it is over: end its worker now
+REST = b"R"  # it is over, since nobody holds it: end its worker in peace
+RESTART = b"A"  # end its worker; it goes on as its restarts allow
+
+# Actors.
+CALL = b"@"  # the queue of calls, which wait in lanes
+ATTACHED = b"A"  # in `actor`: it lives as long as somebody holds it
+DETACHED = b"D"
+PARKED = b"%d" % 2**40  # score of a lane whose first call lacks an input
 
 # A message to a process whose object id begins with this is about a stream: task id, n.
 CONSUMED = b"#"

@@ -67,6 +67,15 @@ IDLE = Key("idle", (), "hash", "node -> its standing claim")
 SERVED = Key("served", (), "hash", "node -> tasks put into its inbox so far")
 INBOX = Key("inbox", ("who",), "channel", "messages for a node or a process; nothing is kept")
 
+# -- actors -----------------------------------------------------------------------------------
+ACTOR = Key("actor", (), "hash", "actor -> whether it is detached, and its full name; until over")
+NAME = Key("name", (), "hash", "full name -> actor")
+HOST = Key("host", (), "hash", "actor that takes calls -> node, attempt, granted, dealt")
+UNAVAILABLE = Key("unavailable", (), "hash", "actor -> what its calls become, should its node die")
+BEREFT = Key("bereft", (), "hash", "actor -> what it becomes, should its node die for good")
+LANES = Key("lanes", ("actor",), "sorted set", "processes whose calls wait, in serving order")
+LANE = Key("lane", ("lane",), "list", "calls of one process for one actor that wait")
+
 # -- what came of it ------------------------------------------------------------------------
 OBJECT = Key("object", (), "hash", "object id -> value, or where it lies")
 REFS = Key("refs", (), "hash", "object id -> holders besides its maker; negative without it")
@@ -88,8 +97,9 @@ ABOUT = Key("about", (), "hash", "library version, durability, generation", "clu
 
 KEYS = (
     TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, CHILDREN, STREAM,
-    TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, OBJECT, REFS, HOLDS, CONTAINS, WATCH,
-    HEARD, HOMES, COUNTS, EVENTS, NOTED, CLOSED, NODES, LEASES, JOBS, ABOUT,
+    TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, HOST, UNAVAILABLE, BEREFT,
+    LANES, LANE, OBJECT, REFS, HOLDS, CONTAINS, WATCH, HEARD, HOMES, COUNTS, EVENTS, NOTED, CLOSED,
+    NODES, LEASES, JOBS, ABOUT,
 )  # fmt: skip
 
 OUTLIVE = (EVENTS, NOTED, CLOSED)

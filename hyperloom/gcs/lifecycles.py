@@ -35,6 +35,14 @@ class ObjectState(StrEnum):
     DROPPED = "DROPPED"  # nobody holds it, or its job is over
 
 
+class ActorState(StrEnum):
+    """Where an actor stands.  It is a task too: its constructor, which is held while it lives."""
+
+    MAKING = "MAKING"  # its constructor waits, runs, or is to run again
+    OPEN = "OPEN"  # it takes calls
+    OVER = "OVER"  # its object exists, and says of what it died
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """One legal transition: from any of some states, to one."""
@@ -101,4 +109,28 @@ OBJECT = Lifecycle(
     },
 )
 
-LIFECYCLES = (TASK, OBJECT)
+ACTOR = Lifecycle(
+    name="actor",
+    born=ActorState.MAKING,
+    found={
+        ActorState.MAKING: "actor, task",
+        ActorState.OPEN: "actor, task, host",
+        ActorState.OVER: "none",
+    },
+    moves={
+        "open": Move(frozenset({ActorState.MAKING}), ActorState.OPEN, "its constructor ended well"),
+        "lose": Move(
+            frozenset({ActorState.MAKING, ActorState.OPEN}),
+            ActorState.MAKING,
+            "its worker or node died; a restart is left",
+        ),
+        "end": Move(
+            frozenset({ActorState.MAKING, ActorState.OPEN}),
+            ActorState.OVER,
+            "it was killed, nobody holds it, it wanted to, it could not be made, or no restart "
+            "is left; its name is free",
+        ),
+    },
+)
+
+LIFECYCLES = (TASK, OBJECT, ACTOR)

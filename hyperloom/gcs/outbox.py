@@ -90,6 +90,9 @@ class Outbox:
         self._puts: list[bytes] = []
         self._contains: list[bytes] = []
         self._submits: dict[tuple[bytes, bytes], list[bytes]] = {}
+        self._creates: list[tuple[Argument, ...]] = []
+        self._calls: dict[tuple[bytes, bytes], list[bytes]] = {}
+        self._width = 1  # most outputs of one of the calls
         self._acquired: list[bytes] = []
         self._made: list[bytes] = []
         self._borrowed: dict[bytes, None] = {}  # in order
@@ -114,6 +117,27 @@ class Outbox:
             if group is None:
                 group = self._submits[template, parent] = []
             group += (task, record)
+            self._count += 1
+            self._bytes += len(record)
+            if self._count >= self._batch or self._bytes > _BATCH_BYTES:
+                self.flush()
+
+    def create_actor(self, template: bytes, task: bytes, *rest: Argument) -> None:
+        """An actor, in the form of ``lua/actor/create.lua``."""
+        with self._lock:
+            self._creates.append((_made([task]), template, task, *rest))
+            self._count += 1
+
+    def call_actor(
+        self, actor: bytes, parent: bytes, task: bytes, record: bytes, width: int
+    ) -> None:
+        """A call of an actor; those of one actor stay in their order."""
+        with self._lock:
+            group = self._calls.get((actor, parent))
+            if group is None:
+                group = self._calls[actor, parent] = []
+            group += (task, record)
+            self._width = max(self._width, width)
             self._count += 1
             self._bytes += len(record)
             if self._count >= self._batch or self._bytes > _BATCH_BYTES:
@@ -238,6 +262,10 @@ class Outbox:
             say("ref_contain", *self._contains)
         for (template, parent), group in self._submits.items():
             say("task_submit", _made(group[::2]), parent, template, *group)
+        for words in self._creates:
+            say("actor_create", *words)
+        for (actor, parent), group in self._calls.items():
+            say("actor_call", _made(group[::2]), self._width, parent, actor, *group)
         if self._acquired:
             say("ref_acquire", b"".join(self._acquired))
         made, borrowed = self._made, self._borrowed

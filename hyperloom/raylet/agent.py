@@ -25,7 +25,7 @@ from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.jobs import Jobs
 from hyperloom.raylet.journal import Journal
 from hyperloom.raylet.light import Light
-from hyperloom.raylet.lookout import Lookout
+from hyperloom.raylet.lookout import Lookout, stuck
 from hyperloom.raylet.loop import Loop
 from hyperloom.raylet.machine import NodeMachine
 from hyperloom.raylet.membership import Membership
@@ -33,6 +33,7 @@ from hyperloom.raylet.memory import MemoryWatch
 from hyperloom.raylet.pool import Pool
 from hyperloom.raylet.printed import Logs
 from hyperloom.raylet.reporter import Reporter
+from hyperloom.raylet.residents import Residents
 from hyperloom.raylet.unburied import Unburied
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Agent:
         self._reporter = Reporter(self._gcs, settings.node, self._pool, self._memory, self._journal)
         self._answers = Answers(settings, self._gcs, self.machine, self._pool, self.describe)
         self.asked = self._answers.asked
+        self._residents = Residents(self._jobs, self._reporter)
         self._door = Door(settings.socket, self.loop, self)
         self._membership = Membership(settings, self._gcs, self.loop, self)
         self._lookout = Lookout(settings, self._gcs, self._handle, self.warn)
@@ -109,7 +111,7 @@ class Agent:
         if self._checks:
             machine.check()
 
-    def _perform(self, effect: m.Effect) -> None:  # noqa: C901 - a list of what there is to do
+    def _perform(self, effect: m.Effect) -> None:  # noqa: C901, PLR0912 - all there is to do
         match effect:
             case m.Run(worker, tasks, gpus):
                 self._run(worker, tasks, gpus)
@@ -131,10 +133,14 @@ class Agent:
                 self._jobs.offer_again()
             case m.ReportFailed(task, worker, why):
                 self._failed(task, worker, why)
+            case m.OpenActor(actor, worker):
+                self._residents.opened(actor, worker)
+            case m.ReportActorLost(actor, worker, begun, killed):
+                self._residents.lost(actor, worker, begun, killed)
             case m.CancelElsewhere(what, force):
                 self.loop.later(_AGAIN_S, lambda: self._reporter.cancel(what, force=force))
             case m.WarnStuck(workers):
-                self.warn(list(self._jobs), _stuck(workers))
+                self.warn(list(self._jobs), stuck(workers))
             case _:
                 assert_never(effect)
 
@@ -173,7 +179,7 @@ class Agent:
             self._handle(m.Tick())
 
     def _watch(self) -> None:
-        at_work = bool(self.machine.busy or self.machine.waiting())
+        at_work = self.machine.at_work()
         if at_work:
             victim = self._memory.look(self.machine.workers, self._pool.pids())
             if victim is not None:
@@ -219,6 +225,9 @@ class Agent:
                 self._sessions[worker] = message[1]
             case words.STACKS | words.PROFILE:
                 self._answers.worker_tells(worker, *message)
+            case words.OPEN | words.OVER:
+                state = self.machine.workers[worker]
+                self._handle(self._residents.worker_says(state, *message[1:]))
             case other:
                 raise AssertionError(f"worker {worker} says what it cannot: {other!r}")
 
@@ -233,11 +242,13 @@ class Agent:
         state = self.machine.workers[worker]
         tasks = _tasks_of(flat)
         # Who gets the result has been shown what the task printed.
-        self._pool.hear_out(worker, ended=len(tasks) == len(state.sent))
+        self._pool.hear_out(worker, ended=len(tasks) == len(state.calls or state.sent))
         desk = self._jobs.get(state.job)
         if desk is not None:
             desk.finished(flat)
             self._journal.ran(state.job, self._pool.pid(worker), rows, errors)
+            if state.hosts:
+                self._residents.answered(state, len(tasks))
         self._handle(m.TasksDone(worker, tasks, seconds))
         self._jobs.offer_soon()
 
@@ -245,7 +256,7 @@ class Agent:
         """It is gone."""
         self._reporter.exited(worker, code, self.machine.workers[worker].since)
         process = self._sessions.pop(worker, None)
-        job, sent = self.machine.workers[worker].job, list(self.machine.workers[worker].sent)
+        job, sent = self.machine.workers[worker].job, self.machine.workers[worker].has()
         # Before the machine reports them lost: the next attempt may store under the same names.
         self._keeper.free(_outputs_of(sent))
         self._handle(m.WorkerExited(worker, begun))
@@ -369,14 +380,6 @@ class Agent:
         self._door.close()
         self._gcs.close()
         self.loop.close()
-
-
-def _stuck(workers: int) -> str:
-    return (
-        f"all {workers} worker processes that this node may have wait in get() for tasks that "
-        "therefore nobody can run. Nothing is lost, but nothing goes on: let fewer tasks wait "
-        "for tasks of their own, or set LOOM_WORKERS_MOST higher before the node is started"
-    )
 
 
 def _outputs_of(tasks: Iterable[m.Held]) -> Iterator[bytes]:

@@ -12,16 +12,16 @@ from hyperloom import errors, failpoints, specs
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.ids import TASK_BYTES
-from hyperloom.raylet.messages import Held, Kind
+from hyperloom.raylet.calls import Calls
+from hyperloom.raylet.messages import ActorUnwanted, Held, Kind, TasksClaimed
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.messages import Event
     from hyperloom.raylet.node import NodeSettings
-
-    Claimed = Callable[[list[Held]], None]
 
 _RETRY_S = 0.1
 _LEFT_ASIDE = 2  # see ``task/step.lua``
@@ -29,7 +29,7 @@ _STEP_MOST = 4000  # arguments of one step: some hundreds of tasks
 
 
 class Desk:
-    """See the module.  `claimed` is called with new tasks."""
+    """See the module.  `handle` takes events for the machine."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Desk:
         about: dict[str, Any],
         settings: NodeSettings,
         gcs: Conversation,
-        claimed: Claimed,
+        handle: Callable[[Event], None],
     ) -> None:
         self.job = job
         self.about = about
@@ -48,15 +48,19 @@ class Desk:
         self.listening = False  # somebody reads the inbox
         self._node = settings.node
         self._gcs = gcs
-        self._claimed = claimed
+        self._handle = handle
+        self.calls = Calls(self, handle)
         self.inbox = Inbox(settings.address, keys.INBOX.name(self.ns, self._node))
         self._kinds: dict[bytes, Kind] = {}
         self.bodies: dict[bytes, tuple[bytes, bytes]] = {}  # template -> body, pickled function
         self._unknown: dict[bytes, list[tuple[bytes, bytes, bytes]]] = {}
+        self._learning: dict[bytes, list[Callable[[], None]]] = {}
         self._done: list[Any] = []
+        self._after: list[tuple[bytes, Callable[[], None]]] = []  # see `after_results`
         self._stepping = False  # an exchange is on its way
         self._reconciling = 0  # not 0: the number of the reconciliation that is on its way
         self._rounds = 0
+        self._listed: list[tuple[bytes, ...]] = []
         self._seen = 0
         self._offered_at = 0  # what had been seen at the latest offer
         self._left_aside = False  # that offer, since tasks were on their way here
@@ -81,7 +85,9 @@ class Desk:
         """The node was given up: what it did for this job counts no more."""
         self.attached = False
         self._done.clear()
+        self._after.clear()
         self._unknown.clear()
+        self.calls = Calls(self, self._handle)
         self.attach()
 
     # -- results out, tasks in --------------------------------------------------------------
@@ -89,6 +95,13 @@ class Desk:
     def finished(self, flat: Sequence[Any]) -> None:
         """Results in the form in which ``task_step`` takes them."""
         self._done += flat
+
+    def after_results(self, task: bytes, say: Callable[[], None]) -> None:
+        """Say something about a task when all that is finished by now is said."""
+        if self._done:
+            self._after.append((task, say))
+        else:
+            say()
 
     def step(self, offer: Callable[[bytes], str]) -> None:
         """Exchange, if there is reason to and no exchange is on its way."""
@@ -109,6 +122,8 @@ class Desk:
         )
         if failpoints.ON and done:
             failpoints.hit("raylet.after_step")
+        while self._after and not self._done:
+            self._after.pop(0)[1]()
 
     def _next_done(self) -> list[Any]:
         if len(self._done) <= _STEP_MOST:
@@ -156,12 +171,14 @@ class Desk:
             kind = self._kinds.get(template)
             if kind is None:
                 self._ask_for(template, (entry, record, inputs))
+            elif kind.role == "call":  # only when this node looks at what it holds
+                self.calls.take(specs.actor_of(record), (entry, record, inputs))
             else:
                 held.append(Held(entry, record, inputs, kind))
         if held:
             if failpoints.ON:
                 failpoints.hit("raylet.claimed")
-            self._claimed(held)
+            self._handle(TasksClaimed(held))
 
     # -- templates --------------------------------------------------------------------------
 
@@ -169,12 +186,23 @@ class Desk:
         waiting = self._unknown.setdefault(template, [])
         waiting.append(task)
         if len(waiting) == 1:
+            self.learn(template, lambda: self._take(_flat(self._unknown.pop(template, []))))
+
+    def kind(self, template: bytes) -> Kind | None:
+        """What is known of the template."""
+        return self._kinds.get(template)
+
+    def learn(self, template: bytes, then: Callable[[], None]) -> None:
+        """Fetch the template; `then` it is known."""
+        waiting = self._learning.setdefault(template, [])
+        waiting.append(then)
+        if len(waiting) == 1:
             self._gcs.apply(
                 "template_fetch", self.ns, template, then=lambda reply: self._know(template, reply)
             )
 
     def _know(self, template: bytes, reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
-        waiting = self._unknown.pop(template, [])
+        waiting = self._learning.pop(template, [])
         if self.closed or reply is None or isinstance(reply, errors.LoomError):
             return  # the job ended meanwhile
         body, pickled = reply
@@ -189,10 +217,29 @@ class Desk:
             outputs=about.outputs,
             timeout_s=about.timeout_s,
             retries=about.retries,
-            single=about.timeout_s is not None or about.max_calls > 0,
+            single=about.timeout_s is not None or about.max_calls > 0 or about.role == "actor",
             light=about.light,
+            role=about.role,
+            concurrency=about.concurrency,
         )
-        self._take([part for task in waiting for part in task])
+        for then in waiting:
+            then()
+
+    # -- actors -----------------------------------------------------------------------------
+
+    def open_actor(self, actor: Held, unavailable: bytes, bereft: bytes) -> None:
+        """It takes calls; the failures are for when this node is lost."""
+        granted = self.calls.opened(actor.task, actor.attempt, actor.kind.concurrency)
+        self._gcs.apply(
+            "actor_open", self.ns, self._node, actor.task, actor.attempt, granted, unavailable,
+            bereft,
+        )  # fmt: skip
+
+    def grant(self, actor: bytes, attempt: int, granted: int, then: Callable[[Any], None]) -> None:
+        """The actor takes so many calls in all."""
+        self._gcs.apply(
+            "actor_open", self.ns, self._node, actor, attempt, granted, b"", b"", then=then
+        )
 
     # -- after a broken connection ----------------------------------------------------------
 
@@ -210,6 +257,8 @@ class Desk:
         """
         self._rounds += 1
         self._reconciling = self._rounds
+        self._listed = []
+        self.calls.pause()
         self.attach()  # a server that lost its last second may not know that we take part
         self._adopt(self._rounds, "0", known)
 
@@ -220,20 +269,28 @@ class Desk:
             if isinstance(reply, errors.LoomError):
                 raise reply
             self._seen = max(self._seen, int(reply[1]))
-            there = known() | {self._done[at] for at in self._starts()} | self._on_their_way()
-            new: list[bytes] = []
-            for at in range(2, len(reply), 4):
-                task, attempt, record, inputs = reply[at : at + 4]
-                if task not in there:
-                    new += (task if attempt == b"1" else task + attempt, record, inputs)
-            self._take(new)
+            self._listed += zip(*[iter(reply[2:])] * 4, strict=True)
             if int(reply[0]) == 0:
                 self._reconciling = 0
                 self.offer_due = True
+                self._take_up(known())
             else:
                 self._adopt(number, reply[0].decode(), known)
 
         self._gcs.apply("task_held", self.ns, self._node, cursor, then=answered)
+
+    def _take_up(self, known: set[bytes]) -> None:
+        listed = sorted(self._listed)  # calls begin in the order in which they were made
+        there = known | {self._done[at] for at in self._starts()} | self._on_their_way()
+        new: list[bytes] = []
+        for task, attempt, record, inputs in listed:
+            if task not in there:
+                new += (task if attempt == b"1" else task + attempt, record, inputs)
+        self._take(new)
+        for actor in self.calls.not_among({task for task, *_ in listed}):
+            self._handle(ActorUnwanted(actor, "kill"))  # it is over, and we were not told
+            self.calls.gone(actor)
+        self.calls.go_on()
 
     def _starts(self) -> list[int]:
         starts, at = [], 0
@@ -244,9 +301,14 @@ class Desk:
 
     def _on_their_way(self) -> set[bytes]:
         # Claimed; their template is being fetched.
-        return {entry[:TASK_BYTES] for tasks in self._unknown.values() for entry, _, _ in tasks}
+        tasks = {entry[:TASK_BYTES] for tasks in self._unknown.values() for entry, _, _ in tasks}
+        return tasks | self.calls.on_their_way() | {task for task, _ in self._after}
 
     def close(self) -> None:
         """Hang up."""
         self.closed = True
         self.inbox.close()
+
+
+def _flat(tasks: list[tuple[bytes, bytes, bytes]]) -> list[bytes]:
+    return [part for task in tasks for part in task]

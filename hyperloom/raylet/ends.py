@@ -84,6 +84,8 @@ def cancel(s: NodeState, task: bytes, *, force: bool) -> list[Effect]:
                 del s.queues[queue.name]
             return [ReportFailed(held, 0, "cancelled")]
     for worker in s.workers.values():
+        if task in worker.calls:  # its actor shall not suffer for it
+            return [Stop(worker.number, worker.calls[task].held, "cancelled")]
         for held in worker.sent:
             if held.task == task:
                 return stop(s, worker, held, "cancelled", force=force)
@@ -149,7 +151,7 @@ def end_job(s: NodeState, job: bytes) -> list[Effect]:
         del s.sought[name]
     for task in [task for task, held in s.here.items() if held.kind.job == job]:
         del s.here[task]
-    return [_drop(s, worker) for worker in list(s.workers.values()) if worker.job == job]
+    return [drop(s, worker) for worker in list(s.workers.values()) if worker.job == job]
 
 
 def give_up(s: NodeState) -> list[Effect]:
@@ -157,10 +159,12 @@ def give_up(s: NodeState) -> list[Effect]:
     s.here.clear()
     s.queues.clear()
     s.sought.clear()
-    return [_drop(s, worker) for worker in list(s.workers.values()) if worker.sent]
+    return [drop(s, worker) for worker in list(s.workers.values()) if worker.sent]
 
 
-def _drop(s: NodeState, worker: WorkerState) -> Effect:
+def drop(s: NodeState, worker: WorkerState) -> Effect:
+    """Nothing that the worker does is wanted any more."""
+    s.no_actor(worker)
     worker.sent.clear()
     worker.stopping.clear()
     s.leave_seat(worker)

@@ -64,7 +64,7 @@ class Jobs:
         if job in self._desks:
             return
         try:
-            desk = Desk(job, about, self._settings, self._gcs, self._claimed)
+            desk = Desk(job, about, self._settings, self._gcs, self._tell)
         except errors.ControlPlaneLost:
             return  # `Membership` hears which jobs are open when there is a server again
         self._desks[job] = desk
@@ -98,6 +98,9 @@ class Jobs:
 
     # -- tasks ------------------------------------------------------------------------------
 
+    def _tell(self, event: m.Event) -> None:
+        self.handle(event)  # whom it is to reach is known later than we are made
+
     def exchange(self) -> None:
         """Results out, tasks in."""
         for desk in self._desks.values():
@@ -117,9 +120,6 @@ class Jobs:
     def _offer_now(self) -> None:
         self._offering_soon = False
         self.offer_again()
-
-    def _claimed(self, tasks: list[m.Held]) -> None:
-        self.handle(m.TasksClaimed(tasks))
 
     # -- inboxes ----------------------------------------------------------------------------
 
@@ -146,6 +146,18 @@ class Jobs:
                 self.offer_again()
             elif kind == codes.FREE:
                 self._keeper.free([what])
+            elif kind == codes.CALLS:
+                desk.calls.dealt(what, rest[0], rest[1], rest[2:])
+            elif kind == codes.ACTOR:
+                self._end_actor(desk, what, rest[0])
+
+    def _end_actor(self, desk: Desk, actor: bytes, how: bytes) -> None:
+        if how == codes.RESTART:
+            self.handle(m.ActorUnwanted(actor, "restart"))
+        else:
+            self.handle(m.ActorUnwanted(actor, "kill" if how == codes.KILL else "rest"))
+            desk.calls.gone(actor)
+        self.offer_again()
 
     def _find_inbox(self, desk: Desk) -> None:
         if desk.closed:
@@ -168,5 +180,5 @@ class Jobs:
         known = {held.task for queue in self._machine.queues.values() for held in queue.tasks}
         known |= self._machine.here.keys()
         for worker in self._machine.workers.values():
-            known |= {held.task for held in worker.sent}
+            known |= {held.task for held in worker.has()}
         return known

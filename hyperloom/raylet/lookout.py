@@ -97,3 +97,12 @@ class Lookout:
 
 def _shape(queue: str) -> ResourceSet:
     return ResourceSet.parse(queue.partition("|")[2])
+
+
+def stuck(workers: int) -> str:
+    """The warning that all workers wait for tasks that therefore cannot run."""
+    return (
+        f"all {workers} worker processes that this node may have wait in get() for tasks that "
+        "therefore nobody can run. Nothing is lost, but nothing goes on: let fewer tasks wait "
+        "for tasks of their own, or set LOOM_WORKERS_MOST higher before the node is started"
+    )

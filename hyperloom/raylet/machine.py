@@ -14,11 +14,14 @@ Life of a worker::
 
 A light task is run by the raylet itself (`RunHere`), and is a task as others only if that refuses.
 
+A worker in which an actor is made turns from busy to *hosting*, and is that until it ends
+(`hosting`).
+
 Life of a task here: it waits in a queue, is sent to a worker, and leaves by `TasksDone` (the
 agent reports the result), `TaskToRetry`, one `ReportLost` or one `ReportFailed`.
 
 This file is what each event means; what follows from the new state is in `placing` (who gets
-seats, what is asked for), `ends` (deaths, cancellation) and `ticks` (time).
+seats, what is asked for), `hosting` (actors), `ends` (deaths, cancellation), `ticks` (time).
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.raylet import ends, placing, ticks
+from hyperloom.raylet import ends, hosting, placing, ticks
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.state import NodeState, take_out
 from hyperloom.resources import CPU
@@ -81,6 +84,9 @@ def _ready(s: NodeState, event: m.WorkerReady) -> None:
 
 def _done(s: NodeState, event: m.TasksDone) -> None:
     worker = s.workers[event.worker]
+    if worker.hosts:
+        hosting.answered(worker, event.tasks)
+        return
     worker.since = s.now
     s.stillborn = 0
     if worker.sent:
@@ -136,7 +142,7 @@ def _rests(s: NodeState, worker: WorkerState) -> None:
 def _blocked(s: NodeState, event: m.WorkerBlocked) -> list[Effect]:
     worker = s.workers[event.worker]
     effects = _return(s, worker, event.unbegun)
-    if worker.state == "busy" and worker.seat is not None:
+    if worker.state in {"busy", "hosting"} and worker.seat is not None:
         s.turn(worker, "blocked")
         s.free[CPU] = s.free.get(CPU, 0) + worker.seat.needs.get(CPU, 0)
         # 1. we sent tasks  2. the worker said what it had not begun  3. the tasks arrived:
@@ -151,7 +157,7 @@ def _unblocked(s: NodeState, event: m.WorkerUnblocked) -> None:
     # the other, and for a moment the machine is shared.
     worker = s.workers[event.worker]
     if worker.state == "blocked" and worker.seat is not None:
-        s.turn(worker, "busy")
+        s.turn(worker, "hosting" if worker.hosts else "busy")
         worker.since = s.now
         s.free[CPU] -= worker.seat.needs.get(CPU, 0)
 
@@ -188,6 +194,9 @@ def _leaving(s: NodeState, event: m.WorkerLeaving) -> None:
 
 
 def _exited(s: NodeState, event: m.WorkerExited) -> list[Effect]:
+    sent = s.workers[event.worker].sent
+    if sent and sent[0].kind.role == "actor":
+        return hosting.bury(s, event.worker, event.begun)
     return ends.bury(s, event.worker, event.begun)
 
 
@@ -220,6 +229,10 @@ def _tick(s: NodeState, _: m.Tick) -> list[Effect]:
 HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.TasksClaimed: _claimed,
     m.RanHere: _ran_here,
+    m.CallsDealt: hosting.dealt,
+    m.ActorOpened: hosting.opened,
+    m.ActorEnded: hosting.ended,
+    m.ActorUnwanted: hosting.unwanted,
     m.TasksDone: _done,
     m.WorkerReady: _ready,
     m.TaskToRetry: _to_retry,

@@ -7,7 +7,7 @@ This is the whole vocabulary between `hyperloom.raylet.machine`, which decides, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +29,8 @@ class Kind:
     retries: int = 0  # after the first attempt; -1 without end
     single: bool = False  # never in a batch with others: time limit, or calls are counted
     light: bool = False  # one of ours that takes no time
+    role: Literal["", "actor", "call"] = ""  # see `hyperloom.specs.Template`
+    concurrency: int = 1  # of an actor: calls that it may run at the same time
 
     @property
     def priority(self) -> int:
@@ -80,6 +82,36 @@ class RanHere:
 
     done: Sequence[bytes]
     refused: Sequence[Held]
+
+
+@dataclass(frozen=True, slots=True)
+class CallsDealt:
+    """The control plane gave this node calls of an actor that lives here."""
+
+    actor: bytes
+    calls: Sequence[Held]
+
+
+@dataclass(frozen=True, slots=True)
+class ActorOpened:
+    """A worker's constructor has ended well: the worker is an actor now, and takes calls."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActorEnded:
+    """A worker's actor has ended by itself; that is reported, and the worker will end."""
+
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActorUnwanted:
+    """An actor shall end, or start again; unless it is "restart", it is over already."""
+
+    actor: bytes
+    how: Literal["kill", "rest", "restart"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +219,10 @@ class Tick:
 Event = (
     TasksClaimed
     | RanHere
+    | CallsDealt
+    | ActorOpened
+    | ActorEnded
+    | ActorUnwanted
     | WorkerReady
     | TasksDone
     | TaskToRetry
@@ -278,6 +314,27 @@ class ReportLost:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenActor:
+    """Tell the control plane that the actor takes calls."""
+
+    actor: Held
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportActorLost:
+    """Tell the control plane that an actor's worker is gone; `begun` calls may have run.
+
+    `killed`: why we ended it, if we did: "oom" or "restart".
+    """
+
+    actor: Held
+    worker: int
+    begun: Sequence[Held]
+    killed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFailed:
     """Tell the control plane that a task failed for good."""
 
@@ -310,6 +367,8 @@ Effect = (
     | EndWorker
     | KillWorker
     | ReportLost
+    | OpenActor
+    | ReportActorLost
     | ReportFailed
     | CancelElsewhere
     | WarnStuck

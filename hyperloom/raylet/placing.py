@@ -135,7 +135,7 @@ def _start_worker(s: NodeState, job: bytes, least: int) -> Effect | None:
         return None
     if sum(worker.job == job for worker in starting) + len(s.idle.get(job, ())) >= startable:
         return None
-    if len(s.workers) >= limit(s):
+    if s.ordinary() >= limit(s):
         return _make_room(s)
     s.born += 1
     s.workers[s.born] = WorkerState(s.born, job, since=s.now)
@@ -194,7 +194,7 @@ def _make_room(s: NodeState) -> Effect | None:
     for numbers in s.idle.values():
         if numbers:
             return end(s, s.workers[numbers[0]])
-    stuck = len(s.workers) >= s.utmost_workers and not s.busy
+    stuck = s.ordinary() >= s.utmost_workers and not s.busy
     if stuck and s.now - s.warned_at >= WARN_AGAIN_S:
         s.warned_at = s.now
         return WarnStuck(len(s.workers))
@@ -283,7 +283,7 @@ def offer(s: NodeState, job: bytes) -> str:
             over[seat.queue] = over.get(seat.queue, 0) + ahead
     for name in _sought(s, job, free, over):
         over[name] = 1
-    room = limit(s) - len(s.workers) + s.count("idle") + s.count("starting") - s.waiting()
+    room = limit(s) - s.ordinary() + s.count("idle") + s.count("starting") - s.waiting()
     amounts = ",".join([f"{name}:{max(0, amount)}" for name, amount in free.items()])
     extra = ";".join([f"{queue}={n}" for queue, n in over.items() if n > 0])
     return f"{max(0, room)};{amounts};{extra}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors, failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
-from hyperloom.ids import OBJECT_BYTES, cut, job_of
+from hyperloom.ids import OBJECT_BYTES, cut, job_of, short
 from hyperloom.specs import refs_of, split_entry
 
 if TYPE_CHECKING:
@@ -91,6 +91,40 @@ class Reporter:
             self._journal.came_to_nothing(task, who.pid, began, why, retried=retried)
 
         self._retry(task.entry, died, failure, poison, told)
+
+    def actor_lost(
+        self, actor: Held, worker: int, begun: Sequence[Held], killed: str
+    ) -> Callable[[], None]:
+        """Its worker died; it starts again as long as its restarts last.  Call what it returns."""
+        who, retries = self._who(actor, worker), actor.kind.retries
+        code, stderr = self._codes.get(worker, 0), self._pool.tail(worker)
+        cause = failures.why_lost(killed, exit_code=code, stderr=stderr)
+        if retries < 0 or actor.attempt <= retries:
+            unavailable = failures.actor_unavailable(who, cause=cause)
+        else:
+            unavailable = failures.actor_died(who, cause=cause, call=failures.MAY_HAVE_RUN)
+        died = failures.actor_died(who, cause=cause, restarts=retries)
+        namespace, ids = keys.job_namespace(job_of(who.task_id)), [call.task for call in begun]  # type: ignore[arg-type]
+        return lambda: self._gcs.apply(
+            "actor_lost", namespace, self._node, actor.task, actor.attempt, b"".join(ids),
+            _FAILURE + unavailable, _FAILURE + died, then=_may_be_stale,
+        )  # fmt: skip
+
+    def actor_over(self, actor: Held, failure: bytes) -> None:
+        """It has ended by itself."""
+        namespace = keys.job_namespace(job_of(actor.task))  # type: ignore[arg-type]
+        self._gcs.apply(
+            "actor_over", namespace, self._node, actor.task, actor.attempt, failure,
+            then=_may_be_stale,
+        )  # fmt: skip
+
+    def if_node_dies(self, actor: Held, worker: int) -> tuple[bytes, bytes]:
+        """What its calls that may have run become, and itself if it does not start again."""
+        who = self._who(actor, worker)
+        cause = f"its node {short(self._node)} is lost"
+        unavailable = failures.actor_unavailable(who, cause=cause)
+        died = failures.actor_died(who, cause=cause, call=failures.WAS_DEALT)
+        return _FAILURE + unavailable, _FAILURE + died
 
     def retry(self, worker: int, entry: bytes, failure: bytes, row: bytes) -> None:
         """It raised what its options say to retry."""
@@ -182,3 +216,9 @@ def _deaths_most(retries: int) -> int:
 
 def _nothing_more() -> None:
     """The store of a dead node is gone with it."""
+
+
+def _may_be_stale(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+    # STALE: the actor was taken from us meanwhile, or this was said twice.  Good either way.
+    if isinstance(reply, errors.LoomError) and not isinstance(reply, errors.Stale):
+        raise reply

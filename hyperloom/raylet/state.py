@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from hyperloom.raylet.messages import Held, Kind
 
 # `ending`: told to end, or said that it will; it gets nothing more.
-Doing = Literal["starting", "idle", "busy", "blocked", "ending"]
+# `hosting`: an actor lives in it, which has its seat as long as it lives.
+Doing = Literal["starting", "idle", "busy", "blocked", "hosting", "ending"]
+
+
+class Call(NamedTuple):
+    """A call that an actor was sent and has not answered."""
+
+    number: int  # of those that this actor was sent, from 1 on
+    held: Held
 
 
 class Stopping(NamedTuple):
@@ -52,6 +60,13 @@ class WorkerState:
     stopping: dict[bytes, Stopping] = field(default_factory=dict)  # tasks that shall stop
     kill_at: float = inf  # if the first of `sent` has not stopped by then
     killed: str = ""  # why we killed it
+    hosts: bool = False  # an actor lives, or lived, in it; the first of `sent` is its constructor
+    calls: dict[bytes, Call] = field(default_factory=dict)  # the actor's, in the order they came
+    called: int = 0  # calls that the actor was sent so far
+
+    def has(self) -> list[Held]:
+        """All that it was given and has not reported."""
+        return [*self.sent, *[call.held for call in self.calls.values()]]
 
 
 @dataclass(slots=True)
@@ -78,6 +93,8 @@ class NodeState:
     workers: dict[int, WorkerState] = field(default_factory=dict)
     busy: dict[int, WorkerState] = field(default_factory=dict)  # those of `workers` that are
     idle: dict[bytes, list[int]] = field(default_factory=dict)  # by job, the latest last
+    actors: dict[bytes, WorkerState] = field(default_factory=dict)  # those that live here
+    hosts: int = 0  # workers that are no use but to their actors
     sought: dict[tuple[bytes, str], float] = field(default_factory=dict)  # queue -> last seen
     held_back: dict[str, int] = field(default_factory=dict)  # resource -> priority it is kept for
     pace: Pace = field(default_factory=Pace)
@@ -125,6 +142,7 @@ class NodeState:
     def forget(self, number: int) -> WorkerState:
         """The worker is gone, and its seat is free."""
         worker = self.workers.pop(number)
+        self.hosts -= worker.hosts
         self.leave_seat(worker)
         self.turn(worker, "ending")
         return worker
@@ -134,6 +152,16 @@ class NodeState:
         if state == "busy":
             return len(self.busy)
         return sum(worker.state == state for worker in self.workers.values())
+
+    def no_actor(self, worker: WorkerState) -> None:
+        """Nobody calls the actor that lives in it any more."""
+        worker.calls.clear()
+        if worker.sent:
+            self.actors.pop(worker.sent[0].task, None)
+
+    def ordinary(self) -> int:
+        """How many workers are there for tasks."""
+        return len(self.workers) - self.hosts
 
     # -- seats ------------------------------------------------------------------------------
 
@@ -188,6 +216,11 @@ class NodeState:
         """How many workers run light tasks that were not for the raylet."""
         return sum(worker.sent[0].kind.light for worker in self.busy.values())
 
+    def at_work(self) -> bool:
+        """Whether anything runs or waits."""
+        calls = any(worker.calls for worker in self.actors.values())
+        return bool(self.busy or self.queues or calls)
+
     # -- what must hold ---------------------------------------------------------------------
 
     def check(self) -> None:
@@ -202,7 +235,9 @@ class NodeState:
             assert self.free[name] == amount - taken.get(name, 0), f"{name} went astray"
         assert len(self.busy) == sum(w.state == "busy" for w in self.workers.values())
         assert sum(map(len, self.idle.values())) == self.count("idle")
-        assert len(self.workers) <= self.utmost_workers, "too many workers"
+        assert self.ordinary() <= self.utmost_workers, "too many workers"
+        assert self.hosts == sum(w.hosts for w in self.workers.values())
+        assert all(self.workers.get(w.number) is w and w.hosts for w in self.actors.values())
         assert all(queue.tasks for queue in self.queues.values()), "an empty queue is kept"
 
     def _check_worker(self, number: int, worker: WorkerState) -> None:
@@ -212,7 +247,11 @@ class NodeState:
             assert not worker.sent, "a worker that has nothing to do has tasks"
             assert worker.seat is None, "a worker that has nothing to do has a seat"
             assert not worker.stopping, "it has nothing, so there is nothing to stop"
-        if worker.state in {"busy", "blocked"}:
+        assert worker.hosts or not worker.calls, "calls of no actor"
+        if worker.state == "hosting":
+            assert worker.hosts
+            assert self.actors.get(worker.sent[0].task) is worker, "an actor that nobody finds"
+        if worker.state in {"busy", "blocked", "hosting"}:
             assert worker.sent, "a worker does something, but has no task"
             assert worker.seat is not None, "a worker runs a task without a seat"
         tasks = {held.task for held in worker.sent}

@@ -21,6 +21,8 @@ from msgspec import msgpack
 
 from hyperloom import failures
 from hyperloom.errors import (
+    ActorDied,
+    ActorUnavailable,
     FailureDetails,
     Infeasible,
     NodeLost,
@@ -53,6 +55,8 @@ _CLASSES: dict[failures.Category, type[TaskError]] = {
     "lost": ObjectLost,
     "infeasible": Infeasible,
     "node": NodeLost,
+    "died": ActorDied,
+    "unavailable": ActorUnavailable,
 }
 
 # What we raise in a task ourselves, as an `ObjectLost` by its `get`, stays what it is.
@@ -130,7 +134,8 @@ def to_exception(record: bytes) -> TaskError:
     if failure.error:
         tree = msgpack.decode(failure.error, type=portable.Portable)
         cause = portable.put_together(tree)
-        error = _as_own_class(cause, tree.text, details)
+        if failure.category != "died":  # an actor's end is more than what its constructor raised
+            error = _as_own_class(cause, tree.text, details)
     if error is None:
         error = _CLASSES[failure.category](failure.text, details=details, cause=cause)
         for name, value in failure.detail.items():

@@ -43,6 +43,12 @@ transition('job_close', DRAINS, function(ns, args)
   for _, oid in ipairs(call('LRANGE', key.waking(ns), 0, -1)) do
     add(key.crowd(ns, oid))
   end
+  for _, actor in ipairs(call('HKEYS', key.actor(ns))) do
+    for _, process in ipairs(call('ZRANGE', key.lanes(ns, actor), 0, -1)) do
+      add(key.lane(ns, actor .. process))
+    end
+    add(key.lanes(ns, actor))
+  end
   for _, name in ipairs(act.tables(ns)) do
     add(name)
   end

@@ -8,6 +8,7 @@ function act.drop(ns, oids)
   local there, values = act.existing(ns, oids)
   many.hdel(key.refs(ns), there)
   act.remove(ns, there, values)
+  act.forsake(ns, oids)
 end
 
 -- Those of `oids` that exist, and their values.
@@ -24,6 +25,7 @@ end
 -- These exist, with these values, and nobody holds them: they go, and so does the hold that
 -- they have on what they contain.
 function act.remove(ns, oids, values)
+  local gone = {}
   while #oids > 0 do
     local inner = {}
     for i, oid in ipairs(oids) do
@@ -36,7 +38,12 @@ function act.remove(ns, oids, values)
       many.hdel(key.contains(ns), oids)
     end
     many.hdel(key.object(ns), oids)
-    oids, values = act.existing(ns, act.recount(ns, inner, -1))
+    local nobody = act.recount(ns, inner, -1)
+    oids, values = act.existing(ns, nobody)
     many.hdel(key.refs(ns), oids)
+    for _, oid in ipairs(nobody) do
+      gone[#gone + 1] = oid
+    end
   end
+  act.forsake(ns, gone)
 end

@@ -1,4 +1,6 @@
 -- act.members(ns, process, oids, is) -> those of `oids` that the process holds (1) or not (0)
+-- act.hold_for(ns, process, oids) -> number that it did not hold before
+-- act.found_by(ns, process, oid)
 --
 -- `holds` lists what a process acquired.  It counts once, however often it was acquired, and
 -- is let go once: so a burial lets go of exactly what is listed.
@@ -16,4 +18,20 @@ function act.members(ns, process, oids, is)
     end
   end
   return found
+end
+
+function act.hold_for(ns, process, oids)
+  local new = act.members(ns, process, oids, 0)
+  act.hold(ns, new)
+  many.sadd(key.holds(ns, process), new)
+  return #new
+end
+
+-- The process came by the object without being given it: it holds it, unless it made it and
+-- holds it still.
+function act.found_by(ns, process, oid)
+  local made = string.sub(oid, 1, code.PROCESS_ID) == process
+  if not made or tonumber(call('HGET', key.refs(ns), oid) or 0) < 0 then
+    act.hold_for(ns, process, { oid })
+  end
 end

@@ -12,8 +12,5 @@ transition('ref_acquire', DRAINS, function(ns, args)
   if answered then
     return answered
   end
-  local new = act.members(ns, process, oids, 0)
-  act.hold(ns, new)
-  many.sadd(key.holds(ns, process), new)
-  return #new
+  return act.hold_for(ns, process, oids)
 end)

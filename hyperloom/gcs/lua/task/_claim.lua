@@ -1,4 +1,5 @@
--- act.claim(ns, node, offer) -> { entry, record, inputs, ... }, act.serve(ns)
+-- act.claim(ns, node, offer) -> { entry, record, inputs, ... }, act.serve(ns),
+-- act.holder(ns, id, nodes) -> node, whether it is lost; or nil
 --
 -- A claim moves ready tasks to a node, which holds them from then on.  `inputs` are the
 -- values of a task's inputs, each as "<length>:<bytes>".
@@ -65,6 +66,15 @@ function act.serve(ns)
       if call('EXISTS', key.queues(ns)) == 0 then
         return
       end
+    end
+  end
+end
+
+-- Who holds the task; `nodes` is all that `served` says.
+function act.holder(ns, id, nodes)
+  for i = 1, #nodes, 2 do
+    if call('HEXISTS', key.held(ns, nodes[i]), id) == 1 then
+      return nodes[i], nodes[i + 1] == code.LOST
     end
   end
 end

@@ -2,6 +2,7 @@
 --
 -- These tasks will have no result: every output becomes `failure`, their books are closed,
 -- and what they hold is let go.  `node` is who holds them, or nil when nobody does.
+-- If one of them is an actor, that is its end (actor/_end.lua).
 
 function act.fail(ns, node, ids, failure)
   local records, oids, values, refs = many.hmget(key.task(ns), ids), {}, {}, {}
@@ -22,8 +23,14 @@ function act.fail(ns, node, ids, failure)
     end
   end
   act.count(ns, code.FAILED, templates)
+  local actors = call('EXISTS', key.actor(ns)) == 1 and many.hmget(key.actor(ns), known) or {}
   many.hdel(key.wait(ns), known)
   act.close(ns, node, known)
   act.settle(ns, oids, values)
   act.let_go(ns, refs)
+  for i, id in ipairs(known) do
+    if actors[i] then
+      act.lay_to_rest(ns, node, id, failure)
+    end
+  end
 end

@@ -38,24 +38,30 @@ end
 -- `ready`: { template, entry } pairs.  Among themselves they keep their order; of several
 -- queues the one with the higher priority is first.
 local function push_each(ns, side, ready)
-  local queue_of, entries, queues = {}, {}, {}
+  local queue_of, entries, queues, calls = {}, {}, {}, {}
   for _, pair in ipairs(ready) do
     local template, entry = pair[1], pair[2]
     if not queue_of[template] then
       queue_of[template] = act.template(ns, template).queue
     end
     local queue = queue_of[template]
-    if not entries[queue] then
-      entries[queue] = {}
+    if queue == code.CALL then  -- its place is fixed, and its turn: see actor/_lanes.lua
+      calls[#calls + 1] = entry
+    elseif entries[queue] then
+      table.insert(entries[queue], entry)
+    else
+      entries[queue] = { entry }
       queues[#queues + 1] = queue
     end
-    table.insert(entries[queue], entry)
   end
   if #queues > 1 then
     table.sort(queues, before)
   end
   for _, queue in ipairs(queues) do
     act.enqueue(ns, side, queue, entries[queue])
+  end
+  if #calls > 0 then
+    act.woken(ns, calls)
   end
 end
 

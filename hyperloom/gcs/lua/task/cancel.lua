@@ -14,14 +14,6 @@
 -- Writes:  held, range, wait, waiters, crowd, ready, queues, events, noted, and what
 --          task/_fail.lua writes.
 
-local function holder(ns, id, nodes)
-  for i = 1, #nodes, 2 do
-    if call('HEXISTS', key.held(ns, nodes[i]), id) == 1 then
-      return nodes[i], nodes[i + 1] == code.LOST
-    end
-  end
-end
-
 transition('task_cancel', DRAINS, function(ns, args)
   local failure, force, reply, unheld, seen = args[1], args[2], {}, {}, {}
   local nodes = call('HGETALL', key.served(ns))
@@ -33,7 +25,7 @@ transition('task_cancel', DRAINS, function(ns, args)
   for _, id in ipairs(ids) do
     local state = seen[id] or 'FINISHED'
     if not seen[id] and call('HEXISTS', key.task(ns), id) == 1 then
-      local node, lost = holder(ns, id, nodes)
+      local node, lost = act.holder(ns, id, nodes)
       if node and not lost then
         act.tell(ns, node, { code.CANCEL, id, force })
         state = 'RUNNING'
@@ -52,11 +44,13 @@ transition('task_cancel', DRAINS, function(ns, args)
   if #unheld > 0 then
     act.note(ns, code.CANCELLED, table.concat(unheld))
   end
+  local blocked = act.first_calls(ns, unheld)
   act.fail(ns, nil, unheld, failure)
   for _, task in ipairs(unrolled) do
     rest[#rest + 1] = not seen[task[2]] and task or nil
   end
   act.push_back(ns, rest)
+  act.pass_over(ns, blocked)
   act.serve(ns)
   return reply
 end)

@@ -3,17 +3,21 @@
 -- A node is lost.  What it held goes to the front of the queues with the next attempt, or
 -- becomes `failure` when no retry is left.  Works in slices of `most` tasks: call until it
 -- answers 0.  From the first call on the node's words are stale for what was taken away, and
--- its offers are left aside: until the last call `served` says code.LOST of it.
+-- its offers are left aside: until the last call `served` says code.LOST of it.  An actor goes
+-- with all calls that it was dealt, which may have run (actor/_lose.lua).
 --
 -- Refuses: nothing.
--- Writes:  held, idle, served, tries, ready, queues, counts, events, noted, and what
---          task/_fail.lua writes.
+-- Writes:  held, idle, served, host, lane, lanes, tries, ready, queues, counts, events, noted, and
+--          what task/_fail.lua writes.
 
 transition('task_requeue', DRAINS, function(ns, args)
   local node, failure, most = args[1], args[2], tonumber(args[3])
   call('HDEL', key.idle(ns), node)
   if call('HEXISTS', key.served(ns), node) == 1 then
     call('HSET', key.served(ns), node, code.LOST)
+  end
+  for _, actor in ipairs(act.hosted(ns, node)) do
+    act.lose_with_node(ns, node, actor, failure)
   end
   local all = call('HGETALL', key.held(ns, node))
   local attempts, ids = {}, {}

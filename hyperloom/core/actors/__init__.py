@@ -1,0 +1,13 @@
+"""Actors: objects that live in a worker of their own, and whose methods are called remotely.
+
+options.py     what an actor, and a method, may ask for
+terms.py       what a handle must know of the class: names and signatures, as plain data
+definition.py  `@actor`: a class whose instances are actors
+typed.py       `Actor`: the same as a base class, for exact types
+handle.py      `ActorHandle`: counted, passed on like a ref; methods to call
+calls.py       calls become tasks whose place is fixed
+naming.py      making, finding, killing
+hosting.py     the worker's side: constructor, calls one after the other, the end
+mailbox.py     which calls may begin: pure
+crowd.py       the worker's side of several calls at the same time: threads, coroutines
+"""

@@ -1,0 +1,153 @@
+"""What users call about actors.  Thin: options are checked in `options`, the rest elsewhere."""
+
+# ruff: noqa: ANN401 - what is passed as a ref may be of any type, and so may what goes with it
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Unpack, overload
+
+from hyperloom.core.actors.definition import METHOD, ActorClass, actor_class
+from hyperloom.core.actors.options import ActorOptions, MethodOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperloom.core.actors.handle import ActorHandle
+    from hyperloom.core.actors.options import ActorChanges, MethodChanges
+
+T = TypeVar("T")
+
+
+@overload
+def actor(cls: type[T], /) -> ActorClass[T]: ...
+@overload
+def actor(**options: Unpack[ActorChanges]) -> Callable[[type[T]], ActorClass[T]]: ...
+
+
+def actor(cls: Any = None, /, **options: Any) -> Any:
+    """Make a class an actor class: ``A.remote(...)`` makes an object in a worker of its own.
+
+    An actor has what it asks for as long as it lives, whether it does anything or not; it asks
+    for nothing by default, so that any number of them fits.  One that computes should say
+    ``num_cpus=1``.  While a call waits for refs, its CPU is lent to others, as a task's is.
+
+    Args:
+        cls: the class, if there are no options.
+        **options: all of these also at each actor, by ``A.options(...).remote(...)``:
+
+            num_cpus, num_gpus, memory, resources, needs, priority, scheduling: as of a task
+                (`hyperloom.task`), except that `num_cpus` is 0 by default.
+            name: by which others find it (`get_actor`); there is one in a namespace at a time.
+            namespace: of the name; the session's own if not given.
+            get_if_exists: with a name that is taken: that actor, instead of an error.
+            lifetime: ``"detached"``: it needs no handles to live, but a `kill` to end.
+            max_restarts: how often it is made anew when its process or node dies; -1 without
+                end. Default 0. Its state begins anew, too.
+            max_task_retries: how often a call is made again that may have run when the actor
+                was lost; -1 without end. Default 0: it fails, and says that it may have run.
+            max_concurrency: calls that run at the same time, in threads; with async methods on
+                one loop, 1000 by default, else 1.
+            concurrency_groups: ``{name: calls at the same time}``: methods of a group
+                (`hyperloom.method`) do not wait for those of others.
+            max_pending_calls: calls of one handle that may wait; one more is refused
+                (`PendingCallsExceeded`). Default -1, any number.
+            allow_out_of_order: calls may begin before earlier ones of the same caller that
+                wait for their inputs.
+
+    Raises:
+        InvalidOption: an option is unknown or cannot have its value.
+        TypeError: what is decorated is no class.
+    """
+    checked = ActorOptions().with_(options)
+    if cls is None:
+        return lambda cls: actor_class(cls, checked)
+    return actor_class(cls, checked)
+
+
+@overload
+def method(function: Callable[..., Any], /) -> Any: ...
+@overload
+def method(**options: Unpack[MethodChanges]) -> Callable[[Callable[..., Any]], Any]: ...
+
+
+def method(function: Any = None, /, **options: Any) -> Any:
+    """Options of one method of an actor class; methods without any need no decorator.
+
+    Args:
+        function: the method, if there are no options.
+        **options: all of these also at each call, by ``handle.method.options(...)``:
+
+            num_returns: number of results, each with a ref of its own; ``"streaming"`` for a
+                generator's items one by one (the default for generators).
+            concurrency_group: in which its calls run; see `hyperloom.actor`.
+            max_task_retries: of its calls, instead of the actor's.
+            retry_exceptions: True, or the exception classes, that are tried again at once,
+                as often as `max_task_retries` says.
+            stream_ahead: items that a stream may be ahead of its reader; 0 without limit.
+
+    Raises:
+        InvalidOption: an option is unknown or cannot have its value.
+    """
+    checked = MethodOptions().with_(options)
+
+    def mark(function: Any) -> Any:
+        setattr(function, METHOD, checked)
+        return function
+
+    return mark if function is None else mark(function)
+
+
+def get_actor(name: str, namespace: str | None = None) -> ActorHandle[Any]:
+    """The actor with this name; of this session's namespace if none is given.
+
+    Raises:
+        ActorNotFound: there is none (a `ValueError`, too).
+    """
+    from hyperloom.core.actors import naming  # noqa: PLC0415
+
+    return naming.find(name, namespace)
+
+
+def list_named_actors(*, all_namespaces: bool = False) -> list[Any]:
+    """The names that actors have now, of this session's namespace; sorted.
+
+    Args:
+        all_namespaces: of all of them, each as ``{"namespace": ..., "name": ...}``.
+    """
+    from hyperloom.core.actors import naming  # noqa: PLC0415
+
+    return naming.names(all_namespaces=all_namespaces)
+
+
+def kill(actor: ActorHandle[Any], *, no_restart: bool = True) -> None:
+    """End an actor now, whatever it does; no hook of it is called, and its name is free at once.
+
+    Calls that it has not answered fail with `ActorDied`.
+
+    Args:
+        actor: its handle.
+        no_restart: False: only its process is killed, and it starts again as its `max_restarts`
+            allows.
+
+    Raises:
+        TypeError: this is no handle of an actor.
+    """
+    from hyperloom.core.actors import naming  # noqa: PLC0415
+
+    naming.kill(actor, no_restart=no_restart)
+
+
+def exit_actor() -> NoReturn:
+    """End the actor that calls this, in one of its methods, after what it has answered.
+
+    This call, and those that wait, fail with `ActorDied`; its `on_exit` is called; it is not
+    started again.
+
+    Raises:
+        RuntimeError: no actor's method calls this.
+    """
+    from hyperloom.core.actors.hosting import ActorExit, lives_here  # noqa: PLC0415
+
+    if not lives_here():
+        raise RuntimeError("exit_actor() is for the methods of an actor; nothing was ended")
+    raise ActorExit

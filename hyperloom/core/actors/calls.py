@@ -1,0 +1,161 @@
+"""Calls of actors become tasks whose place is fixed.
+
+What the calls of one method of one actor have in common is computed once, as for tasks.
+"""
+
+# ruff: noqa: ANN401 - what is passed as a ref may be of any type, and so may what goes with it
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from hyperloom import errors, specs
+from hyperloom.core import current
+from hyperloom.core.actors.definition import check_group
+from hyperloom.core.refs import ObjectRef
+from hyperloom.core.session import FIRST
+from hyperloom.core.signatures import Arity
+from hyperloom.core.streams import ObjectRefGenerator
+from hyperloom.ids import FUNCTION_BYTES, FunctionID, object_id, short, template_id
+from hyperloom.serialization import EMPTY_CALL, pack_call, to_inline
+from hyperloom.specs import Template, encode_template, record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hyperloom.core.actors.handle import ActorHandle
+    from hyperloom.core.actors.options import MethodOptions
+    from hyperloom.core.actors.terms import MethodTerms
+
+_NO_FUNCTION = FunctionID(bytes(FUNCTION_BYTES))
+_EMPTY = to_inline(EMPTY_CALL)
+
+
+class CallSubmitter:
+    """The calls of one method of one actor."""
+
+    def __init__(
+        self, handle: ActorHandle[Any], method: str, options: MethodOptions | None
+    ) -> None:
+        ref = handle._loom_ref  # noqa: SLF001 - a friend
+        session = ref._session  # noqa: SLF001 - a friend
+        if session is not current.current() or session.closed:
+            current.refuse_fork()
+            raise current.closed(handle)
+        terms = handle._loom_terms  # noqa: SLF001 - a friend
+        self._pending = handle._loom_pending  # noqa: SLF001 - a friend
+        self._session = session
+        self._object = ref.binary()
+        self._actor = handle._loom_id  # noqa: SLF001 - a friend
+        self._max_pending = terms.max_pending
+        self._name = f"{terms.name}.{method}"
+        about = changed(terms.methods[method], options)
+        check_group(self._name, about.group, terms.limits)
+        self._arity = Arity(about.signature(), self._name)
+        self._returns = about.returns
+        template = Template(
+            function=_NO_FUNCTION,
+            name=self._name,
+            returns=about.returns,
+            retries=terms.max_task_retries if about.retries is None else about.retries,
+            priority=0,
+            shape="",
+            retry_exceptions=about.retry_exceptions,
+            ahead=about.ahead,
+            role="call",
+            method=method,
+            group=about.group,
+        )
+        self._ahead = about.ahead
+        self._width = template.outputs
+        body = encode_template(template)
+        self._id = template_id(body)
+        session.declare(
+            self._id, template.outputs, template.retries, template.queue, body, _NO_FUNCTION, b""
+        )
+        self._bare = record(self._id, (), (self._object,), _EMPTY)
+
+    @property
+    def closed(self) -> bool:
+        """Whether its session is over."""
+        return bool(self._session.closed)
+
+    def submit(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """One call."""
+        session = self._session
+        self._arity.check(args, kwargs)
+        if self._max_pending >= 0:
+            self._refuse_too_many()
+        data, large = self._packed(args, kwargs) if args or kwargs else (self._bare, b"")
+        task = session.next_task()
+        result: Any
+        if self._returns == 1:
+            oid = task + FIRST
+            session.values[oid] = None
+            result = ObjectRef(oid, session)
+        elif self._returns == specs.STREAMING:
+            result = ObjectRefGenerator(session, task, self._ahead)
+        else:
+            result = [session.promise(object_id(task, i)) for i in range(self._returns)]
+        session.outbox.call_actor(self._actor, session.task, task, data, self._width)
+        if large:
+            session.outbox.release(large, made=True)
+        if self._max_pending >= 0 and self._width:
+            self._pending.append(task + FIRST)
+        session.wake()
+        return result if self._returns else None
+
+    def _packed(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        session = self._session
+        packed, inputs = pack_call(
+            args, kwargs, self._ref_id, what=self._name, parameters=self._arity.parameters
+        )
+        if packed.size <= session.config.inline_max_bytes:
+            others = list(dict.fromkeys([self._object, *packed.refs]))
+            return record(self._id, inputs, others, to_inline(packed)), b""
+        oid = session.next_task() + FIRST
+        session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
+        return record(self._id, [*inputs, oid], (self._object,), specs.IN_STORE), oid
+
+    def _ref_id(self, value: object) -> bytes | None:
+        if type(value) is not ObjectRef:
+            return None
+        if value._session is not self._session:  # noqa: SLF001 - a friend
+            raise current.closed(value)
+        return value.binary()
+
+    def _refuse_too_many(self) -> None:
+        pending, values = self._pending, self._session.values
+        if len(pending) < self._max_pending:
+            return
+        self._session.reading.once(0)
+        pending[:] = [oid for oid in pending if oid in values and values[oid] is None]
+        if len(pending) >= self._max_pending:
+            raise errors.PendingCallsExceeded(
+                f"{len(pending)} calls of actor {short(self._actor)} wait, as many as its "
+                f"max_pending_calls={self._max_pending} allows; {self._name} was not called. "
+                "Get some of the results first"
+            )
+
+
+def changed(about: MethodTerms, options: MethodOptions | None) -> MethodTerms:
+    """The terms of a method as a call may change them."""
+    if options is None:
+        return about
+    changes: dict[str, Any] = {}
+    if options.num_returns is not None:
+        streams = options.num_returns == "streaming"
+        changes["returns"] = specs.STREAMING if streams else options.num_returns
+    if options.max_task_retries is not None:
+        changes["retries"] = options.max_task_retries
+    retry = options.retry_exceptions
+    if retry is not False:
+        changes["retry_exceptions"] = retry if isinstance(retry, bool) else pickle.dumps(retry)
+    if options.concurrency_group:
+        changes["group"] = options.concurrency_group
+    if options.stream_ahead:
+        changes["ahead"] = options.stream_ahead
+    return replace(about, **changes)

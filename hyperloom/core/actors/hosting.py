@@ -1,0 +1,133 @@
+"""The worker's side of an actor: its constructor, its calls one after the other, its end.
+
+The rule: what an actor's method raises is the call's result and never the actor's end; only its
+constructor, `exit_actor`, the death of its process or somebody else end an actor.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from hyperloom import failures, specs
+from hyperloom.core.execution import Executor, Retry, failed_among
+from hyperloom.failures import Attempt
+from hyperloom.serialization import failure_inline, failure_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hyperloom.core.execution import Code
+    from hyperloom.core.objects import Objects
+    from hyperloom.failures import Failure
+
+
+_living: list[bytes] = []  # the actor that lives in this process; inline, those whose call runs
+
+
+def lives_here() -> bool:
+    """Whether an actor runs here."""
+    return bool(_living)
+
+
+class ActorExit(BaseException):
+    """Raised by `hyperloom.exit_actor`: the actor shall end."""
+
+
+class Hosted:
+    """The object that lives in this process, and who it is."""
+
+    __slots__ = ("codes", "instance", "who")
+
+    def __init__(self, who: Attempt, instance: Any, codes: dict[bytes, Code]) -> None:  # noqa: ANN401 - the user's
+        self.who = who
+        self.instance = instance
+        self.codes = codes
+
+    def ended(self, cause: str) -> bytes:
+        """What the actor and its calls become when it ends by itself."""
+        return failure_inline(failures.actor_died(self.who, cause=cause))
+
+    def farewell(self) -> None:
+        """It ends in peace: what it, and what its modules, wanted to do then."""
+        hook = getattr(self.instance, "on_exit", None)
+        if callable(hook):
+            try:
+                hook()
+            except BaseException:  # noqa: BLE001 - the user's; its end is as good as any
+                traceback.print_exc()
+        with contextlib.suppress(BaseException):
+            atexit._run_exitfuncs()  # noqa: SLF001 - a worker leaves by os._exit, which runs none
+        sys.stdout.flush()
+
+
+def construct(executor: Executor, entry: bytes, record: bytes, inputs: bytes) -> Hosted | bytes:
+    """Run an actor's constructor; the failure that the actor is, if it does not come about."""
+    code, running = executor.begin(entry, record)
+    who = Attempt(running.task, code.template.name, running.attempt, executor.node, executor.pid)
+    _living.append(running.task)
+    atexit._clear()  # noqa: SLF001 - what was inherited is the raylet's
+    try:
+        kept = specs.split_values(inputs) if inputs else []
+        failed = failed_among(kept)
+        if failed is not None:
+            return _unborn(who, "an argument of its constructor failed:", failed)
+        said = record[specs.call_start(record) :]
+        args, kwargs = executor.arguments(code, record, kept, said)
+        return Hosted(who, code.function(*args, **kwargs), executor.codes)
+    except ActorExit:
+        return failure_inline(failures.actor_died(who, cause="its constructor called exit_actor"))
+    except BaseException as error:  # noqa: BLE001 - the user's
+        return _unborn(who, "its constructor raised", executor.failure(error, running))
+    finally:
+        executor.end(code)
+
+
+def _unborn(who: Attempt, what: str, failure: bytes) -> bytes:
+    """The actor died of this failure, which stays to be seen as the cause."""
+    before: Failure = failures.decode(failure_record(failure))
+    own = failures.decode(failures.actor_died(who, cause=f"{what} {before.text}"))
+    return failure_inline(
+        failures.encode(replace(own, traceback=before.traceback, error=before.error))
+    )
+
+
+class CallExecutor(Executor):
+    """Runs the calls of one actor, one at a time."""
+
+    def __init__(self, node: bytes, objects: Objects, hosted: Hosted) -> None:
+        super().__init__(node, objects)
+        self.codes = hosted.codes
+        self.hosted = hosted
+        self.leaving = False  # the actor wants to end
+
+    def run(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:
+        """The kept values of the call's outputs.
+
+        What its options say to retry is tried again here and now: another call must not
+        come between.
+        """
+        tried, retries = 0, self.codes[record[:8]].template.retries
+        while True:
+            try:
+                return super().run(entry, record, inputs)
+            except Retry as retry:
+                tried += 1
+                if 0 <= retries < tried:
+                    return [retry.failure] * self.codes[record[:8]].template.outputs
+
+    def _function(self, code: Code) -> Callable[..., Any]:
+        function: Callable[..., Any] = getattr(self.hosted.instance, code.template.method)
+        return function
+
+    def raised(self, code: Code, running: Any, error: BaseException) -> list[bytes]:  # noqa: ANN401
+        """The outputs of a call that raised; see `Executor.raised`."""
+        if isinstance(error, ActorExit):
+            self.leaving = True
+            return []
+        return super().raised(code, running, error)

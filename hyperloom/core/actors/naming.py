@@ -1,0 +1,178 @@
+"""Actors are made, found by name, and killed.
+
+A name belongs to a namespace, and is taken and freed in the same transitions that begin and end
+its actor; so whoever asks for a name, among any number of others, gets the one actor that has it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors, failures, specs
+from hyperloom.core import current
+from hyperloom.core.actors.handle import ActorHandle
+from hyperloom.core.refs import ObjectRef
+from hyperloom.core.session import FIRST
+from hyperloom.failures import Attempt
+from hyperloom.gcs import codes
+from hyperloom.ids import TaskID, function_id, template_id
+from hyperloom.serialization import failure_inline, noting_refs, pack_call, pack_function, to_inline
+from hyperloom.specs import Template, encode_template, record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hyperloom.core.actors.definition import ActorClass
+    from hyperloom.core.session import Session
+    from hyperloom.ids import TemplateID
+
+_BETWEEN = b"\0"  # namespace and name, in a full name
+
+
+def make(
+    cls: ActorClass[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> ActorHandle[Any]:
+    """See `ActorClass.remote`."""
+    session: Session = current.session_of((*args, *kwargs.values()))
+    if not hasattr(session.outbox, "create_actor"):
+        raise errors.LoomError('mode="inline" has no actors yet; use a cluster: loom.init()')
+    cls.arity.check(args, kwargs)
+    options = cls.actor_options
+    while True:
+        data, large, template = _record(session, cls, args, kwargs)
+        task = session.next_task()
+        name = _full_name(session, options.name, options.namespace) if options.name else b""
+        session.outbox.create_actor(
+            template, task, data, name, int(options.get_if_exists),
+            int(options.lifetime == "detached"),
+        )  # fmt: skip
+        if large:
+            session.outbox.release(large, made=True)
+        handle = _settled(session, cls, task, name) if name else None
+        if not name:
+            handle = ActorHandle(session.promise(task + FIRST), cls.encoded)
+        session.wake()
+        if handle is not None:
+            return handle
+
+
+def _settled(
+    session: Session, cls: ActorClass[Any], task: TaskID, name: bytes
+) -> ActorHandle[Any] | None:
+    """Who has the name now; None: it was taken, and is free again."""
+    found = session.outbox.call("actor_find", session.process, name)
+    if found is None:
+        (value,) = session.outbox.call("object_watch", session.process, task + FIRST)
+        return None if value == codes.LOST else _own(session, cls, task)  # it died already
+    if found[0] == task:
+        return _own(session, cls, task)
+    other = _found(session, found)
+    if cls.actor_options.get_if_exists:
+        return other
+    raise errors.ActorNameTaken(
+        f"the name {cls.actor_options.name!r} is taken by {other!r}; nothing was made. Use that "
+        "one (loom.get_actor, or get_if_exists=True), kill it, or take another name"
+    )
+
+
+def _own(session: Session, cls: ActorClass[Any], task: TaskID) -> ActorHandle[Any]:
+    return ActorHandle(session.promise(task + FIRST), cls.encoded)
+
+
+def _found(session: Session, found: list[bytes]) -> ActorHandle[Any]:
+    ref: ObjectRef[Any] = session.adopt(found[0] + FIRST)
+    return ActorHandle(ref, specs.decode_template(found[1]).about)
+
+
+def _record(
+    session: Session, cls: ActorClass[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[bytes, bytes, bytes]:
+    """Of the constructor: its record, the large object of its arguments, its template."""
+    if cls.prepared is None or cls.prepared[0] is not session:
+        cls.prepared = (session, *_declared(session, cls))
+    _, number, captured = cls.prepared
+
+    def ref_id(value: object) -> bytes | None:
+        if type(value) is not ObjectRef:
+            return None
+        if value._session is not session:  # noqa: SLF001 - a friend
+            raise current.closed(value)
+        return value.binary()
+
+    packed, inputs = pack_call(args, kwargs, ref_id, what=cls.name, parameters=cls.arity.parameters)
+    if packed.size <= session.config.inline_max_bytes:
+        others = list(dict.fromkeys([*packed.refs, *captured]))
+        return record(number, inputs, others, to_inline(packed)), b"", number
+    oid = session.next_task() + FIRST
+    session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
+    return record(number, [*inputs, oid], captured, specs.IN_STORE), oid, number
+
+
+def _declared(session: Session, cls: ActorClass[Any]) -> tuple[TemplateID, list[bytes]]:
+    """The class's template in this session, and the refs that the class captured."""
+    with noting_refs() as captured:
+        pickled = pack_function(cls.cls)
+    options = cls.actor_options
+    placing = options.placing()
+    template = Template(
+        function=function_id(pickled),
+        name=cls.name,
+        returns=1,
+        retries=options.max_restarts,
+        priority=placing.priority,
+        shape=str(placing.shape()),
+        captures=bool(captured),
+        role="actor",
+        concurrency=sum(cls.terms.limits.values()),
+        about=cls.encoded,
+    )
+    body = encode_template(template)
+    number = template_id(body)
+    session.declare(number, 1, template.retries, template.queue, body, template.function, pickled)
+    return number, list(dict.fromkeys(captured))
+
+
+def find(name: str, namespace: str | None) -> ActorHandle[Any]:
+    """See `hyperloom.get_actor`."""
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"get_actor({name!r}): the name of an actor is text that is not empty")
+    session: Session = current.session()
+    full = _full_name(session, name, namespace)
+    found = session.outbox.call("actor_find", session.process, full)
+    if found is None:
+        where = namespace if namespace is not None else session.user_namespace
+        raise errors.ActorNotFound(
+            f"no actor has the name {name!r} in namespace {where!r}: it was never made here, or is "
+            "over, which frees its name"
+        )
+    return _found(session, found)
+
+
+def names(*, all_namespaces: bool) -> list[Any]:
+    """See `hyperloom.list_named_actors`."""
+    session: Session = current.session()
+    pairs = [full.decode().split("\0", 1) for full in session.outbox.call("actor_names")]
+    if all_namespaces:
+        return [{"namespace": namespace, "name": name} for namespace, name in pairs]
+    return [name for namespace, name in pairs if namespace == session.user_namespace]
+
+
+def kill(handle: ActorHandle[Any], *, no_restart: bool) -> None:
+    """See `hyperloom.kill`."""
+    thing: object = handle
+    if not isinstance(thing, ActorHandle):
+        advice = "; to stop a task or a call: loom.cancel(ref)" if hasattr(handle, "hex") else ""
+        raise TypeError(f"kill() takes an actor's handle, not {handle!r:.100}{advice}")
+    ref = handle._loom_ref  # noqa: SLF001 - a friend
+    session: Session = ref._session  # noqa: SLF001 - a friend
+    if session is not current.current():
+        raise current.closed(handle)
+    actor = handle._loom_id  # noqa: SLF001 - a friend
+    who = Attempt(actor, handle._loom_terms.name, 0, b"")  # noqa: SLF001 - a friend
+    failure = failure_inline(failures.actor_died(who, cause="it was killed by loom.kill"))
+    session.outbox.call("actor_kill", actor, int(not no_restart), failure)
+
+
+def _full_name(session: Session, name: str, namespace: str | None) -> bytes:
+    where = session.user_namespace if namespace is None else namespace
+    return where.encode() + _BETWEEN + name.encode()

@@ -1,0 +1,100 @@
+"""`Actor`: a base class whose `remote` gives handles of exact types.
+
+A class decorator cannot change what type checkers think of a class; a base class can. ::
+
+    class Counter(loom.Actor, max_restarts=1):
+        def __init__(self, start: int) -> None:
+            self.total = start
+
+        @loom.method
+        def add(self, n: int) -> int: ...
+
+    counter = Counter.remote(0)      # arguments are checked
+    ref = counter.add.remote(2)      # ObjectRef[int]
+
+At run time it is the same as ``loom.actor(max_restarts=1)(Counter)``; plain ``Counter(0)`` is an
+ordinary object.
+"""
+
+# ruff: noqa: ANN401 - what is passed as a ref may be of any type, and so may what goes with it
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, overload
+
+from hyperloom.core.actors.definition import ActorClass, actor_class
+from hyperloom.core.actors.options import ActorOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self, Unpack
+
+    from hyperloom.core.actors.options import ActorChanges
+    from hyperloom.core.refs import ObjectRef
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Actor:
+    """Inherit from it, with the options of `hyperloom.actor` as keywords of the class."""
+
+    __loom_options: ClassVar[ActorOptions] = ActorOptions()
+    __loom_class: ClassVar[ActorClass[Any] | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__()
+        cls.__loom_options = cls.__loom_options.with_(options)
+        cls.__loom_class = None
+
+    @classmethod
+    def __loom_actor_class(cls) -> ActorClass[Any]:
+        if cls.__loom_class is None:
+            cls.__loom_class = actor_class(cls, cls.__loom_options)
+        return cls.__loom_class
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def remote(cls: Callable[P, C], *args: P.args, **kwargs: P.kwargs) -> C:
+            """A new actor; see `ActorClass.remote`."""
+
+        @classmethod
+        def options(cls, **changes: Unpack[ActorChanges]) -> type[Self]:
+            """The same class with other options; see `ActorClass.options`."""
+
+    else:
+
+        @classmethod
+        def remote(cls, *args: Any, **kwargs: Any) -> Any:
+            """A new actor; see `ActorClass.remote`."""
+            return cls.__loom_actor_class().remote(*args, **kwargs)
+
+        @classmethod
+        def options(cls, **changes: Any) -> Any:
+            """The same class with other options; see `ActorClass.options`."""
+            return cls.__loom_actor_class().options(**changes)
+
+
+class BoundMethod(Protocol[P, R_co]):
+    """A method of a handle, as type checkers see it."""
+
+    @overload
+    def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R_co]: ...
+    @overload
+    def remote(self, a: ObjectRef[Any], /, *args: Any, **kwargs: Any) -> ObjectRef[R_co]: ...
+    @overload
+    def remote(
+        self, a: Any, b: ObjectRef[Any], /, *args: Any, **kwargs: Any
+    ) -> ObjectRef[R_co]: ...
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Within the class: an ordinary call."""
+
+
+class Method(Protocol, Generic[P, R_co]):
+    """A method of an actor class, as type checkers see it."""
+
+    def __get__(self, instance: object, owner: Any = None) -> BoundMethod[P, R_co]: ...

@@ -1,0 +1,66 @@
+-- act.lose_actor(ns, node, id, attempt, begun, unavailable, died) -> 'RESTARTING' or 'DEAD'
+-- act.hosted(ns, node) -> actors that are open there, sorted; act.lose_with_node(...)
+--
+-- The process in which the actor lived is gone.  All calls that were dealt to it are taken back
+-- at once, so that its next incarnation, wherever it is, gets each caller's in their order.
+-- `begun` (nil: all of them) is the set of those that may have run.  Of these, one with a retry
+-- left runs again; the others become `unavailable`, which says that they may have run.  Then
+-- the constructor goes to the front of its queue, or the actor is over: it becomes `died`.
+
+local function may_again(ns, id, record)
+  local retries = act.template(ns, string.sub(record, 1, code.TEMPLATE_ID)).retries
+  local tries = tonumber(call('HGET', key.tries(ns), id) or 0) + 1
+  if retries >= 0 and tries > retries then
+    return false
+  end
+  call('HSET', key.tries(ns), id, tries)
+  return true
+end
+
+function act.lose_actor(ns, node, id, attempt, begun, unavailable, died)
+  local calls, back, lost = act.calls_of(ns, id, node), {}, {}
+  local record = call('HGET', key.task(ns), id)
+  local held = many.hmget(key.held(ns, node), calls)
+  local again = may_again(ns, id, record)
+  call('HDEL', key.host(ns), id)
+  for i, record_of in ipairs(many.hmget(key.task(ns), calls)) do
+    local ran, one = not begun or begun[calls[i]], calls[i]
+    if ran and not (again and may_again(ns, one, record_of)) then
+      lost[#lost + 1] = one
+    elseif again then
+      back[#back + 1] = act.join(one, tonumber(held[i]) + (ran and 1 or 0))
+      call('HDEL', key.held(ns, node), one)
+    end
+  end
+  act.line_back(ns, id, back)
+  act.fail(ns, node, lost, (again or begun) and unavailable or died)
+  if again then
+    call('HDEL', key.held(ns, node), id)
+    local template = string.sub(record, 1, code.TEMPLATE_ID)
+    act.push_front(ns, { { template, act.join(id, tonumber(attempt) + 1) } })
+    return 'RESTARTING'
+  end
+  -- Those that had not begun are the node's still: they become what the actor becomes.
+  call('HSET', key.host(ns), id, node .. attempt .. ',0,0')
+  act.fail(ns, node, { id }, died)
+  return 'DEAD'
+end
+
+function act.hosted(ns, node)
+  local all, actors = call('HGETALL', key.host(ns)), {}
+  for i = 1, #all, 2 do
+    if string.sub(all[i + 1], 1, code.NODE_ID) == node then
+      actors[#actors + 1] = all[i]
+    end
+  end
+  table.sort(actors)
+  return actors
+end
+
+-- The node itself is gone: nobody knows what of it ran, and what to say the node left in time.
+function act.lose_with_node(ns, node, id, failure)
+  local attempt = call('HGET', key.held(ns, node), id)
+  local unavailable = call('HGET', key.unavailable(ns), id) or failure
+  local bereft = call('HGET', key.bereft(ns), id) or failure
+  act.lose_actor(ns, node, id, attempt, nil, unavailable, bereft)
+end

@@ -1,0 +1,127 @@
+"""Actors on this node: a worker that is made one, is sent its calls, and ends.
+
+An actor is a task that does not end: what its worker runs first is the constructor, and that
+task stays held as long as the actor lives, with its seat.  Calls are the actor's alone, so they
+are sent on as they come; how many come is agreed with the control plane
+(`hyperloom.raylet.actors`).
+
+The rule: when the worker dies, the control plane takes back at once all that this actor was dealt,
+whether that has arrived here or not.  So calls for an actor that is not here are dropped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hyperloom.raylet.ends import drop, kill
+from hyperloom.raylet.messages import (
+    ActorEnded,
+    ActorOpened,
+    ActorUnwanted,
+    CallsDealt,
+    EndWorker,
+    OpenActor,
+    ReportActorLost,
+    Run,
+)
+from hyperloom.raylet.state import Call, take_out
+from hyperloom.resources import CPU
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hyperloom.raylet.messages import Effect
+    from hyperloom.raylet.state import NodeState, WorkerState
+
+REST_S = 30.0  # an actor that ends in peace has so long for what it does then
+
+
+def opened(s: NodeState, event: ActorOpened) -> list[Effect]:
+    """The constructor has ended well."""
+    worker = s.workers[event.worker]
+    if worker.state != "busy" or worker.killed:
+        return []  # it is not wanted any more, and on its way out
+    s.stillborn = 0
+    s.turn(worker, "hosting")
+    worker.hosts = True
+    s.hosts += 1
+    s.actors[worker.sent[0].task] = worker
+    return [OpenActor(worker.sent[0], worker.number)]
+
+
+def dealt(s: NodeState, event: CallsDealt) -> list[Effect]:
+    """Calls came for an actor."""
+    worker = s.actors.get(event.actor)
+    if worker is None or not event.calls:
+        return []
+    for held in event.calls:
+        worker.called += 1
+        worker.calls[held.task] = Call(worker.called, held)
+    return [Run(worker.number, event.calls, worker.gpus)]
+
+
+def answered(worker: WorkerState, tasks: Iterable[bytes]) -> None:
+    """Calls are over."""
+    for task in tasks:
+        worker.calls.pop(task, None)
+
+
+def ended(s: NodeState, event: ActorEnded) -> None:
+    """The actor ended by itself: its worker does so soon."""
+    worker = s.workers[event.worker]
+    if worker.state == "ending":
+        return
+    _rest(s, worker)
+
+
+def unwanted(s: NodeState, event: ActorUnwanted) -> list[Effect]:
+    """The actor shall end, or start again."""
+    worker = _host_of(s, event.actor)
+    if worker is None:
+        if event.how != "restart":
+            _take_from_queue(s, event.actor)
+        return []
+    if event.how == "restart":
+        return [kill(worker, "restart")]
+    if event.how == "kill" or not worker.hosts:
+        return [drop(s, worker)]
+    _rest(s, worker)
+    return [EndWorker(worker.number)]
+
+
+def bury(s: NodeState, number: int, begun: int) -> list[Effect]:
+    """The worker of an actor, or of its constructor, is gone, having begun so many in all."""
+    worker = s.forget(number)
+    actor = worker.sent[0]
+    ran = begun - worker.reported  # the constructor is the first
+    lost = [call.held for call in worker.calls.values() if call.number < ran]
+    s.no_actor(worker)
+    if ran <= 0 and not worker.killed:
+        s.requeue([actor])
+        return []
+    return [ReportActorLost(actor, number, lost, worker.killed)]
+
+
+def _rest(s: NodeState, worker: WorkerState) -> None:
+    """It is no actor any more that anybody calls, and has some time to end by itself."""
+    s.no_actor(worker)
+    worker.sent.clear()
+    if worker.state == "blocked" and worker.seat is not None:
+        s.free[CPU] -= worker.seat.needs.get(CPU, 0)
+    s.turn(worker, "ending")
+    worker.kill_at = s.now + REST_S
+    s.at(worker.kill_at)
+
+
+def _host_of(s: NodeState, actor: bytes) -> WorkerState | None:
+    worker = s.actors.get(actor)
+    if worker is None:  # its constructor may be running
+        all_of_them = s.workers.values()
+        worker = next((w for w in all_of_them if w.sent and w.sent[0].task == actor), None)
+    return worker
+
+
+def _take_from_queue(s: NodeState, actor: bytes) -> None:
+    for name, queue in list(s.queues.items()):
+        if take_out(queue.tasks, actor) is not None and not queue.tasks:
+            del s.queues[name]

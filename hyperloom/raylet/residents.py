@@ -1,0 +1,63 @@
+"""The actors that live on this node, as the control plane hears of them.
+
+The rule: an actor's calls, and how many come, are the business of its job's `Calls`; that it
+opened, was lost or ended by itself is said by the `Reporter`.  This joins the two, so that
+neither goes on when the other has ended.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hyperloom.raylet.messages import ActorEnded, ActorOpened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from hyperloom.raylet.jobs import Jobs
+    from hyperloom.raylet.messages import Event, Held
+    from hyperloom.raylet.reporter import Reporter
+    from hyperloom.raylet.state import WorkerState
+
+
+class Residents:
+    """See the module."""
+
+    def __init__(self, jobs: Jobs, reporter: Reporter) -> None:
+        self._jobs = jobs
+        self._reporter = reporter
+
+    def opened(self, actor: Held, worker: int) -> None:
+        """The actor takes calls."""
+        desk = self._jobs.get(actor.kind.job)
+        if desk is not None:
+            desk.open_actor(actor, *self._reporter.if_node_dies(actor, worker))
+        self._jobs.offer_again()  # there may be room for another worker now
+
+    def answered(self, worker: WorkerState, number: int) -> None:
+        """The actor in this worker has answered so many calls."""
+        desk = self._jobs.get(worker.job)
+        if desk is not None and worker.sent:
+            desk.calls.answered(worker.sent[0].task, number)
+
+    def lost(self, actor: Held, worker: int, begun: Sequence[Held], killed: str) -> None:
+        """Its worker is dead."""
+        say = self._reporter.actor_lost(actor, worker, begun, killed)
+        self._end(actor, say)
+
+    def worker_says(self, worker: WorkerState, failure: bytes = b"") -> Event:
+        """The actor in this worker takes calls; or has ended by itself, with this failure."""
+        if not failure:
+            return ActorOpened(worker.number)
+        if worker.sent:  # else the control plane was faster to end it
+            actor = worker.sent[0]
+            self._end(actor, lambda: self._reporter.actor_over(actor, failure))
+        return ActorEnded(worker.number)
+
+    def _end(self, actor: Held, say: Callable[[], None]) -> None:
+        # What it answered is over, and must not be taken for a call that it left unanswered.
+        desk = self._jobs.get(actor.kind.job)
+        if desk is not None:
+            desk.calls.gone(actor.task)
+            desk.after_results(actor.task, say)
+        self._jobs.offer_again()
