@@ -44,7 +44,7 @@ def interruptible(frame: FrameType | None) -> bool:
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
         if name == "hyperloom.core.execution":
-            return frame.f_code.co_name in ("_attempt", "_several", "_chunk", "_stream")
+            return frame.f_code.co_name in ("_called", "_several", "_chunk", "_stream")
         if name.startswith(_OURS):
             return False
         frame = frame.f_back
