@@ -236,7 +236,8 @@ class SessionSubmitter:
         """The template of those calls whose results are kept."""
         from msgspec.structs import replace  # noqa: PLC0415 - few need it
 
-        number: TemplateID = self._declare(replace(self._template, keeps=True))
+        # A worker writes and reads the files, not a raylet between other things.
+        number: TemplateID = self._declare(replace(self._template, keeps=True, light=False))
         return number
 
     @cached_property

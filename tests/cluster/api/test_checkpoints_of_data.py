@@ -76,6 +76,20 @@ def test_maps_are_inputs_of_what_is_kept(log: Gate, tmp_path: Path) -> None:
         merge_one.options(cache=True).bind_map(range(3), log=log)
 
 
+def test_a_built_in_task_has_checkpoint_and_cache(tmp_path: Path, configured: Any) -> None:
+    """Even one that a raylet would run itself."""
+    assert configured
+    for _ in range(2):
+        merged = tasks.merge(["a", tasks.const("b")], ",").checkpoint(tmp_path / "a")
+        assert loom.submit([tasks.size(merged), merged], resume=True).gather() == [3, b"a,b"]
+    assert loom.read_checkpoint(tmp_path / "a").gathered() == b"a,b"
+    call = tasks.merge(["a", "c"])
+    kept = call.remote.options(cache=True)
+    for _ in range(2):
+        assert loom.submit(kept.bind(*call.args, **call.kwargs)).gather() == [b"ac"]
+        assert loom.get(kept.remote(*call.args, **call.kwargs)) == b"ac"
+
+
 def test_a_checkpoint_knows_the_file_that_it_was_made_of(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("a\nb")
 
