@@ -33,6 +33,8 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "fan-in": graphs.fan_in,
     "grid": graphs.grid,
     "plan-grid": plans.plan_grid,
+    "plan-forms": plans.plan_forms,
+    "plan-map": plans.plan_map,
     "plan-memory": plans.plan_memory,
     "roles": roles.roles,
     "server-direct": direct.direct,

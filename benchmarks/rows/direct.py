@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +19,30 @@ from benchmarks.observe import Server
 from hyperloom import errors, specs
 from hyperloom.gcs import keys
 from hyperloom.gcs.address import Address
+from hyperloom.gcs.codes import RANGE_TASKS
 from hyperloom.gcs.library import build
 from hyperloom.gcs.outbox import Outbox
 from hyperloom.gcs.server import find_binary
 from hyperloom.gcs.wire import Wire, fcall
-from hyperloom.ids import TaskIds, TemplateID, new_job_id, new_node_id, new_process_id
+from hyperloom.ids import (
+    TaskIds,
+    TemplateID,
+    new_job_id,
+    new_node_id,
+    new_process_id,
+    number_of,
+    task_id,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from benchmarks.harness import Bench
 
 _BATCH = 100
 _TASK_US = 14  # the promise: of the server's CPU
 _EDGE_US = 7
+_PLAN_EDGE_US = 4  # inside a plan, where nothing is looked up
 _TEMPLATE = TemplateID(b"benchbat")
 _FIRST = bytes(4)
 _CALL = b"0" + bytes(20)
@@ -44,7 +55,15 @@ def direct(bench: Bench) -> None:
     with server_alone() as address:
         plane = _Plane(address)
         plane.life(n, 0)
-        by_edges = {edges: _microseconds(bench, plane, n, edges) for edges in (0, 1, 3)}
+        by_edges = {
+            edges: _microseconds(bench, plane, n, partial(plane.life, n, edges))
+            for edges in (0, 1, 3)
+        }
+        in_plan = {
+            edges: _microseconds(bench, plane, n, partial(plane.life_of_a_plan, n, edges))
+            for edges in (0, 1, 3)
+        }
+        mapped = _microseconds(bench, plane, n, partial(plane.life_of_a_map, n))
         plane.close()
     for edges, each in by_edges.items():
         bench.figure(
@@ -55,13 +74,23 @@ def direct(bench: Bench) -> None:
         "server CPU per edge", (by_edges[3] - by_edges[0]) / 3, "us/edge",
         target=_EDGE_US, at_most=True,
     )  # fmt: skip
+    for edges, each in in_plan.items():
+        bench.figure(
+            f"the same in a plan, {edges} inputs", each, "us/task",
+            target=_TASK_US + edges * _PLAN_EDGE_US, at_most=True,
+        )  # fmt: skip
+    bench.figure(
+        "server CPU per edge in a plan", (in_plan[3] - in_plan[0]) / 3, "us/edge",
+        target=_PLAN_EDGE_US, at_most=True,
+    )  # fmt: skip
+    bench.figure("the same in a map", mapped, "us/task", target=_TASK_US, at_most=True)
 
 
-def _microseconds(bench: Bench, plane: _Plane, n: int, edges: int) -> float:
+def _microseconds(bench: Bench, plane: _Plane, n: int, life: Callable[[], None]) -> float:
     spent = []
     for _ in range(bench.rounds):
         before = plane.server.cpu_s()
-        plane.life(n, edges)
+        life()
         spent.append(plane.server.cpu_s() - before)
     return sorted(spent)[len(spent) // 2] / n * 1e6
 
@@ -73,7 +102,7 @@ class _Plane:
         job = new_job_id()
         self._ns = keys.job_namespace(job)
         process = new_process_id(job)
-        self._next_task = TaskIds(process).next
+        self._ids = TaskIds(process)
         self._wire = Wire(address)
         self._wire.call("FUNCTION", "LOAD", build().text)
         self._node = new_node_id()
@@ -90,7 +119,7 @@ class _Plane:
 
         Each needs `edges` neighbours of the layer before.
         """
-        tasks = [self._next_task() for _ in range(n)]
+        tasks = [self._ids.next() for _ in range(n)]
         for at, task in enumerate(tasks):
             above = max(0, at - _BATCH)
             inputs = [task + _FIRST for task in tasks[max(0, above - edges) : above]]
@@ -98,11 +127,52 @@ class _Plane:
             self._outbox.submit(_TEMPLATE, b"", task, record)
         self._outbox.settle()
         expect(self._run_all(), n, "direct: tasks run")
+        self._release(tasks)
+
+    def _release(self, tasks: Iterable[bytes]) -> None:
         for at, task in enumerate(tasks):
             self._outbox.release(task + _FIRST, made=True)
             if at % _BATCH == 0:
                 self._outbox.flush()
         self._outbox.settle()
+
+    def life_of_a_plan(self, n: int, edges: int) -> None:
+        """The same tasks as one plan; of the results only those that nobody takes are wanted."""
+        tasks = [self._ids.next() for _ in range(n)]
+        takers: dict[bytes, list[bytes]] = {}
+        for last in range(n, 0, -_BATCH):
+            words: list[bytes] = []
+            for at in range(max(0, last - _BATCH), last):
+                above = max(0, at - _BATCH)
+                inputs = [task + _FIRST for task in tasks[max(0, above - edges) : above]]
+                for oid in inputs:
+                    takers.setdefault(oid, []).append(tasks[at])
+                record = specs.record(_TEMPLATE, inputs, (), _CALL)
+                words += (tasks[at], record, b"%d" % len(inputs), b"", b"")
+            ids = words[::5]
+            for task in ids:
+                taken = b"".join(takers.get(task + _FIRST, ()))
+                words += (task + _FIRST, taken, b"0") if taken else ()
+            args = (1, b"", len(ids), *words)
+            self._outbox.say(self._outbox.prepare("task_plan", number_of(ids[-1]), *args))
+        self._outbox.settle()
+        expect(self._run_all(), n, "direct: tasks of a plan run")
+        self._release(task for task in tasks if task + _FIRST not in takers)
+
+    def life_of_a_map(self, n: int) -> None:
+        """As many tasks as ranges, with items."""
+        first = self._ids.consecutive(n, RANGE_TASKS)
+        tasks = [task_id(self._ids.process, first + at) for at in range(n)]
+        words: list[bytes | int] = []
+        for at in range(0, n, RANGE_TASKS):
+            number = min(RANGE_TASKS, n - at)
+            words += (tasks[at], number, (len(_CALL).to_bytes(3, "big") + _CALL) * number)
+        head = specs.record(_TEMPLATE, (), (), b"")
+        args = (b"", head, 0, b"", b"", b"", 1, 0, 0, *words)
+        self._outbox.say(self._outbox.prepare("task_range", first + n - 1, *args))
+        self._outbox.settle()
+        expect(self._run_all(), n, "direct: tasks of a map run")
+        self._release(tasks)
 
     def _run_all(self) -> int:
         """As a node: claim, finish, claim …; how many tasks there were."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _UNANSWERED_MOST = 32  # calls on their way; more and the sender waits for the server
 _UNREAD_MOST = 8  # answers that nobody waits for, before we look at them
 _BATCH_BYTES = 1 << 18
+_RELEASES_AT_ONCE = 2000  # of one call: a plan's million results may be dropped at once
 _REFUSED_WAIT_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -272,8 +273,11 @@ class Outbox:
         self._fresh()
         if later and len(made) + len(borrowed) < self._batch:
             self._made, self._borrowed, self._count = made, borrowed, len(made) + len(borrowed)
-        elif made or borrowed:
-            say("ref_release", b"".join(made), b"".join(borrowed))
+        else:
+            others = list(borrowed)
+            for at in range(0, max(len(made), len(others)), _RELEASES_AT_ONCE):
+                part = slice(at, at + _RELEASES_AT_ONCE)
+                say("ref_release", b"".join(made[part]), b"".join(others[part]))
         return said
 
     def _say(self, said: list[tuple[bytes, _Reply | None]]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hyperloom.gcs import keys
 from hyperloom.gcs.outbox import Outbox
-from tests.unit.gcs.plane import NS, process
+from tests.unit.gcs.plane import NS, output, process, task
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -68,3 +68,22 @@ def test_many_releases_are_worth_a_call(plane: Plane, driver: Process, outbox: O
         outbox.release(oid, made=False)
     outbox.flush(wanted_only=True)
     wait_until(lambda: plane.table(keys.OBJECT) is None)
+
+
+def test_very_many_releases_are_several_calls(
+    plane: Plane, driver: Process, outbox: Outbox
+) -> None:
+    """The server does nothing else as long as a call lasts."""
+    data = [driver.put() for _ in range(10)]
+    for oid in data:
+        outbox.acquire(oid)
+    outbox.settle()
+    driver.release(*data)
+    nothing = [output(task(process("other"), n)) for n in range(1, 5000)]
+    for oid in [*data, *nothing]:
+        outbox.release(oid, made=oid not in data)
+    before = int(plane.table(keys.HEARD)[process("other")].split(b",")[0])
+    outbox.settle()
+    heard = int(plane.table(keys.HEARD)[process("other")].split(b",")[0])
+    assert heard - before == 3
+    assert plane.table(keys.OBJECT) is None
