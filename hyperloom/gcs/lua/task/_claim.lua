@@ -4,32 +4,37 @@
 -- A claim moves ready tasks to a node, which holds them from then on.  `inputs` are the
 -- values of a task's inputs, each as "<length>:<bytes>".
 
-function act.inputs(ns, record)
-  local n, refs = act.refs_of(record)
-  if n == 0 then
-    return ''
+-- of each record
+function act.inputs(ns, records)
+  local all, names = {}, {}
+  for i, record in ipairs(records) do
+    names[i] = act.inputs_of(record)
+    for _, oid in ipairs(names[i]) do
+      all[#all + 1] = oid
+    end
   end
-  for i = #refs, n + 1, -1 do
-    refs[i] = nil
+  local values, at, each = many.hmget(key.object(ns), all), 0, {}
+  for i, own in ipairs(names) do
+    local parts = {}
+    for k = 1, #own do
+      local value = values[at + k] or code.LOST
+      parts[k] = #value .. ':' .. value
+    end
+    at, each[i] = at + #own, table.concat(parts)
   end
-  local values = many.hmget(key.object(ns), refs)
-  for i = 1, n do
-    local value = values[i] or code.LOST
-    values[i] = #value .. ':' .. value
-  end
-  return table.concat(values)
+  return each
 end
 
 -- The node holds these from now on; what it is to be given joins `given`.
 function act.give(ns, node, entries, records, given)
-  local held = {}
+  local held, inputs = {}, act.inputs(ns, records)
   for i, entry in ipairs(entries) do
     local id, attempt = act.split(entry)
     held[#held + 1] = id
     held[#held + 1] = attempt
     given[#given + 1] = entry
     given[#given + 1] = records[i]
-    given[#given + 1] = act.inputs(ns, records[i])
+    given[#given + 1] = inputs[i]
   end
   many.hset(key.held(ns, node), held)
   return given

@@ -24,7 +24,7 @@ transition('task_held', DRAINS, function(ns, args)
       reply[#reply + 1] = id
       reply[#reply + 1] = found[2][2 * k]
       reply[#reply + 1] = records[k]
-      reply[#reply + 1] = act.inputs(ns, records[k])
+      reply[#reply + 1] = act.inputs(ns, { records[k] })[1]
     end
   end
   return reply
