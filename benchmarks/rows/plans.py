@@ -61,13 +61,13 @@ def plan_forms(bench: Bench) -> None:
         last = task_successor.bind(0)
         for _ in range(long - 1):
             last = task_successor.bind(last)
-        expect(_only(last), long, "plan of a chain")
+        expect(_got(last), [long], "plan of a chain")
 
     def tree() -> None:
         level = [task_one.bind() for _ in range(leaves)]
         while len(level) > 1:
             level = [task_add.bind(*level[i : i + 2]) for i in range(0, len(level), 2)]
-        expect(_only(level[0]), leaves, "plan of a tree")
+        expect(_got(level[0]), [leaves], "plan of a tree")
 
     def independent() -> None:
         results = loom.submit([task_same.bind(i) for i in range(wide)]).results
@@ -81,8 +81,8 @@ def plan_forms(bench: Bench) -> None:
     bench.figure(f"plan of {wide:,} independent tasks", wide / taken[US], "tasks/s")
 
 
-def _only(task: Any) -> Any:
-    return loom.get(loom.submit(task).results)[0]
+def _got(task: Any) -> Any:
+    return loom.get(loom.submit(task).results)
 
 
 def plan_map(bench: Bench) -> None:

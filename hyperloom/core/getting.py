@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from hyperloom import errors
 from hyperloom.core import current
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.core.explain import explain
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.streams import ObjectRefGenerator
@@ -47,6 +48,8 @@ def _advice(thing: object) -> str:
             "; iterate over it, or call next_ready(timeout), for the ObjectRef of each item; "
             "completed() is the ObjectRef of its end"
         )
+    if isinstance(thing, (BoundTask, BoundMap, BoundOutput)):
+        return "; it was not submitted: write loom.submit(...).gather()"
     if hasattr(thing, "remote"):
         return "; it was not called: write get(f.remote(...))"
     return ""

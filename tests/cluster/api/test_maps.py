@@ -215,6 +215,8 @@ def test_what_cannot_be_mapped_is_refused() -> None:
         square.bind_map([1], y=2)
     with pytest.raises(errors.NotSerializable, match="item 38 of square"):
         loom.submit(square.bind_map([*range(38), threading.Lock()]))
+    with pytest.raises(TypeError, match=r"not submitted: write loom\.submit"):
+        loom.get(square.bind_map([1]))  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="cannot travel inside a value"):
         loom.submit(total.bind([square.bind_map([1])]))
 
