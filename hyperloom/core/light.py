@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperloom import specs
+from hyperloom.core.bound import ABOUT
 from hyperloom.core.execution import Code
 from hyperloom.data import of, received, wire
 from hyperloom.serialization import BYTES, DATA, pack, split_inline, to_inline, unpack_call
@@ -56,6 +57,7 @@ class LightRunner:
             values.append(value)
         try:
             args, kwargs = unpack_call(*split_inline(call), values)
+            kwargs.pop(ABOUT, None)
             packed = pack(of(function(*args, **kwargs)))
         except Exception:  # noqa: BLE001 - the worker will meet it too
             return None

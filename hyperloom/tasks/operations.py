@@ -95,9 +95,10 @@ def take_slice(whole: Data, start: int | None, stop: int | None) -> Data:
     if isinstance(whole, Index):
         first, last, _ = slice(start, stop).indices(whole.length)
         return whole.span(first, max(first, last))
-    if not isinstance(whole, Array):
+    if isinstance(whole, (DObject, PyObj)):
         raise TypeError(f"loom/base/slice: a {type(whole).__name__} has no pieces{_advice(whole)}")
-    return whole[start:stop]
+    part: Data = whole[start:stop]
+    return part
 
 
 def _advice(whole: Data) -> str:
