@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import ref
 
 from hyperloom import specs
 from hyperloom.core import current
@@ -109,7 +110,8 @@ class SessionSubmitter:
             light=remote.light,
         )
         self._id = self._declare(self._template)
-        self._remote = remote
+        # Weakly: it has us, and in a circle the refs that its function captured would live on.
+        self._remote_ref = ref(remote)
         self._bare = record(self._id, (), self._captured, _EMPTY)
         self._head = self._id + specs.NO_REFS
 
@@ -239,6 +241,12 @@ class SessionSubmitter:
         # A worker writes and reads the files, not a raylet between other things.
         number: TemplateID = self._declare(replace(self._template, keeps=True, light=False))
         return number
+
+    @property
+    def _remote(self) -> RemoteFunction[Any, Any]:
+        remote = self._remote_ref()
+        assert remote is not None, "whoever calls us is called by it"
+        return remote
 
     @cached_property
     def code(self) -> bytes:
