@@ -165,6 +165,21 @@ class Config:
         "Most memory for objects. 0: the lesser of 30 % of all memory and 90 % of shm_dir's free.",
         unit="bytes",
     )
+    object_port: int = _option(
+        0,
+        "Port on which a node gives its large objects to other nodes, if the control plane is on "
+        "the network. 0: any that is free.",
+        high=65535,
+    )
+    object_tls_certificate: str = _option(
+        "",
+        "File (PEM) with the certificate that a node shows to other nodes. Empty: large objects "
+        "are not encrypted on their way.",
+    )
+    object_tls_key: str = _option("", "File (PEM) with the key of object_tls_certificate.")
+    object_tls_authority: str = _option(
+        "", "File (PEM) with the authority that signs the certificates of all nodes."
+    )
     inline_max_bytes: int = _option(
         # Measured: beyond 32-64 KiB the shared server's CPU costs more than a slot does.
         32 * _KIB,

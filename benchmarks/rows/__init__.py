@@ -16,6 +16,7 @@ from benchmarks.rows import (
     scale,
     start,
     sync,
+    transfer,
     work,
 )
 
@@ -46,6 +47,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "small-objects": arrays.small,
     "sum-large": arrays.sum_large,
     "return-large": arrays.return_large,
+    "transfer": transfer.transfer,
     "efficiency": work.efficiency,
     "word-count": work.word_count,
     "events": events.events,

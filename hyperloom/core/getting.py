@@ -29,7 +29,7 @@ def get(session: Session, refs: Any, timeout: float | None) -> Any:  # noqa: ANN
     check_timeout(timeout)
     if isinstance(refs, ObjectRef):
         oids = [checked(session, refs)]
-        _wait_for_all(session, oids, timeout)
+        _have_all(session, oids, timeout)
         return session.value_of(oids[0])
     if isinstance(refs, (str, bytes)) or not isinstance(refs, Sequence):
         raise TypeError(
@@ -38,7 +38,7 @@ def get(session: Session, refs: Any, timeout: float | None) -> Any:  # noqa: ANN
         )
     oids = [checked(session, ref) for ref in refs]
     if oids:
-        _wait_for_all(session, oids, timeout)
+        _have_all(session, oids, timeout)
     return [session.value_of(oid) for oid in oids]
 
 
@@ -83,6 +83,15 @@ def checked(session: Session, ref: object) -> bytes:
     if ref._session is not session:  # noqa: SLF001 - a friend
         raise current.closed(ref)
     return ref.binary()
+
+
+def _have_all(session: Session, oids: Sequence[bytes], timeout: float | None) -> None:
+    """Wait until they exist, and are on this node."""
+    start = time.monotonic()
+    _wait_for_all(session, oids, timeout)
+    left = None if timeout is None else max(0.001, timeout - (time.monotonic() - start))
+    values = session.values
+    session.store.gather([(oid, value) for oid in oids if (value := values[oid])], left)
 
 
 def _wait_for_all(session: Session, oids: Sequence[bytes], timeout: float | None) -> None:

@@ -109,6 +109,11 @@ class _NoStore:
     def get(self, oid: bytes) -> None:
         """It is not here."""
 
+    def contains(self, oid: bytes) -> bool:
+        """It is not."""
+        del oid
+        return False
+
     def free(self, oid: bytes) -> None:
         """There is nothing to free."""
 

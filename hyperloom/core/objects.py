@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from hyperloom import errors
+from hyperloom.core.bringing import explain, lost
 from hyperloom.gcs import codes
-from hyperloom.ids import NODE_BYTES, short
+from hyperloom.ids import NODE_BYTES
 from hyperloom.serialization import (
     DATA,
     ERROR,
@@ -28,8 +28,9 @@ from hyperloom.serialization import (
 from hyperloom.serialization.packed import is_packing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from hyperloom.core.bringing import Bringer, Lost
     from hyperloom.data import Data
     from hyperloom.serialization import Packed
 
@@ -47,6 +48,9 @@ class Store(Protocol):
     def get(self, oid: bytes) -> tuple[int, bytes | memoryview, Sequence[memoryview]] | None:
         """Kind, meta and buffers, or None when it is not here."""
 
+    def contains(self, oid: bytes) -> bool:
+        """Whether it is here."""
+
     def free(self, oid: bytes) -> None:
         """End an object; an unknown one is fine."""
 
@@ -57,7 +61,10 @@ class Store(Protocol):
 class Objects:
     """The values of one process, and the store of the node that it runs on."""
 
-    def __init__(self, node: bytes, store: Store, inline_max_bytes: int) -> None:
+    def __init__(
+        self, node: bytes, store: Store, inline_max_bytes: int, bringer: Bringer | None = None
+    ) -> None:
+        self.bringer = bringer  # None: there are no other nodes
         self._node = node
         self._store = store
         self._inline_max = inline_max_bytes
@@ -137,11 +144,33 @@ class Objects:
         """What lies in shared memory for a kept value that says so."""
         found = self._store.get(oid)
         if found is None:
-            node = kept[1 : 1 + NODE_BYTES]
-            if node != self._node:
-                raise elsewhere(oid, node)
-            raise lost(oid, "the shared memory of this node does not have it")
+            for gone in self._bring([(oid, kept)], None):
+                raise explain(*gone)
+            found = self._store.get(oid)
+            if found is None:
+                raise lost(oid, "it came to this node, and the shared memory does not have it")
         return found
+
+    def gather(self, kept: Iterable[tuple[bytes, bytes]], timeout_s: float | None) -> None:
+        """Bring what lies on other nodes here, all of it at the same time.
+
+        What cannot be had is left to `load` to complain about.
+
+        Raises:
+            errors.GetTimeout: not all came in time.
+        """
+        mine = codes.SHARED + self._node
+        there = [
+            (oid, value)
+            for oid, value in kept
+            if value[:1] == codes.SHARED and not value.startswith(mine)
+        ]
+        if there:
+            self._bring([pair for pair in there if not self._store.contains(pair[0])], timeout_s)
+
+    def _bring(self, kept: Sequence[tuple[bytes, bytes]], timeout_s: float | None) -> list[Lost]:
+        wanted = [(oid, int(value[1 + NODE_BYTES :])) for oid, value in kept]
+        return self.bringer.bring(wanted, timeout_s) if wanted and self.bringer else []
 
     def free(self, oid: bytes) -> None:
         """Nobody is to have what was kept in shared memory under this name."""
@@ -150,20 +179,3 @@ class Objects:
     def close(self) -> None:
         """Let go of the store; values that are still in use stay valid."""
         self._store.close()
-
-
-def elsewhere(oid: bytes, node: bytes) -> errors.ObjectLost:
-    """The error for an object in another node's shared memory."""
-    return errors.ObjectLost(
-        f"object {short(oid)} cannot be read on this node: it lies in the shared memory of node "
-        f"{short(node)}, and large values do not travel between nodes yet. Nothing is lost while "
-        "that node lives: read it there, or run the task that made it here"
-    )
-
-
-def lost(oid: bytes, why: str) -> errors.ObjectLost:
-    """The error for an object that is not there."""
-    return errors.ObjectLost(
-        f"object {short(oid)} is lost: {why}. Nothing else is lost; to have it again, run the "
-        "task that made it again"
-    )

@@ -19,6 +19,7 @@ from hyperloom import failpoints
 from hyperloom.config import Config
 from hyperloom.core import current, getting, options, remote, submission  # noqa: F401 - likewise
 from hyperloom.core.attempts import Attempts, Silence
+from hyperloom.core.bringing import Bringer
 from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session
@@ -43,7 +44,8 @@ def run_worker(
     sys.argv[:] = about["argv"]  # its name alone: the arguments may hold secrets
     if Path(about["cwd"]).is_dir():
         os.chdir(about["cwd"])
-    objects = Objects(about["node"], StoreClient(about["store"]), config.inline_max_bytes)
+    store, bringer = StoreClient(about["store"]), Bringer(about["door"])
+    objects = Objects(about["node"], store, config.inline_max_bytes, bringer)
     attempts = Attempts() if config.events else Silence()
     worker = Worker(data, control, begun, about["node"], objects, attempts)
 

@@ -78,6 +78,7 @@ LANE = Key("lane", ("lane",), "list", "calls of one process for one actor that w
 
 # -- what came of it ------------------------------------------------------------------------
 OBJECT = Key("object", (), "hash", "object id -> value, or where it lies")
+COPIES = Key("copies", (), "hash", "object id -> nodes with a copy, beside the one of its value")
 REFS = Key("refs", (), "hash", "object id -> holders besides its maker; negative without it")
 HOLDS = Key("holds", ("process",), "set", "objects that a process holds and did not make")
 CONTAINS = Key("contains", (), "hash", "object id -> object ids inside its value")
@@ -98,8 +99,8 @@ ABOUT = Key("about", (), "hash", "library version, durability, generation", "clu
 KEYS = (
     TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, CHILDREN, STREAM,
     TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, HOST, UNAVAILABLE, BEREFT,
-    LANES, LANE, OBJECT, REFS, HOLDS, CONTAINS, WATCH, HEARD, HOMES, COUNTS, EVENTS, NOTED, CLOSED,
-    NODES, LEASES, JOBS, ABOUT,
+    LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH, HEARD, HOMES, COUNTS, EVENTS, NOTED,
+    CLOSED, NODES, LEASES, JOBS, ABOUT,
 )  # fmt: skip
 
 OUTLIVE = (EVENTS, NOTED, CLOSED)

@@ -72,6 +72,11 @@ class Wire:
         """For select() and poll()."""
         return self._socket.fileno()
 
+    def local_host(self) -> str:
+        """This machine's address on the connection; "" on a unix socket."""
+        name = self._socket.getsockname()
+        return name[0] if isinstance(name, tuple) else ""
+
     def send(self, *args: Argument) -> None:
         """Send one command; its reply comes in order."""
         self.send_packed(pack(args))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, frames
+from hyperloom.core.bringing import Bringer
 from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session
@@ -66,7 +67,10 @@ class Driver:
         welcome = self._welcome
         try:
             objects = Objects(
-                welcome["node"], StoreClient(welcome["store"]), config.inline_max_bytes
+                welcome["node"],
+                StoreClient(welcome["store"]),
+                config.inline_max_bytes,
+                Bringer(str(folder / "raylet.sock")),
             )
             self.session = Session(self._job, address, config, objects)
         except BaseException:

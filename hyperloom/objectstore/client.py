@@ -25,15 +25,18 @@ from typing import TYPE_CHECKING
 
 from hyperloom import errors
 from hyperloom.ids import short
-from hyperloom.objectstore import kernel, layout, teardown, wire
+from hyperloom.objectstore import kernel, layout, teardown, transit, wire
 from hyperloom.objectstore.descriptors import Descriptors
 from hyperloom.objectstore.places import Places
 from hyperloom.objectstore.reader import COPY_MAX_BYTES, Reader
 from hyperloom.objectstore.slots import Slot, SlotPool
+from hyperloom.objectstore.transit import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from hyperloom.objectstore.transit import Departure
 
 
 class StoreClient:
@@ -99,6 +102,28 @@ class StoreClient:
             if teardown.free(self._places, oid, teardown.always_keep).end is teardown.End.BUSY:
                 self._member.tell(wire.Say.FREE, oid)
 
+    def depart(self, oid: bytes) -> Departure | None:
+        """Hold an object in order to send it to another node; None when it is not here."""
+        return transit.depart(self._places, oid)
+
+    def expect(self, oid: bytes, head: bytes) -> Arrival:
+        """Room for an object that comes from another node, where it has this header.
+
+        Raises:
+            ValueError: this is no header of that object.
+            OSError: there is no room for it, in memory or on disk.
+            LoomError: the client is closed.
+        """
+        self._check_open()
+        header = layout.parse(head)
+        if header is None or header.oid != layout.padded(oid):
+            raise ValueError(f"what came for object {oid.hex()} is not its header")
+        return Arrival(self._pool, header, head, self._disk_temporary(oid))
+
+    def welcome(self, oid: bytes, arrival: Arrival) -> None:
+        """All of it has come: it is an object of this node from now on."""
+        arrival.seal(oid, self._publish, self._places)
+
     def close(self) -> None:
         """Leave the store.  Objects stay, and so do views; idle memory goes back."""
         self._closed = True
@@ -110,14 +135,7 @@ class StoreClient:
         """Copy the object into the slot and publish it; False when memory has no room for it."""
         try:
             _fill(slot, building)
-            while not self._pool.seal(slot, building.oid):
-                if self._reader.contains(building.oid):
-                    self._pool.give_back(slot, building.oid)
-                    return True  # immutable, so the first one wins: a task was run again
-                # What a freer left that died half way.
-                teardown.tear_down(
-                    self._places, self._places.sealed(building.oid), teardown.always_keep
-                )
+            self._publish(slot, building.oid)
         except OSError as error:
             if error.errno not in kernel.NO_ROOM:
                 self._pool.give_back(slot, building.oid)
@@ -129,12 +147,23 @@ class StoreClient:
             raise
         return True
 
+    def _publish(self, slot: Slot, oid: bytes) -> None:
+        while not self._pool.seal(slot, oid):
+            if self._reader.contains(oid):
+                self._pool.give_back(slot, oid)
+                return  # immutable, so the first one wins: a task was run again
+            # What a freer left that died half way.
+            teardown.tear_down(self._places, self._places.sealed(oid), teardown.always_keep)
+
+    def _disk_temporary(self, oid: bytes) -> str:
+        # The number tells the keeper whose leftover it is, should we die here.
+        mine = f"{self._member.number}.{os.getpid()}-{next(self._disk_names)}"
+        return f"{self._places.spilled(oid)}.{mine}.tmp"
+
     def _put_on_disk(self, building: _Object, why: str) -> None:
         plan = building.plan
         final = self._places.spilled(building.oid)
-        # The number tells the keeper whose leftover it is, should we die here.
-        mine = f"{self._member.number}.{os.getpid()}-{next(self._disk_names)}"
-        temporary = f"{final}.{mine}.tmp"
+        temporary = self._disk_temporary(building.oid)
         try:
             fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try:

@@ -107,6 +107,12 @@ def pack_head(  # noqa: PLR0913 - one argument per field
     return head
 
 
+def rehoused(head: bytes, *, uid: int, capacity: int, state: int) -> bytes:
+    """The header of an object that comes from elsewhere, for the slot that it is built in here."""
+    fields = Header._make(_HEADER.unpack_from(head))
+    return _HEADER.pack(*fields._replace(uid=uid, capacity=capacity, state=state))
+
+
 def padded(oid: bytes) -> bytes:
     """The id as it stands in a header.
 

@@ -21,7 +21,9 @@ from hyperloom.ids import TaskID, object_id
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.answers import Answers
 from hyperloom.raylet.conversation import Conversation
+from hyperloom.raylet.desk import tasks_of
 from hyperloom.raylet.doors import Door, Guest
+from hyperloom.raylet.fetching import Fetching
 from hyperloom.raylet.jobs import Jobs
 from hyperloom.raylet.journal import Journal
 from hyperloom.raylet.light import Light
@@ -76,7 +78,10 @@ class Agent:
         self._sessions: dict[int, bytes] = {}  # worker -> process id of its session
         self._gcs = Conversation(settings.address, self.loop, self._come_back)
         self._journal = Journal(self._gcs, self.loop, settings.node, on=config.events)
-        self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine, self._journal)
+        self._fetching = Fetching(settings, self._gcs, self.loop, keeper)
+        self._jobs = Jobs(
+            settings, self._gcs, keeper, self.loop, self.machine, self._journal, self._fetching
+        )
         self._jobs.handle = self._handle
         self._light = Light(
             self._jobs, self.loop, self.machine, self._handle, config.inline_max_bytes
@@ -240,7 +245,7 @@ class Agent:
         errors: dict[int, tuple[str, str]],
     ) -> None:
         state = self.machine.workers[worker]
-        tasks = _tasks_of(flat)
+        tasks = tasks_of(flat)
         # Who gets the result has been shown what the task printed.
         self._pool.hear_out(worker, ended=len(tasks) == len(state.calls or state.sent))
         desk = self._jobs.get(state.job)
@@ -294,6 +299,8 @@ class Agent:
                 about["node"] = self._settings.node.hex()  # the node whose raylet ends the job
                 self._jobs.open(job, about)
                 self._open(job, about, lambda _: guest.say(["welcome", self._settings.welcome()]))
+            case ["fetch", list(wanted)]:
+                self._fetching.fetch(wanted, lambda lost: guest.say(["fetched", lost]))
             case ["status"]:
                 guest.say(["status", self._answers.status()])
             case ["stop"]:
@@ -360,6 +367,7 @@ class Agent:
     def _come_back(self) -> None:
         self._jobs.reconcile()
         self._membership.come_back()
+        self._fetching.learn_key()
 
     def describe(self) -> dict[str, Any]:
         """How the node is now, for the table of nodes."""
@@ -368,6 +376,7 @@ class Agent:
             **self._settings.describe(),
             "free": dict(self.machine.free),
             "store": {"used": used, "capacity": capacity},
+            **self._fetching.describe(),
         }
 
     def close(self) -> None:
@@ -378,6 +387,7 @@ class Agent:
         self._jobs.hang_up()
         self._membership.close()
         self._door.close()
+        self._fetching.close()
         self._gcs.close()
         self.loop.close()
 
@@ -386,12 +396,3 @@ def _outputs_of(tasks: Iterable[m.Held]) -> Iterator[bytes]:
     for held in tasks:
         for index in range(held.kind.outputs):
             yield object_id(TaskID(held.task), index)
-
-
-def _tasks_of(flat: list[Any]) -> list[bytes]:
-    tasks = []
-    at = 0
-    while at < len(flat):
-        tasks.append(flat[at])
-        at += 4 + flat[at + 3]
-    return tasks

@@ -42,6 +42,16 @@ class Conversation:
         """Whether there is a server."""
         return self._wire is not None
 
+    def local_host(self) -> str:
+        """This machine's address as the server sees it.
+
+        Raises:
+            errors.ControlPlaneLost: there is no connection now.
+        """
+        if self._wire is None:
+            raise errors.ControlPlaneLost(f"the connection to {self._address} broke")
+        return self._wire.local_host()
+
     def apply(
         self, function: str, namespace: str, *args: Argument, then: Answer | None = None
     ) -> None:

@@ -281,7 +281,7 @@ class Desk:
 
     def _take_up(self, known: set[bytes]) -> None:
         listed = sorted(self._listed)  # calls begin in the order in which they were made
-        there = known | {self._done[at] for at in self._starts()} | self._on_their_way()
+        there = known | set(tasks_of(self._done)) | self._on_their_way()
         new: list[bytes] = []
         for task, attempt, record, inputs in listed:
             if task not in there:
@@ -291,13 +291,6 @@ class Desk:
             self._handle(ActorUnwanted(actor, "kill"))  # it is over, and we were not told
             self.calls.gone(actor)
         self.calls.go_on()
-
-    def _starts(self) -> list[int]:
-        starts, at = [], 0
-        while at < len(self._done):
-            starts.append(at)
-            at += 4 + self._done[at + 3]
-        return starts
 
     def _on_their_way(self) -> set[bytes]:
         # Claimed; their template is being fetched.
@@ -312,3 +305,13 @@ class Desk:
 
 def _flat(tasks: list[tuple[bytes, bytes, bytes]]) -> list[bytes]:
     return [part for task in tasks for part in task]
+
+
+def tasks_of(flat: Sequence[Any]) -> list[bytes]:
+    """The ids in results of the form in which ``task_step`` takes them."""
+    tasks: list[bytes] = []
+    at = 0
+    while at < len(flat):
+        tasks.append(flat[at])
+        at += 4 + flat[at + 3]
+    return tasks

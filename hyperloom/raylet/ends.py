@@ -74,7 +74,7 @@ def _stillborn(s: NodeState, worker: WorkerState) -> list[Effect]:
 
 def cancel(s: NodeState, task: bytes, *, force: bool) -> list[Effect]:
     """Somebody does not want a task any more."""
-    held = s.here.pop(task, None)
+    held = s.here.pop(task, None) or s.fetching.pop(task, None)
     if held is not None:
         return [ReportFailed(held, 0, "cancelled")]
     for queue in s.queues.values():
@@ -149,8 +149,9 @@ def end_job(s: NodeState, job: bytes) -> list[Effect]:
         del s.queues[name]
     for name in [name for name in s.sought if name[0] == job]:
         del s.sought[name]
-    for task in [task for task, held in s.here.items() if held.kind.job == job]:
-        del s.here[task]
+    for books in (s.here, s.fetching):
+        for task in [task for task, held in books.items() if held.kind.job == job]:
+            del books[task]
     return [drop(s, worker) for worker in list(s.workers.values()) if worker.job == job]
 
 
@@ -159,6 +160,7 @@ def give_up(s: NodeState) -> list[Effect]:
     s.here.clear()
     s.queues.clear()
     s.sought.clear()
+    s.fetching.clear()
     return [drop(s, worker) for worker in list(s.workers.values()) if worker.sent]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.fetching import Fetching
     from hyperloom.raylet.journal import Journal
     from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.machine import NodeMachine
@@ -39,6 +40,7 @@ class Jobs:
         loop: Loop,
         machine: NodeMachine,
         journal: Journal,
+        fetching: Fetching,
     ) -> None:
         self._settings = settings
         self._gcs = gcs
@@ -46,6 +48,7 @@ class Jobs:
         self._loop = loop
         self._machine = machine
         self._journal = journal
+        self._fetching = fetching
         self.handle: Callable[[m.Event], None] = lambda _: None
         self._desks: dict[bytes, Desk] = {}
         self._offering_soon = False
@@ -84,6 +87,7 @@ class Jobs:
             self._go_deaf(desk)
             desk.close()
         self.handle(m.JobEnded(job))
+        self._fetching.end_job(job)
         self._keeper.free(self._settings.objects_of(job))
 
     def detach(self) -> None:
@@ -97,9 +101,6 @@ class Jobs:
             desk.close()
 
     # -- tasks ------------------------------------------------------------------------------
-
-    def _tell(self, event: m.Event) -> None:
-        self.handle(event)  # whom it is to reach is known later than we are made
 
     def exchange(self) -> None:
         """Results out, tasks in."""
@@ -119,6 +120,28 @@ class Jobs:
 
     def _offer_now(self) -> None:
         self._offering_soon = False
+        self.offer_again()
+
+    def _tell(self, event: m.Event) -> None:
+        """What a desk has heard; tasks whose inputs lie elsewhere have to wait for these."""
+        if not isinstance(event, m.TasksClaimed):
+            self.handle(event)
+            return
+        lacking = [
+            (held, inputs) for held in event.tasks if (inputs := self._fetching.lacking(held))
+        ]
+        if not lacking:
+            self.handle(event)
+            return
+        elsewhere = [held for held, _ in lacking]
+        self.handle(m.TasksLacking(elsewhere))
+        self.handle(m.TasksClaimed([held for held in event.tasks if held not in elsewhere]))
+        self.offer_again()
+        for held, inputs in lacking:
+            self._fetching.fetch(inputs, lambda _, task=held.task: self._has_come(task))  # type: ignore[misc]
+
+    def _has_come(self, task: bytes) -> None:
+        self.handle(m.InputsHere(task))
         self.offer_again()
 
     # -- inboxes ----------------------------------------------------------------------------
@@ -178,7 +201,7 @@ class Jobs:
     def _known(self) -> set[bytes]:
         """Ids of all tasks that this node knows of."""
         known = {held.task for queue in self._machine.queues.values() for held in queue.tasks}
-        known |= self._machine.here.keys()
+        known |= self._machine.here.keys() | self._machine.fetching.keys()
         for worker in self._machine.workers.values():
             known |= {held.task for held in worker.has()}
         return known

@@ -17,8 +17,9 @@ A light task is run by the raylet itself (`RunHere`), and is a task as others on
 A worker in which an actor is made turns from busy to *hosting*, and is that until it ends
 (`hosting`).
 
-Life of a task here: it waits in a queue, is sent to a worker, and leaves by `TasksDone` (the
-agent reports the result), `TaskToRetry`, one `ReportLost` or one `ReportFailed`.
+Life of a task here: it waits in a queue (after its inputs were fetched, if they lie on other
+nodes), is sent to a worker, and leaves by `TasksDone` (the agent reports the result),
+`TaskToRetry`, one `ReportLost` or one `ReportFailed`.
 
 This file is what each event means; what follows from the new state is in `placing` (who gets
 seats, what is asked for), `hosting` (actors), `ends` (deaths, cancellation), `ticks` (time).
@@ -73,6 +74,16 @@ def _ran_here(s: NodeState, event: m.RanHere) -> None:
     for held in event.refused:
         if s.here.pop(held.task, None) is held:  # else its job has ended meanwhile
             s.queue_of(held.kind).tasks.append(held)
+
+
+def _lacking(s: NodeState, event: m.TasksLacking) -> None:
+    s.fetching |= {held.task: held for held in event.tasks}
+
+
+def _inputs_here(s: NodeState, event: m.InputsHere) -> None:
+    held = s.fetching.pop(event.task, None)  # else it was cancelled, or its job has ended
+    if held is not None:
+        s.queue_of(held.kind).tasks.append(held)
 
 
 def _ready(s: NodeState, event: m.WorkerReady) -> None:
@@ -233,6 +244,8 @@ HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.ActorOpened: hosting.opened,
     m.ActorEnded: hosting.ended,
     m.ActorUnwanted: hosting.unwanted,
+    m.TasksLacking: _lacking,
+    m.InputsHere: _inputs_here,
     m.TasksDone: _done,
     m.WorkerReady: _ready,
     m.TaskToRetry: _to_retry,

@@ -115,6 +115,20 @@ class ActorUnwanted:
 
 
 @dataclass(frozen=True, slots=True)
+class TasksLacking:
+    """The control plane gave us these too, and their inputs are being fetched from other nodes."""
+
+    tasks: Sequence[Held]
+
+
+@dataclass(frozen=True, slots=True)
+class InputsHere:
+    """All that could be fetched for a task is here."""
+
+    task: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReady:
     """A worker process has started."""
 
@@ -223,6 +237,8 @@ Event = (
     | ActorOpened
     | ActorEnded
     | ActorUnwanted
+    | TasksLacking
+    | InputsHere
     | WorkerReady
     | TasksDone
     | TaskToRetry

@@ -128,6 +128,7 @@ class NodeSettings:
             "job": job,
             "node": self.node,
             "store": str(self.store),
+            "door": str(self.socket),
             "namespace": about.get("namespace", self.namespace),
             "address": self.address.url,
             "password_file": str(password) if password else None,

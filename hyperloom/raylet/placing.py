@@ -268,6 +268,10 @@ def offer(s: NodeState, job: bytes) -> str:
     """What the node has room for, in the form of ``lua/task/_offer.lua``."""
     free = dict(s.free)
     over: dict[str, int] = {}
+    # Of tasks whose inputs are on their way a CPU may have one, while another runs on it.
+    surplus = [held.kind.needs for held in s.fetching.values()][keep(s) :]
+    for needs in surplus:
+        _subtract(free, needs, min(1, s.seats(needs, free)))
     for (of, name), queue in s.queues.items():
         needs = queue.tasks[0].kind.needs
         seats = min(len(queue.tasks), s.seats(needs, free))
@@ -284,6 +288,7 @@ def offer(s: NodeState, job: bytes) -> str:
     for name in _sought(s, job, free, over):
         over[name] = 1
     room = limit(s) - s.ordinary() + s.count("idle") + s.count("starting") - s.waiting()
+    room -= len(surplus)
     amounts = ",".join([f"{name}:{max(0, amount)}" for name, amount in free.items()])
     extra = ";".join([f"{queue}={n}" for queue, n in over.items() if n > 0])
     return f"{max(0, room)};{amounts};{extra}"

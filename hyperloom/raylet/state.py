@@ -90,6 +90,7 @@ class NodeState:
     free: dict[str, int] = field(init=False)
     here: dict[bytes, Held] = field(default_factory=dict)  # light tasks, by id
     queues: dict[tuple[bytes, str], Queue] = field(default_factory=dict)
+    fetching: dict[bytes, Held] = field(default_factory=dict)  # tasks whose inputs are on their way
     workers: dict[int, WorkerState] = field(default_factory=dict)
     busy: dict[int, WorkerState] = field(default_factory=dict)  # those of `workers` that are
     idle: dict[bytes, list[int]] = field(default_factory=dict)  # by job, the latest last

@@ -41,6 +41,10 @@ def maker_of(oid: bytes) -> bytes:
     return oid[: codes.PROCESS_ID]
 
 
+def place_of(value: bytes) -> bytes:
+    return value[1 : 1 + codes.NODE_ID]
+
+
 def output(task: bytes, index: int) -> bytes:
     return task + index.to_bytes(4, "big")
 
@@ -55,6 +59,7 @@ class Objects:
     holders: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)  # but its maker
     # Who let go of what a range's tasks will make, before they were written down as holders.
     owed: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)
+    copies: dict[bytes, list[bytes]] = field(default_factory=dict)  # nodes beside the value's
     let_go_by_maker: set[bytes] = field(default_factory=set)
     inside: dict[bytes, list[bytes]] = field(default_factory=dict)
     watchers: dict[bytes, list[bytes]] = field(default_factory=dict)
@@ -130,17 +135,40 @@ class Objects:
             oids = self._unheld_after(ends)
 
     def free(self, oid: bytes, value: bytes) -> None:
-        node = value[1 : 1 + codes.NODE_ID]
-        if value.startswith(codes.SHARED) and self.served.get(node) is not None:
+        if value.startswith(codes.SHARED):
+            for node in [place_of(value), *self.copies.pop(oid, [])]:
+                self._tell_free(node, oid)
+
+    def _tell_free(self, node: bytes, oid: bytes) -> None:
+        if self.served.get(node) is not None:
             self.tell(node, codes.FREE, oid)
 
     def turn_away(self, oid: bytes, value: bytes) -> None:
         """It was made and is not kept."""
-        kept, place = self.value.get(oid, b""), 1 + codes.NODE_ID
-        if not kept:
+        if oid not in self.value:
             self.let_go(self.inside.pop(oid, []), ("object", oid))
-        if kept[:place] != value[:place]:
-            self.free(oid, value)
+        if value.startswith(codes.SHARED) and place_of(value) not in self.places(oid):
+            self._tell_free(place_of(value), oid)
+
+    # -- where they lie -------------------------------------------------------------------
+
+    def places(self, oid: bytes) -> list[bytes]:
+        kept = self.value.get(oid, b"")
+        if not kept.startswith(codes.SHARED):
+            return []
+        return [place_of(kept), *self.copies.get(oid, [])]
+
+    def object_places(self, *oids: bytes) -> list[bytes]:
+        return [b"".join(self.places(oid)) for oid in oids]
+
+    def object_copied(self, node: bytes, *oids: bytes) -> bytes:
+        ended = b""
+        for oid in oids:
+            if not self.places(oid):
+                ended += oid
+            elif node not in self.places(oid):
+                self.copies.setdefault(oid, []).append(node)
+        return ended
 
     # -- the transitions of objects and refs ----------------------------------------------
 

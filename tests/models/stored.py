@@ -71,6 +71,7 @@ def _noted(model: ControlPlane) -> bytes:
 def _objects(model: ControlPlane) -> dict[Any, Any]:
     return {
         (keys.OBJECT,): model.value,
+        (keys.COPIES,): {oid: b"".join(nodes) for oid, nodes in model.copies.items()},
         (keys.REFS,): model.stored_refs(),
         **{(keys.HOLDS, process): oids for process, oids in model.holds.items()},
         (keys.CONTAINS,): {oid: b"".join(inner) for oid, inner in model.inside.items()},

@@ -211,6 +211,23 @@ class _Nobody:
         return 0, 1
 
 
+class _NothingMoves(_Nobody):
+    """No object is large enough to lie on a node."""
+
+    def learn_key(self) -> None:
+        pass
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+    def lacking(self, task: Any) -> list[Any]:
+        del task
+        return []
+
+    def end_job(self, job: bytes) -> None:
+        pass
+
+
 class Stage:
     """Puts what is played in the place of what is real, for as long as a world lives."""
 
@@ -221,6 +238,7 @@ class Stage:
             "agent.Conversation": lambda _, __, when_back: self.acting.gets_line(when_back),
             "agent.Pool": lambda _, __, ___, listener, ____: self.acting.gets_pool(listener),
             "agent.Door": _Nobody,
+            "agent.Fetching": _NothingMoves,
             "agent.Logs": _Nobody,
             "agent.MemoryWatch": _Nobody,
             "membership.Inbox": lambda _, name: self.acting.gets_inbox(name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,8 +118,8 @@ def test_an_embedded_node_is_open_to_its_user_alone_and_to_no_network(home: Home
 
 def test_a_head_listens_on_loopback_if_nothing_else_is_said(home: Home) -> None:
     folder = home.start_head()
-    assert {ip for ip, _ in listening(home)} == {"127.0.0.1"}
-    assert len(listening(home)) == 1
+    # The control plane's server, and the node where others may ask it for objects.
+    assert [ip for ip, _ in listening(home)] == ["127.0.0.1"] * 2
     names = ("gcs.sock", "raylet.sock", "password", "admin-password", "gcs/server.conf")
     assert {mode(folder / name) for name in names} == {0o600}
     assert mode(folder / "gcs") == mode(folder) == mode(home.runtime) == 0o700
@@ -131,7 +132,12 @@ def test_a_head_on_all_addresses_lets_nobody_in_without_the_password(
     url = home.status()["address"]
     assert f"loom start --address {url} --password-file loom.password\n" in started.stdout
     folder = home.current
-    (port,) = [port for ip, port in listening(home) if ip == "0.0.0.0"]
+    port = int(url.rpartition(":")[2])
+    (objects,) = {number for ip, number in listening(home) if ip == "0.0.0.0"} - {port}
+    with socket.create_connection(("127.0.0.1", objects)) as stranger:
+        protocol_mark_and_nonce, no_proof = b"LOOMOBJ1" + bytes(16), bytes(32)
+        stranger.sendall(protocol_mark_and_nonce + no_proof)
+        assert len(b"".join(iter(lambda: stranger.recv(4096), b""))) == 48  # a nonce and a proof
     for address in (f"redis://127.0.0.1:{port}", f"redis://:wrong@127.0.0.1:{port}"):
         with pytest.raises(errors.LoomError, match=r"(?i)auth|password"):
             loom.init(address)

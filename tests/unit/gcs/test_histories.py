@@ -282,6 +282,14 @@ class World(Plans):
         unsaid = output(task(speaks, self.counter[speaks] + 1))
         self.same("object_strays", *(output(t, index) for t in pick(self.tasks, which)), unsaid)
 
+    @rule(at=where, which=some)
+    def copied(self, at: int, which: list[int]) -> None:
+        """A node has fetched objects, some of which ended meanwhile."""
+        oids = pick([*self.model.value, output(self.tasks[0])] if self.tasks else [], which)
+        if oids:
+            self.same("object_copied", NODES[at], *dict.fromkeys(oids))
+            self.same("object_places", *oids)
+
     # -- the end --------------------------------------------------------------------------
 
     def teardown(self) -> None:

@@ -33,6 +33,7 @@ class World:
         self.workers: dict[int, Worker] = {}
         self.waiting: list[m.Held] = []  # claimed, with no worker
         self.here: list[m.Held] = []  # to be run by the raylet itself
+        self.lacking: list[m.Held] = []  # claimed, and their inputs are on their way
         self.over: Counter[bytes] = Counter()  # entry -> how often it was reported, must be once
         self.outcome: dict[bytes, str] = {}
         self.asked_to_stop: set[bytes] = set()
@@ -139,7 +140,7 @@ class World:
         ), "killed for nothing"
 
     def forget(self, held: m.Held) -> None:
-        for place in (self.waiting, self.here):
+        for place in (self.waiting, self.here, self.lacking):
             if held in place:
                 place.remove(held)
                 return
@@ -156,13 +157,17 @@ class World:
 
     # -- what may happen --------------------------------------------------------------------
 
-    def claim(self, kind: m.Kind, number: int) -> None:
-        new = []
-        for _ in range(number):
-            self.claimed += 1
-            new.append(m.Held(self.claimed.to_bytes(16, "big"), b"", b"", kind))
-        self.waiting += new
-        self.tell(m.TasksClaimed(new))
+    def claim(self, kind: m.Kind, number: int, *, lacking: bool = False) -> None:
+        ids = range(self.claimed + 1, self.claimed + number + 1)
+        new = [m.Held(task.to_bytes(16, "big"), b"", b"", kind) for task in ids]
+        self.claimed += number
+        (self.lacking if lacking else self.waiting).extend(new)
+        self.tell(m.TasksLacking(new) if lacking else m.TasksClaimed(new))
+
+    def inputs_come(self, held: m.Held) -> None:
+        self.lacking.remove(held)
+        self.waiting.append(held)
+        self.tell(m.InputsHere(held.task))
 
     def run_here(self, refused: int) -> None:
         """The raylet runs what it was to run; the first of them turn out to be a worker's."""
@@ -289,26 +294,25 @@ class World:
 
     def give_up(self) -> None:
         """The cluster takes all from this node."""
-        sent = (task for worker in self.workers.values() for task in worker.tasks)
-        for held in [*self.waiting, *self.here, *sent]:
-            self.report(held, "dropped")
-        self.waiting, self.here = [], []
-        for worker in self.workers.values():
-            if worker.tasks:
-                self.sacrificed.add(worker.number)
-            worker.tasks = []
+        self.sacrificed |= {worker.number for worker in self.workers.values() if worker.tasks}
+        places = (self.waiting, self.here, self.lacking, *(w.tasks for w in self.workers.values()))
+        for place in places:
+            for held in place:
+                self.report(held, "dropped")
+            place.clear()
         self.tell(m.NodeGivenUp())
 
     def end_job(self, job: bytes) -> None:
         self.closed.add(job)
-        gone = [held for held in [*self.waiting, *self.here] if held.kind.job == job]
-        self.here = [held for held in self.here if held.kind.job != job]
+        places = (self.waiting, self.here, self.lacking)
+        gone = [held for place in places for held in place if held.kind.job == job]
+        for place in places:
+            place[:] = [held for held in place if held.kind.job != job]
         for worker in self.workers.values():
             if worker.job == job:
                 gone += worker.tasks
                 worker.tasks = []
                 worker.seen_blocked = False
-        self.waiting = [held for held in self.waiting if held.kind.job != job]
         for held in gone:
             self.report(held, "dropped")
         self.tell(m.JobEnded(job))
@@ -361,15 +365,15 @@ class World:
     def check(self) -> None:
         there = Counter(h.entry for q in self.machine.queues.values() for h in q.tasks)
         assert there == Counter(held.entry for held in self.waiting)
+        assert list(self.machine.fetching.values()) == self.lacking
         assert self.machine.workers.keys() == self.workers.keys()
         for number, worker in self.workers.items():
             sent = self.machine.workers[number].sent
             assert list(sent) == worker.tasks, "what a worker has, in its order"
         assert all(times == 1 for times in self.over.values()), "reported twice"
-        waiting, running = len(self.waiting), sum(len(w.tasks) for w in self.workers.values())
         assert self.machine.here.keys() == {held.task for held in self.here}
-        here = len(self.here)
-        assert waiting + here + running + len(self.over) == self.claimed, "a task is nowhere"
+        places = (self.waiting, self.here, self.lacking, *(w.tasks for w in self.workers.values()))
+        assert sum(map(len, places)) + len(self.over) == self.claimed, "a task is nowhere"
         self.check_nobody_waits_for_nothing()
 
     def check_nobody_waits_for_nothing(self) -> None:

@@ -91,8 +91,15 @@ class Player:
         kind = self.random.choice(KINDS[:3] if few else KINDS)
         if kind.job not in self.world.closed:
             number = self.random.randint(1, 6)
-            self.tell("claim", kind.name, kind.job, number)
-            self.world.claim(kind, number)
+            lacking = self.random.random() < 0.2
+            self.tell("claim", kind.name, kind.job, number, lacking)
+            self.world.claim(kind, number, lacking=lacking)
+
+    def inputs_come(self) -> None:
+        if self.world.lacking:
+            held = self.random.choice(self.world.lacking)
+            self.tell("inputs come", held)
+            self.world.inputs_come(held)
 
     def light_tasks_are_run(self) -> None:
         if self.world.here:
@@ -161,6 +168,7 @@ WEIGHTS = {
     "worker_leaves": 1,
     "tasks_come": 10,
     "light_tasks_are_run": 6,
+    "inputs_come": 6,
     "worker_comes_up": 9,
     "worker_is_heard": 14,
     "worker_dies": 2,
@@ -176,6 +184,8 @@ WEIGHTS = {
 
 def play_out(world: World) -> None:
     """No more surprises: all must come to an end."""
+    while world.lacking:
+        world.inputs_come(world.lacking[0])
     for _ in range(3000):
         if not any((world.waiting, world.here, *(w.tasks for w in world.workers.values()))):
             break

@@ -294,3 +294,24 @@ def test_what_does_not_fit_the_whole_node_is_not_asked_for() -> None:
     scene = busy_scene()
     scene.tell(m.QueuesSeen(JOB, ["0|CPU:990000", "0|licence:10000"]))
     assert scene.machine.offer(JOB) == "8;CPU:0;"
+
+
+def test_while_tasks_run_the_inputs_of_as_many_others_may_come() -> None:
+    """More are not held: they wait here, and others could run them."""
+    scene = Scene(2)
+    lacking = [scene.held(ONE) for _ in range(4)]
+    assert scene.tell(m.TasksLacking(lacking[:2])) == []
+    assert scene.machine.offer(JOB) == "20;CPU:20000;"
+    scene.tell(m.TasksLacking(lacking[2:]))
+    assert scene.machine.offer(JOB) == "18;CPU:0;"
+    assert scene.tell(m.InputsHere(task_id(1))) == [("start", 1, JOB)]
+    assert scene.machine.offer(JOB).split(";")[1] == "CPU:0"
+
+
+def test_a_task_is_cancelled_while_its_inputs_come() -> None:
+    scene = Scene(2)
+    scene.tell(m.TasksLacking([scene.held(ONE), scene.held(ONE)]))
+    assert scene.tell(m.CancelAsked(task_id(1), force=False)) == [("failed", 1, "cancelled")]
+    assert scene.tell(m.InputsHere(task_id(1))) == []
+    scene.tell(m.JobEnded(JOB))
+    assert scene.tell(m.InputsHere(task_id(2))) == []

@@ -10,15 +10,6 @@
 -- Refuses: nothing.
 -- Writes:  watch.
 
-local function among(list, process)
-  for first = 1, #list, code.PROCESS_ID do
-    if string.sub(list, first, first + code.PROCESS_ID - 1) == process then
-      return true
-    end
-  end
-  return false
-end
-
 transition('object_watch', DRAINS, function(ns, args)
   local process, oids, tasks = args[1], {}, {}
   for i = 2, #args do
@@ -36,7 +27,7 @@ transition('object_watch', DRAINS, function(ns, args)
       values[i] = making[i] and '' or code.LOST
       local told = string.sub(oid, 1, code.PROCESS_ID) == process and act.maker_holds(refs[i])
       local list = watch[i] or ''
-      if making[i] and not told and not among(list, process) then
+      if making[i] and not told and not act.among(list, process) then
         rows[#rows + 1] = oid
         rows[#rows + 1] = list .. process
       end

@@ -1,0 +1,145 @@
+"""Serves what this node has to other nodes: a thread that listens, and one for each that asks.
+
+Bytes go from the object's file to the socket inside the kernel (sendfile).  The rule: whoever
+asks has proved that it is of this cluster, and what it says is of fixed length; one that is slow or
+silent is hung up on, and costs a thread until then.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import Counter
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Final
+
+from hyperloom.objectstore import layout
+from hyperloom.transfer import endpoint, protocol
+from hyperloom.transfer.protocol import Answer
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from hyperloom.objectstore.client import StoreClient
+    from hyperloom.objectstore.transit import Departure
+    from hyperloom.transfer.endpoint import Tls
+
+_log = logging.getLogger(__name__)
+
+STALL_S: Final = 5.0  # nothing moves for so long: hang up
+_IDLE_S: Final = 60.0  # a connection over which nothing is asked
+_GUESTS_MOST: Final = 64
+# An object as large as this goes to so many at a time: whoever comes next gets it sooner from one
+# of these, and they have more cables than we.
+LARGE_BYTES: Final = 8 << 20
+LARGE_AT_ONCE: Final = 2
+
+
+class Giver:
+    """See the module.  `key` is asked for at each connection: it may change."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        store: StoreClient,
+        key: Callable[[], bytes],
+        tls: Tls | None = None,
+    ) -> None:
+        self._listener = listener
+        self._store = store
+        self._key = key
+        self._tls = tls
+        self._lock = threading.Lock()  # of what follows
+        self._guests: set[socket.socket] = set()
+        self._going: Counter[bytes] = Counter()  # object -> to how many it is going
+        self.objects = 0  # sent so far
+        self.bytes = 0
+        self._closed = False
+        threading.Thread(target=self._listen, name="loom-giver", daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                if self._closed:
+                    return
+                _log.exception("an object's reader was not let in")
+                continue
+            with self._lock:
+                full = len(self._guests) >= _GUESTS_MOST
+                if not full:
+                    self._guests.add(sock)
+            if full:
+                sock.close()
+                continue
+            threading.Thread(
+                target=self._serve, args=(sock,), name="loom-gives", daemon=True
+            ).start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        sock = plain
+        try:
+            sock = endpoint.accepted(plain, STALL_S, self._tls)
+            with self._lock:
+                self._guests.add(sock)
+            protocol.admit(sock, self._key())
+            sock.settimeout(_IDLE_S)
+            while (question := protocol.question(sock)) is not None:
+                sock.settimeout(STALL_S)
+                self._answer(sock, *question)
+                sock.settimeout(_IDLE_S)
+        except protocol.Unproven as error:
+            _log.warning("an object's reader was turned away: %s", error)
+        except OSError:
+            pass  # it is gone, or stopped: it asks again, or somebody else
+        finally:
+            with self._lock:
+                self._guests -= {plain, sock}
+            sock.close()
+
+    def _answer(self, sock: socket.socket, oid: bytes, start: int) -> None:
+        departure = self._store.depart(oid)
+        if departure is None:
+            sock.sendall(bytes([Answer.ABSENT]))
+            return
+        with closing(departure):
+            if not self._begin(oid, departure.total):
+                sock.sendall(bytes([Answer.BUSY]))
+                return
+            try:
+                self._send(sock, departure, max(start, layout.HEADER_BYTES))
+            finally:
+                with self._lock:
+                    self._going[oid] -= 1
+                    if not self._going[oid]:
+                        del self._going[oid]
+
+    def _begin(self, oid: bytes, total: int) -> bool:
+        with self._lock:
+            if total >= LARGE_BYTES and self._going[oid] >= LARGE_AT_ONCE:
+                return False
+            self._going[oid] += 1
+            return True
+
+    def _send(self, sock: socket.socket, departure: Departure, start: int) -> None:
+        sock.sendall(bytes([Answer.HERE]) + departure.head())
+        left = departure.total - start
+        if left > 0:
+            with os.fdopen(os.dup(departure.fd), "rb") as file:
+                sock.sendfile(file, start, left)
+        with self._lock:
+            self.objects += 1
+            self.bytes += max(0, left)
+
+    def close(self) -> None:
+        """Serve nobody any more."""
+        self._closed = True
+        with self._lock:
+            open_ones = [self._listener, *self._guests]
+        for sock in open_ones:
+            with suppress(OSError):
+                sock.shutdown(2)  # wakes who waits on it
+        self._listener.close()
