@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from hyperloom.core.streams import ObjectRefGenerator
     from hyperloom.plan.handle import PlanHandle
     from hyperloom.plan.plan import Plan
+    from hyperloom.plan.redirection import follow
     from hyperloom.serialization import inspect_serializability, register_serializer
 
 __version__ = "0.1.0"
@@ -103,6 +104,7 @@ _HOMES = {
     "hyperloom.core.streams": ("ObjectRefGenerator",),
     "hyperloom.plan.handle": ("PlanHandle",),
     "hyperloom.plan.plan": ("Plan",),
+    "hyperloom.plan.redirection": ("follow",),
     "hyperloom.serialization": ("inspect_serializability", "register_serializer"),
 }
 _MODULES = ("data", "errors", "tasks")
@@ -131,6 +133,7 @@ __all__ = [
     "data",
     "errors",
     "exit_actor",
+    "follow",
     "get",
     "get_actor",
     "init",

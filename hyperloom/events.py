@@ -51,6 +51,7 @@ class Ended(IntEnum):
     FAILED = 1  # for good; the error says why
     RETRIED = 2  # it came to nothing, and the task is tried again
     PASSED_ON = 3  # an input had failed, so this did: its function was not called
+    REDIRECTED = 4  # it named another task in its place, and that is to run
 
 
 class Error(NamedTuple):

@@ -163,6 +163,16 @@ def cancelled(who: Attempt) -> bytes:
     return made("cancelled", who, f"{who.name or 'the task'} was cancelled; it has no result")
 
 
+def redirected_too_often(who: Attempt, *, most: int) -> bytes:
+    """It named another task in its place, and that one another, and so on."""
+    text = (
+        f"{who.name} named another task in its place, as {most:,} tasks before it had done; a task "
+        "may be redirected so often.\n"
+        "  If that is a loop without end, mend its condition; else do several steps in one task."
+    )
+    return made("app", who, text)
+
+
 def node_lost(who: Attempt, *, reason: str = "it was not heard of in time") -> bytes:
     """The control plane, or the one who watches, gave the node up."""
     text = f"the node that ran {who.name or 'the task'} is lost ({reason}), and no retry was left"

@@ -52,9 +52,11 @@ class Attempts:
             events.outputs_bytes(outputs),
         )
 
-    def to_retry(self, entry: bytes, record: bytes, start: float, end: float) -> bytes:
-        """The row of one that came to nothing; it is told by itself."""
-        return self._row(entry, record, start, end, events.Ended.RETRIED, [])
+    def without_outputs(
+        self, entry: bytes, record: bytes, start: float, end: float, ended: events.Ended
+    ) -> bytes:
+        """The row of one that came to nothing, or goes on as another; it is told by itself."""
+        return self._row(entry, record, start, end, ended, [])
 
     def take(self) -> tuple[bytes, dict[int, events.Error]]:
         """All that is there, told from now on; and how far the clocks are apart now."""
@@ -71,3 +73,10 @@ class Silence(Attempts):
         self, entry: bytes, record: bytes, start: float, end: float, outputs: list[bytes]
     ) -> None:
         """Nothing is told."""
+
+    def without_outputs(
+        self, entry: bytes, record: bytes, start: float, end: float, ended: events.Ended
+    ) -> bytes:
+        """There is no row."""
+        del entry, record, start, end, ended
+        return b""

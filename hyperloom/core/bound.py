@@ -26,7 +26,16 @@ _NO_NAMES: Mapping[str, Any] = {}
 ABOUT = "\0about"
 
 
-class _Node:
+class Replacing:
+    """What a task may return so that it takes the task's place: bound tasks, plans.
+
+    See `hyperloom.core.redirection`.
+    """
+
+    __slots__ = ()
+
+
+class _Node(Replacing):
     """What bound tasks and bound maps have in common: what is said of them."""
 
     __slots__ = ("kwargs", "label", "metadata", "remote")
@@ -198,7 +207,7 @@ class BoundMap(_Node, Generic[R_co]):
 Node = BoundTask[Any] | BoundMap[Any]
 
 
-class BoundOutput:
+class BoundOutput(Replacing):
     """One of several outputs of a bound task, or of a map's results."""
 
     __slots__ = ("index", "task")
@@ -243,5 +252,6 @@ def _taken(values: Iterable[object]) -> Iterator[tuple[Node, int]]:
 def _travels(what: object) -> str:
     return (
         f"{what!r} is part of a plan and cannot travel inside a value: make it an argument of "
-        "its own, or submit its plan first and pass on the refs"
+        "its own; or let a task return it by itself, or a plan of several, to go on as that; or "
+        "submit its plan first and pass on the refs"
     )

@@ -1,7 +1,8 @@
 """One task: its record and inputs in, its outputs out.
 
-The rule: an attempt always ends in one of two ways, a list of output values (which may be
-failures) or a request to be retried; no exception leaves `Executor.run`.  Values that it stored
+The rule: an attempt always ends in one of three ways: a list of output values (which may be
+failures), a request to be retried, or another task in its place; no other exception leaves
+`Executor.run`.  Values that it stored
 and does not end with are freed before that is known to anybody.
 """
 
@@ -12,10 +13,11 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import data, errors, failpoints, failures, specs
-from hyperloom.core import current
-from hyperloom.core.bound import ABOUT
+from hyperloom.core import current, redirection
+from hyperloom.core.bound import ABOUT, Replacing
 from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
+from hyperloom.core.redirection import Redirected
 from hyperloom.core.session import FIRST
 from hyperloom.core.streams import Items
 from hyperloom.gcs.codes import NUMBER, SHARED
@@ -102,6 +104,7 @@ class Executor:
 
         Raises:
             Retry: the attempt failed and is to be tried again.
+            Redirected: it is to go on as another task.
         """
         code, running = self.begin(entry, record)
         task = running.task
@@ -113,6 +116,10 @@ class Executor:
             return self._attempt(code, running, record, inputs)
         except Interrupted:
             return self._all(code, running.cancelled)
+        except Redirected:
+            if running.cancelled:
+                return self._all(code, running.cancelled)
+            raise
         except BaseException as error:  # noqa: BLE001 - the user's
             return self.raised(code, running, error)
         finally:
@@ -196,6 +203,12 @@ class Executor:
         del args, kwargs  # refs in them are released before the task is reported
         if running.cancelled:
             return self._all(code, running.cancelled)
+        return self._outputs(code, running, result)
+
+    def _outputs(self, code: Code, running: Running, result: object) -> list[bytes]:
+        if isinstance(result, Replacing):
+            keep = b"" if self._keeping is None else specs.encode_keep(self._keeping.keep)
+            raise redirection.redirect(result, running, keep)
         if code.template.takes_data:
             result = data.of(result)
         returns = code.template.returns
@@ -287,6 +300,8 @@ class Executor:
         for index, item in enumerate(items):
             try:
                 result = code.function(item)
+                if isinstance(result, Replacing):  # it cannot be replaced without the others
+                    result = redirection.value_of(result)
                 outputs.append(
                     self._kept(object_id(running.task, index), result, code.template.name)
                 )

@@ -25,7 +25,7 @@ class Keeping:
     """What is kept of one attempt."""
 
     def __init__(self, keep: Keep, template: Template) -> None:
-        self._keep = keep
+        self.keep = keep
         self._template = template
         self._results: list[Packed] = []
 
@@ -38,9 +38,9 @@ class Keeping:
 
     def found(self) -> list[Packed] | None:
         """The results, if an earlier run left them in the cache."""
-        if not self._keep.cache:
+        if not self.keep.cache:
             return None
-        results = self._cache().find(self._keep.key)
+        results = self._cache().find(self.keep.key)
         return results if results and len(results) == self._template.returns else None
 
     def done(self) -> None:
@@ -51,26 +51,26 @@ class Keeping:
         """
         if len(self._results) != self._template.returns:  # one of them is a failure
             return
-        if self._keep.checkpoint:
+        if self.keep.checkpoint:
             self._write()
-        if self._keep.cache and not any(result.refs for result in self._results):
+        if self.keep.cache and not any(result.refs for result in self._results):
             try:
-                self._cache().store(self._keep.key, self._template.name, self._results)
+                self._cache().store(self.keep.key, self._template.name, self._results)
             except OSError as error:
                 warnings.warn(
-                    f"{self._template.name} was not kept in the cache {self._keep.cache}: {error}",
+                    f"{self._template.name} was not kept in the cache {self.keep.cache}: {error}",
                     stacklevel=1,
                 )
 
     def _write(self) -> None:
-        name, path = self._template.name, self._keep.checkpoint
+        name, path = self._template.name, self.keep.checkpoint
         if any(result.refs for result in self._results):
             raise CheckpointError(
                 f"the result of {name} was not written to {path}: it holds references, which end "
                 "with this program. Return values instead, or take the checkpoint away"
             )
         try:
-            files.write(path, self._keep.key, name, self._results, sync=True)
+            files.write(path, self.keep.key, name, self._results, sync=True)
         except OSError as error:
             raise CheckpointError(
                 f"the result of {name} could not be written to {path}: {os.strerror(error.errno)}. "
@@ -80,4 +80,4 @@ class Keeping:
             ) from error
 
     def _cache(self) -> Cache:
-        return Cache(self._keep.cache, self._keep.cache_bytes)
+        return Cache(self.keep.cache, self.keep.cache_bytes)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors, failures, specs
 from hyperloom.core.execution import Code, Retry
 from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
+from hyperloom.core.redirection import Redirected
+from hyperloom.core.session import FIRST
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes
 from hyperloom.ids import OBJECT_BYTES, TaskID, cut, index_of, object_id, task_of
@@ -183,6 +185,27 @@ class Plane:
     # -- tasks ------------------------------------------------------------------------------
 
     def _run(self, template: bytes, task: bytes, record: bytes) -> list[bytes]:
+        held: list[bytes] = []
+        first = 1
+        for _ in range(codes.REDIRECTS_MOST + 1):
+            try:
+                values = self._run_as(template, task, record, first)
+                break
+            except Redirected as redirected:
+                record, template = redirected.record, specs.template_of(redirected.record)
+                first = redirected.attempt + 1
+                before, held = held, _cut(specs.refs_of(record))
+                self._hold(held)
+                self._let_go([*before, *self._contains.pop(task + FIRST, ())])
+            self._session.sweep()
+        else:
+            who = Attempt(task, self._codes[template].template.name, first, self._node)
+            failure = failures.redirected_too_often(who, most=codes.REDIRECTS_MOST)
+            values = [failure_inline(failure)] * self._codes[template].template.outputs
+        self._let_go(held)
+        return values
+
+    def _run_as(self, template: bytes, task: bytes, record: bytes, first: int) -> list[bytes]:
         code = self._codes[template]
         shape = ResourceSet.parse(code.template.shape)
         missing = shape.missing_from(self._resources)
@@ -193,7 +216,7 @@ class Plane:
             )
             return [failure_inline(failure)] * code.template.outputs
         inputs = b"".join([_sized(self._input(oid)) for oid in specs.inputs_of(record)])
-        for attempt in _attempts(code.template.retries):
+        for attempt in _attempts(code.template.retries, first):
             executor = InlineExecutor(self._node, self._objects, self._codes)
             entry = task + (b"%d" % attempt if attempt > 1 else b"")
             try:
@@ -341,9 +364,9 @@ def _ranged(  # noqa: PLR0913, PLR0917 - the transition's own arguments
     return planned[::-1]  # it is run from its end
 
 
-def _attempts(retries: int) -> Iterable[int]:
-    """1, 2, … as often as the template allows."""
-    return count(1) if retries < 0 else range(1, retries + 2)
+def _attempts(retries: int, first: int) -> Iterable[int]:
+    """Their numbers, as many as the template allows."""
+    return count(first) if retries < 0 else range(first, first + retries + 1)
 
 
 def _sized(value: bytes) -> bytes:

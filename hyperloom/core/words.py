@@ -17,6 +17,7 @@ From the worker::
     DONE      number, seconds, [task, attempt, refs, number of outputs, outputs..., ...],
               rows of `hyperloom.events`, errors by number of the row
     RETRY     entry, failure, row   the attempt failed; the failure is for when none is left
+    REDIRECT  entry, record, row    the task goes on as another: this is its record from now on
     BLOCKED   entries           the task waits for objects; the entries were not begun
     UNBLOCKED
     BACK      entries           what was not begun
@@ -45,3 +46,4 @@ LEAVING = 25
 SESSION = 27
 OPEN = 28
 OVER = 29
+REDIRECT = 30

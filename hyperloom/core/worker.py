@@ -28,6 +28,8 @@ from hyperloom.core.actors.hosting import CallExecutor, Hosted, construct
 from hyperloom.core.blocking import Blocking
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
+from hyperloom.core.redirection import Redirected
+from hyperloom.events import Ended
 from hyperloom.serialization import stored
 
 if TYPE_CHECKING:
@@ -132,23 +134,28 @@ class Worker:
         try:
             outputs = self.executor.run(entry, record, inputs)
         except Retry as retry:
-            output.end_lines()
-            self._before_report()
-            now = time.perf_counter()
-            self._busy_s += now - start
+            message = [words.RETRY, entry, retry.failure]
+            self._instead_of_results(start, record, Ended.RETRIED, message)
+            return
+        except Redirected as redirected:
+            message = [words.REDIRECT, entry, redirected.record]
+            self._instead_of_results(start, record, Ended.REDIRECTED, message)
+        else:
+            if self._hosted is not None and self.executor.leaving:
+                self._end_actor("it ended itself by exit_actor()")
+                return
+            self._add_results(start, entry, record, outputs)
+        code = self.executor.codes[record[:8]]
+        if code.template.max_calls and code.calls >= code.template.max_calls:
             self._report()
-            row = self._attempts.to_retry(entry, record, start, now)
-            self._send([words.RETRY, entry, retry.failure, row])
-            return
-        if self._hosted is not None and self.executor.leaving:
-            self._end_actor("it ended itself by exit_actor()")
-            return
+            self._send([words.LEAVING])
+            self.leaving = True
+
+    def _add_results(self, start: float, entry: bytes, record: bytes, outputs: list[bytes]) -> None:
         output.end_lines()
         self._before_report()
         now = time.perf_counter()
         self._busy_s += now - start
-        if failpoints.ON:
-            failpoints.hit("worker.packed")
         with self._reporting:
             done = self._done
             done += (entry[:16], entry[16:] or b"1", specs.refs_of(record), len(outputs))
@@ -162,11 +169,17 @@ class Worker:
             or (self._done_bytes > _REPORT_BYTES)
         ):
             self._report()
-        code = self.executor.codes[record[:8]]
-        if code.template.max_calls and code.calls >= code.template.max_calls:
-            self._report()
-            self._send([words.LEAVING])
-            self.leaving = True
+
+    def _instead_of_results(
+        self, start: float, record: bytes, ended: Ended, message: list[Any]
+    ) -> None:
+        output.end_lines()
+        self._before_report()
+        now = time.perf_counter()
+        self._busy_s += now - start
+        self._report()
+        row = self._attempts.without_outputs(message[1], record, start, now, ended)
+        self._tell([*message, row])
 
     def _become_actor(self, entry: bytes, record: bytes, inputs: bytes) -> None:
         """From now on, and for good, this worker runs calls of one actor."""
@@ -199,6 +212,8 @@ class Worker:
             session.task = b""
             if session.dropped or session.outbox.waiting:
                 session.settle()
+        if failpoints.ON:
+            failpoints.hit("worker.packed")
 
     def _report(self) -> None:
         """Send the results that are there.  From any thread: they are settled already."""
@@ -208,11 +223,14 @@ class Worker:
             sys.stdout.flush()
             sys.stderr.flush()
             told = self._attempts.take()
-            self._send([words.DONE, self._done_count, self._busy_s, self._done, *told])
+            self._tell([words.DONE, self._done_count, self._busy_s, self._done, *told])
             self._done = []
             self._done_count = 0
             self._done_bytes = 0
             self._busy_s = 0.0
+
+    def _tell(self, how_it_ended: list[Any]) -> None:
+        self._send(how_it_ended)
         if failpoints.ON:
             failpoints.hit("worker.reported")
 

@@ -83,6 +83,7 @@ QUEUES_FIRST = 64  # queues that a claim looks at; if there is room left, at
 QUEUES_MOST = 1024
 CROWD_FROM = 65  # tasks that lack one object: so many are a crowd
 WAKE_MOST = 500  # tasks of a crowd that are woken in one call
+REDIRECTS_MOST = 1000  # times that a task may name another in its place: task/redirect.lua
 DEATHS_MOST = 3  # workers that a task may kill, unless it asks for more retries: task/retry.lua
 
 

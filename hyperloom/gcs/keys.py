@@ -46,7 +46,7 @@ class Key:
 # -- what is to be done ---------------------------------------------------------------------
 TASK = Key("task", (), "hash", "task id -> record, from submission until it is over")
 RANGE = Key("range", (), "hash", "first 15 bytes of task ids -> those of them nobody took yet")
-WAIT = Key("wait", (), "hash", "task id -> template and number of inputs it still lacks; range: *")
+WAIT = Key("wait", (), "hash", "task id -> template, inputs it lacks, then: task/_await.lua")
 WAITERS = Key("waiters", (), "hash", "object id -> ids of the tasks that lack it; + for a crowd")
 CROWD = Key("crowd", ("oid",), "list", "the tasks that lack an object, when they are many")
 WAKING = Key("waking", (), "list", "objects that exist and whose crowd is being woken")
@@ -55,6 +55,7 @@ QUEUES = Key("queues", (), "sorted set", "queues that may hold something, in ser
 TURN = Key("turn", (), "integer", "counts servings, for fairness among queues")
 TRIES = Key("tries", (), "hash", "task id -> attempts that came to nothing")
 DEATHS = Key("deaths", (), "hash", "task id -> workers that died of it")
+REDIRECTS = Key("redirects", (), "hash", "task id -> how often another was put in its place")
 CHILDREN = Key("children", (), "hash", "task id -> ids of the tasks that it submitted")
 STREAM = Key("stream", (), "hash", "task id -> process that makes its items, number consumed")
 TERMS = Key("terms", (), "hash", "template id -> number of returns, retries, queue")
@@ -97,10 +98,10 @@ JOBS = Key("jobs", (), "hash", "job -> who and where its driver is, as JSON", "c
 ABOUT = Key("about", (), "hash", "library version, durability, generation", "cluster")
 
 KEYS = (
-    TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, CHILDREN, STREAM,
-    TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, HOST, UNAVAILABLE, BEREFT,
-    LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH, HEARD, HOMES, COUNTS, EVENTS, NOTED,
-    CLOSED, NODES, LEASES, JOBS, ABOUT,
+    TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, REDIRECTS,
+    CHILDREN, STREAM, TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, HOST,
+    UNAVAILABLE, BEREFT, LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH, HEARD, HOMES,
+    COUNTS, EVENTS, NOTED, CLOSED, NODES, LEASES, JOBS, ABOUT,
 )  # fmt: skip
 
 OUTLIVE = (EVENTS, NOTED, CLOSED)

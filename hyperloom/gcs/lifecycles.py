@@ -82,6 +82,11 @@ TASK = Lifecycle(
         "retry": Move(
             frozenset({TaskState.HELD}), TaskState.READY, "the attempt failed; a retry is left"
         ),
+        "redirect": Move(
+            frozenset({TaskState.HELD}),
+            TaskState.WAITING,
+            "it ended by naming a task in its place; READY at once if that lacks nothing",
+        ),
         "requeue": Move(frozenset({TaskState.HELD}), TaskState.READY, "its node is lost"),
         "finish": Move(frozenset({TaskState.HELD}), TaskState.OVER, "its node reports the result"),
         "fail": Move(frozenset({TaskState.HELD}), TaskState.OVER, "no retry is left"),

@@ -196,7 +196,7 @@ class Outbox:
     @property
     def waiting(self) -> bool:
         """Whether anything is not sent, or not answered yet."""
-        return bool(self._count or self._refused or self._unanswered)
+        return bool(self._count or self._declares or self._refused or self._unanswered)
 
     # -- sending ----------------------------------------------------------------------------
 

@@ -56,7 +56,9 @@ def connect(wanted: Wanted) -> Any:  # noqa: ANN401 - a Driver, or an inline one
     config = Config.load(**wanted.options)
     if wanted.mode == "inline":
         from hyperloom.core.inline import InlineDriver  # noqa: PLC0415
+        from hyperloom.plan import redirection  # noqa: PLC0415
 
+        redirection.install()
         return InlineDriver(config, wanted.namespace, node_resources(wanted))
     if wanted.mode != "cluster":
         raise ValueError(f"mode={wanted.mode!r} cannot be: it is 'cluster' or 'inline'")

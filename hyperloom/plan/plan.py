@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from hyperloom.core import current
-from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, Replacing
 from hyperloom.plan.graph import in_order, shape_of
 from hyperloom.plan.handle import PlanHandle
 from hyperloom.plan.naming import parts_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hyperloom.plan.submission import Wanted
 
 
-class Plan:
+class Plan(Replacing):
     """Tasks whose results are wanted, and by way of their inputs all that these need.
 
         plan = loom.Plan()

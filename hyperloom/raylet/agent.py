@@ -142,6 +142,8 @@ class Agent:
                 self._residents.opened(actor, worker)
             case m.ReportActorLost(actor, worker, begun, killed):
                 self._residents.lost(actor, worker, begun, killed)
+            case m.Redirect(task, worker, record, row):
+                self._reporter.redirect(task, worker, record, row)
             case m.CancelElsewhere(what, force):
                 self.loop.later(_AGAIN_S, lambda: self._reporter.cancel(what, force=force))
             case m.WarnStuck(workers):
@@ -206,7 +208,7 @@ class Agent:
         """Its process exists."""
         self._handle(m.WorkerReady(worker))
 
-    def worker_says(self, worker: int, message: list[Any]) -> None:
+    def worker_says(self, worker: int, message: list[Any]) -> None:  # noqa: C901 - all there is
         """One of its messages; see `hyperloom.core.words`."""
         match message[0]:
             case words.DONE:
@@ -215,15 +217,14 @@ class Agent:
                 _, entry, failure, row = message
                 self._reporter.retry(worker, entry, failure, row)
                 self._handle(m.TaskToRetry(worker, entry[:16]))
-                self._jobs.offer_again()
+            case words.REDIRECT:
+                self._handle(m.TaskRedirected(worker, message[1][:16], *message[2:]))
             case words.BLOCKED:
                 self._handle(m.WorkerBlocked(worker, message[1]))
-                self._jobs.offer_again()
             case words.UNBLOCKED:
                 self._handle(m.WorkerUnblocked(worker))
             case words.BACK:
                 self._handle(m.TasksReturned(worker, message[1]))
-                self._jobs.offer_again()
             case words.LEAVING:
                 self._handle(m.WorkerLeaving(worker))
             case words.SESSION:
@@ -235,6 +236,8 @@ class Agent:
                 self._handle(self._residents.worker_says(state, *message[1:]))
             case other:
                 raise AssertionError(f"worker {worker} says what it cannot: {other!r}")
+        if message[0] in {words.RETRY, words.REDIRECT, words.BLOCKED, words.BACK}:
+            self._jobs.offer_again()
 
     def _done(
         self,

@@ -19,7 +19,7 @@ A worker in which an actor is made turns from busy to *hosting*, and is that unt
 
 Life of a task here: it waits in a queue (after its inputs were fetched, if they lie on other
 nodes), is sent to a worker, and leaves by `TasksDone` (the agent reports the result),
-`TaskToRetry`, one `ReportLost` or one `ReportFailed`.
+`TaskToRetry`, `TaskRedirected`, one `ReportLost` or one `ReportFailed`.
 
 This file is what each event means; what follows from the new state is in `placing` (who gets
 seats, what is asked for), `hosting` (actors), `ends` (deaths, cancellation), `ticks` (time).
@@ -114,16 +114,28 @@ def _to_retry(s: NodeState, event: m.TaskToRetry) -> None:
     _left(s, worker)
 
 
-def _off(worker: WorkerState, task: bytes) -> None:
+def _redirected(s: NodeState, event: m.TaskRedirected) -> list[Effect]:
+    worker = s.workers[event.worker]
+    worker.since = s.now
+    stopping = worker.stopping.get(event.task)
+    held = _off(worker, event.task)
+    _left(s, worker)
+    if held is None:  # its job has ended, or the node was given up
+        return []
+    if stopping is not None:
+        return [m.ReportFailed(held, worker.number, stopping.why)]
+    return [m.Redirect(held, worker.number, event.record, event.row)]
+
+
+def _off(worker: WorkerState, task: bytes) -> m.Held | None:
     """A task that the worker began is over."""
     worker.reported += 1
-    sent = worker.sent
-    if sent and sent[0].entry.startswith(task):
-        sent.popleft()
-    else:
-        take_out(sent, task)
     if worker.stopping:
         worker.stopping.pop(task, None)
+    sent = worker.sent
+    if sent and sent[0].entry.startswith(task):
+        return sent.popleft()
+    return take_out(sent, task)
 
 
 def _left(s: NodeState, worker: WorkerState) -> None:
@@ -249,6 +261,7 @@ HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.TasksDone: _done,
     m.WorkerReady: _ready,
     m.TaskToRetry: _to_retry,
+    m.TaskRedirected: _redirected,
     m.WorkerBlocked: _blocked,
     m.WorkerUnblocked: _unblocked,
     m.TasksReturned: _returned,

@@ -28,6 +28,7 @@ from hyperloom.raylet.node import NodeSettings
 from hyperloom.resources import ResourceSet, of_symbols
 
 if TYPE_CHECKING:
+    import socket
     import subprocess
 
     from hyperloom.raylet.agent import Agent
@@ -45,14 +46,13 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     os.set_inheritable(lock, False)  # noqa: FBT003
     own_server = OwnServer(settings) if settings.embedded and settings.server else None
     # What is imported by now or here, the template is forked with.
-    from hyperloom.core.start import run_worker  # noqa: PLC0415
     from hyperloom.gcs import install  # noqa: PLC0415
     from hyperloom.objectstore.keeper import StoreKeeper  # noqa: PLC0415
-    from hyperloom.raylet import agent, handover, template  # noqa: PLC0415
+    from hyperloom.raylet import agent, handover  # noqa: PLC0415
     from hyperloom.tasks import operations  # noqa: F401, PLC0415
 
     furnish(settings)
-    forked = template.fork_template(run_worker, [ready, alive], lambda: clean_up(settings))
+    forked = _fork_template(settings, [ready, alive])
     settings = with_symbols(settings)  # while the server starts
     wire = install.wait(
         settings.admin_address,
@@ -89,6 +89,16 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
         if settings.embedded:
             shutil.rmtree(settings.folder, ignore_errors=True)
     return 0
+
+
+def _fork_template(settings: NodeSettings, close: list[int]) -> tuple[int, socket.socket]:
+    """With all imported that its workers need."""
+    from hyperloom.core.start import run_worker  # noqa: PLC0415
+    from hyperloom.plan import redirection  # noqa: PLC0415
+    from hyperloom.raylet import template  # noqa: PLC0415
+
+    redirection.install()
+    return template.fork_template(run_worker, close, lambda: clean_up(settings))
 
 
 def furnish(settings: NodeSettings) -> None:

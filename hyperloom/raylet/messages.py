@@ -153,6 +153,16 @@ class TaskToRetry:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskRedirected:
+    """A worker's task goes on as another one: its record from now on, and what is told of it."""
+
+    worker: int
+    task: bytes
+    record: bytes
+    row: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerBlocked:
     """A worker's task waits for objects; the worker returned what it had not begun."""
 
@@ -242,6 +252,7 @@ Event = (
     | WorkerReady
     | TasksDone
     | TaskToRetry
+    | TaskRedirected
     | WorkerBlocked
     | WorkerUnblocked
     | TasksReturned
@@ -351,6 +362,16 @@ class ReportActorLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirect:
+    """Have the control plane put another record in the place of the task's."""
+
+    task: Held
+    worker: int
+    record: bytes
+    row: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFailed:
     """Tell the control plane that a task failed for good."""
 
@@ -385,6 +406,7 @@ Effect = (
     | ReportLost
     | OpenActor
     | ReportActorLost
+    | Redirect
     | ReportFailed
     | CancelElsewhere
     | WarnStuck

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 500  # objects or tasks in one slice of a burial or a reaping
 _FAILURE = codes.FAILURE
 _QUEUED, _POISONED = b"QUEUED", b"POISONED"  # what `task_retry` answers
+_FAILED = b"FAILED"  # what `task_redirect` answers when it was too often
 
 
 class Reporter:
@@ -134,6 +135,26 @@ class Reporter:
             self._journal.raised(row, pid, failure[1:], retried=answer == _QUEUED)
 
         self._retry(entry, 0, failure[1:], failure[1:], told)
+
+    def redirect(self, task: Held, worker: int, record: bytes, row: bytes) -> None:
+        """It goes on as another task."""
+        self._journal.ran(task.kind.job, self._pool.pid(worker), row)
+        who = self._who(task, worker)
+        failure = failures.redirected_too_often(who, most=codes.REDIRECTS_MOST)
+        lost = failures.node_lost(who, reason="what it was to go on as is not known any more")
+
+        def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if isinstance(reply, errors.NotFound):  # a restored server lost the new template
+                self._retry(task.entry, 0, lost, lost, lambda _: None)
+            elif reply == _FAILED:
+                self._journal.came_to_nothing(task, who.pid, None, failure, retried=False)
+            elif isinstance(reply, errors.LoomError) and not isinstance(reply, errors.Stale):
+                raise reply
+
+        self._gcs.apply(
+            "task_redirect", keys.job_namespace(job_of(task.task)), self._node,  # type: ignore[arg-type]
+            task.task, task.attempt, _FAILURE + failure, record, then=answered,
+        )  # fmt: skip
 
     def _retry(
         self,

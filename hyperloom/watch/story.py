@@ -30,6 +30,7 @@ _WORDS = {
     Ended.FAILED: "failed",
     Ended.RETRIED: "came to nothing",
     Ended.PASSED_ON: "failed with an input",
+    Ended.REDIRECTED: "went on as another task",
 }
 
 
@@ -106,7 +107,11 @@ def ended(told: list[dict[str, Any]]) -> str:
                 return "CANCELLED"
             case "failed" | "failed with an input" | "its node was lost, and no retry was left":
                 return "FAILED"
-            case "came to nothing" | "its node was lost; it is tried again":
+            case (
+                "came to nothing"
+                | "went on as another task"
+                | "its node was lost; it is tried again"
+            ):
                 return ""
             case _:
                 pass

@@ -15,6 +15,7 @@ class Arrivals(Queues):
 
     bodies: dict[bytes, bytes] = field(default_factory=dict)
     sources: dict[bytes, bytes] = field(default_factory=dict)
+    next_attempt: dict[bytes, int] = field(default_factory=dict)  # of waiting ones; else 1
     children: dict[bytes, bytes] = field(default_factory=dict)
     counts: dict[bytes, int] = field(default_factory=dict)  # template and what -> tasks
     events: list[tuple[bytes, bytes]] = field(default_factory=list)  # none: nobody opened them
@@ -79,11 +80,26 @@ class Arrivals(Queues):
             raise Refusal("NOT_FOUND")
         if not self.hears(process, seq):
             return 0
-        ids, ready = list(args[0::2]), []
+        ids = list(args[0::2])
         for task, record in zip(ids, args[1::2], strict=True):
             self.records[task] = record
             inputs, others = self.refs_of(record)
             self.hold(inputs + others, ("task", task))
+        ready = self.wait_for(ids)
+        self.count(codes.SUBMITTED, ids)
+        self.note(codes.SUBMITTED, ids[0] + ids[-1] + parent)
+        self.has_made(process, count, self.terms[template][0])
+        self.adopt(parent, ids)
+        # What lacks nothing joins the back.  Those without inputs stand before the others.
+        ready.sort(key=lambda task: bool(self.refs_of(self.records[task])[0]))
+        self.push_back(template, ready)
+        return len(ready)
+
+    def wait_for(self, ids: list[bytes]) -> list[bytes]:
+        """Those tasks that lack no input; the others wait."""
+        ready = []
+        for task in ids:
+            inputs = self.refs_of(self.records[task])[0]
             missing = {oid for oid in inputs if oid not in self.value}
             if missing:
                 self.lacks[task] = missing
@@ -93,15 +109,8 @@ class Arrivals(Queues):
             for oid in self.refs_of(self.records[task])[0]:
                 if oid in self.lacks.get(task, ()):
                     self.lackers.setdefault(oid, []).append(task)
-        self.count(codes.SUBMITTED, ids)
-        self.note(codes.SUBMITTED, ids[0] + ids[-1] + parent)
         self.crowd()
-        self.has_made(process, count, self.terms[template][0])
-        self.adopt(parent, ids)
-        # What lacks nothing joins the back.  Those without inputs stand before the others.
-        ready.sort(key=lambda task: bool(self.refs_of(self.records[task])[0]))
-        self.push_back(template, ready)
-        return len(ready)
+        return ready
 
     def adopt(self, parent: bytes, ids: list[bytes]) -> None:
         if parent in self.records:

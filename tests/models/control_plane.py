@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from hyperloom.gcs import codes
 from tests.models.arrivals import Arrivals
 from tests.models.claims import Offer
+from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class ControlPlane(Arrivals):
     waking: list[bytes] = field(default_factory=list)
     tries: dict[bytes, int] = field(default_factory=dict)
     deaths: dict[bytes, int] = field(default_factory=dict)
+    redirects: dict[bytes, int] = field(default_factory=dict)
     stream: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
 
     # -- objects come, tasks wake ---------------------------------------------------------
@@ -82,16 +84,17 @@ class ControlPlane(Arrivals):
         for task in dict.fromkeys(task for task, _ in woken):
             if task in self.lacks and not self.lacks[task]:
                 del self.lacks[task]
-                ready.append((task if task in self.records else task[: codes.RANGE_ID], 1))
+                entry = task if task in self.records else task[: codes.RANGE_ID]
+                ready.append((entry, self.next_attempt.pop(task, 1)))
         self.push_front(ready)
 
     # -- tasks end ------------------------------------------------------------------------
 
     def close(self, tasks: list[bytes]) -> None:
         for task in tasks:
-            for books in (self.records, self.tries, self.deaths, self.children, self.stream):
+            for books in (self.records, self.tries, self.deaths, self.redirects, self.children,
+                          self.stream, self.lacks, self.next_attempt):  # fmt: skip
                 books.pop(task, None)
-            self.lacks.pop(task, None)
             for held in self.held.values():
                 held.pop(task, None)
 
@@ -193,6 +196,8 @@ class ControlPlane(Arrivals):
             return False
         self.tries[task] = tried
         return True
+
+    task_redirect = task_redirect
 
     def task_give_back(self, node: bytes, *args: bytes) -> int:
         back = []

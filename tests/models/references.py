@@ -26,6 +26,7 @@ class Limits:
     QUEUES_FIRST: int = 1
     QUEUES_MOST: int = 3
     DEATHS_MOST: int = 1
+    REDIRECTS_MOST: int = 2
     NOTIFY_MOST: int = 12
 
 

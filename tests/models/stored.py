@@ -36,7 +36,9 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
         (keys.TASK,): model.records,
         (keys.RANGE,): {name: of.row() for name, of in model.ranges.items()},
         (keys.WAIT,): {
-            t: model.records[t][:template] + b"%d" % len(m)
+            t: model.records[t][:template]
+            + b"%d" % len(m)
+            + (b",%d" % model.next_attempt[t] if t in model.next_attempt else b"")
             if t in model.records
             else model.ranges[t[: codes.RANGE_ID]].head[:template] + b"%d*" % len(m)
             for t, m in model.lacks.items()
@@ -50,6 +52,7 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
         (keys.WAKING,): model.waking,
         (keys.TRIES,): {task: b"%d" % n for task, n in model.tries.items()},
         (keys.DEATHS,): {task: b"%d" % n for task, n in model.deaths.items()},
+        (keys.REDIRECTS,): {task: b"%d" % n for task, n in model.redirects.items()},
         (keys.CHILDREN,): model.children,
         (keys.STREAM,): {task: who + n for task, (who, n) in model.stream.items()},
         (keys.COUNTS,): {name: b"%d" % n for name, n in model.counts.items()},

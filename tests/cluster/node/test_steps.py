@@ -45,7 +45,7 @@ def noted(path: Path, line: str) -> None:
 
 
 def a_program(notes: Path) -> None:
-    """Plain tasks, a chain, nested ones, large values, several results, a stream."""
+    """Plain tasks, a chain, nested ones, large values, several results, a stream, redirection."""
 
     @loom.task(max_retries=-1)
     def plus_one(x: int) -> int:
@@ -65,6 +65,19 @@ def a_program(notes: Path) -> None:
     def count(n: int) -> Iterator[int]:
         yield from range(n)
 
+    @loom.task(max_retries=-1)
+    def joined(*parts: Any) -> Any:
+        return np.concatenate(parts)
+
+    @loom.task(max_retries=-1)
+    def goes_on(x: int) -> Any:
+        mine = loom.put(np.full(1 << 15, x))
+        return joined.bind(mine, np.full(1 << 16, x), filled.bind(x))
+
+    @loom.task(max_retries=-1)
+    def filled(x: int) -> Any:
+        return np.full(1 << 15, x)
+
     plain = [plus_one.remote(i) for i in range(60)]
     chain = plus_one.remote(0)
     for _ in range(19):
@@ -72,6 +85,8 @@ def a_program(notes: Path) -> None:
     inner = [nested.remote(i) for i in range(6)]
     pairs = [pair.remote(i) for i in range(6)]
     streams = [count.remote(4) for _ in range(3)]
+
+    moved = [goes_on.remote(i) for i in range(8)]
 
     assert loom.get(plain, timeout=PATIENCE_S) == list(range(1, 61))
     assert loom.get(chain, timeout=PATIENCE_S) == 20
@@ -81,6 +96,10 @@ def a_program(notes: Path) -> None:
     for i, (first, second) in enumerate(pairs):
         assert loom.get(first, timeout=PATIENCE_S) == i
         assert (loom.get(second, timeout=PATIENCE_S) == i).all()
+    for i, ref in enumerate(moved):
+        value = loom.get(ref, timeout=PATIENCE_S)
+        assert value.shape == (1 << 17,)
+        assert (value == i).all()
     for stream in streams:
         assert [loom.get(ref, timeout=PATIENCE_S) for ref in stream] == [0, 1, 2, 3]
         assert loom.get(stream.completed(), timeout=PATIENCE_S) == 4

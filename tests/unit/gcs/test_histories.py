@@ -205,6 +205,19 @@ class World(Plans):
             self.same("task_retry", NODES[1 - at], t, held.get(t, 1), 1, b"4failed", b"4poison")
 
     @precondition(holds_something)
+    @rule(at=where, which=few, kind=few, refs=st.tuples(some, some), slip=seldom)
+    def redirect(self, at: int, which: int, kind: int, refs: Any, slip: int) -> None:
+        """It names a task in its place, with as many outputs; and says so again."""
+        name, held = self.busy(at)
+        for t in pick(list(held), [which]):
+            same = [each for each, terms in TEMPLATES.items() if terms[0] == self.terms(t)[0]]
+            older = self.alive(before=t)
+            inputs = list(dict.fromkeys(pick(older, refs[0])))
+            text = record(pick(same, [kind])[0], inputs, pick(older, refs[1]))
+            for _ in range(2):
+                self.same("task_redirect", name, t, held.get(t, 0) + slip, b"4deep", text)
+
+    @precondition(holds_something)
     @rule(at=where, which=some, slip=seldom)
     def give_back(self, at: int, which: list[int], slip: int) -> None:
         name, held = self.busy(at)

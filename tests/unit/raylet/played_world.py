@@ -86,6 +86,9 @@ class World:
                 self.check_kill(self.workers[number])
             case m.ReportLost(held, number, died):
                 self.lost(held, number, died=died)
+            case m.Redirect(held):
+                self.forget(held)
+                self.report(held, "redirected")
             case m.ReportFailed(held, _, why):
                 known = self.asked_to_stop if why == "cancelled" else self.over_time
                 assert held.task in known, "failed for no reason"
@@ -200,9 +203,9 @@ class World:
             worker.said.append(("done", worker.ended))
             worker.ended = []
 
-    def retry(self, worker: Worker) -> None:
+    def retry(self, worker: Worker, what: str = "retry") -> None:
         self.report_done(worker)
-        worker.said.append(("retry", worker.running))
+        worker.said.append((what, worker.running))
         worker.running = None
 
     def give_back(self, worker: Worker) -> list[m.Held]:
@@ -238,7 +241,7 @@ class World:
         what, held = worker.said.popleft()
         number = worker.number
         worker.progress = self.now
-        mine = [task for task in held or () if task in worker.tasks] if what != "retry" else []
+        mine = [t for t in held if t in worker.tasks] if isinstance(held, list) else []
         match what:
             case "done":
                 for task in mine:
@@ -250,6 +253,8 @@ class World:
                     worker.tasks.remove(held)
                     self.report(held, "retry")
                 self.tell(m.TaskToRetry(number, held.task))
+            case "redirect":
+                self.tell(m.TaskRedirected(number, held.task, b"record"))
             case "blocked":
                 worker.seen_blocked = True
                 self.take_back(worker, mine)
@@ -280,8 +285,7 @@ class World:
         self.dead = Dead(worker.number, begun, begun[-1] if begun else None)
         effects = self.tell(m.WorkerExited(worker.number, worker.begun))
         assert not self.dead.begun_tasks, "begun, but neither lost nor failed"
-        kept = [e for e in effects if isinstance(e, m.Run) and e.worker == worker.number]
-        assert not kept, "tasks for the dead"
+        assert not any(isinstance(e, m.Run) and e.worker == worker.number for e in effects)
 
     def cancel(self, task: bytes, *, force: bool) -> None:
         self.asked_to_stop.add(task)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-OUTCOMES = {"done", "retry", "lost", "cancelled", "timeout", "dropped"}
+OUTCOMES = {"done", "retry", "redirected", "lost", "cancelled", "timeout", "dropped"}
 
 
 def play(random: Random, steps: int, tell: Callable[..., None] = lambda *_: None) -> None:
@@ -67,6 +67,10 @@ class Player:
     def task_fails_and_is_retried(self) -> None:
         for worker in self.some("retries", lambda w: w.running and not w.blocked):
             self.world.retry(worker)
+
+    def task_names_another(self) -> None:
+        for worker in self.some("redirects", lambda w: w.running and not w.blocked):
+            self.world.retry(worker, "redirect")
 
     def task_waits(self) -> None:
         for worker in self.some("waits", lambda w: w.running and not w.blocked):
@@ -162,6 +166,7 @@ WEIGHTS = {
     "task_ends": 8,
     "worker_reports": 4,
     "task_fails_and_is_retried": 2,
+    "task_names_another": 2,
     "task_waits": 5,
     "task_goes_on": 4,
     "worker_obeys": 5,

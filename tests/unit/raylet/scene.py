@@ -90,6 +90,8 @@ def short(effect: m.Effect) -> tuple:  # noqa: PLR0911 - one for each effect
             return ("kill", worker)
         case m.ReportLost(task, worker, died, killed):
             return ("lost", number_of(task), worker, "died" if died else "was there", killed)
+        case m.Redirect(task, _, record):
+            return ("redirect", number_of(task), record)
         case m.ReportFailed(task, _, why):
             return ("failed", number_of(task), why)
         case m.CancelElsewhere(task, force):

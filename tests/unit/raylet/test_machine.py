@@ -85,6 +85,30 @@ def test_a_worker_that_leaves_and_does_not_end_is_killed() -> None:
     assert ("kill", 1) in scene.pass_time(GRACE_S)
 
 
+# -- another in its place ---------------------------------------------------------------------
+
+
+def test_a_task_that_names_another_in_its_place_leaves_its_worker_free() -> None:
+    scene = batch_scene(1)
+    told = scene.tell(m.TaskRedirected(1, task_id(2), b"record"))
+    assert told == [("redirect", 2, b"record")]
+    assert scene.claim(ONE) == [("run", 1, 3)]
+
+
+def test_a_cancelled_task_that_names_another_is_cancelled() -> None:
+    """1. Its worker is told to stop it.  2. It had just ended, by naming another."""
+    scene = batch_scene(1)
+    scene.tell(m.CancelAsked(task_id(2), force=False))
+    told = scene.tell(m.TaskRedirected(1, task_id(2), b"record"))
+    assert told == [("failed", 2, "cancelled")]
+
+
+def test_what_a_lost_node_names_is_not_passed_on() -> None:
+    scene = batch_scene(1)
+    scene.tell(m.NodeGivenUp())
+    assert scene.tell(m.TaskRedirected(1, task_id(2), b"record")) == []
+
+
 # -- cancellation -----------------------------------------------------------------------------
 
 

@@ -7,9 +7,11 @@
 
 local FEW = (code.CROWD_FROM - 1) * code.TASK_ID
 
--- Which of the tasks' inputs exist is looked up.  A task is { id, template, inputs, lacks }:
--- it lacks `lacks` others besides -> { template, id } of those that turn out to lack nothing.
--- A range waits as its first task; its fifth part is code.RANGE.
+-- Which of the tasks' inputs exist is looked up.  A task is { id, template, inputs, lacks, mark }:
+-- it lacks `lacks` others besides -> { template, entry } of those that turn out to lack nothing.
+--
+-- A `wait` row ends with the mark, if there is one: code.RANGE of a range, which waits as its first
+-- task, or ",3" of a task whose next attempt is the third (task/redirect.lua).
 function act.await(ns, tasks)
   local inputs, here, lackers, missing, waits, ready = {}, {}, {}, {}, {}, {}
   for _, task in ipairs(tasks) do
@@ -36,7 +38,7 @@ function act.await(ns, tasks)
       waits[#waits + 1] = id
       waits[#waits + 1] = template .. lacks .. (task[5] or '')
     else
-      ready[#ready + 1] = { template, task[5] and string.sub(id, 1, code.RANGE_ID) or id }
+      ready[#ready + 1] = { template, act.entry(id, task[5] or '') }
     end
   end
   many.hset(key.wait(ns), waits)
@@ -62,4 +64,12 @@ function act.lack(ns, oids, lackers)
     grown[#grown + 1] = list
   end
   many.hset(key.waiters(ns), grown)
+end
+
+-- What stands in the ready queue for a task with this mark.
+function act.entry(id, mark)
+  if mark == code.RANGE then
+    return string.sub(id, 1, code.RANGE_ID)
+  end
+  return id .. string.sub(mark, 2)
 end

@@ -1,6 +1,7 @@
 -- act.count_down(ns, tasks)
 --
--- Each of `tasks` (repeated if it waited for several) lacks one input less.
+-- Each of `tasks` (repeated if it waited for several) lacks one input less.  (The rows of `wait`:
+-- task/_await.lua.)
 
 function act.count_down(ns, tasks)
   local times, distinct = {}, {}
@@ -14,17 +15,17 @@ function act.count_down(ns, tasks)
   for i, id in ipairs(distinct) do
     if rows[i] then  -- else it was cancelled meanwhile
       local template = string.sub(rows[i], 1, code.TEMPLATE_ID)
-      local lacks, mark, entry = tonumber(string.sub(rows[i], code.TEMPLATE_ID + 1)), '', id
+      local text, mark = string.sub(rows[i], code.TEMPLATE_ID + 1), ''
+      local lacks = tonumber(text)
       if not lacks then
-        mark, entry = code.RANGE, string.sub(id, 1, code.RANGE_ID)
-        lacks = tonumber(string.sub(rows[i], code.TEMPLATE_ID + 1, -2))
+        lacks, mark = string.match(text, '^(%d+)(.*)$')
       end
-      if lacks > times[id] then
+      if tonumber(lacks) > times[id] then
         waits[#waits + 1] = id
         waits[#waits + 1] = template .. lacks - times[id] .. mark
       else
         gone[#gone + 1] = id
-        ready[#ready + 1] = { template, entry }
+        ready[#ready + 1] = { template, act.entry(id, mark) }
       end
     end
   end

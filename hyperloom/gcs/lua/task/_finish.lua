@@ -53,6 +53,11 @@ function act.too_late(ns, id, args, at)
   end
 end
 
+-- The books that few tasks are in.
+function act.rare(ns)
+  return { key.tries(ns), key.deaths(ns), key.redirects(ns), key.children(ns), key.stream(ns) }
+end
+
 -- The tasks are over, one way or the other: their books are closed.
 function act.close(ns, node, ids)
   if #ids > 0 then
@@ -60,12 +65,12 @@ function act.close(ns, node, ids)
       many.hdel(key.held(ns, node), ids)
     end
     many.hdel(key.task(ns), ids)
-    -- Mostly no task of the job was ever retried, has children or streams.
-    if call('EXISTS', key.tries(ns), key.deaths(ns), key.children(ns), key.stream(ns)) > 0 then
-      many.hdel(key.tries(ns), ids)
-      many.hdel(key.deaths(ns), ids)
-      many.hdel(key.children(ns), ids)
-      many.hdel(key.stream(ns), ids)
+    -- Mostly no task of the job was ever retried or redirected, has children or streams.
+    local rare = act.rare(ns)
+    if call('EXISTS', unpack(rare)) > 0 then
+      for _, name in ipairs(rare) do
+        many.hdel(name, ids)
+      end
     end
   end
 end
