@@ -214,9 +214,8 @@ class Agent:
             case words.DONE:
                 self._done(worker, *message[2:])
             case words.RETRY:
-                _, entry, failure, row = message
-                self._reporter.retry(worker, entry, failure, row)
-                self._handle(m.TaskToRetry(worker, entry[:16]))
+                self._reporter.retry(worker, *message[1:])
+                self._handle(m.TaskToRetry(worker, message[1][:16]))
             case words.REDIRECT:
                 self._handle(m.TaskRedirected(worker, message[1][:16], *message[2:]))
             case words.BLOCKED:

@@ -90,8 +90,7 @@ class World:
                 self.forget(held)
                 self.report(held, "redirected")
             case m.ReportFailed(held, _, why):
-                known = self.asked_to_stop if why == "cancelled" else self.over_time
-                assert held.task in known, "failed for no reason"
+                assert held.task in (self.asked_to_stop if why == "cancelled" else self.over_time)
                 self.forget(held)
                 self.report(held, why)
             case m.CancelElsewhere(task):
@@ -239,8 +238,7 @@ class World:
 
     def hear(self, worker: Worker) -> None:
         what, held = worker.said.popleft()
-        number = worker.number
-        worker.progress = self.now
+        number, worker.progress = worker.number, self.now
         mine = [t for t in held if t in worker.tasks] if isinstance(held, list) else []
         match what:
             case "done":
@@ -270,9 +268,8 @@ class World:
                 self.tell(m.WorkerLeaving(number))
 
     def take_back(self, worker: Worker, tasks: list[m.Held]) -> None:
-        for task in tasks:
-            worker.tasks.remove(task)
-            self.waiting.append(task)
+        worker.tasks = [task for task in worker.tasks if task not in tasks]
+        self.waiting += tasks
 
     def die(self, worker: Worker) -> None:
         """It is gone; what it said before is heard before its end is."""
@@ -297,7 +294,6 @@ class World:
         self.tell(m.MemoryShort(worker.number))
 
     def give_up(self) -> None:
-        """The cluster takes all from this node."""
         self.sacrificed |= {worker.number for worker in self.workers.values() if worker.tasks}
         places = (self.waiting, self.here, self.lacking, *(w.tasks for w in self.workers.values()))
         for place in places:
