@@ -1,0 +1,62 @@
+"""A task that a node has claimed, and what the node must know of its template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LIGHT_BYTES = 1 << 16  # arguments and inputs of a task that a raylet runs itself
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a node must know of a template to place its tasks."""
+
+    template: bytes
+    job: bytes
+    name: str
+    queue: str  # "priority|shape"
+    needs: Mapping[str, int]  # the shape: resource -> 1/10000
+    outputs: int = 1
+    timeout_s: float | None = None
+    retries: int = 0  # after the first attempt; -1 without end
+    single: bool = False  # never in a batch with others: time limit, or calls are counted
+    light: bool = False  # one of ours that takes no time
+    role: Literal["", "actor", "call"] = ""  # see `hyperloom.specs.Template`
+    concurrency: int = 1  # of an actor: calls that it may run at the same time
+
+    @property
+    def priority(self) -> int:
+        """More is sooner."""
+        return int(self.queue.partition("|")[0])
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A task that this node has claimed, for one attempt."""
+
+    entry: bytes  # id, and the attempt from the second on
+    record: bytes
+    inputs: bytes
+    kind: Kind
+
+    @property
+    def task(self) -> bytes:
+        """Its id."""
+        return self.entry[:16]
+
+    @property
+    def attempt(self) -> int:
+        """Its number."""
+        return int(self.entry[16:] or b"1")
+
+    @property
+    def is_light(self) -> bool:
+        """Whether the raylet may try to run it itself."""
+        return self.kind.light and len(self.record) + len(self.inputs) <= LIGHT_BYTES
+
+    def __repr__(self) -> str:
+        return f"Held({self.entry!r})"
