@@ -12,6 +12,7 @@ tasks, refs and values; see `hyperloom.data` for what data objects are.
 
     pieces.py       builders of tasks that take data objects apart and put them together
     python.py       builders of tasks that call functions with data objects
+    scatter.py      dslice and dget, which make many tasks of one
     operations.py   what they do where they run
     builder.py      what a builder is
 """
@@ -32,6 +33,7 @@ from hyperloom.tasks.pieces import (
     split,
 )
 from hyperloom.tasks.python import cpu1, cpus, py_call, py_task, py_value
+from hyperloom.tasks.scatter import dget, dslice
 
 __all__ = [
     "TaskContext",
@@ -39,6 +41,8 @@ __all__ = [
     "const",
     "cpu1",
     "cpus",
+    "dget",
+    "dslice",
     "get",
     "length",
     "merge",

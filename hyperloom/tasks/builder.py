@@ -7,7 +7,7 @@ one.  Bad input is refused when the task is built, as far as it is known then.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, cast
 
 from hyperloom import data
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, output_of
@@ -27,6 +27,22 @@ R = TypeVar("R")
 LIGHT: Mapping[str, Any] = {"num_cpus": 0}
 
 
+class Scattered:
+    """What `dslice` and `dget` make; see `hyperloom.tasks.scatter`."""
+
+    __slots__ = ("symbol", "x")
+
+    def __init__(self, symbol: str, x: object) -> None:
+        self.symbol = symbol
+        self.x = x
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - never returns
+        raise TypeError(f"{self!r} can only be an input of a task that hyperloom.tasks makes")
+
+    def __repr__(self) -> str:
+        return f"<{self.symbol} of {self.x!r:.80}>"
+
+
 class DataFunction(RemoteFunction[..., R], Generic[R]):
     """A function of data objects, as a task.  `symbol` is its type."""
 
@@ -42,6 +58,21 @@ class DataFunction(RemoteFunction[..., R], Generic[R]):
         super().__init__(function, TaskOptions().with_({**request, "name": name or symbol}))
         self.symbol = symbol
         self.light = request is LIGHT
+
+    def bind(self, *args: Any, **kwargs: Any) -> BoundTask[R]:  # noqa: ANN401
+        """A call for a plan; expanded, if an argument is scattered."""
+        from hyperloom.tasks import scatter  # noqa: PLC0415 - it is made of us
+
+        if any(type(arg) is Scattered for arg in args):
+            self.arity.check(args, kwargs)
+            return cast("BoundTask[R]", scatter.scattered(self, args))
+        spliced = scatter.spliced(self, args) if any(map(_is_bound, args)) else None
+        return self.bind_as_it_is(*args, **kwargs) if spliced is None else spliced
+
+    def bind_as_it_is(self, *args: Any, **kwargs: Any) -> BoundTask[R]:  # noqa: ANN401
+        """The same without a look at what the arguments are."""
+        bound: BoundTask[R] = super().bind(*args, **kwargs)
+        return bound
 
     def options(self, **changes: Unpack[TaskChanges]) -> DataFunction[R]:  # type: ignore[override]
         """The same with other options."""
@@ -80,6 +111,10 @@ class Builder(Generic[P, R]):
         return f"<builder {self._build.__name__}>"
 
 
+def _is_bound(arg: object) -> bool:
+    return type(arg) is BoundTask
+
+
 def input_of(value: object) -> object:
     """A bound task or a ref as it is; any other value as a data object.
 
@@ -88,7 +123,9 @@ def input_of(value: object) -> object:
     """
     if isinstance(value, BoundMap):
         raise TypeError(f"{value!r} is many inputs; for one write tasks.array_make({value.name})")
-    return value if output_of(value) or isinstance(value, ObjectRef) else data.of(value)
+    if isinstance(value, (ObjectRef, Scattered)) or output_of(value):
+        return value
+    return data.of(value)
 
 
 def inputs_of(values: Iterable[object], what: str) -> list[object]:
