@@ -7,6 +7,7 @@ one.  Bad input is refused when the task is built, as far as it is known then.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, cast
 
 from hyperloom import data
@@ -16,7 +17,7 @@ from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import RemoteFunction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from hyperloom.core.options import TaskChanges
 
@@ -134,7 +135,8 @@ def inputs_of(values: Iterable[object], what: str) -> list[object]:
     Raises:
         TypeError: it is one, and not several.
     """
-    if isinstance(values, (str, bytes, bytearray, BoundTask, BoundOutput, ObjectRef)):
+    one = (str, bytes, bytearray, BoundTask, BoundOutput, ObjectRef, data.Data, Scattered)
+    if isinstance(values, one) or not isinstance(values, Iterable):
         raise TypeError(f"{what} takes several inputs: write [{values!r:.50}]")
     return [input_of(value) for value in values]
 

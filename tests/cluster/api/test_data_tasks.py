@@ -71,6 +71,8 @@ class TestMergeAndConst:
             tasks.merge([5])
         with pytest.raises(TypeError, match=r"several inputs: write \['abc'\]"):
             tasks.merge("abc")
+        with pytest.raises(TypeError, match=r"several inputs: write \[5\]"):
+            tasks.merge(5)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=r"several inputs: write \[<bound task"):
             tasks.merge(tasks.const("a"))
         with pytest.raises(TypeError, match="delimiter of merge is text or bytes, not 5"):

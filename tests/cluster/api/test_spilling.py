@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import hyperloom as loom
+from hyperloom import data, tasks
 from tests.cluster.api.holdings import bytes_in, settings, stored_bytes
 from tests.waiting import wait_until
 
@@ -126,3 +127,14 @@ def test_many_make_and_read_at_the_same_time() -> None:
     sums = [total.remote(ref, refs[(number * 7) % 60]) for number, ref in enumerate(refs)]
     expected = [number + (number * 7) % 60 for number in range(60)]
     assert loom.get(sums, timeout=50) == expected
+
+
+def test_an_array_may_be_larger_than_memory() -> None:
+    elements = [loom.put(data.Plain(bytes((number,)) * 8 * MIB)) for number in range(16)]
+    array = tasks.array_make.remote(elements)
+    half = tasks.slice.remote(array, 8, None)
+    assert loom.get([tasks.size.remote(array), tasks.size.remote(half)]) == [128 * MIB, 64 * MIB]
+    del elements, array
+    assert [part[0] for part in loom.get(half)] == list(range(8, 16))
+    del half
+    wait_until(lambda: not stored_bytes())
