@@ -1,29 +1,8 @@
 -- act.claim(ns, node, offer) -> { entry, record, inputs, ... }, act.serve(ns),
 -- act.holder(ns, id, nodes) -> node, whether it is lost; or nil
 --
--- A claim moves ready tasks to a node, which holds them from then on.  `inputs` are the
--- values of a task's inputs, each as "<length>:<bytes>".
-
--- of each record
-function act.inputs(ns, records)
-  local all, names = {}, {}
-  for i, record in ipairs(records) do
-    names[i] = act.inputs_of(record)
-    for _, oid in ipairs(names[i]) do
-      all[#all + 1] = oid
-    end
-  end
-  local values, at, each = many.hmget(key.object(ns), all), 0, {}
-  for i, own in ipairs(names) do
-    local parts = {}
-    for k = 1, #own do
-      local value = values[at + k] or code.LOST
-      parts[k] = #value .. ':' .. value
-    end
-    at, each[i] = at + #own, table.concat(parts)
-  end
-  return each
-end
+-- A claim moves ready tasks to a node, which holds them from then on.  For `inputs` see
+-- task/_inputs.lua.
 
 -- The node holds these from now on; what it is to be given joins `given`.
 function act.give(ns, node, entries, records, given)
