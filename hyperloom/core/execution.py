@@ -201,6 +201,10 @@ class Executor:
             return self._chunk(code, running, args)
         result = self._function(code)(*args, **kwargs)
         del args, kwargs  # refs in them are released before the task is reported
+        return self.outputs(code, running, result)
+
+    def outputs(self, code: Code, running: Running, result: Any) -> list[bytes]:  # noqa: ANN401
+        """What the function returned, kept."""
         if running.cancelled:
             return self._all(code, running.cancelled)
         return self._outputs(code, running, result)

@@ -33,6 +33,7 @@ from hyperloom.events import Ended
 from hyperloom.serialization import stored
 
 if TYPE_CHECKING:
+    from hyperloom.core.actors.crowd import Crowd
     from hyperloom.core.attempts import Attempts
     from hyperloom.core.context import Running
     from hyperloom.core.objects import Objects
@@ -65,6 +66,7 @@ class Worker:
         self.executor = Executor(node, objects)
         self._objects = objects
         self._hosted: Hosted | None = None  # the actor that lives here
+        self._crowd: Crowd | None = None  # its calls, if several run at the same time
         self._blocking = Blocking(
             lambda: self.executor.running, self._say_blocked, self._say_unblocked
         )
@@ -87,35 +89,38 @@ class Worker:
         threading.Thread(target=self._listen, name="loom-control", daemon=True).start()
         while not self.leaving:
             if not self._queue:
-                self._report()
+                self.report()
                 if failpoints.ON:
                     failpoints.hit("worker.before_read")
                 with self._reading:
                     frame = self._reader.receive()
                 if frame is None:
                     return
-                self._take(frame)
+                self._queue += self.take(frame)
                 continue
             try:
                 entry, record, inputs = self._queue.popleft()
             except IndexError:  # given back between the two lines
                 continue
             self._run(entry, record, inputs)
-        self._report()
+            if self._hosted is not None and not self._hosted.alone and not self.leaving:
+                self._host_crowd(self._hosted)
+        self.report()
         if self._hosted is not None:
             self._hosted.farewell()
 
     # -- tasks ------------------------------------------------------------------------------
 
-    def _take(self, frame: list[Any]) -> None:
+    def take(self, frame: list[Any]) -> list[tuple[bytes, bytes, bytes]]:
+        """Entry, record and inputs of the tasks in a message of the raylet."""
         if frame[0] == words.EXIT:
             self.leaving = True
-            return
+            return []
         _, templates, tasks, gpus = frame
         for number, body, pickled in templates:
             self.executor.codes[number] = Code(specs.decode_template(body), pickled)
         self._set_gpus(tuple(gpus))
-        self._queue.extend(zip(tasks[::3], tasks[1::3], tasks[2::3], strict=True))
+        return list(zip(tasks[::3], tasks[1::3], tasks[2::3], strict=True))
 
     def _set_gpus(self, gpus: tuple[int, ...]) -> None:
         if gpus != self.executor.gpus:
@@ -142,12 +147,12 @@ class Worker:
             self._instead_of_results(start, record, Ended.REDIRECTED, message)
         else:
             if self._hosted is not None and self.executor.leaving:
-                self._end_actor("it ended itself by exit_actor()")
+                self.end_actor("it ended itself by exit_actor()")
                 return
             self._add_results(start, entry, record, outputs)
         code = self.executor.codes[record[:8]]
         if code.template.max_calls and code.calls >= code.template.max_calls:
-            self._report()
+            self.report()
             self._send([words.LEAVING])
             self.leaving = True
 
@@ -156,6 +161,18 @@ class Worker:
         self._before_report()
         now = time.perf_counter()
         self._busy_s += now - start
+        self.finished(entry, record, outputs, start, now)
+        if (
+            now - start > _REPORT_AFTER_S
+            or self._busy_s > _REPORT_AFTER_S
+            or (self._done_bytes > _REPORT_BYTES)
+        ):
+            self.report()
+
+    def finished(
+        self, entry: bytes, record: bytes, outputs: list[bytes], start: float, now: float
+    ) -> None:
+        """A task is over, and what it said is settled; `report` says so.  From any thread."""
         with self._reporting:
             done = self._done
             done += (entry[:16], entry[16:] or b"1", specs.refs_of(record), len(outputs))
@@ -163,12 +180,6 @@ class Worker:
             self._done_count += 1
             self._done_bytes += sum(map(len, outputs))
             self._attempts.add(entry, record, start, now, outputs)
-        if (
-            now - start > _REPORT_AFTER_S
-            or self._busy_s > _REPORT_AFTER_S
-            or (self._done_bytes > _REPORT_BYTES)
-        ):
-            self._report()
 
     def _instead_of_results(
         self, start: float, record: bytes, ended: Ended, message: list[Any]
@@ -177,9 +188,11 @@ class Worker:
         self._before_report()
         now = time.perf_counter()
         self._busy_s += now - start
-        self._report()
+        self.report()
         row = self._attempts.without_outputs(message[1], record, start, now, ended)
         self._tell([*message, row])
+
+    # -- an actor ---------------------------------------------------------------------------
 
     def _become_actor(self, entry: bytes, record: bytes, inputs: bytes) -> None:
         """From now on, and for good, this worker runs calls of one actor."""
@@ -194,14 +207,47 @@ class Worker:
         self.executor = CallExecutor(self.executor.node, self._objects, hosted)
         self._send([words.OPEN])
 
-    def _end_actor(self, cause: str) -> None:
+    def end_actor(self, cause: str) -> None:
         """What the actor answered before counts; this call, and those behind it, fail with it."""
         assert self._hosted is not None
         output.end_lines()
         self._before_report()
-        self._report()
+        self.report()
         self._send([words.OVER, self._hosted.ended(cause)])
         self.leaving = True
+
+    def _host_crowd(self, hosted: Hosted) -> None:
+        """Several calls at the same time, from now on to the end."""
+        from hyperloom.core.actors.crowd import Crowd  # noqa: PLC0415 - few actors are one
+
+        left = list(self._queue)
+        self._queue.clear()
+        crowd = self._crowd = Crowd(self, hosted, self._objects, hosted.terms.limits)
+        if hosted.terms.is_async:
+            crowd.serve_async(self._data, self._reader, left)
+        else:
+            crowd.serve(self._reader, left)
+        self.leaving = True
+
+    def mark_begun(self, number: int) -> None:
+        """So many of the actor's calls may have begun."""
+        count = self._begun_count + number
+        if count > int.from_bytes(self._begun[:8], "little"):
+            self._begun[:] = count.to_bytes(8, "little")
+
+    def settle(self) -> None:
+        """What a call said is in the control plane before its end is."""
+        output.end_lines()
+        session = current.current()
+        if session is not None and (session.dropped or session.outbox.waiting):
+            session.settle()
+
+    def _running(self) -> Running | None:
+        if self._crowd is None:
+            return self.executor.running
+        from hyperloom.core.actors.crowd import running_here  # noqa: PLC0415 - few actors are one
+
+        return running_here.get()
 
     def _before_report(self) -> None:
         self._blocking.task_ended()
@@ -215,7 +261,7 @@ class Worker:
         if failpoints.ON:
             failpoints.hit("worker.packed")
 
-    def _report(self) -> None:
+    def report(self) -> None:
         """Send the results that are there.  From any thread: they are settled already."""
         with self._reporting:
             if not self._done_count:
@@ -240,14 +286,14 @@ class Worker:
         """A task uses the API: from now on this process is one that holds refs."""
         self._send([words.SESSION, session.process])
         session.outbox.tell("process_join", session.process, session.node)  # before all else
-        session.running = lambda: self.executor.running
+        session.running = self._running
         session.blocked = self._blocking.begin
         if self.executor.running is not None:
             session.task = self.executor.running.task
 
     def _say_blocked(self) -> None:
         """The task waits for an object: its CPU is free, and so are the tasks behind it."""
-        self._report()
+        self.report()
         # An actor's calls can run nowhere else.
         self._send([words.BLOCKED, [] if self._hosted else self._unbegun()])
 
@@ -271,7 +317,7 @@ class Worker:
 
     def _hear(self, message: list[Any]) -> None:
         if message[0] == words.GIVE_BACK:
-            self._report()
+            self.report()
             self._send([words.BACK, self._unbegun()])
         elif message[0] == words.STOP:
             self._stop(message[1], message[2])
@@ -285,7 +331,7 @@ class Worker:
         if self._reading.acquire(blocking=False):
             try:
                 for frame in self._reader.receive_some(socket.MSG_DONTWAIT) or ():
-                    self._take(frame)
+                    self._queue += self.take(frame)
             finally:
                 self._reading.release()
         entries = []
@@ -298,6 +344,9 @@ class Worker:
 
     def _stop(self, task: bytes, failure: bytes) -> None:
         """Interrupt the task; the raylet kills us if it takes too long to end."""
+        if self._crowd is not None:
+            self._crowd.cancel(task, failure)
+            return
         unwanted = self.executor.unwanted
         unwanted[task] = failure
         if len(unwanted) > _UNWANTED_MOST:  # the oldest has long ended before we heard

@@ -66,12 +66,13 @@ def answered(worker: WorkerState, tasks: Iterable[bytes]) -> None:
         worker.calls.pop(task, None)
 
 
-def ended(s: NodeState, event: ActorEnded) -> None:
+def ended(s: NodeState, event: ActorEnded) -> list[Effect]:
     """The actor ended by itself: its worker does so soon."""
     worker = s.workers[event.worker]
     if worker.state == "ending":
-        return
+        return []
     _rest(s, worker)
+    return [EndWorker(worker.number)]
 
 
 def unwanted(s: NodeState, event: ActorUnwanted) -> list[Effect]:

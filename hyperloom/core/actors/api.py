@@ -51,8 +51,6 @@ def actor(cls: Any = None, /, **options: Any) -> Any:
                 (`hyperloom.method`) do not wait for those of others.
             max_pending_calls: calls of one handle that may wait; one more is refused
                 (`PendingCallsExceeded`). Default -1, any number.
-            allow_out_of_order: calls may begin before earlier ones of the same caller that
-                wait for their inputs.
 
     Raises:
         InvalidOption: an option is unknown or cannot have its value.

@@ -109,11 +109,6 @@ def terms_of(cls: type, options: ActorOptions) -> ActorTerms:
     methods = {name: method_terms(function) for name, function in functions.items()}
     for name, method in methods.items():
         check_group(f"{cls.__qualname__}.{name}", method.group, limits)
-    if options.allow_out_of_order and sum(limits.values()) == 1:
-        raise InvalidOption(
-            f"allow_out_of_order=True cannot be: {cls.__qualname__} runs one call at a time; give "
-            "it max_concurrency=, or async methods"
-        )
     return ActorTerms(
         name=cls.__qualname__,
         methods=methods,
@@ -121,7 +116,6 @@ def terms_of(cls: type, options: ActorOptions) -> ActorTerms:
         limits=limits,
         is_async=is_async,
         max_pending=options.max_pending_calls,
-        out_of_order=options.allow_out_of_order,
     )
 
 

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from hyperloom import failures, specs
+from hyperloom.core import redirection
+from hyperloom.core.actors.terms import decode
+from hyperloom.core.bound import Replacing
 from hyperloom.core.execution import Executor, Retry, failed_among
 from hyperloom.failures import Attempt
 from hyperloom.serialization import failure_inline, failure_record
@@ -22,6 +25,8 @@ from hyperloom.serialization import failure_inline, failure_record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hyperloom.core.actors.terms import ActorTerms
+    from hyperloom.core.context import Running
     from hyperloom.core.execution import Code
     from hyperloom.core.objects import Objects
     from hyperloom.failures import Failure
@@ -42,12 +47,25 @@ class ActorExit(BaseException):
 class Hosted:
     """The object that lives in this process, and who it is."""
 
-    __slots__ = ("codes", "instance", "who")
+    __slots__ = ("codes", "instance", "node", "terms", "who")
 
-    def __init__(self, who: Attempt, instance: Any, codes: dict[bytes, Code]) -> None:  # noqa: ANN401 - the user's
+    def __init__(
+        self,
+        who: Attempt,
+        instance: Any,  # noqa: ANN401 - the user's
+        codes: dict[bytes, Code],
+        terms: ActorTerms,
+    ) -> None:
         self.who = who
         self.instance = instance
         self.codes = codes
+        self.terms = terms
+        self.node = who.node
+
+    @property
+    def alone(self) -> bool:
+        """Whether its calls run one after the other."""
+        return sum(self.terms.limits.values()) == 1 and not self.terms.is_async
 
     def ended(self, cause: str) -> bytes:
         """What the actor and its calls become when it ends by itself."""
@@ -79,7 +97,8 @@ def construct(executor: Executor, entry: bytes, record: bytes, inputs: bytes) ->
             return _unborn(who, "an argument of its constructor failed:", failed)
         said = record[specs.call_start(record) :]
         args, kwargs = executor.arguments(code, record, kept, said)
-        return Hosted(who, code.function(*args, **kwargs), executor.codes)
+        terms = decode(code.template.about)
+        return Hosted(who, code.function(*args, **kwargs), executor.codes, terms)
     except ActorExit:
         return failure_inline(failures.actor_died(who, cause="its constructor called exit_actor"))
     except BaseException as error:  # noqa: BLE001 - the user's
@@ -121,11 +140,26 @@ class CallExecutor(Executor):
                 if 0 <= retries < tried:
                     return [retry.failure] * self.codes[record[:8]].template.outputs
 
+    def outputs(self, code: Code, running: Running, result: Any) -> list[bytes]:  # noqa: ANN401
+        """What the method returned, kept; a plan that it returned is waited for, and is its value.
+
+        A task would go on as that plan; a call's place is here.
+        """
+        if isinstance(result, Replacing) and not running.cancelled:
+            result = redirection.value_of(result)
+        return super().outputs(code, running, result)
+
+    def cancel(self, failure: bytes) -> None:
+        """Nobody wants what runs; it may look: ``context().is_cancelled()``."""
+        running = self.running
+        if running is not None:
+            running.cancelled = failure
+
     def _function(self, code: Code) -> Callable[..., Any]:
         function: Callable[..., Any] = getattr(self.hosted.instance, code.template.method)
         return function
 
-    def raised(self, code: Code, running: Any, error: BaseException) -> list[bytes]:  # noqa: ANN401
+    def raised(self, code: Code, running: Running, error: BaseException) -> list[bytes]:
         """The outputs of a call that raised; see `Executor.raised`."""
         if isinstance(error, ActorExit):
             self.leaving = True

@@ -43,7 +43,6 @@ class ActorChanges(TypedDict, total=False):
     max_concurrency: int | None
     concurrency_groups: Mapping[str, int] | None
     max_pending_calls: int
-    allow_out_of_order: bool
 
 
 class MethodChanges(TypedDict, total=False):
@@ -76,7 +75,6 @@ class ActorOptions:
     max_concurrency: int | None = None
     concurrency_groups: Mapping[str, int] | None = None
     max_pending_calls: int = -1
-    allow_out_of_order: bool = False
 
     def with_(self, changes: Mapping[str, Any]) -> ActorOptions:
         """These options with some changed, all of them checked."""

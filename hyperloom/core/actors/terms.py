@@ -49,7 +49,6 @@ class ActorTerms(Struct, frozen=True, array_like=True):
     limits: dict[str, int] = {}  # concurrency group -> calls at the same time
     is_async: bool = False
     max_pending: int = -1
-    out_of_order: bool = False
 
 
 class _Some:

@@ -1,5 +1,4 @@
--- act.claim(ns, node, offer) -> { entry, record, inputs, ... }, act.serve(ns),
--- act.holder(ns, id, nodes) -> node, whether it is lost; or nil
+-- act.claim(ns, node, offer) -> { entry, record, inputs, ... }, act.serve(ns)
 --
 -- A claim moves ready tasks to a node, which holds them from then on.  For `inputs` see
 -- task/_inputs.lua.
@@ -50,15 +49,6 @@ function act.serve(ns)
       if call('EXISTS', key.queues(ns)) == 0 then
         return
       end
-    end
-  end
-end
-
--- Who holds the task; `nodes` is all that `served` says.
-function act.holder(ns, id, nodes)
-  for i = 1, #nodes, 2 do
-    if call('HEXISTS', key.held(ns, nodes[i]), id) == 1 then
-      return nodes[i], nodes[i + 1] == code.LOST
     end
   end
 end
