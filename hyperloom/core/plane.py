@@ -14,19 +14,21 @@ import json
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, failures, specs
+from hyperloom import failures, specs
+from hyperloom.core.actors.inline import InlineActors
 from hyperloom.core.execution import Code, Retry
 from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
+from hyperloom.core.inline_plans import planned_tasks, ranged_tasks
 from hyperloom.core.redirection import Redirected
 from hyperloom.core.session import FIRST
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes
-from hyperloom.ids import OBJECT_BYTES, TaskID, cut, index_of, object_id, task_of
+from hyperloom.ids import OBJECT_BYTES, cut, index_of, object_id, task_of
 from hyperloom.resources import ResourceSet, called
 from hyperloom.serialization import failure_inline, pack, to_inline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from hyperloom.core.context import Running
@@ -50,7 +52,7 @@ class Plane:
         self.waiting = False  # nothing is ever on its way
         self._session = session
         self._node = node
-        self._objects = objects
+        self.objects = objects
         self._resources = resources
         self._codes: dict[bytes, Code] = {}
         self._values: dict[bytes, bytes] = {}
@@ -60,6 +62,8 @@ class Plane:
         self._streams: dict[bytes, InlineStream] = {}
         self._planned: list[tuple[bytes, bytes, list[bytes]]] = []  # see `plan`
         self._stack = Stack()
+        self.actors = InlineActors(self)
+        self.create_actor, self.call_actor = self.actors.create, self.actors.call
 
     def running(self) -> Running | None:
         """What this thread runs."""
@@ -86,12 +90,12 @@ class Plane:
         outputs = [object_id(task, i) for i in range(self._codes[template].template.outputs)]  # type: ignore[arg-type]
         self._held.update(outputs)
         refs = _cut(specs.refs_of(record))
-        self._hold(refs)
+        self.hold(refs)
         try:
             values = self._run(template, task, record)
         finally:
             if task not in self._streams:
-                self._let_go(refs)
+                self.let_go(refs)
         self._settle(list(zip(outputs, values, strict=False)))  # of a stream none yet
         self._session.sweep()
 
@@ -108,11 +112,11 @@ class Plane:
         function, args = prepared
         if function == "task_plan":
             last = 3 + 5 * args[2]
-            planned = _planned(args[3:last:5], args[4:last:5], args[last:])
+            planned = planned_tasks(args[3:last:5], args[4:last:5], args[last:])
         else:
-            planned = _ranged(*args[1:])
+            planned = ranged_tasks(*args[1:])
         for _, record, _ in planned:
-            self._hold(_cut(specs.refs_of(record)))
+            self.hold(_cut(specs.refs_of(record)))
         self._planned += planned
 
     def put(self, oid: bytes, value: bytes, contained: Iterable[bytes] = ()) -> None:
@@ -127,7 +131,7 @@ class Plane:
         inner = list(contained)
         if inner:
             self._contains.setdefault(oid, []).extend(inner)
-            self._hold(inner)
+            self.hold(inner)
 
     def acquire(self, oid: bytes) -> None:
         """The session came by a ref."""
@@ -154,7 +158,7 @@ class Plane:
         for task, record, _ in reversed(planned):
             self.submit(specs.template_of(record), b"", task, record)
         for _, record, unwanted in planned:
-            self._let_go(_cut(specs.refs_of(record)))
+            self.let_go(_cut(specs.refs_of(record)))
             for oid in unwanted:
                 self.release(oid, made=True)
 
@@ -180,7 +184,7 @@ class Plane:
                 about = {"host": "inline", "resources": amounts, "free": amounts}
                 return [self._node, json.dumps(about), 1]
             case _:
-                raise errors.LibraryBug(f"inline mode has no {function}; please report this")
+                return self.actors.answer(function, *args)
 
     # -- tasks ------------------------------------------------------------------------------
 
@@ -195,14 +199,14 @@ class Plane:
                 record, template = redirected.record, specs.template_of(redirected.record)
                 first = redirected.attempt + 1
                 before, held = held, _cut(specs.refs_of(record))
-                self._hold(held)
-                self._let_go([*before, *self._contains.pop(task + FIRST, ())])
+                self.hold(held)
+                self.let_go([*before, *self._contains.pop(task + FIRST, ())])
             self._session.sweep()
         else:
             who = Attempt(task, self._codes[template].template.name, first, self._node)
             failure = failures.redirected_too_often(who, most=codes.REDIRECTS_MOST)
             values = [failure_inline(failure)] * self._codes[template].template.outputs
-        self._let_go(held)
+        self.let_go(held)
         return values
 
     def _run_as(self, template: bytes, task: bytes, record: bytes, first: int) -> list[bytes]:
@@ -217,7 +221,9 @@ class Plane:
             return [failure_inline(failure)] * code.template.outputs
         inputs = b"".join([_sized(self._input(oid)) for oid in specs.inputs_of(record)])
         for attempt in _attempts(code.template.retries, first):
-            executor = InlineExecutor(self._node, self._objects, self._codes)
+            executor = self.actors.executor(record, code) or InlineExecutor(
+                self._node, self.objects, self._codes
+            )
             entry = task + (b"%d" % attempt if attempt > 1 else b"")
             try:
                 with self._stack.running(executor):
@@ -226,11 +232,31 @@ class Plane:
                 values = [retry.failure] * code.template.outputs
                 continue
             break
-        if executor.stream is not None:
+        if executor.leaving:
+            values = [self.actors.left(executor)] * code.template.outputs
+        elif executor.stream is not None:
             self._streams[task] = InlineStream(code, executor, record)
         elif executor.frames is not None:
             self.frames = (task, executor.frames)
         return values
+
+    def run(self, what: Callable[[InlineExecutor, bytes], Any], record: bytes) -> Any:  # noqa: ANN401
+        """Do something with the inputs of a record, as what runs."""
+        inputs = b"".join([_sized(self._input(oid)) for oid in specs.inputs_of(record)])
+        executor = InlineExecutor(self._node, self.objects, self._codes)
+        with self._stack.running(executor):
+            return what(executor, inputs)
+
+    def end(self, template: bytes, task: bytes, failure: bytes) -> None:
+        """A task that cannot run."""
+        for index in range(self._codes[template].template.outputs):
+            self._held.add(object_id(task, index))  # type: ignore[arg-type]
+            self._settle([(object_id(task, index), failure)])  # type: ignore[arg-type]
+
+    def settle_if_held(self, oid: bytes, value: bytes) -> None:
+        """An object comes into being, if somebody wants it."""
+        if oid in self._held or oid in self._holders:
+            self._settle([(oid, value)])
 
     def _input(self, oid: bytes) -> bytes:
         self.make(oid)
@@ -269,7 +295,7 @@ class Plane:
 
     def _again(self, stream: InlineStream) -> None:
         attempt = stream.running.attempt + 1
-        executor = InlineExecutor(self._node, self._objects, self._codes)
+        executor = InlineExecutor(self._node, self.objects, self._codes)
         inputs = b"".join([_sized(self._values[oid]) for oid in specs.inputs_of(stream.record)])
         try:
             with self._stack.running(executor):
@@ -284,7 +310,7 @@ class Plane:
     def _end(self, stream: InlineStream, value: bytes) -> None:
         stream.close()
         del self._streams[stream.running.task]
-        self._let_go(_cut(specs.refs_of(stream.record)))
+        self.let_go(_cut(specs.refs_of(stream.record)))
         end = object_id(stream.running.task, 0)
         if end in self._held:
             self._settle([(end, value)])
@@ -308,11 +334,13 @@ class Plane:
         self._values.update(made)
         self._session.arrived([part for pair in made for part in pair])
 
-    def _hold(self, oids: Iterable[bytes]) -> None:
+    def hold(self, oids: Iterable[bytes]) -> None:
+        """Somebody holds these."""
         for oid in oids:
             self._holders[oid] = self._holders.get(oid, 0) + 1
 
-    def _let_go(self, oids: Iterable[bytes]) -> None:
+    def let_go(self, oids: Iterable[bytes]) -> None:
+        """And does not any more."""
         freed = []
         for oid in oids:
             left = self._holders.pop(oid) - 1
@@ -328,40 +356,12 @@ class Plane:
             if oid in self._held or oid in self._holders:
                 continue
             self._values.pop(oid, None)
+            self.actors.unheld(oid)
             for inner in self._contains.pop(oid, ()):
                 self._holders[inner] -= 1
                 if not self._holders[inner]:
                     del self._holders[inner]
                     oids.append(inner)
-
-
-def _planned(
-    tasks: Sequence[bytes], records: Sequence[bytes], objects: Sequence[bytes]
-) -> list[tuple[bytes, bytes, list[bytes]]]:
-    passing: dict[bytes, list[bytes]] = {}
-    for oid, wanted in zip(objects[::3], objects[2::3], strict=True):
-        if wanted == b"0":
-            passing.setdefault(task_of(oid), []).append(oid)  # type: ignore[arg-type]
-    return [(of, record, passing.get(of, [])) for of, record in zip(tasks, records, strict=True)]
-
-
-def _ranged(  # noqa: PLR0913, PLR0917 - the transition's own arguments
-    head: bytes, lacks: int, outside: bytes, others: bytes, takers: bytes, wanted: int,
-    start: int, step: int, *ranges: Any,  # noqa: ANN401 - bytes and numbers by turns
-) -> list[tuple[bytes, bytes, list[bytes]]]:  # fmt: skip
-    del lacks, outside, others, takers
-    planned: list[tuple[bytes, bytes, list[bytes]]] = []
-    for first, number, items in zip(ranges[::3], ranges[1::3], ranges[2::3], strict=True):
-        at = 0
-        for byte in range(number):
-            task = TaskID(first[:-1] + bytes((byte,)))
-            if items:
-                end = at + 3 + int.from_bytes(items[at : at + 3], "big")
-                item, at = items[at + 3 : end], end
-            else:
-                item, start = codes.NUMBER + b"%d" % start, start + step
-            planned.append((task, head + item, [] if wanted else [object_id(task, 0)]))
-    return planned[::-1]  # it is run from its end
 
 
 def _attempts(retries: int, first: int) -> Iterable[int]:

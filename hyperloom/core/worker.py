@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import failpoints, frames, specs
 from hyperloom.core import current, looking, output, words
-from hyperloom.core.actors.hosting import CallExecutor, Hosted, construct
+from hyperloom.core.actors.hosting import CallExecutor, Hosted, construct, move_in, move_out
 from hyperloom.core.blocking import Blocking
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
@@ -107,7 +107,7 @@ class Worker:
                 self._host_crowd(self._hosted)
         self.report()
         if self._hosted is not None:
-            self._hosted.farewell()
+            move_out(self._hosted)
 
     # -- tasks ------------------------------------------------------------------------------
 
@@ -196,6 +196,7 @@ class Worker:
 
     def _become_actor(self, entry: bytes, record: bytes, inputs: bytes) -> None:
         """From now on, and for good, this worker runs calls of one actor."""
+        move_in(entry[:16])
         hosted = construct(self.executor, entry, record, inputs)
         output.end_lines()
         self._before_report()

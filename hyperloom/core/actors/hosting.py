@@ -23,13 +23,13 @@ from hyperloom.failures import Attempt
 from hyperloom.serialization import failure_inline, failure_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from hyperloom.core.actors.terms import ActorTerms
     from hyperloom.core.context import Running
     from hyperloom.core.execution import Code
     from hyperloom.core.objects import Objects
     from hyperloom.failures import Failure
+    from hyperloom.specs import Template
 
 
 _living: list[bytes] = []  # the actor that lives in this process; inline, those whose call runs
@@ -40,6 +40,22 @@ def lives_here() -> bool:
     return bool(_living)
 
 
+@contextlib.contextmanager
+def living(actor: bytes) -> Iterator[None]:
+    """Inside the block, the actor runs here."""
+    _living.append(actor)
+    try:
+        yield
+    finally:
+        _living.pop()
+
+
+def move_in(actor: bytes) -> None:
+    """This worker is the actor's from now on, and so is what it does at its end."""
+    _living.append(actor)
+    atexit._clear()  # noqa: SLF001 - what was inherited is the raylet's
+
+
 class ActorExit(BaseException):
     """Raised by `hyperloom.exit_actor`: the actor shall end."""
 
@@ -47,19 +63,20 @@ class ActorExit(BaseException):
 class Hosted:
     """The object that lives in this process, and who it is."""
 
-    __slots__ = ("codes", "instance", "node", "terms", "who")
+    __slots__ = ("about", "codes", "instance", "node", "terms", "who")
 
     def __init__(
         self,
         who: Attempt,
         instance: Any,  # noqa: ANN401 - the user's
         codes: dict[bytes, Code],
-        terms: ActorTerms,
+        template: Template,
     ) -> None:
         self.who = who
         self.instance = instance
         self.codes = codes
-        self.terms = terms
+        self.terms = decode(template.about)
+        self.about = specs.encode_template(template)  # as `actor_find` tells it
         self.node = who.node
 
     @property
@@ -72,24 +89,27 @@ class Hosted:
         return failure_inline(failures.actor_died(self.who, cause=cause))
 
     def farewell(self) -> None:
-        """It ends in peace: what it, and what its modules, wanted to do then."""
+        """It ends in peace: what it wanted to do then."""
         hook = getattr(self.instance, "on_exit", None)
         if callable(hook):
             try:
                 hook()
             except BaseException:  # noqa: BLE001 - the user's; its end is as good as any
                 traceback.print_exc()
-        with contextlib.suppress(BaseException):
-            atexit._run_exitfuncs()  # noqa: SLF001 - a worker leaves by os._exit, which runs none
-        sys.stdout.flush()
+
+
+def move_out(hosted: Hosted) -> None:
+    """The worker ends in peace, too: a worker leaves by os._exit, which runs no such function."""
+    hosted.farewell()
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()  # noqa: SLF001 - see above
+    sys.stdout.flush()
 
 
 def construct(executor: Executor, entry: bytes, record: bytes, inputs: bytes) -> Hosted | bytes:
     """Run an actor's constructor; the failure that the actor is, if it does not come about."""
     code, running = executor.begin(entry, record)
     who = Attempt(running.task, code.template.name, running.attempt, executor.node, executor.pid)
-    _living.append(running.task)
-    atexit._clear()  # noqa: SLF001 - what was inherited is the raylet's
     try:
         kept = specs.split_values(inputs) if inputs else []
         failed = failed_among(kept)
@@ -97,8 +117,7 @@ def construct(executor: Executor, entry: bytes, record: bytes, inputs: bytes) ->
             return _unborn(who, "an argument of its constructor failed:", failed)
         said = record[specs.call_start(record) :]
         args, kwargs = executor.arguments(code, record, kept, said)
-        terms = decode(code.template.about)
-        return Hosted(who, code.function(*args, **kwargs), executor.codes, terms)
+        return Hosted(who, code.function(*args, **kwargs), executor.codes, code.template)
     except ActorExit:
         return failure_inline(failures.actor_died(who, cause="its constructor called exit_actor"))
     except BaseException as error:  # noqa: BLE001 - the user's

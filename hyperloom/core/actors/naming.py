@@ -34,8 +34,6 @@ def make(
 ) -> ActorHandle[Any]:
     """See `ActorClass.remote`."""
     session: Session = current.session_of((*args, *kwargs.values()))
-    if not hasattr(session.outbox, "create_actor"):
-        raise errors.LoomError('mode="inline" has no actors yet; use a cluster: loom.init()')
     cls.arity.check(args, kwargs)
     options = cls.actor_options
     while True:

@@ -1,0 +1,87 @@
+"""Actors of an inline session: the same calls, one thing after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import hyperloom as loom
+from hyperloom import errors
+
+pytestmark = pytest.mark.usefixtures("inline")
+
+
+@loom.actor
+class Counter:
+    def __init__(self, total: int) -> None:
+        if total < 0:
+            raise ValueError("too little")
+        self.total = total
+
+    def add(self, n: int = 1) -> int:
+        self.total += n
+        return self.total
+
+    def fail(self) -> None:
+        raise LookupError("nothing there")
+
+    def items(self, n: int) -> Any:
+        yield from range(n)
+
+    async def later(self) -> int:
+        await asyncio.sleep(0)  # the task lets others go on
+        return self.total
+
+    async def stream(self, n: int) -> Any:
+        for i in range(n):
+            yield i
+
+    @loom.method(num_returns=2, max_task_retries=2, retry_exceptions=True)
+    def second_time(self) -> tuple[int, int]:
+        self.total += 1
+        if self.total % 2:
+            raise OSError("not yet")
+        return self.total, -self.total
+
+    def leave(self) -> None:
+        loom.exit_actor()
+
+
+@loom.task
+def add_through(counter: Any, n: int) -> int:
+    return loom.get(counter.add.remote(n))  # type: ignore[no-any-return]
+
+
+def test_calls() -> None:
+    counter = Counter.remote(3)
+    assert loom.get([counter.add.remote(), counter.add.remote(loom.put(5))]) == [4, 9]
+    assert loom.get(counter.later.remote()) == 9
+    assert [loom.get(ref) for ref in counter.items.remote(3)] == [0, 1, 2]
+    assert [loom.get(ref) for ref in counter.stream.remote(2)] == [0, 1]
+    assert loom.get(counter.second_time.remote()) == [10, -10]
+    assert loom.get(counter.second_time.remote()) == [12, -12]
+    assert loom.get(add_through.remote(counter, 100)) == 112
+    with pytest.raises(LookupError):
+        loom.get(counter.fail.remote())
+
+
+def test_names_and_ends() -> None:
+    counter = Counter.options(name="one").remote(1)
+    assert loom.get_actor("one") == counter
+    assert Counter.options(name="one", get_if_exists=True).remote(5) == counter
+    with pytest.raises(errors.ActorNameTaken):
+        Counter.options(name="one").remote(1)
+    loom.kill(counter)
+    assert loom.list_named_actors() == []
+    with pytest.raises(errors.ActorDied, match="killed"):
+        loom.get(counter.add.remote())
+    with pytest.raises(errors.ActorDied, match="raised ValueError: too little"):
+        loom.get(Counter.remote(-1).add.remote())
+    counter = Counter.remote(1)
+    for ref in (counter.leave.remote(), counter.add.remote()):
+        with pytest.raises(errors.ActorDied, match="exit_actor"):
+            loom.get(ref)
+    with pytest.raises(RuntimeError, match="methods of an actor"):
+        loom.exit_actor()
