@@ -13,9 +13,9 @@ whatever its `__init__` asks for (`LoomError.__reduce__`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from hyperloom.ids import short
+from hyperloom.failure_details import FailureDetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -188,6 +188,31 @@ class CheckpointError(LoomError, OSError):
     """
 
 
+class ProgramFailed(LoomError):
+    """A program that `tasks.run` ran could not be started, failed, or lacked an output.
+
+    Nothing of what it wrote was kept.  What it needs is to be found on every node.
+
+    Attributes:
+        returncode: its exit code, negative for a signal; None if it was not started.
+        signal: the signal that ended it, such as ``"SIGKILL"``; else None.
+        stderr: the last 128 KiB of what it wrote there, as text.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        returncode: int | None = None,
+        signal: str | None = None,
+        stderr: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.returncode = returncode
+        self.signal = signal
+        self.stderr = stderr
+
+
 # -- Values that cannot travel -----------------------------------------------------------
 
 
@@ -240,34 +265,6 @@ class Undeserializable(LoomError):
 
 
 # -- Tasks that failed -------------------------------------------------------------------
-
-
-class FailureDetails(NamedTuple):
-    """Which task failed, where, and the way from it to what was asked for."""
-
-    task_id: bytes = b""
-    task_name: str = ""
-    attempt: int = 0
-    node: bytes = b""
-    pid: int = 0
-    # Names of the tasks from the one that failed to the one asked for: all between
-    # failed because the one before did.
-    path: tuple[str, ...] = ()
-    remote_traceback: str = ""
-
-    def header(self) -> str:
-        """Indented lines for the reader of a message; empty if no task is known."""
-        lines = []
-        if self.task_id or self.task_name:
-            what = f"in task {self.task_name or '?'}"
-            what += f" ({short(self.task_id)})" if self.task_id else ""
-            what += f", attempt {self.attempt}" if self.attempt else ""
-            what += f", node {short(self.node)}" if self.node else ""
-            what += f", pid {self.pid}" if self.pid else ""
-            lines.append(f"  {what}")
-        if len(self.path) > 1:
-            lines.append(f"  which these waited for: {' -> '.join(self.path)}")
-        return "\n".join(lines)
 
 
 class TaskError(LoomError):

@@ -76,11 +76,6 @@ def redirect(result: Replacing, running: Running, keep: bytes = b"") -> Redirect
     Raises:
         Exception: what is wrong with `result`, as `BoundTask` and plans say it.
     """
-    if running.template.method:
-        raise TypeError(
-            f"{running.template.name} is a method of an actor, and its call cannot go on as "
-            f"{result!r}: return loom.submit(…).results, or make it a task's business"
-        )
     ready = _redirector[0].ready(result, running.template)
     submitter = ready.task.remote.submitter()
 

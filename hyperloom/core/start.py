@@ -17,7 +17,14 @@ import cloudpickle  # noqa: F401 - see the module
 
 from hyperloom import failpoints
 from hyperloom.config import Config
-from hyperloom.core import current, getting, options, remote, submission  # noqa: F401 - likewise
+from hyperloom.core import (
+    current,
+    getting,  # noqa: F401 - likewise
+    options,  # noqa: F401
+    remote,  # noqa: F401
+    scratch,
+    submission,  # noqa: F401
+)
 from hyperloom.core.attempts import Attempts, Silence
 from hyperloom.core.bringing import Bringer
 from hyperloom.core.objects import Objects
@@ -44,6 +51,7 @@ def run_worker(
     sys.argv[:] = about["argv"]  # its name alone: the arguments may hold secrets
     if Path(about["cwd"]).is_dir():
         os.chdir(about["cwd"])
+    scratch.set_base(about["scratch"])
     store, bringer = StoreClient(about["store"]), Bringer(about["door"])
     objects = Objects(about["node"], store, config.inline_max_bytes, bringer)
     attempts = Attempts() if config.events else Silence()

@@ -98,7 +98,8 @@ def _fork_template(settings: NodeSettings, close: list[int]) -> tuple[int, socke
     from hyperloom.raylet import template  # noqa: PLC0415
 
     redirection.install()
-    return template.fork_template(run_worker, close, lambda: clean_up(settings))
+    mine = settings.scratch
+    return template.fork_template(run_worker, close, lambda: clean_up(settings, mine))
 
 
 def furnish(settings: NodeSettings) -> None:
@@ -161,10 +162,12 @@ class OwnServer:
         self._process.wait()
 
 
-def clean_up(settings: NodeSettings) -> None:
-    """What is left to do when the raylet was killed: the template does it."""
+def clean_up(settings: NodeSettings, used: Path) -> None:
+    """What is left to do, and what is when the raylet was killed: the template does it."""
+    from hyperloom.core import scratch  # noqa: PLC0415
     from hyperloom.objectstore import reaper  # noqa: PLC0415
 
+    scratch.clear(used)  # by workers, which are gone
     if not settings.embedded and settings.is_supervised:
         return  # the next raylet finds the objects where they are
     reaper.remove_store(str(settings.store))

@@ -136,7 +136,13 @@ class NodeSettings:
             "cwd": about.get("cwd", "/"),
             "argv": about.get("argv", [""]),
             "config": config_values(self.config),
+            "scratch": str(self.scratch),
         }
+
+    @property
+    def scratch(self) -> Path:
+        """Where this raylet's workers have folders for a while: one for each, by its number."""
+        return self.folder / f"scratch-{os.getpid()}"
 
     def objects_of(self, *owners: bytes) -> Iterator[bytes]:
         """Ids of the objects of jobs, processes or tasks that lie in this node's store."""

@@ -11,13 +11,16 @@ import mmap
 import os
 import signal
 import socket
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import msgpack
 
 from hyperloom import frames
+from hyperloom.core import scratch
 from hyperloom.raylet.printed import Printed
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ class Pool:
         self._listener = listener
         self._logs = logs
         self._processes: dict[int, _Process] = {}
+        self._scratch = ""  # in it each worker has a folder for its folders
         loop.on_readable(template.fileno(), self._template_says)
 
     def start(self, worker: int, about: dict[str, Any]) -> None:
@@ -89,7 +93,9 @@ class Pool:
         )
         self._processes[worker] = process
         theirs = [their_data.fileno(), their_control.fileno(), their_out, their_err, counter]
-        message = msgpack.encode([worker, {**about, "template": self._template_pid}])
+        self._scratch = about["scratch"]
+        own = {"template": self._template_pid, "scratch": f"{self._scratch}/{worker}"}
+        message = msgpack.encode([worker, {**about, **own}])
         socket.send_fds(self._template, [message], theirs)
         their_data.close()
         their_control.close()
@@ -201,6 +207,9 @@ class Pool:
         # A line may have no end, and the pipe none either (a grandchild holds it).
         self.hear_out(worker, ended=True)
         begun = int.from_bytes(process.begun[:_COUNTER_BYTES], "little")
+        left = Path(self._scratch, str(worker))
+        if left.exists():  # large, maybe: nobody waits for it
+            threading.Thread(target=scratch.clear, args=(left,), daemon=True).start()
         self._listener.worker_exited(worker, code, begun)
         del self._processes[worker]
         for sock in (process.data, process.control):

@@ -23,7 +23,6 @@ from hyperloom import failures
 from hyperloom.errors import (
     ActorDied,
     ActorUnavailable,
-    FailureDetails,
     Infeasible,
     NodeLost,
     ObjectLost,
@@ -35,6 +34,7 @@ from hyperloom.errors import (
     WorkerCrashed,
     describe_failure,
 )
+from hyperloom.failure_details import FailureDetails
 from hyperloom.serialization import frames, portable
 
 if TYPE_CHECKING:

@@ -13,12 +13,14 @@ tasks, refs and values; see `hyperloom.data` for what data objects are.
     pieces.py       builders of tasks that take data objects apart and put them together
     python.py       builders of tasks that call functions with data objects
     scatter.py      dslice and dget, which make many tasks of one
+    run.py          the builder of tasks that run external programs, and command.py, programs.py
     operations.py   what they do where they run
     builder.py      what a builder is
 """
 
 from __future__ import annotations
 
+from hyperloom.tasks.command import STDERR
 from hyperloom.tasks.context import TaskContext
 from hyperloom.tasks.pieces import (
     array_make,
@@ -33,9 +35,11 @@ from hyperloom.tasks.pieces import (
     split,
 )
 from hyperloom.tasks.python import cpu1, cpus, py_call, py_task, py_value
+from hyperloom.tasks.run import run
 from hyperloom.tasks.scatter import dget, dslice
 
 __all__ = [
+    "STDERR",
     "TaskContext",
     "array_make",
     "const",
@@ -50,6 +54,7 @@ __all__ = [
     "py_call",
     "py_task",
     "py_value",
+    "run",
     "save",
     "size",
     "slice",

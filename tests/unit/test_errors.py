@@ -7,7 +7,8 @@ import pickle
 import pytest
 
 from hyperloom import errors
-from hyperloom.errors import FailureDetails, LoomError, TaskError
+from hyperloom.errors import LoomError, TaskError
+from hyperloom.failure_details import FailureDetails
 from hyperloom.gcs.replies import from_reply
 
 

@@ -179,7 +179,7 @@ def test_the_new_tasks_own_options_hold() -> None:
     assert get(goes_on_as.options(max_retries=0).remote(third_time.bind)) == 4
 
 
-def test_an_actors_call_cannot_go_on_as_a_task(anywhere: str) -> None:
+def test_an_actors_call_waits_for_the_task_that_it_names(anywhere: str) -> None:
     if anywhere == "inline":
         pytest.skip("there are no actors inline")
 
@@ -189,8 +189,7 @@ def test_an_actors_call_cannot_go_on_as_a_task(anywhere: str) -> None:
             return same.bind(1)
 
     host = Host.remote()
-    with pytest.raises(TypeError, match="is a method of an actor"):
-        get(host.name.remote())
+    assert get(host.name.remote()) == 1
     loom.kill(host)
 
 

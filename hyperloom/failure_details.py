@@ -1,0 +1,35 @@
+"""Which task failed, and the way from it to what was asked for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from hyperloom.ids import short
+
+
+class FailureDetails(NamedTuple):
+    """Which task failed, where, and the way from it to what was asked for."""
+
+    task_id: bytes = b""
+    task_name: str = ""
+    attempt: int = 0
+    node: bytes = b""
+    pid: int = 0
+    # Names of the tasks from the one that failed to the one asked for: all between
+    # failed because the one before did.
+    path: tuple[str, ...] = ()
+    remote_traceback: str = ""
+
+    def header(self) -> str:
+        """Indented lines for the reader of a message; empty if no task is known."""
+        lines = []
+        if self.task_id or self.task_name:
+            what = f"in task {self.task_name or '?'}"
+            what += f" ({short(self.task_id)})" if self.task_id else ""
+            what += f", attempt {self.attempt}" if self.attempt else ""
+            what += f", node {short(self.node)}" if self.node else ""
+            what += f", pid {self.pid}" if self.pid else ""
+            lines.append(f"  {what}")
+        if len(self.path) > 1:
+            lines.append(f"  which these waited for: {' -> '.join(self.path)}")
+        return "\n".join(lines)

@@ -1,0 +1,62 @@
+"""CPUs for one program alone, among those programs of a node that ask for that.
+
+The rule: a CPU is taken by a lock on a file of its name, which ends with whoever holds it, however
+that ends.  When all are taken the program is not kept waiting: it shares.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+from hyperloom.core import scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@contextlib.contextmanager
+def pinned(pin: int | Sequence[int]) -> Iterator[None]:
+    """Inside the block, what this thread starts runs on so many CPUs, or on these; 0: on all.
+
+    Raises:
+        ValueError: the machine has none of those.
+    """
+    if pin == 0:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    with contextlib.ExitStack() as locks:
+        if isinstance(pin, int):
+            cpus = _free(sorted(before), pin, locks)
+        else:
+            cpus = set(pin)
+            if not cpus or not cpus <= before:
+                raise ValueError(
+                    f"run: pin={list(pin)!r} cannot be: this worker has the CPUs {sorted(before)}"
+                )
+        os.sched_setaffinity(0, cpus)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
+
+
+def _free(cpus: list[int], number: int, locks: contextlib.ExitStack) -> set[int]:
+    folder = scratch.of_node()
+    if folder is None:  # inline: there are no others
+        return set(cpus[:number])
+    folder = folder / "cpus"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mine: set[int] = set()
+    for cpu in cpus:
+        if len(mine) == number:
+            return mine
+        file = locks.enter_context((folder / str(cpu)).open("w"))
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine.add(cpu)
+    rest = [cpu for cpu in cpus if cpu not in mine]
+    return mine | set(rest[: number - len(mine)])
