@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hyperloom.api import (
         Connection,
         as_completed,
+        attach,
         available_resources,
         cancel,
         cluster_resources,
@@ -68,6 +69,7 @@ _HOMES = {
     "hyperloom.api": (
         "Connection",
         "as_completed",
+        "attach",
         "available_resources",
         "cancel",
         "cluster_resources",
@@ -126,6 +128,7 @@ __all__ = [
     "RemoteFunction",
     "actor",
     "as_completed",
+    "attach",
     "available_resources",
     "cancel",
     "cluster_resources",

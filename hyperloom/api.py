@@ -33,6 +33,7 @@ __all__ = [
     "Connection",
     "TaskDecorator",
     "as_completed",
+    "attach",
     "available_resources",
     "cancel",
     "cluster_resources",
@@ -219,21 +220,48 @@ def cancel(
 
 
 def submit(
-    tasks: Iterable[BoundTask[Any] | BoundMap[Any] | BoundOutput], *, resume: bool = False
+    tasks: Iterable[BoundTask[Any] | BoundMap[Any] | BoundOutput],
+    *,
+    label: str = "",
+    detach: bool = False,
+    resume: bool = False,
 ) -> PlanHandle:
     """Submit bound tasks, and all that they need, as one plan; their results are in its handle.
 
-    With `resume`, what has a valid checkpoint is not computed again; see `Plan.submit`.
+    Args:
+        tasks: those whose results are wanted, or one of them.
+        label: shown to people, where plans are listed.
+        detach: it goes on when this program ends; see `Plan.submit`.
+        resume: what has a valid checkpoint is not computed again; see `Plan.submit`.
 
     Raises:
         Cycle: a task needs its own output; nothing was submitted.
         NotSerializable: an argument cannot travel; nothing was submitted.
         TypeError: something else than what `bind` or `bind_map` made.
+        ValueError: `detach` where nothing would outlive this program.
     """
     from hyperloom.plan.plan import Plan  # noqa: PLC0415
 
-    plan = Plan([tasks] if isinstance(tasks, (BoundTask, BoundMap)) else tasks)
-    return plan.submit(resume=resume)
+    plan = Plan([tasks] if isinstance(tasks, (BoundTask, BoundMap)) else tasks, label=label)
+    return plan.submit(detach=detach, resume=resume)
+
+
+def attach(id: str) -> PlanHandle:  # noqa: A002 - that is what it is
+    """Take up a detached plan, from any process that is connected to its cluster.
+
+    The handle is as good as that of the process which submitted it; several may have one.
+
+    Args:
+        id: a plan's (``handle.id``); or a job's, for all that is detached there as one handle.
+
+    Raises:
+        NotFound: nothing has this id; it was released, or it is at another cluster.
+        ValueError: this is no id.
+        RuntimeError: with ``mode="inline"``, where there is nothing but this process.
+    """
+    from hyperloom.plan.attaching import attach  # noqa: PLC0415
+
+    return attach(id)
 
 
 def register(

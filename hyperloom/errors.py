@@ -5,7 +5,7 @@ it as ``LOOM_<CODE> <sentence>``, and `hyperloom.gcs.replies` turns it into the 
 carries that code.  Anything Lua *raises* is a bug of ours and becomes `LibraryBug`.
 
 What a task ends with instead of a value is a `TaskError`; its fields are in
-:class:`FailureDetails`.  How it travels is told in `failures.py`.
+`hyperloom.failure_details`.  How it travels is told in `failures.py`.
 
 The rule: every exception here survives pickling with its attributes and its cause,
 whatever its `__init__` asks for (`LoomError.__reduce__`).
@@ -145,6 +145,15 @@ class SessionClosed(LoomError):
     Refs live as long as their session.  Get the values you need before `loom.shutdown()`,
     or submit again in the new session.
     """
+
+
+class OtherJob(LoomError, ValueError):
+    """Refs of different jobs were used together; nothing was submitted.
+
+    A task takes refs of one job and belongs to it.  Get the values of the others, and pass those.
+    """
+
+    job: bytes = b""  # of the ref that does not fit
 
 
 class GetTimeout(LoomError, TimeoutError):

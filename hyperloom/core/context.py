@@ -10,6 +10,7 @@ from hyperloom.resources import ResourceSet
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hyperloom.core.session import Session
     from hyperloom.ids import TaskID
     from hyperloom.specs import Template
 
@@ -82,3 +83,17 @@ class Running:
             metadata=self.metadata,
             _is_cancelled=lambda: bool(self.cancelled),
         )
+
+
+def context_of(session: Session) -> Context:
+    """Where the caller runs, whose session this is."""
+    job, node, process = session.job, session.node, session.process
+    running = None if session.running is None else session.running()
+    if running is not None:
+        return running.context(job, node, process, session.user_namespace)
+    return Context(
+        job_id=job.hex(),
+        node_id=node.hex(),
+        process_id=process.hex(),
+        namespace=session.user_namespace,
+    )

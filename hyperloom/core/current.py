@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _starting = threading.RLock()
 _starter: list[Callable[[], None]] = []
@@ -84,15 +84,59 @@ def session_of(things: object) -> Any:  # noqa: ANN401 - Session or InlineSessio
         errors.NotConnected: see `session`.
     """
     if _session:
-        return _session[0]
+        home = _session[0]
+        return home if not home.guests else _guest_of(_refs_in(things)) or home
     refuse_fork()
+    for ref in _refs_in(things):
+        raise closed(ref)
+    return session()
+
+
+def _refs_in(things: object) -> list[Any]:
     from hyperloom.core.refs import ObjectRef  # noqa: PLC0415 - they need us
     from hyperloom.core.streams import ObjectRefGenerator  # noqa: PLC0415
 
-    for thing in things if isinstance(things, (list, tuple)) else (things,):
-        if isinstance(thing, (ObjectRef, ObjectRefGenerator)):
-            raise closed(thing)
-    return session()
+    several = things if isinstance(things, (list, tuple)) else (things,)
+    return [thing for thing in several if isinstance(thing, (ObjectRef, ObjectRefGenerator))]
+
+
+def _guest_of(refs: list[Any]) -> Any:  # noqa: ANN401 - Session
+    """The session in another job to which the first of these belongs, if it does."""
+    owner = refs[0]._session if refs else None  # noqa: SLF001 - a friend
+    return owner if owner is not None and visits(owner) else None
+
+
+def visits(session: Any) -> bool:  # noqa: ANN401 - Session
+    """Whether this is a session of this process in another job, and open."""
+    return bool(_session) and session.home is _session[0] and not session.closed
+
+
+def not_ours(ref: Any, job: bytes) -> errors.LoomError:  # noqa: ANN401 - ObjectRef or stream
+    """The error for a ref that is met by the session of `job`, and belongs to another session."""
+    owner = ref._session  # noqa: SLF001 - a friend
+    return other_job(owner.job, job) if owner is current() or visits(owner) else closed(ref)
+
+
+def own(refs: Iterable[bytes], job: bytes) -> None:
+    """Refuse refs of other jobs inside a value.
+
+    Raises:
+        errors.OtherJob: there is one.
+    """
+    for oid in refs:
+        if oid[: len(job)] != job:
+            raise other_job(oid[: len(job)], job)
+
+
+def other_job(of: bytes, here: bytes) -> errors.OtherJob:
+    """The error for a ref that belongs to another job than what takes it."""
+    error = errors.OtherJob(
+        f"a ref of job {of.hex()} is used with what belongs to job {here.hex()}; a task, a value "
+        "and a call of get() have refs of one job. Get the values of the one job's refs, and "
+        "pass on these"
+    )
+    error.job = of
+    return error
 
 
 def closed(ref: object) -> errors.SessionClosed:
@@ -123,7 +167,8 @@ def _forget_in_child() -> None:
         _inherited[:] = [True]
     _starter[:] = _default
     for inherited in _session:
-        inherited.closed = True  # who has it in hand still
+        for each in (inherited, *inherited.guests.values()):
+            each.closed = True  # who has it in hand still
     _session.clear()
     _starting._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - another thread's
 

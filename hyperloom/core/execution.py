@@ -247,7 +247,9 @@ class Executor:
         if kept[:1] == SHARED:
             self._stored.append(oid)
         if packed.refs:
-            current.session().outbox.contain(oid, packed.refs)
+            session = current.session()
+            current.own(packed.refs, session.job)
+            session.outbox.contain(oid, packed.refs)
         if self._keeping is not None:
             self._keeping.add(result, packed)
         return kept

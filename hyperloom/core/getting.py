@@ -76,12 +76,13 @@ def checked(session: Session, ref: object) -> bytes:
     Raises:
         TypeError: this is no ref.
         errors.SessionClosed: it is one of an earlier session.
+        errors.OtherJob: it is one of another job than the refs before it.
     """
     if not isinstance(ref, ObjectRef):
         kind = type(ref).__name__
         raise TypeError(f"{ref!r:.100} is of type {kind}, not an ObjectRef{_advice(ref)}")
     if ref._session is not session:  # noqa: SLF001 - a friend
-        raise current.closed(ref)
+        raise current.not_ours(ref, session.job)
     return ref.binary()
 
 

@@ -60,6 +60,7 @@ class InlineSession(Session):
         self.node = node
         self.user_namespace = namespace
         self.running = self.plane.running
+        self.ends_with_driver = True
 
     def _doors(self) -> tuple[Outbox, Inbox]:
         return cast("Outbox", self.plane), cast("Inbox", _NoInbox())

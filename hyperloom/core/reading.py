@@ -41,6 +41,10 @@ class Reading:
         """The inbox, for poll(); changes with each reconnection."""
         return self._inbox.fileno()
 
+    def listen(self, channel: bytes) -> None:
+        """Read that channel too; that it is read comes as a message of its own name."""
+        self._inbox.listen(channel)
+
     def once(self, timeout_s: float | None) -> bool:
         """Read what is there, if nobody else reads.  False: somebody does."""
         if not self._role.acquire(blocking=False):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hyperloom.core import current
-from hyperloom.ids import ObjectID, job_of, short, task_of
+from hyperloom.ids import JOB_BYTES, ObjectID, job_of, short, task_of
 from hyperloom.serialization import note_ref
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ObjectRef(Generic[T_co]):
         self._session.wake()
 
     def __reduce__(self) -> tuple[Callable[[bytes], object], tuple[bytes]]:
-        if self._session is not current.current():
+        if self._session is not current.current() and not current.visits(self._session):
             current.refuse_fork()
             raise current.closed(self)
         self._session.exported(self._id)
@@ -102,5 +102,10 @@ class ObjectRef(Generic[T_co]):
 
 
 def _restored(oid: bytes) -> ObjectRef[Any]:
-    ref: ObjectRef[Any] = current.session().adopt(oid)
+    session = current.session()
+    if oid[:JOB_BYTES] != session.job:
+        from hyperloom.core.visiting import session_in  # noqa: PLC0415 - it needs us
+
+        session = session_in(job_of(ObjectID(oid)))
+    ref: ObjectRef[Any] = session.adopt(oid)
     return ref

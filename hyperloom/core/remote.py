@@ -13,7 +13,8 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
-from hyperloom.core import current
+from hyperloom import errors
+from hyperloom.core import current, visiting
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.core.options import refuse_kept_map, refuse_kept_stream
 from hyperloom.core.refs import ObjectRef
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hyperloom.core.options import TaskChanges, TaskOptions
+    from hyperloom.core.session import Session
     from hyperloom.core.streams import ObjectRefGenerator
     from hyperloom.core.submission import Submitter
 
@@ -90,6 +92,7 @@ class RemoteFunction(Generic[P, R]):
         self.name: str = options.name or _name_of(function)
         self.arity = Arity(function, self.name)
         self._submitter: Submitter | None = None
+        self._elsewhere: tuple[Session, Submitter] | None = None  # in another job
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -122,11 +125,16 @@ class RemoteFunction(Generic[P, R]):
                 travel; the message names the part.
             TooLarge: the function and what it captured are too much for a task.
             SessionClosed: an argument is a ref of an earlier session.
+            OtherJob: refs of several jobs.  If all are of one other job, the task is, too.
         """
         submitter = self._submitter
         if submitter is None or submitter.closed:
             submitter = self.submitter((*args, *kwargs.values()))
-        return submitter.submit(args, kwargs)
+        try:
+            return submitter.submit(args, kwargs)
+        except errors.OtherJob as error:
+            there = self.submitter_in(visiting.session_there(error))
+        return there.submit(args, kwargs)
 
     @property
     def returns(self) -> int:
@@ -226,7 +234,7 @@ class RemoteFunction(Generic[P, R]):
             TypeError: the function does not take one argument.
             NotSerializable: an item cannot travel; those before it were submitted.
         """
-        return self.submitter(items).map(items, chunk)
+        return self.submitter_in(current.session_of(items)).map(items, chunk)
 
     def submitter(self, things: object = ()) -> Submitter:
         """What turns calls into tasks of this process's session, which may have to begin.
@@ -236,12 +244,22 @@ class RemoteFunction(Generic[P, R]):
         """
         submitter = self._submitter
         if submitter is None or submitter.closed:
-            submitter = self._submitter = current.session_of(things).submitter(self)
+            session = current.session_of(things).home
+            submitter = self._submitter = session.submitter(self)
         return submitter
+
+    def submitter_in(self, session: Session) -> Submitter:
+        """What turns calls into tasks of that session, which may be one in another job."""
+        if session.home is session:
+            return self.submitter()
+        known = self._elsewhere
+        if known is None or known[0] is not session:
+            known = self._elsewhere = (session, session.submitter(self))
+        return known[1]
 
     def __getstate__(self) -> dict[str, Any]:
         # Sent to workers inside closures: there it finds its own session.
-        return {**self.__dict__, "_submitter": None}
+        return {**self.__dict__, "_submitter": None, "_elsewhere": None}
 
     def __repr__(self) -> str:
         return f"<task {self.name}>"

@@ -17,30 +17,32 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
-from hyperloom.core import objects
+from hyperloom.core import current, objects
 from hyperloom.core.blocking import nobody_minds
-from hyperloom.core.context import Context
+from hyperloom.core.context import context_of
 from hyperloom.core.counts import RefCounts
+from hyperloom.core.following import as_whom
 from hyperloom.core.reading import Reading
 from hyperloom.core.refs import ObjectRef
+from hyperloom.core.visiting import nowhere
 from hyperloom.core.waiting import Waiter, Waiters
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.gcs.outbox import Outbox
-from hyperloom.ids import TASK_BYTES, TaskIds, new_process_id, short
+from hyperloom.ids import PROCESS_BYTES, TASK_BYTES, TaskIds, new_process_id, short
 from hyperloom.serialization import Packable, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from hyperloom.config import Config
-    from hyperloom.core.context import Running
+    from hyperloom.core.context import Context, Running
     from hyperloom.core.objects import Objects
     from hyperloom.core.remote import RemoteFunction
     from hyperloom.core.streams import Stream
     from hyperloom.core.submission import Submitter
     from hyperloom.gcs.address import Address
-    from hyperloom.ids import JobID
+    from hyperloom.ids import JobID, ProcessID
     from hyperloom.serialization import Packed
 
 FIRST = bytes(4)  # index of a task's first output
@@ -51,11 +53,18 @@ _FAILED = ord("4")  # first byte of an inline failure (`hyperloom.serialization.
 class Session:
     """See the module."""
 
-    def __init__(self, job: JobID, address: Address, config: Config, store: Objects) -> None:
+    def __init__(
+        self,
+        job: JobID,
+        address: Address,
+        config: Config,
+        store: Objects,
+        process: ProcessID | None = None,
+    ) -> None:
         self.job = job
         self.address = address
         self.config = config
-        self.process = new_process_id(job)
+        self.process = process or new_process_id(job)
         self.node = b""
         self.user_namespace = ""
         self.namespace = keys.job_namespace(job)
@@ -78,6 +87,13 @@ class Session:
         # Called when somebody begins to wait; what it returns, when that ends.
         self.blocked: Callable[[], Callable[[], None]] = lambda: nobody_minds
         self.wake: Callable[[], None] = lambda: None  # the pump's
+        self.home: Session = self  # of a session in another job: the process's own
+        self.guests: dict[bytes, Session] = {}  # sessions in other jobs: `hyperloom.core.visiting`
+        self.enter: Callable[[JobID], Session] = nowhere  # how there comes to be one
+        self.depart: Callable[[], None] = self.close  # how one ends
+        self.handles = 0  # of detached plans, that are not released
+        self.ends_with_driver = False  # its node does, so nothing of it can be detached
+        self.detached: set[bytes] = set()  # plans that it follows: `hyperloom.core.following`
         self.closed = False
         self.broken: Exception | None = None
         self._lock = threading.RLock()
@@ -88,14 +104,16 @@ class Session:
 
     def _doors(self) -> tuple[Outbox, Inbox]:
         """To the control plane and from it."""
-        outbox = Outbox(
-            self.address,
-            self.namespace,
-            self.process,
-            batch=self.config.submit_batch,
-            outage_s=self.config.outage_s,
-        )
-        return outbox, Inbox(self.address, keys.INBOX.name(self.namespace, self.process))
+        inbox = Inbox(self.address, keys.INBOX.name(self.namespace, self.process))
+        return self.outbox_of(self.process), inbox
+
+    def outbox_of(self, process: ProcessID) -> Outbox:
+        """For the words of a process of this job."""
+        config = self.config
+        return Outbox(
+            self.address, self.namespace, process,
+            batch=config.submit_batch, outage_s=config.outage_s,
+        )  # fmt: skip
 
     # -- saying -----------------------------------------------------------------------------
 
@@ -130,6 +148,7 @@ class Session:
         self._refuse_when_lost()
         oid = self.next_task() + FIRST
         self.was_put.add(oid)
+        current.own(packed.refs, self.job)
         self.values[oid] = kept = self.store.keep_packed(oid, packed)
         self.outbox.put(oid, kept, packed.refs)
         self.wake()
@@ -148,13 +167,15 @@ class Session:
     # -- refs -------------------------------------------------------------------------------
 
     def adopt(self, oid: bytes) -> ObjectRef[Any]:
-        """A ref that arrived inside a value."""
+        """A ref that arrived inside a value, or to a result of a plan that is followed."""
         with self._lock:
             self.sweep()
             known = oid in self.values
             if not known:
                 self.values[oid] = None
                 self._unwatched.add(oid)
+            if not known and oid[:PROCESS_BYTES] in self.detached:
+                return ObjectRef(oid, self)  # the plan holds it
             if self.counts.adopt(oid, known=known):
                 self.outbox.acquire(oid)
         return ObjectRef(oid, self)
@@ -185,7 +206,9 @@ class Session:
                     if self.origins:
                         self.origins.pop(oid, None)
                     self._unwatched.discard(oid)
-                    self.outbox.release(oid, made=self.counts.forget(oid))
+                    made = self.counts.forget(oid)
+                    if not (made and self.detached and oid[:PROCESS_BYTES] in self.detached):
+                        self.outbox.release(oid, made=made)
 
     # -- hearing ----------------------------------------------------------------------------
 
@@ -212,9 +235,13 @@ class Session:
 
     def ask(self, oids: Sequence[bytes]) -> None:
         """Ask the control plane about these objects, and be told of those not there yet."""
+        for process, part in as_whom(self, oids):
+            self._ask_as(process, part)
+
+    def _ask_as(self, process: bytes, oids: Sequence[bytes]) -> None:
         for first in range(0, len(oids), _ASK_AT_ONCE):
             part = oids[first : first + _ASK_AT_ONCE]
-            replies = self.outbox.call("object_watch", self.process, *part)
+            replies = self.outbox.call("object_watch", process, *part)
             entries: list[bytes] = []
             for oid, value in zip(part, replies, strict=True):
                 self._unwatched.discard(oid)
@@ -337,15 +364,7 @@ class Session:
 
     def context(self) -> Context:
         """Where the caller runs."""
-        running = None if self.running is None else self.running()
-        if running is not None:
-            return running.context(self.job, self.node, self.process, self.user_namespace)
-        return Context(
-            job_id=self.job.hex(),
-            node_id=self.node.hex(),
-            process_id=self.process.hex(),
-            namespace=self.user_namespace,
-        )
+        return context_of(self)
 
     @property
     def unsent(self) -> bool:
@@ -362,6 +381,8 @@ class Session:
         self.broken = error
         self.outbox.break_off(error)
         self._end()
+        for guest in list(self.guests.values()):
+            guest.lost(error)
 
     def _end(self) -> None:
         self.closed = True

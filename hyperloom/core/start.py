@@ -63,6 +63,7 @@ def run_worker(
         session = Session(JobID(about["job"]), address, config, objects)
         session.node = about["node"]
         session.user_namespace = about["namespace"]
+        session.ends_with_driver = about["embedded"]
         worker.join(session)
         current.set_current(session)
         Pump(session)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from hyperloom import errors
+from hyperloom.core import current
 from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.waiting import Waiter
@@ -221,6 +222,7 @@ class Items:
         oid = object_id(self._task, self._made)
         kept, contained = self._session.store.keep(oid, value, what=what)
         if contained:
+            current.own(contained, self._session.job)
             self._session.outbox.contain(oid, contained)
         answer = self._session.outbox.call(
             "task_yield", self._node, self._task, self._attempt, self._made, kept

@@ -86,6 +86,7 @@ class SessionSubmitter:
         self._streams = remote.streams
         with noting_refs() as captured:
             self._pickled = pack_function(remote.function)
+        current.own(captured, session.job)
         # Refs in the function's closure: held by the function here, and by each task there.
         self._captured = list(dict.fromkeys(captured))
         options = remote.task_options
@@ -299,6 +300,8 @@ class SessionSubmitter:
         packed, inputs = pack_call(
             args, kwargs, ref_id, what=self._name, parameters=self._arity.parameters
         )
+        if packed.refs:
+            current.own(packed.refs, session.job)
         if packed.size <= session.config.inline_max_bytes:
             if not inputs and not packed.refs and not self._captured:
                 return template + specs.NO_REFS + keep + to_inline(packed), inputs, b""
@@ -321,5 +324,5 @@ class SessionSubmitter:
         if type(value) is not ObjectRef:
             return None
         if value._session is not self._session:  # noqa: SLF001 - a friend
-            raise current.closed(value)
+            raise current.not_ours(value, self._session.job)
         return value._id  # noqa: SLF001

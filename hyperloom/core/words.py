@@ -27,6 +27,7 @@ From the worker::
     SESSION   process           it uses the API, under this process id
     OPEN                        the actor's constructor has ended well: it takes calls
     OVER      failure           the actor has ended by itself; what it and its calls become
+    VISITS    process, begins   it has a session in another job, under this process id; or had
 """
 
 TASKS = 0
@@ -47,3 +48,4 @@ SESSION = 27
 OPEN = 28
 OVER = 29
 REDIRECT = 30
+VISITS = 31

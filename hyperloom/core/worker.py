@@ -23,11 +23,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import failpoints, frames, specs
-from hyperloom.core import current, looking, output, words
+from hyperloom.core import current, looking, output, visiting, words
 from hyperloom.core.actors.hosting import CallExecutor, Hosted, construct, move_in, move_out
 from hyperloom.core.blocking import Blocking
 from hyperloom.core.execution import Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
+from hyperloom.core.pump import Pump
 from hyperloom.core.redirection import Redirected
 from hyperloom.events import Ended
 from hyperloom.serialization import stored
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from hyperloom.core.context import Running
     from hyperloom.core.objects import Objects
     from hyperloom.core.session import Session
+    from hyperloom.ids import JobID
 
 _REPORT_AFTER_S = 0.002
 _REPORT_BYTES = 1 << 18
@@ -259,6 +261,8 @@ class Worker:
             session.task = b""
             if session.dropped or session.outbox.waiting:
                 session.settle()
+            for guest in list(session.guests.values()):
+                guest.settle()
         if failpoints.ON:
             failpoints.hit("worker.packed")
 
@@ -289,8 +293,26 @@ class Worker:
         session.outbox.tell("process_join", session.process, session.node)  # before all else
         session.running = self._running
         session.blocked = self._blocking.begin
+        session.enter = lambda job: self._enter(session, job)
         if self.executor.running is not None:
             session.task = self.executor.running.task
+
+    def _enter(self, home: Session, job: JobID) -> Session:
+        """A task reaches into another job."""
+
+        def tell(process: bytes, *, begins: bool = True) -> None:
+            self._send([words.VISITS, process, begins])
+
+        def depart() -> None:
+            pump.close()
+            guest.close()
+            tell(guest.process, begins=False)
+
+        guest = visiting.begin(home, job, tell)
+        guest.outbox.tell("process_join", guest.process, guest.node)
+        pump = Pump(guest)
+        guest.depart = depart
+        return guest
 
     def _say_blocked(self) -> None:
         """The task waits for an object: its CPU is free, and so are the tasks behind it."""

@@ -24,6 +24,10 @@ SHARED = b"S"  # then the node (8) and the size in bytes, as decimal text
 LARGE = b"L"  # in a message: the value is too large to send along, ask for it
 LOST = b"X"  # the object does not exist and nobody is making it
 
+# What owns a job, by the first byte of what is said about it (``lua/owner/add.lua``).
+VISITOR = b"V"  # then the node that the process lives on
+DETACHED = b"D"  # then what it is, as JSON
+
 # Messages to a node.
 TASK = b"T"  # tasks served so far; then for each: entry (id and attempt), record, inputs
 CANCEL = b"C"  # id, force

@@ -8,6 +8,7 @@ A message is msgpack, an array of byte strings (``lua/object/_notify.lua``).
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from msgspec import msgpack
@@ -18,15 +19,17 @@ from hyperloom.gcs.wire import Wire, raised
 if TYPE_CHECKING:
     from hyperloom.gcs.address import Address
 
+_MESSAGE = b"smessage"
+_HEARD = b"1"
 _decode = msgpack.Decoder(list[bytes]).decode
 
 
 class Inbox:
-    """One channel.  For one thread at a time."""
+    """One channel, or several.  For one thread at a time, but for `listen` and `interrupt`."""
 
     def __init__(self, address: Address, name: bytes) -> None:
         self._address = address
-        self._name = name
+        self._names = [name]
         self._wire: Wire | None = None
         self.reconnect()
 
@@ -54,15 +57,29 @@ class Inbox:
                 return []
         messages = []
         while reply is not False:
-            messages.append(_decode(raised(reply)[2]))
+            kind, channel, what = raised(reply)
+            if kind == _MESSAGE:
+                messages.append(_decode(what))
+            else:  # we listen there from now on
+                messages.append([channel, _HEARD])
             reply = wire.buffered()
         return messages
+
+    def listen(self, name: bytes) -> None:
+        """Listen to one channel more; when that is so, a message says it: the name, and a 1."""
+        self._names.append(name)
+        wire = self._wire
+        if wire is not None and wire.secure:
+            wire.interrupt()  # TLS bears no second thread; `reconnect` listens to all
+        elif wire is not None:
+            with contextlib.suppress(errors.ControlPlaneLost):  # likewise
+                wire.send("SSUBSCRIBE", name)
 
     def reconnect(self) -> None:
         """Connect again, and listen.  Raises ControlPlaneLost while there is no server."""
         self.close()
         self._wire = Wire(self._address)
-        self._wire.call("SSUBSCRIBE", self._name)
+        self._wire.call("SSUBSCRIBE", *self._names)
 
     def interrupt(self) -> None:
         """Wake the thread that reads here: it finds the connection broken."""

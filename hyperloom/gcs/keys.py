@@ -89,6 +89,8 @@ HOMES = Key("homes", (), "hash", "worker process -> the node that it lives on")
 COUNTS = Key("counts", (), "hash", "template id, and what -> how many of its tasks")
 EVENTS = Key("events", (), "stream", "what happened, the latest; outlives the job for a moment")
 NOTED = Key("noted", (), "integer", "bytes of `events`, about")
+OWNERS = Key("owners", (), "hash", "what keeps the job besides its driver -> what it is")
+RECORD = Key("record", ("owner",), "string", "how to take up a detached plan")
 CLOSED = Key("closed", (), "string", "the job is over; expires")
 
 # -- the cluster ----------------------------------------------------------------------------
@@ -101,7 +103,7 @@ KEYS = (
     TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, REDIRECTS,
     CHILDREN, STREAM, TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, HOST,
     UNAVAILABLE, BEREFT, LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH, HEARD, HOMES,
-    COUNTS, EVENTS, NOTED, CLOSED, NODES, LEASES, JOBS, ABOUT,
+    COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS, ABOUT,
 )  # fmt: skip
 
 OUTLIVE = (EVENTS, NOTED, CLOSED)

@@ -54,7 +54,7 @@ class Wire:
         self._connection = _connect(address)
         self._socket: socket.socket = self._connection._sock  # noqa: SLF001 - redis-py has no door
         self._socket.settimeout(None)
-        self._secure = isinstance(self._socket, ssl.SSLSocket)
+        self.secure = isinstance(self._socket, ssl.SSLSocket)
         self._reader = hiredis.Reader(replyError=_refusal)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
@@ -122,7 +122,7 @@ class Wire:
 
     def readable(self, timeout_s: float) -> bool:
         """Whether something came within `timeout_s`."""
-        if self._secure and self._socket.pending():  # type: ignore[attr-defined]
+        if self.secure and self._socket.pending():  # type: ignore[attr-defined]
             return True
         return bool(self._poll.poll(timeout_s * 1000))
 

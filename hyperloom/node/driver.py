@@ -16,21 +16,24 @@ import sys
 import threading
 import time
 import weakref
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, frames
+from hyperloom.core import visiting
 from hyperloom.core.bringing import Bringer
 from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session
-from hyperloom.ids import new_job_id
+from hyperloom.ids import new_job_id, new_process_id
 from hyperloom.node.folder import STOPPING, is_supervised
 from hyperloom.objectstore.client import StoreClient
 
 if TYPE_CHECKING:
     from hyperloom.config import Config
     from hyperloom.gcs.address import Address
+    from hyperloom.ids import JobID
     from hyperloom.node.start import StartedNode
 
 _KNOCK_EVERY_S = 0.05
@@ -53,7 +56,9 @@ class Driver:
         self.folder = folder
         self._node = node
         self._job = new_job_id()
-        self._about = _about(namespace)
+        process = new_process_id(self._job)
+        self._about = {**_about(namespace), "process": process.hex()}
+        self._visits: list[bytes] = []  # this process's names in other jobs
         self._outage_s = config.outage_s
         self._closing = threading.Event()
         self._switching = threading.Lock()  # of the socket
@@ -72,11 +77,13 @@ class Driver:
                 config.inline_max_bytes,
                 Bringer(str(folder / "raylet.sock")),
             )
-            self.session = Session(self._job, address, config, objects)
+            self.session = Session(self._job, address, config, objects, process)
         except BaseException:
             self._socket.close()
             raise
         self.session.node = welcome["node"]
+        self.session.enter = self._enter
+        self.session.ends_with_driver = node is not None
         self.session.user_namespace = namespace or welcome["namespace"]
         self._pump = Pump(self.session)
         self._show = log_to_driver
@@ -109,6 +116,8 @@ class Driver:
             sock.connect(str(self.folder / "raylet.sock"))
             reader = frames.FrameReader(sock)
             sock.sendall(frames.encode(["driver", self._job, self._about]))
+            for process in self._visits:
+                sock.sendall(frames.encode(["visits", process, True]))
             message = reader.receive()
         except BaseException:
             sock.close()
@@ -152,6 +161,27 @@ class Driver:
                 sock.shutdown(socket.SHUT_RDWR)
         return welcome == self._welcome
 
+    def _enter(self, job: JobID) -> Session:
+        guest = visiting.begin(self.session, job, self._announce)
+        guest.depart = partial(self._depart, guest, Pump(guest))
+        return guest
+
+    def _announce(self, process: bytes) -> None:
+        with self._switching:
+            self._visits.append(process)
+            self._say(["visits", process, True])
+
+    def _depart(self, guest: Session, pump: Pump) -> None:
+        pump.close()
+        guest.close()
+        with self._switching:
+            self._visits.remove(guest.process)
+            self._say(["visits", guest.process, False])
+
+    def _say(self, message: list[Any]) -> None:
+        with contextlib.suppress(OSError):  # the next raylet is told
+            self._socket.sendall(frames.encode(message))
+
     def _why_lost(self) -> errors.LocalRayletDied:
         if (self.folder / STOPPING).exists():
             return errors.LocalRayletDied(
@@ -171,6 +201,8 @@ class Driver:
         self._closing.set()
         atexit.unregister(self.close)
         _drivers.discard(self)
+        for guest in list(self.session.guests.values()):
+            guest.depart()
         self._pump.close()
         self.session.close()
         self.session.store.close()

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
-from hyperloom.core import getting
-from hyperloom.plan import submission
+from hyperloom.core import getting, visiting
+from hyperloom.plan import detaching, submission
 
 if TYPE_CHECKING:
-    from array import array
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
+    from hyperloom.ids import ProcessID
 
 
 class Progress(NamedTuple):
@@ -31,10 +31,29 @@ class PlanHandle:
     A map, or a task with several outputs, wanted whole, has a list of refs in its place.
     """
 
-    def __init__(self, session: Session, results: list[Any], numbers: array[int]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        results: list[Any],
+        numbers: Sequence[int],
+        plan: ProcessID | None = None,
+    ) -> None:
         self._session = session
         self._numbers = numbers
         self._results: list[Any] | None = results
+        self._plan = plan
+        if plan is not None:
+            session.handles += 1
+
+    @property
+    def id(self) -> str | None:
+        """What `loom.attach` finds the plan by, in any process; None if it is not detached."""
+        return None if self._plan is None else self._plan.hex()
+
+    @property
+    def job_id(self) -> str:
+        """The job that the plan is part of, as `loom.context()` calls it."""
+        return self._session.job.hex()
 
     @property
     def results(self) -> list[Any]:
@@ -95,19 +114,50 @@ class PlanHandle:
         return getting.as_completed(self._session, self._flat(), timeout)
 
     def release(self) -> None:
-        """Let go of the results.  What still runs, runs on; harmless when done twice."""
+        """Let go of the results.  What still runs, runs on; harmless when done twice.
+
+        Of a detached plan nobody can have them any more; and when its driver is gone, and nothing
+        else of its job is detached, the job ends, with what still runs.
+        """
+        if self._results is not None and self._plan is not None:
+            detaching.release(self._session, self._plan)
+            self._results = None
+            self._session.handles -= 1
+            visiting.leave(self._session)
         self._results = None
 
     def cancel(self) -> None:
         """Stop what runs and drop what does not; results that are not there yet fail."""
-        submission.cancel(self._session, self._numbers)
+        submission.cancel(self._session, self._plan or self._session.process, self._numbers)
 
     def __len__(self) -> int:
         return len(self.results)
 
     def __repr__(self) -> str:
+        name = f"plan {self.id}" if self.id else "plan"
         if self._results is None:
-            return f"<plan of {len(self._numbers):,} tasks, released>"
+            return f"<{name} of {len(self._numbers):,} tasks, released>"
         done, failed, wanted, tasks = self.progress()
         failures = f", {failed:,} failed" if failed else ""
-        return f"<plan of {tasks:,} tasks: {done:,} of {wanted:,} results{failures}>"
+        return f"<{name} of {tasks:,} tasks: {done:,} of {wanted:,} results{failures}>"
+
+
+class JobHandle(PlanHandle):
+    """All detached plans of a job as one; `plans` are their handles."""
+
+    def __init__(self, session: Session, plans: list[PlanHandle]) -> None:
+        results = [result for plan in plans for result in plan.results]
+        tasks = sum(plan.progress().tasks for plan in plans)
+        super().__init__(session, results, range(tasks))
+        self.plans = plans
+
+    def release(self) -> None:
+        """Let go of the results of all of them."""
+        self._results = None
+        for plan in self.plans:
+            plan.release()
+
+    def cancel(self) -> None:
+        """Cancel all of them."""
+        for plan in self.plans:
+            plan.cancel()

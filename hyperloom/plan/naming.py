@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hyperloom.core.bound import Node
-    from hyperloom.core.session import Session
-    from hyperloom.ids import ObjectID, TaskID
+    from hyperloom.ids import ObjectID, TaskID, TaskIds
 
 RANGES_FROM = 32  # tasks of a map; below, it travels as tasks as any others
 
@@ -26,16 +25,16 @@ RANGES_FROM = 32  # tasks of a map; below, it travels as tasks as any others
 class Names:
     """Of the tasks of these nodes, and of what they make."""
 
-    def __init__(self, session: Session, order: Sequence[Node]) -> None:
-        self._process = session.process
+    def __init__(self, ids: TaskIds, order: Sequence[Node]) -> None:
+        self._process = ids.process
         self._first: dict[int, int] = {}
         self.numbers = array("Q")  # of all tasks, in the nodes' order
         single = [node for node in order if not isinstance(node, BoundMap)]
-        number = session.ids.consecutive(len(single)) if single else 0
+        number = ids.consecutive(len(single)) if single else 0
         for node in order:
             if isinstance(node, BoundMap):
                 aligned = RANGE_TASKS if node.tasks >= RANGES_FROM else 1
-                first = session.ids.consecutive(node.tasks, aligned) if node.tasks else 0
+                first = ids.consecutive(node.tasks, aligned) if node.tasks else 0
                 self._first[id(node)] = first
                 self.numbers.extend(range(first, first + node.tasks))
             else:

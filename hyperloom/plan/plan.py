@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from hyperloom.core import current
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, Replacing
+from hyperloom.core.visiting import session_there
+from hyperloom.errors import OtherJob
+from hyperloom.plan import detaching
 from hyperloom.plan.graph import in_order, shape_of
 from hyperloom.plan.handle import PlanHandle
 from hyperloom.plan.naming import parts_of
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
+    from hyperloom.core.session import Session
     from hyperloom.plan.drawing.drawing import Drawing
     from hyperloom.plan.graph import Shape
     from hyperloom.plan.submission import Wanted
@@ -33,7 +37,9 @@ class Plan(Replacing):
     Only what the wanted results need is run, and only they are kept.
     """
 
-    def __init__(self, wanted: Iterable[Wanted] = ()) -> None:
+    def __init__(self, wanted: Iterable[Wanted] = (), *, label: str = "") -> None:
+        """`label` is shown to people, where plans are listed."""
+        self.label = label
         self.wanted: list[Wanted] = []
         self.want(*wanted)
 
@@ -90,12 +96,15 @@ class Plan(Replacing):
             picture = ""
         return f"<pre>{escape(str(self.explain()))}</pre>{picture}"
 
-    def submit(self, *, resume: bool = False) -> PlanHandle:
+    def submit(self, *, detach: bool = False, resume: bool = False) -> PlanHandle:
         """Submit it; its handle, when the control plane has accepted all of it.
 
-        A plan may be submitted again: that is another run, of new tasks.
+        A plan may be submitted again: that is another run, of new tasks.  Refs of a plan that this
+        process attached to may be inputs: then this one becomes part of that one's job.
 
         Args:
+            detach: it goes on when this program ends, however that ends, and keeps its results
+                until somebody releases them; `loom.attach(handle.id)` finds it again.
             resume: do not compute what has a valid checkpoint, nor what only that needs. One
                 that is damaged, or was made by other code, arguments or inputs, is computed
                 again, with a warning.
@@ -105,11 +114,22 @@ class Plan(Replacing):
             Cycle: a task needs its own output; nothing was submitted.
             NotSerializable: an argument cannot travel; nothing was submitted.
             SessionClosed: an argument is a ref of an earlier session; nothing was submitted.
+            OtherJob: arguments are refs of several jobs; nothing was submitted.
+            ValueError: `detach` where nothing would outlive this program.
         """
         session = current.session()
-        submission = Submission(session, self.wanted, resume=resume)
+        try:
+            return self._submit(session, detach=detach, resume=resume)
+        except OtherJob as error:
+            return self._submit(session_there(error), detach=detach, resume=resume)
+
+    def _submit(self, session: Session, *, detach: bool, resume: bool) -> PlanHandle:
+        plan = detaching.new_plan(session) if detach else None
+        submission = Submission(session, self.wanted, plan, resume=resume)
         results = submission.run()
-        return PlanHandle(session, results, submission.numbers)
+        if plan is not None:
+            detaching.detach(session, plan, submission.numbers, results, self.label)
+        return PlanHandle(session, results, submission.numbers, plan)
 
     def __repr__(self) -> str:
         return f"<plan for {len(self.wanted)} results>"

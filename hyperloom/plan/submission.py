@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom.core import cancelling
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
-from hyperloom.ids import task_id
+from hyperloom.ids import TaskIds, task_id
 from hyperloom.plan.graph import in_order
 from hyperloom.plan.naming import Names, parts_of
 from hyperloom.plan.packing import Packing, Wants
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hyperloom.core.bound import Node
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
+    from hyperloom.ids import ProcessID
 
 Wanted = BoundTask[Any] | BoundMap[Any] | BoundOutput
 
@@ -28,15 +29,25 @@ Wanted = BoundTask[Any] | BoundMap[Any] | BoundOutput
 class Submission:
     """One plan on its way; afterwards, what there is to know of it."""
 
-    def __init__(self, session: Session, wanted: Sequence[Wanted], *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        session: Session,
+        wanted: Sequence[Wanted],
+        plan: ProcessID | None = None,
+        *,
+        resume: bool = False,
+    ) -> None:
+        """With `plan`, the tasks are that process's, which does not exist: `detaching`."""
         self._session = session
+        self._plan = plan
         self._wanted = [parts_of(each) for each in wanted]
         roots = [node for node, _ in self._wanted]
         self._order = in_order(roots)
         self._kept = kept_of(session, self._order, roots, resume=resume)
         if self._kept.loads or self._kept.there:
             self._order = self._kept.order(roots)
-        self._names = Names(session, self._order)
+        ids = session.ids if plan is None else TaskIds(plan)
+        self._names = Names(ids, self._order)
         self.numbers = self._names.numbers
         self._refs: dict[tuple[int, int], ObjectRef[Any]] = {}
 
@@ -46,6 +57,7 @@ class Submission:
         Raises:
             NotSerializable: an argument cannot travel; nothing was submitted.
             SessionClosed: an argument is a ref of an earlier session; nothing was submitted.
+            OtherJob: an argument is a ref of another job; nothing was submitted.
         """
         session = self._session
         width = max((_width(node) for node in self._order), default=1)
@@ -65,15 +77,23 @@ class Submission:
         return results
 
     def _say(self, words: list[Any]) -> None:
+        session, outbox = self._session, self._session.outbox
+        if self._plan is not None:
+            session.settle()  # templates and inputs come before the words of another process
+            outbox = session.outbox_of(self._plan)
         words.reverse()
         try:
             while words:
-                self._session.outbox.say(words.pop())  # what is said needs no memory any more
+                outbox.say(words.pop())  # what is said needs no memory any more
+            outbox.settle()
         except BaseException:
             # Ctrl-C: what takes would wait for ever for what makes.  Of that only the count of
             # its holders stays, until the job ends: an object that nobody makes is never dropped.
-            cancel(self._session, self.numbers)
+            cancel(session, self._plan or session.process, self.numbers)
             raise
+        finally:
+            if outbox is not session.outbox:
+                outbox.close()
 
     def _results(self, node: Node, index: int | None) -> Any:  # noqa: ANN401 - a ref, or a list
         if index is not None:
@@ -96,7 +116,7 @@ def _width(node: Node) -> int:
     return 1 if isinstance(node, BoundMap) else node.outputs
 
 
-def cancel(session: Session, numbers: Sequence[int]) -> None:
-    """Cancel these tasks of the session, those who take before those who make."""
-    tasks = [task_id(session.process, number) for number in reversed(numbers)]
+def cancel(session: Session, process: ProcessID, numbers: Sequence[int]) -> None:
+    """Cancel these tasks of the process, those who take before those who make."""
+    tasks = [task_id(process, number) for number in reversed(numbers)]
     cancelling.cancel_tasks(session, tasks)

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, assert_never
 from hyperloom import failpoints
 from hyperloom.core import words
 from hyperloom.gcs import keys
-from hyperloom.ids import TaskID, object_id
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.answers import Answers
 from hyperloom.raylet.conversation import Conversation
-from hyperloom.raylet.desk import tasks_of
+from hyperloom.raylet.desk import outputs_of, tasks_of
 from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.fetching import Fetching
 from hyperloom.raylet.jobs import Jobs
@@ -32,6 +31,7 @@ from hyperloom.raylet.loop import Loop
 from hyperloom.raylet.machine import NodeMachine
 from hyperloom.raylet.membership import Membership
 from hyperloom.raylet.memory import MemoryWatch
+from hyperloom.raylet.owners import Owners
 from hyperloom.raylet.pool import Pool
 from hyperloom.raylet.printed import Logs
 from hyperloom.raylet.reporter import Reporter
@@ -40,7 +40,7 @@ from hyperloom.raylet.unburied import Unburied
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.node import NodeSettings
@@ -79,9 +79,7 @@ class Agent:
         self._gcs = Conversation(settings.address, self.loop, self._come_back)
         self._journal = Journal(self._gcs, self.loop, settings.node, on=config.events)
         self._fetching = Fetching(settings, self._gcs, self.loop, keeper)
-        self._jobs = Jobs(
-            settings, self._gcs, keeper, self.loop, self.machine, self._journal, self._fetching
-        )
+        self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine, self._fetching)
         self._jobs.handle = self._handle
         self._light = Light(
             self._jobs, self.loop, self.machine, self._handle, config.inline_max_bytes
@@ -93,7 +91,11 @@ class Agent:
         self._answers = Answers(settings, self._gcs, self.machine, self._pool, self.describe)
         self.asked = self._answers.asked
         self._residents = Residents(self._jobs, self._reporter)
+        self._owners = Owners(settings.node, self._gcs, self.loop, self._journal, self._jobs)
+        self._owners.bury, self._owners.ended = self._reporter.bury, self.job_ended
+        self.left, self.end_forsaken = self._owners.left, self._owners.end_forsaken
         self._door = Door(settings.socket, self.loop, self)
+        self._owners.drivers_of = self._door.guests_of
         self._membership = Membership(settings, self._gcs, self.loop, self)
         self._lookout = Lookout(settings, self._gcs, self._handle, self.warn)
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
@@ -226,8 +228,8 @@ class Agent:
                 self._handle(m.TasksReturned(worker, message[1]))
             case words.LEAVING:
                 self._handle(m.WorkerLeaving(worker))
-            case words.SESSION:
-                self._sessions[worker] = message[1]
+            case words.SESSION | words.VISITS:
+                self._goes_by(worker, *message)
             case words.STACKS | words.PROFILE:
                 self._answers.worker_tells(worker, *message)
             case words.OPEN | words.OVER:
@@ -259,14 +261,21 @@ class Agent:
         self._handle(m.TasksDone(worker, tasks, seconds))
         self._jobs.offer_soon()
 
+    def _goes_by(self, worker: int, word: int, process: bytes, *begins: bool) -> None:
+        if word == words.SESSION:
+            self._sessions[worker] = process
+        else:
+            self._owners.visits(worker, process, *begins)
+
     def worker_exited(self, worker: int, code: int, begun: int) -> None:
         """It is gone."""
         self._reporter.exited(worker, code, self.machine.workers[worker].since)
         process = self._sessions.pop(worker, None)
         job, sent = self.machine.workers[worker].job, self.machine.workers[worker].has()
         # Before the machine reports them lost: the next attempt may store under the same names.
-        self._keeper.free(_outputs_of(sent))
+        self._keeper.free(outputs_of(sent))
         self._handle(m.WorkerExited(worker, begun))
+        self._owners.gone(worker)
         self._known.pop(worker, None)
         self._last_sent.pop(worker, None)
         tasks = [held.task for held in sent]
@@ -303,6 +312,8 @@ class Agent:
                 self._open(job, about, lambda _: guest.say(["welcome", self._settings.welcome()]))
             case ["fetch", list(wanted)]:
                 self._fetching.fetch(wanted, lambda lost: guest.say(["fetched", lost]))
+            case ["visits", bytes(process), bool(begins)]:
+                self._owners.visits(guest, process, begins)
             case ["status"]:
                 guest.say(["status", self._answers.status()])
             case ["stop"]:
@@ -321,20 +332,6 @@ class Agent:
             if worker.job == guest.job:
                 self._pool.hear_out(number, ended=True)
 
-    def left(self, guest: Guest) -> None:
-        """A driver is gone: its job ends."""
-        if guest.job is not None and not self._door.guests_of(guest.job):
-            self._jobs.end(guest.job)
-
-    def end_forsaken(self) -> None:
-        """End the jobs of drivers that were here and did not come back to this raylet."""
-        here = self._settings.node.hex()
-        for job in self._jobs:
-            desk = self._jobs.get(job)
-            ours = desk is not None and desk.about.get("node") == here
-            if ours and not self._door.guests_of(job):
-                self._jobs.end(job)
-
     # -- the cluster ------------------------------------------------------------------------
 
     def jobs(self) -> set[bytes]:
@@ -347,6 +344,7 @@ class Agent:
 
     def job_ended(self, job: bytes) -> None:
         """Nothing of the job is wanted any more."""
+        self._owners.forget(job)
         self._jobs.close(job)
 
     def job_unknown(self, job: bytes) -> None:
@@ -365,6 +363,7 @@ class Agent:
     def reap(self, node: bytes) -> None:
         """Another node is dead: its tasks go to others."""
         self._reporter.reap(node, list(self._jobs))
+        self._owners.reap(node, list(self._jobs))
 
     def _come_back(self) -> None:
         self._jobs.reconcile()
@@ -392,9 +391,3 @@ class Agent:
         self._fetching.close()
         self._gcs.close()
         self.loop.close()
-
-
-def _outputs_of(tasks: Iterable[m.Held]) -> Iterator[bytes]:
-    for held in tasks:
-        for index in range(held.kind.outputs):
-            yield object_id(TaskID(held.task), index)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors, failpoints, specs
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
-from hyperloom.ids import TASK_BYTES
+from hyperloom.ids import TASK_BYTES, TaskID, object_id
 from hyperloom.raylet.calls import Calls
 from hyperloom.raylet.messages import ActorUnwanted, Held, Kind, TasksClaimed
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.messages import Event
@@ -315,3 +315,10 @@ def tasks_of(flat: Sequence[Any]) -> list[bytes]:
         tasks.append(flat[at])
         at += 4 + flat[at + 3]
     return tasks
+
+
+def outputs_of(tasks: Iterable[Held]) -> Iterator[bytes]:
+    """The ids of the objects that these tasks make."""
+    for held in tasks:
+        for index in range(held.kind.outputs):
+            yield object_id(TaskID(held.task), index)

@@ -53,10 +53,10 @@ def leave(settings: NodeSettings) -> None:
     try:
         wire = Wire(settings.address)
         for job, about in _leave(wire, settings.node):
-            if about.get("node") == settings.node.hex():
-                wire.call(*fcall("job_close", keys.job_namespace(job), _CLOSED_S))
+            ours = about.get("node") == settings.node.hex()
+            if ours and wire.call(*fcall("job_close", keys.job_namespace(job), _CLOSED_S)) >= 0:
                 wire.call(*fcall("job_forget", keys.CLUSTER, job))
-            else:
+            else:  # another node's, or it has owners besides its driver, and goes on
                 _requeue(wire, job, settings.node)
                 _bury(wire, job, settings.node)
         wire.close()

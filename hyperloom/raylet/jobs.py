@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
-from hyperloom.gcs import codes, keys
+from hyperloom.gcs import codes
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.desk import Desk
 
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.fetching import Fetching
-    from hyperloom.raylet.journal import Journal
     from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.node import NodeSettings
 
-_CLOSED_S = 600  # how long late words about an ended job are ignored
 _RETRY_S = 0.1  # until a lost inbox is looked for again
 _SOON_S = 0.005  # other jobs hear so late of what one has left
 
@@ -39,7 +37,6 @@ class Jobs:
         keeper: StoreKeeper,
         loop: Loop,
         machine: NodeMachine,
-        journal: Journal,
         fetching: Fetching,
     ) -> None:
         self._settings = settings
@@ -47,7 +44,6 @@ class Jobs:
         self._keeper = keeper
         self._loop = loop
         self._machine = machine
-        self._journal = journal
         self._fetching = fetching
         self.handle: Callable[[m.Event], None] = lambda _: None
         self._desks: dict[bytes, Desk] = {}
@@ -72,13 +68,6 @@ class Jobs:
             return  # `Membership` hears which jobs are open when there is a server again
         self._desks[job] = desk
         self._listen(desk)
-
-    def end(self, job: bytes) -> None:
-        """Nothing of the job is wanted any more, anywhere."""
-        self._journal.flush(job)
-        self._gcs.apply("job_close", keys.job_namespace(job), _CLOSED_S)
-        self._gcs.apply("job_forget", keys.CLUSTER, job)
-        self.close(job)
 
     def close(self, job: bytes) -> None:
         """The job is over: nothing of it stays here."""

@@ -135,6 +135,7 @@ class NodeSettings:
             "sys_path": about.get("sys_path", []),
             "cwd": about.get("cwd", "/"),
             "argv": about.get("argv", [""]),
+            "embedded": self.embedded,
             "config": config_values(self.config),
             "scratch": str(self.scratch),
         }

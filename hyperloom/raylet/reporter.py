@@ -178,7 +178,7 @@ class Reporter:
             _FAILURE + failure, _FAILURE + poison, then=answered,
         )  # fmt: skip
 
-    def bury(self, process: bytes, then: Callable[[], None], first: int = 1) -> None:
+    def bury(self, process: bytes, then: Callable[[], None] = lambda: None, first: int = 1) -> None:
         """A process is gone: what it held is let go, slice by slice; `then` all is."""
 
         def next_slice(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
@@ -224,7 +224,7 @@ class Reporter:
     def _bury_all(self, processes: Any) -> None:  # noqa: ANN401 - Redis' own reply
         if not isinstance(processes, errors.LoomError):
             for process in processes:
-                self.bury(process, _nothing_more)
+                self.bury(process)  # the store of a dead node is gone with it
 
     def _who(self, task: Held, worker: int) -> Attempt:
         return Attempt(task.task, task.kind.name, task.attempt, self._node, self._pool.pid(worker))
@@ -233,10 +233,6 @@ class Reporter:
 def _deaths_most(retries: int) -> int:
     # As task/retry.lua counts; without end (-1) there is no poison, and the number is not told.
     return retries + 1 if retries > codes.DEATHS_MOST else codes.DEATHS_MOST
-
-
-def _nothing_more() -> None:
-    """The store of a dead node is gone with it."""
 
 
 def _may_be_stale(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply

@@ -39,6 +39,8 @@ class ControlPlane(Arrivals):
     deaths: dict[bytes, int] = field(default_factory=dict)
     redirects: dict[bytes, int] = field(default_factory=dict)
     stream: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+    owners: dict[bytes, bytes] = field(default_factory=dict)
+    records_of_owners: dict[bytes, bytes] = field(default_factory=dict)
 
     # -- objects come, tasks wake ---------------------------------------------------------
 
@@ -371,6 +373,25 @@ class ControlPlane(Arrivals):
         if last < count:
             return last + 1
         self.let_go(sorted(self.holds.pop(process, ())), ("process", process))
-        for books in (self.heard, self.made, self.homes):
+        for books in (self.heard, self.made, self.homes, self.owners, self.records_of_owners):
             books.pop(process, None)
         return 0
+
+    # -- what keeps a job without its driver ----------------------------------------------
+
+    def owner_add(self, owner: bytes, about: bytes, record: bytes, oids: bytes) -> int:
+        new = owner not in self.owners
+        held = self.holds.setdefault(owner, set())
+        fresh = [oid for oid in dict.fromkeys(pieces(oids, codes.OBJECT_ID)) if oid not in held]
+        self.hold(fresh, ("process", owner))
+        held.update(fresh)
+        self.owners[owner] = about
+        if record:
+            self.records_of_owners[owner] = record
+        return int(new)
+
+    def owner_list(self) -> list[bytes]:
+        return [part for owner in sorted(self.owners) for part in (owner, self.owners[owner])]
+
+    def owner_record(self, owner: bytes) -> bytes | None:
+        return self.records_of_owners.get(owner)

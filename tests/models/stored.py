@@ -79,6 +79,8 @@ def _objects(model: ControlPlane) -> dict[Any, Any]:
         **{(keys.HOLDS, process): oids for process, oids in model.holds.items()},
         (keys.CONTAINS,): {oid: b"".join(inner) for oid, inner in model.inside.items()},
         (keys.HOMES,): model.homes,
+        (keys.OWNERS,): model.owners,
+        **{(keys.RECORD, owner): text for owner, text in model.records_of_owners.items()},
         (keys.WATCH,): {oid: b"".join(who) for oid, who in model.watchers.items()},
         (keys.HEARD,): {
             process: b"%d,%d,%d" % (seq, *model.made.get(process, (0, 1)))

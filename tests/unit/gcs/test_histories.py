@@ -136,6 +136,17 @@ class World(Plans):
     def list_processes(self, at: int) -> None:
         self.same("process_list", NODES[at])
 
+    @rule(who=speaker, record=st.sampled_from([b"", b"its record"]), which=some)
+    def own(self, who: int, record: bytes, which: list[int]) -> None:
+        """The process keeps the job from now on, until it is buried."""
+        speaks = self.processes[who]
+        oids = [oid for oid in pick(self.alive(), which) if oid not in self.made[speaks]]
+        self.same("owner_add", speaks, b"about it", record, b"".join(oids))
+        mine = self.borrowed[speaks]
+        mine += [oid for oid in dict.fromkeys(oids) if oid not in mine]
+        self.same("owner_list")
+        self.same("owner_record", self.processes[who])
+
     @rule(who=speaker, which=some)
     def watch(self, who: int, which: list[int]) -> None:
         self.same("object_watch", self.processes[who], *pick(self.alive(), which))
@@ -326,12 +337,23 @@ class World(Plans):
             self.same("ref_release", speaks, self.next_seq(speaks), own, others)
         for who in list(self.model.inbox):
             assert self.plane.inbox(who) == self.model.inbox.pop(who)
+        self.bury_owners()
         self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, b"")
         self.same_world()
         left = self.plane.world().keys() - {key.name(NS) for key in CONSTANTS}
         assert left == set(), "everything is finished and let go: nothing is left"
 
+    def bury_owners(self) -> None:
+        """As long as there is one, the job cannot be closed."""
+        for owner in list(self.model.owners):
+            assert self.plane.call("job_close", 60) == -1
+            self.same_world()
+            at = 1
+            while (at := self.same("process_bury", owner, at, 1000)) > 0:
+                self.same_world()
+
     def close_now(self) -> None:
+        self.bury_owners()
         before = len(self.plane.world())  # its events and their bytes among it
         kept = {table.name(NS) for table in keys.OUTLIVE}
         assert self.plane.call("job_close", 60) == before - 2
@@ -345,6 +367,7 @@ class World(Plans):
         self.plane.call("object_put", self.processes[0], 99, 1, late, b"0", late)
         self.plane.call("object_watch", self.processes[0], late)
         self.plane.call("process_join", self.processes[0], NODES[0])
+        assert self.plane.answer("owner_add", self.processes[0], b"late", b"", b"") == "NOT_FOUND"
         self.plane.call("stream_open", late[: codes.TASK_ID], self.processes[0])
         kind = template("plain")
         parts = (b"", kind, late[: codes.TASK_ID], record(kind))

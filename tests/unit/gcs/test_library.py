@@ -159,8 +159,8 @@ def test_what_frees_memory_may_run_when_it_is_full(contract) -> None:
     """And what only adds to it may not."""
     fills = {
         "actor_call", "actor_create", "actor_find", "event_open", "job_open", "node_attach",
-        "node_join", "object_put", "process_join", "stream_open", "task_plan", "task_range",
-        "task_submit", "task_yield", "template_declare",
+        "node_join", "object_put", "owner_add", "process_join", "stream_open", "task_plan",
+        "task_range", "task_submit", "task_yield", "template_declare",
     }  # fmt: skip
     if contract.writes.startswith("nothing"):
         assert contract.flags == "READS"

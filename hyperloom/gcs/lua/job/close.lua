@@ -1,6 +1,7 @@
--- job_close(keep_s) -> number of keys removed
+-- job_close(keep_s) -> number of keys removed, or -1 if the job has owners besides its driver
 --
--- A job is over: everything it had goes, in one call.  The keys are few and large, and
+-- A job's driver is gone.  If nothing else owns the job (owner/add.lua), it is over: everything
+-- it had goes, in one call.  The keys are few and large, and
 -- UNLINK gives their memory back in the background.  What is said about the job later, by
 -- processes that have not heard, falls on deaf ears for `keep_s` seconds.  Its events stay for
 -- code.EVENTS_KEEP_S seconds more, the last of them the job's counts: whoever records them can.
@@ -18,6 +19,9 @@ local function counts(ns)
 end
 
 transition('job_close', DRAINS, function(ns, args)
+  if call('EXISTS', key.owners(ns)) == 1 then
+    return -1
+  end
   if call('EXISTS', key.closed(ns)) == 0 then
     act.note(ns, code.ENDED, counts(ns))
   end

@@ -1,12 +1,12 @@
 -- process_bury(process, from, most) -> number to go on from, or 0 when done
 --
--- A process is dead: what it held is let go.  What it made is found by counting, since ids
--- are its own followed by 1, 2, 3, …; it works in slices of about `most` objects.  Tasks
--- that it submitted run on: they were accepted.  Its streams that wait for it to read on stop
--- at their next item.
+-- A process is dead, or something detached is released (owner/add.lua): what it held is let go.
+-- What it made is found by counting, since ids are its own followed by 1, 2, 3, …; it works in
+-- slices of about `most` objects.  Tasks that it submitted run on: they were accepted.  Its
+-- streams that wait for it to read on stop at their next item.
 --
 -- Refuses: nothing.  Burying twice is harmless.
--- Writes:  refs, object, contains, holds, heard, homes, stream.
+-- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record.
 
 local function task_ids(process, first, last)
   local ids = {}
@@ -61,5 +61,7 @@ transition('process_bury', DRAINS, function(ns, args)
   act.let_go(ns, borrowed)
   call('HDEL', key.heard(ns), process)
   call('HDEL', key.homes(ns), process)
+  call('HDEL', key.owners(ns), process)
+  call('DEL', key.record(ns, process))
   return 0
 end)

@@ -1,0 +1,25 @@
+-- owner_add(owner, about, record, oids) -> 1 if new
+--
+-- A job lives as long as its driver, and as long as it has owners besides: a process that
+-- visits it (a session of another job's process), or something detached, which is a process
+-- without a process: its id begins the ids of what it made, and so it holds that.  `about` says
+-- which, for people; `record` ('': none) is what one must know to take it up again; `oids`,
+-- concatenated, are objects that it did not make and holds.  process_bury lets go of an owner, and
+-- of what it held.
+--
+-- Refuses: NOT_FOUND when the job is over.
+-- Writes:  owners, record, refs, holds.
+
+transition('owner_add', FILLS, function(ns, args)
+  local owner, about, record, oids = unpack(args)
+  if call('EXISTS', key.closed(ns)) == 1 then
+    return refuse('NOT_FOUND', 'this job is over')
+  end
+  if record ~= '' then
+    call('SET', key.record(ns, owner), record)
+  end
+  local new = act.members(ns, owner, many.cut(oids, code.OBJECT_ID, {}), 0)
+  act.hold(ns, new)
+  many.sadd(key.holds(ns, owner), new)
+  return call('HSET', key.owners(ns), owner, about)
+end)

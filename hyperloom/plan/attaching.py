@@ -1,0 +1,71 @@
+"""`attach`: a detached plan, taken up again from any process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hyperloom import errors
+from hyperloom.core import current, visiting
+from hyperloom.ids import JOB_BYTES, PROCESS_BYTES, ProcessID, job_of
+from hyperloom.plan import detaching
+from hyperloom.plan.handle import JobHandle, PlanHandle
+
+if TYPE_CHECKING:
+    from hyperloom.core.session import Session
+
+_SHOWN = 10
+
+
+def attach(what: str) -> PlanHandle:
+    """See `hyperloom.attach`."""
+    plan = _parsed(what)
+    home: Session = current.session()
+    try:
+        session = visiting.session_in(job_of(plan))
+    except errors.NotFound:
+        raise _nothing(home, what) from None
+    try:
+        if len(plan) == PROCESS_BYTES:
+            return _plan(session, plan)
+        plans = [_plan(session, each) for each in detaching.detached(session, session.job)]
+        if plans:
+            return plans[0] if len(plans) == 1 else JobHandle(session, plans)
+    except errors.NotFound:
+        pass
+    visiting.leave(session)
+    raise _nothing(home, what)
+
+
+def _plan(session: Session, plan: ProcessID) -> PlanHandle:
+    results, numbers = detaching.taken_up(session, plan)
+    return PlanHandle(session, results, numbers, plan)
+
+
+def _parsed(what: str) -> ProcessID:
+    if not isinstance(what, str):
+        raise TypeError(
+            f"attach() takes the id of a plan or of a job, which is text, not {what!r:.100}"
+        )
+    try:
+        found = bytes.fromhex(what)
+    except ValueError:
+        found = b""
+    if len(found) not in {PROCESS_BYTES, JOB_BYTES}:
+        raise ValueError(
+            f"{what!r:.100} is no id: a plan has {2 * PROCESS_BYTES} hexadecimal digits "
+            f"(handle.id), a job {2 * JOB_BYTES}"
+        )
+    return ProcessID(found)
+
+
+def _nothing(home: Session, what: str) -> errors.NotFound:
+    there = [
+        f"{plan.hex()} {about.label or about.program}"
+        for job in visiting.jobs(home)
+        for plan, about in detaching.detached(home, job).items()
+    ]
+    shown = "".join(f"\n  {line}" for line in there[-_SHOWN:])
+    return errors.NotFound(
+        f"nothing detached has the id {what}: it was released, or it never was at {home.address}. "
+        + (f"What is detached there:{shown}" if there else "Nothing is detached there")
+    )

@@ -1,0 +1,141 @@
+"""Who owns a job besides its driver: processes that visit it, and what is detached.
+
+A driver or worker may have a session in another job: it *visits* that, as a process of its own,
+and the raylet of its machine buries that process when the visitor is gone.  What is detached
+belongs to nobody who could die.
+
+The rule: when a job's driver is gone, the control plane is asked to close the job, and refuses as
+long as the job has owners (``lua/owner/add.lua``).  Then only what the driver held is let go, and
+the raylet of the driver's node asks again every second.  So nobody has to tell it that the last
+owner is gone, and nothing that was lost on the way can keep a job for ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors
+from hyperloom.gcs import codes, keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.doors import Guest
+    from hyperloom.raylet.jobs import Jobs
+    from hyperloom.raylet.journal import Journal
+    from hyperloom.raylet.loop import Loop
+
+_CLOSED_S = 600  # how long late words about an ended job are ignored
+_ASK_EVERY_S = 1.0
+_KEPT = -1  # the answer of ``job_close``
+
+
+class Owners:
+    """See the module.  `bury` is told of processes that are gone, `ended` of jobs that are over."""
+
+    def __init__(
+        self, node: bytes, gcs: Conversation, loop: Loop, journal: Journal, jobs: Jobs
+    ) -> None:
+        self._node = node
+        self._gcs = gcs
+        self._journal = journal
+        self._jobs = jobs
+        self.bury: Callable[[bytes], None] = lambda _: None
+        self.ended: Callable[[bytes], None] = lambda _: None
+        self.drivers_of: Callable[[bytes], Sequence[Guest]] = lambda _: ()  # that are here
+        self._visitors: dict[bytes, object] = {}  # process -> who of this machine it is
+        self._kept: set[bytes] = set()  # jobs of this node's drivers that go on without them
+        self._strangers: set[bytes] = set()  # visitors from here that nobody here is, so far
+        loop.every(_ASK_EVERY_S, self._ask_again)
+
+    # -- visitors ---------------------------------------------------------------------------
+
+    def visits(self, who: object, process: bytes, begins: bool) -> None:  # noqa: FBT001 - a word
+        """Somebody of this machine is this process of another job too, from or up to now."""
+        if begins:
+            self._visitors[process] = who
+        elif self._visitors.pop(process, None) is not None:
+            self.bury(process)
+
+    def gone(self, who: object) -> None:
+        """Somebody is gone."""
+        for process in [each for each, of in self._visitors.items() if of == who]:
+            del self._visitors[process]
+            self.bury(process)
+
+    def reap(self, node: bytes, jobs: Collection[bytes]) -> None:
+        """Another node is dead, and its drivers' visits with it."""
+        for job in jobs:
+            self._list(job, lambda found: self._bury_all(found, node))
+
+    def _bury_all(self, found: dict[bytes, bytes], node: bytes) -> None:
+        for process, about in found.items():
+            if about == codes.VISITOR + node:
+                self.bury(process)
+
+    # -- the end of jobs --------------------------------------------------------------------
+
+    def left(self, guest: Guest) -> None:
+        """A driver is gone: its job ends, unless that has other owners."""
+        self.gone(guest)
+        if guest.job is not None:
+            self._without_driver(guest.job)
+
+    def end_forsaken(self) -> None:
+        """End the jobs of drivers that were here and did not come back to this raylet."""
+        for job in self._jobs:
+            if self._about(job).get("node") == self._node.hex():
+                self._without_driver(job)
+
+    def _without_driver(self, job: bytes) -> None:
+        if not self.drivers_of(job):
+            self._ask(job, bytes.fromhex(self._about(job).get("process", "")))
+
+    def _about(self, job: bytes) -> dict[str, Any]:
+        desk = self._jobs.get(job)
+        return {} if desk is None else desk.about
+
+    def forget(self, job: bytes) -> None:
+        """It is over."""
+        self._kept.discard(job)
+
+    def _ask_again(self) -> None:
+        if self._gcs.connected:
+            for job in self._kept:
+                self._ask(job)
+
+    def _ask(self, job: bytes, driver: bytes = b"") -> None:
+        """Close the job if nobody owns it, now that its driver, that process, is gone."""
+
+        def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if reply != _KEPT:
+                self._gcs.apply("job_forget", keys.CLUSTER, job)
+                self.ended(job)
+            elif driver:
+                self._kept.add(job)
+                self.bury(driver)
+            else:
+                self._list(job, self._look_at)
+
+        self._journal.flush(job)
+        self._gcs.apply("job_close", keys.job_namespace(job), _CLOSED_S, then=answered)
+
+    def _look_at(self, found: dict[bytes, bytes]) -> None:
+        """Bury visitors from here that died before this raylet knew of them.
+
+        Seen once, one may have begun just now: it tells us first, and then the control plane, but
+        we may read that in the other order.
+        """
+        here = codes.VISITOR + self._node
+        unknown = {p for p, about in found.items() if about == here and p not in self._visitors}
+        for process in unknown & self._strangers:
+            self.bury(process)
+        self._strangers = (self._strangers - set(found)) | unknown
+
+    def _list(self, job: bytes, then: Callable[[dict[bytes, bytes]], None]) -> None:
+        def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if not isinstance(reply, errors.LoomError):
+                then(dict(zip(reply[::2], reply[1::2], strict=True)))
+
+        self._gcs.apply("owner_list", keys.job_namespace(job), then=answered)

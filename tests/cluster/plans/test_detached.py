@@ -1,0 +1,250 @@
+"""Detached plans: taken up again from any process, by any number of them, until released."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hyperloom as loom
+from hyperloom import errors
+from tests.cluster.plans.programs import ANSWER, add, plan_of, square, submit_from, zeros
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cluster.api.gate import Gate
+    from tests.home import Home
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("how", ["ends", "killed"])
+def test_a_plan_goes_on_without_its_driver_and_is_taken_up_by_another(
+    head: Home, gate: Callable[[str], Gate], how: str
+) -> None:
+    it = submit_from(head, gate("go"), how)
+    loom.init("auto")
+    handle = loom.attach(it)
+    assert (handle.id, handle.job_id) == (it, it[:8])
+    assert handle.job_id != loom.context().job_id
+    assert handle.progress() == (0, 0, 5, 13)
+    assert not handle.wait(0)
+    gate("go").open()
+    assert handle.fetch(30) == ANSWER
+    assert f"plan {it} of 13 tasks: 5 of 5 results" in repr(handle)
+    assert sorted(str(loom.get(ref)) for ref in handle.as_completed(30)) == [
+        "-45", "0", "1", "45", "46",
+    ]  # fmt: skip
+    assert handle.gather() == ANSWER
+    with pytest.raises(errors.NotFound, match="it was released"):
+        loom.attach(it)
+
+
+def test_results_that_were_there_long_before_are_found(
+    head: Home, gate: Callable[[str], Gate]
+) -> None:
+    gate("go").open()
+    it = submit_from(head, gate("go"))
+    loom.init("auto")
+    wait_until(lambda: [job["tasks"] for job in head.jobs() if job["job"] == it[:8]] == [0])
+    handle = loom.attach(it)
+    assert handle.fetch(30) == ANSWER
+    assert handle.progress() == (5, 0, 5, 13)
+    handle.release()
+
+
+def test_several_may_have_a_plan_at_once_and_so_may_who_submitted_it(
+    head: Home, gate: Callable[[str], Gate]
+) -> None:
+    loom.init("auto")
+    mine = plan_of(gate("go")).submit(detach=True)
+    assert mine.id is not None
+    again = loom.attach(mine.id)
+    other = head.python("-c", _ATTACH, mine.id)
+    gate("go").open()
+    assert mine.fetch(30) == again.fetch(30) == ANSWER
+    out, err = other.communicate(timeout=40)
+    assert json.loads(out) == ANSWER, err
+    other.stdout.close()  # type: ignore[union-attr]
+    assert mine.gather() == ANSWER
+    assert again.fetch() == ANSWER  # what is known here is known
+
+
+_ATTACH = """
+import json, sys
+import hyperloom as loom
+print(json.dumps(loom.attach(sys.argv[1]).fetch(30)))
+"""
+
+
+def test_dropping_its_handle_does_not_release_a_plan(gate: Callable[[str], Gate]) -> None:
+    loom.init("auto")
+    it = plan_of(gate("go")).submit(detach=True).id
+    assert it is not None
+    gate("go").open()
+    assert loom.attach(it).gather(30) == ANSWER
+
+
+def test_results_of_a_plan_may_be_inputs_of_the_next_wherever_it_is(
+    head: Home, gate: Callable[[str], Gate]
+) -> None:
+    """A task belongs to the job of the refs that it takes."""
+    it = submit_from(head, gate("go"))
+    loom.init("auto")
+    handle = loom.attach(it)
+    first = handle.results[0]
+    soon = add.remote(first, 1)
+    several = add.map([first, first], chunk=1)
+    plan = loom.submit(add.bind(add.bind(first, 2), handle.results[1][1]))
+    more = loom.Plan([add.bind(soon, 1)], label="more").submit(detach=True)
+    gate("go").open()
+    assert loom.get(soon, timeout=30) == 47
+    assert loom.get(several, timeout=30) == [46, 46]
+    assert plan.gather(30) == [3]
+    assert {soon.job_id(), plan.job_id, more.job_id} == {handle.job_id}
+    kept = loom.put([first])
+    assert kept.job_id() == handle.job_id
+    handle.release()
+    assert loom.get(loom.get(kept)[0]) == 46
+    assert more.gather(30) == [48]
+
+
+def test_refs_of_two_jobs_do_not_mix(head: Home, gate: Callable[[str], Gate]) -> None:
+    gate("go").open()
+    it = submit_from(head, gate("go"))
+    loom.init("auto")
+    theirs, mine = loom.attach(it).results[0], loom.put(1)
+    uses: list[Callable[[], Any]] = [
+        lambda: add.remote(theirs, mine),
+        lambda: add.remote(mine, [theirs]),
+        lambda: loom.submit(add.bind(theirs, add.bind(mine))),
+        lambda: loom.get([mine, theirs]),
+        lambda: loom.wait([theirs, mine]),
+        lambda: loom.put({"theirs": theirs}),
+    ]
+    for use in uses:
+        with pytest.raises(errors.OtherJob, match="Get the values of the one job's refs"):
+            use()
+    assert loom.get(add.remote(loom.get(theirs), mine)) == 47
+    loom.attach(it).release()
+
+
+def test_all_plans_of_a_job_are_taken_up_by_its_id() -> None:
+    job = loom.init("auto").job_id
+    with pytest.raises(errors.NotFound, match="nothing detached has the id"):
+        loom.attach(job)
+    first = loom.submit([add.bind(1)], detach=True)
+    assert loom.attach(job).id == first.id
+    second = loom.submit([add.bind(2), add.bind(3)], detach=True)
+    both = loom.attach(job)
+    assert both.fetch(30) == [1, 2, 3]
+    assert both.progress() == (3, 0, 3, 3)
+    assert [plan.id for plan in both.plans] == [first.id, second.id]  # type: ignore[attr-defined]
+    both.release()
+    assert loom.get(second.results[0]) == 2
+
+
+def test_a_plan_can_be_cancelled_from_elsewhere(head: Home, gate: Callable[[str], Gate]) -> None:
+    it = submit_from(head, gate("never"))
+    loom.init("auto")
+    handle = loom.attach(it)
+    handle.cancel()
+    assert handle.wait(30)
+    with pytest.raises(errors.TaskCancelled):
+        handle.fetch()
+    handle.release()
+
+
+def test_a_map_and_single_items_of_it_are_taken_up_as_they_were_wanted() -> None:
+    loom.init("auto")
+    squares = square.bind_map(range(1000))
+    it = loom.submit([squares, squares[7], add.bind(squares[3], 1)], detach=True).id
+    assert it is not None
+    handle = loom.attach(it)
+    assert handle.gather(30) == [[x * x for x in range(1000)], 49, 10]
+
+
+def test_results_from_the_cache_are_held_by_the_plan_too(tmp_path: Path) -> None:
+    """They are not made by its tasks, but by whoever submits it."""
+    for _ in range(2):
+        loom.init("auto", cache_dir=str(tmp_path))
+        cached = square.options(cache=True).bind(12)
+        it = loom.submit([cached, square.bind(3)], detach=True).id
+        assert it is not None
+        loom.shutdown()
+        loom.init("auto")
+        assert loom.attach(it).gather(30) == [144, 9]
+        loom.shutdown()
+
+
+def test_large_results_stay_until_they_are_released(head: Home) -> None:
+    loom.init("auto")
+    it = loom.submit([zeros.bind(1 << 20)], detach=True).id
+    assert it is not None
+    loom.shutdown()
+    loom.init("auto")
+    handle = loom.attach(it)
+    assert len(handle.fetch(30)[0]) == 1 << 20
+    assert head.status()["node"]["store"]["used"] > 1 << 20
+    handle.release()
+    wait_until(lambda: head.status()["node"]["store"]["used"] == 0)
+
+
+def test_a_task_may_take_up_a_plan(head: Home, gate: Callable[[str], Gate]) -> None:
+    @loom.task
+    def finishes(it: str) -> Any:
+        handle = loom.attach(it)
+        more = add.remote(handle.results[0], 1)
+        return handle.fetch(30), loom.get(more, timeout=30)
+
+    gate("go").open()
+    it = submit_from(head, gate("go"))
+    loom.init("auto")
+    assert loom.get(finishes.remote(it), timeout=40) == (ANSWER, 47)
+    loom.attach(it).release()
+
+
+def test_who_visited_a_job_does_not_keep_it(head: Home, gate: Callable[[str], Gate]) -> None:
+    """Its program is gone, and its only plan is released; this process lives on."""
+    gate("go").open()
+    it = submit_from(head, gate("go"))
+    mine = loom.init("auto").job_id
+    handle = loom.attach(it)
+    assert handle.gather(30) == ANSWER
+    wait_until(lambda: [job["job"] for job in head.jobs()] == [mine], 20)
+    assert loom.get(add.remote(1, 2)) == 3
+
+
+def test_what_is_no_id_is_refused() -> None:
+    loom.init("auto")
+    for wrong in ("", "abc", "xyz", "ab" * 9):
+        with pytest.raises(ValueError, match=r"is no id: a plan has 20 hexadecimal digits"):
+            loom.attach(wrong)
+    with pytest.raises(TypeError, match="which is text, not 3"):
+        loom.attach(3)  # type: ignore[arg-type]
+
+
+def test_an_unknown_id_is_answered_with_what_there_is() -> None:
+    loom.init("auto")
+    for unknown in ("ab" * 10, "ab" * 4, loom.context().job_id + "ab" * 6):
+        with pytest.raises(errors.NotFound, match="Nothing is detached there"):
+            loom.attach(unknown)
+    handle = loom.submit([add.bind(1)], label="the sum", detach=True)
+    with pytest.raises(errors.NotFound, match=f"{handle.id} the sum"):
+        loom.attach("ab" * 10)
+    handle.release()
+
+
+@pytest.mark.parametrize("mode", ["cluster", "inline"])
+def test_where_nothing_outlives_the_program_nothing_can_be_detached(mode: Any) -> None:
+    loom.init("local", num_cpus=1, mode=mode)
+    with pytest.raises(ValueError, match=r"loom start --head.*Nothing was submitted"):
+        loom.submit([add.bind(1)], detach=True)
+    if mode == "inline":
+        with pytest.raises(RuntimeError, match="cannot be reached from an inline session"):
+            loom.attach("ab" * 10)
+    loom.shutdown()
