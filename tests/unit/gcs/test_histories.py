@@ -381,7 +381,6 @@ class World(Plans):
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.timeout(180)
 def test_lua_agrees_with_its_model(socket_path: Path) -> None:
     """After any history the server holds what the model holds; at its end, nothing."""
     plane = Plane(socket_path, build(**asdict(Limits())))
