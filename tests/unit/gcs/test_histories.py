@@ -23,6 +23,7 @@ from hyperloom.gcs.library import build
 from tests.models.references import Limits
 from tests.models.stored import CONSTANTS
 from tests.unit.gcs.books import ALL, LAST_NODE, NODES, OFFERS, TEMPLATES, VALUES, Books, pick
+from tests.unit.gcs.owners import Owners
 from tests.unit.gcs.plane import (
     NS,
     Plane,
@@ -31,7 +32,7 @@ from tests.unit.gcs.plane import (
     task,
     template,
 )
-from tests.unit.gcs.plans import Plans, few, seldom, some, speaker, where
+from tests.unit.gcs.plans import few, seldom, some, speaker, where
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ def holds_something(world: Books) -> bool:
     return any(world.model.held.values())
 
 
-class World(Plans):
+class World(Owners):
     """Histories as they may go."""
 
     # -- what processes say ---------------------------------------------------------------
@@ -135,17 +136,6 @@ class World(Plans):
     @rule(at=where)
     def list_processes(self, at: int) -> None:
         self.same("process_list", NODES[at])
-
-    @rule(who=speaker, record=st.sampled_from([b"", b"its record"]), which=some)
-    def own(self, who: int, record: bytes, which: list[int]) -> None:
-        """The process keeps the job from now on, until it is buried."""
-        speaks = self.processes[who]
-        oids = [oid for oid in pick(self.alive(), which) if oid not in self.made[speaks]]
-        self.same("owner_add", speaks, b"about it", record, b"".join(oids))
-        mine = self.borrowed[speaks]
-        mine += [oid for oid in dict.fromkeys(oids) if oid not in mine]
-        self.same("owner_list")
-        self.same("owner_record", self.processes[who])
 
     @rule(who=speaker, which=some)
     def watch(self, who: int, which: list[int]) -> None:
@@ -342,15 +332,6 @@ class World(Plans):
         self.same_world()
         left = self.plane.world().keys() - {key.name(NS) for key in CONSTANTS}
         assert left == set(), "everything is finished and let go: nothing is left"
-
-    def bury_owners(self) -> None:
-        """As long as there is one, the job cannot be closed."""
-        for owner in list(self.model.owners):
-            assert self.plane.call("job_close", 60) == -1
-            self.same_world()
-            at = 1
-            while (at := self.same("process_bury", owner, at, 1000)) > 0:
-                self.same_world()
 
     def close_now(self) -> None:
         self.bury_owners()

@@ -1,0 +1,33 @@
+"""The rules of the histories about what keeps a job besides its driver."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+from hypothesis.stateful import rule
+
+from tests.unit.gcs.books import pick
+from tests.unit.gcs.plans import Plans, some, speaker
+
+
+class Owners(Plans):
+    """Any process may own the job."""
+
+    @rule(who=speaker, record=st.sampled_from([b"", b"its record"]), which=some)
+    def own(self, who: int, record: bytes, which: list[int]) -> None:
+        """The process keeps the job from now on, until it is buried."""
+        speaks = self.processes[who]
+        oids = [oid for oid in pick(self.alive(), which) if oid not in self.made[speaks]]
+        self.same("owner_add", speaks, b"about it", record, b"".join(oids))
+        mine = self.borrowed[speaks]
+        mine += [oid for oid in dict.fromkeys(oids) if oid not in mine]
+        self.same("owner_list")
+        self.same("owner_record", self.processes[who])
+
+    def bury_owners(self) -> None:
+        """As long as there is one, the job cannot be closed."""
+        for owner in list(self.model.owners):
+            assert self.plane.call("job_close", 60) == -1
+            self.same_world()
+            at = 1
+            while (at := self.same("process_bury", owner, at, 1000)) > 0:
+                self.same_world()
