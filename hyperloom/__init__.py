@@ -161,6 +161,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever it is
     home = _HOME.get(name)
+    if home is not None or name == "tasks":
+        import_module("hyperloom.connection")  # what needs a session begins one by that
     if name in _MODULES:
         value: Any = import_module(f"hyperloom.{name}")
     elif home is not None:

@@ -59,6 +59,14 @@ reveal_type(g.bind(f.bind(1)))  # type: BoundTask[int]
 reveal_type(loom.submit([g.bind(f.bind(1))]))  # type: PlanHandle
 f.bind(1, 2, 3)  # error: call-overload
 
+
+@loom.task
+def goes_on(x: int) -> loom.BoundTask[list[int]]:
+    return f.bind(x)
+
+
+reveal_type(goes_on.remote(1))  # type: ObjectRef[list[int]]
+
 # A ref stands for its value, by position.
 reveal_type(g.remote(r))  # type: ObjectRef[int]
 reveal_type(g.remote([1]))  # type: ObjectRef[int]

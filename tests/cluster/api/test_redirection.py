@@ -179,10 +179,7 @@ def test_the_new_tasks_own_options_hold() -> None:
     assert get(goes_on_as.options(max_retries=0).remote(third_time.bind)) == 4
 
 
-def test_an_actors_call_waits_for_the_task_that_it_names(anywhere: str) -> None:
-    if anywhere == "inline":
-        pytest.skip("there are no actors inline")
-
+def test_an_actors_call_waits_for_the_task_that_it_names() -> None:
     @loom.actor
     class Host:
         def name(self) -> Any:
