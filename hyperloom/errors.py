@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from hyperloom.failure_details import FailureDetails
+from hyperloom.failure_details import FailureDetails, describe_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -321,21 +321,6 @@ class TaskError(LoomError):
         return function, (record,)
 
     _message: str
-
-
-def describe_failure(
-    error: TaskError, message: str, details: FailureDetails, cause: BaseException | None
-) -> None:
-    """Give `error` its fields, except those that the user's exception already has."""
-    # Past __setattr__: the user's class may be a frozen dataclass.
-    fields = error.__dict__
-    for name, value in (*details._asdict().items(), ("cause", cause)):
-        if not hasattr(error, name):
-            fields[name] = value
-    fields["details"] = details
-    fields["_message"] = message
-    if cause is not None:
-        BaseException.__setattr__(error, "__cause__", cause)
 
 
 class WorkerCrashed(TaskError):

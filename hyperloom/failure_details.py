@@ -33,3 +33,18 @@ class FailureDetails(NamedTuple):
         if len(self.path) > 1:
             lines.append(f"  which these waited for: {' -> '.join(self.path)}")
         return "\n".join(lines)
+
+
+def describe_failure(
+    error: BaseException, message: str, details: FailureDetails, cause: BaseException | None
+) -> None:
+    """Give `error` its fields, except those that the user's exception already has."""
+    # Past __setattr__: the user's class may be a frozen dataclass.
+    fields = error.__dict__
+    for name, value in (*details._asdict().items(), ("cause", cause)):
+        if not hasattr(error, name):
+            fields[name] = value
+    fields["details"] = details
+    fields["_message"] = message
+    if cause is not None:
+        BaseException.__setattr__(error, "__cause__", cause)

@@ -32,9 +32,8 @@ from hyperloom.errors import (
     TaskPoisoned,
     TaskTimeout,
     WorkerCrashed,
-    describe_failure,
 )
-from hyperloom.failure_details import FailureDetails
+from hyperloom.failure_details import FailureDetails, describe_failure
 from hyperloom.serialization import frames, portable
 
 if TYPE_CHECKING:
