@@ -27,7 +27,7 @@ from hyperloom.core.actors.options import ActorOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Self, Unpack
+    from typing import Unpack
 
     from hyperloom.core.actors.options import ActorChanges
     from hyperloom.core.refs import ObjectRef
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -62,7 +63,7 @@ class Actor:
             """A new actor; see `ActorClass.remote`."""
 
         @classmethod
-        def options(cls, **changes: Unpack[ActorChanges]) -> type[Self]:
+        def options(cls: Callable[P, C], **changes: Unpack[ActorChanges]) -> Changed[P, C]:
             """The same class with other options; see `ActorClass.options`."""
 
     else:
@@ -76,6 +77,16 @@ class Actor:
         def options(cls, **changes: Any) -> Any:
             """The same class with other options; see `ActorClass.options`."""
             return cls.__loom_actor_class().options(**changes)
+
+
+class Changed(Protocol[P, C_co]):
+    """The class with other options, as type checkers see it."""
+
+    def remote(self, *args: P.args, **kwargs: P.kwargs) -> C_co:
+        """A new actor; see `ActorClass.remote`."""
+
+    def options(self, **changes: Unpack[ActorChanges]) -> Changed[P, C_co]:
+        """The same class with other options; see `ActorClass.options`."""
 
 
 class BoundMethod(Protocol[P, R_co]):

@@ -59,6 +59,41 @@ class Counter:
         loom.exit_actor()
 
 
+@loom.actor
+class Doubler:
+    """Works for a pool."""
+
+    def double(self, n: int) -> int:
+        if n == -13:
+            raise ValueError("not thirteen")
+        return 2 * n
+
+    def after(self, gate: Any) -> str:
+        gate.pass_through()
+        return gate.path.name  # type: ignore[no-any-return]
+
+    @loom.method(num_returns=2)
+    def pair(self, n: int) -> tuple[int, int]:
+        return n, -n
+
+    def leave(self, _: int) -> None:
+        loom.exit_actor()
+
+
+@loom.actor
+class Clerk:
+    """Takes from a queue."""
+
+    def __init__(self, line: Any) -> None:
+        self.line = line
+
+    def next(self) -> int:
+        return self.line.get()  # type: ignore[no-any-return]
+
+    async def next_of(self, line: Any) -> int:
+        return await line.get_async()  # type: ignore[no-any-return]
+
+
 @loom.task
 def add_through(counter: Any, n: int) -> int:
     return loom.get(counter.add.remote(n))  # type: ignore[no-any-return]
