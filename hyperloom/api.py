@@ -38,6 +38,7 @@ __all__ = [
     "cancel",
     "cluster_resources",
     "context",
+    "durations",
     "get",
     "init",
     "is_initialized",
@@ -331,6 +332,27 @@ def context() -> Context:
     """Where this code runs: job, node, and inside a task which one; see `Context`."""
     here: Context = current.session().context()
     return here
+
+
+def durations() -> dict[str, float]:
+    """Seconds that an attempt took on average, by function name, of this job's tasks so far.
+
+    As far as the job's events are kept; nothing with ``mode="inline"`` or ``events=False``.
+    ``plan.explain(loom.durations())`` finds the chain of a plan that takes longest.
+    """
+    session = current.session()
+    if session.address.url == "inline":
+        return {}
+    from hyperloom.watch import tasks  # noqa: PLC0415 - for who looks
+    from hyperloom.watch.cluster import Cluster  # noqa: PLC0415
+    from hyperloom.watch.live import Live  # noqa: PLC0415
+
+    cluster = Cluster(Live(session.address))
+    try:
+        rows = tasks.names(cluster, bytes(session.job))
+    finally:
+        cluster.close()
+    return {row["name"]: row["mean_s"] for row in rows if row["mean_s"] is not None}
 
 
 def nodes() -> list[dict[str, Any]]:

@@ -98,7 +98,7 @@ class Shape:
 
 
 def shape_of(order: list[Node], seconds: Mapping[str, float]) -> Shape:
-    """The shape of these nodes, given in order.  `seconds`: of a task, by name; 1 if not there."""
+    """The shape of these nodes, given in order.  `seconds`: of a task, by label, else function."""
     level: dict[int, int] = {}
     until: dict[int, float] = {}
     before: dict[int, Node | None] = {}
@@ -117,7 +117,7 @@ def shape_of(order: list[Node], seconds: Mapping[str, float]) -> Shape:
         widths[deepest + 1] += task.tasks
         names[task.name] += task.tasks
         start = 0.0 if latest is None else until[id(latest)]
-        until[id(task)] = start + seconds.get(task.name, 1.0)
+        until[id(task)] = start + seconds.get(task.name, seconds.get(task.remote.name, 1.0))
         before[id(task)] = latest
     last = max(order, key=lambda task: until[id(task)], default=None)
     chain: list[str] = []

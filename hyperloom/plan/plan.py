@@ -58,6 +58,7 @@ class Plan(Replacing):
 
         Args:
             seconds: how long tasks take, by label or function name; 1 second where not given.
+                `hyperloom.durations` has what was recorded.
 
         Raises:
             Cycle: a task needs its own output.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
@@ -320,3 +321,27 @@ def test_any_plan_gives_what_plain_evaluation_gives(shapes: Any, wanted: list[in
             outputs += [(halves[0], value // 2), (halves[1], value - value // 2)]
     picked = [outputs[i % len(outputs)] for i in wanted]
     assert loom.submit([bound for bound, _ in picked]).gather() == [value for _, value in picked]
+
+
+def test_what_was_recorded_explains_a_plan(anywhere: str) -> None:
+    @loom.task
+    def quick(x: object) -> object:
+        return x
+
+    @loom.task
+    def slow(x: object) -> object:
+        time.sleep(0.02)  # the task: it is to take longer than the others
+        return x
+
+    name = slow.name
+    assert loom.get(slow.remote(quick.remote(1))) == 1
+    if anywhere == "inline":
+        assert loom.durations() == {}
+        return
+    wait_until(lambda: {name, quick.name} <= loom.durations().keys(), 20)
+    durations = loom.durations()
+    assert durations[name] >= 0.02
+    chains = [quick.bind(slow.bind(0)).named("last"), quick.bind(quick.bind(0))]
+    shape = loom.Plan(chains).explain(durations)
+    assert shape.critical == (name, "last")
+    assert shape.critical_s == pytest.approx(durations[name] + durations[quick.name])
