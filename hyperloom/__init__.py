@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hyperloom import data, errors, tasks, util
+    from hyperloom import data, errors, metrics, tasks, util
     from hyperloom.api import (
         Connection,
         as_completed,
@@ -111,7 +111,7 @@ _HOMES = {
     "hyperloom.plan.redirection": ("follow",),
     "hyperloom.serialization": ("inspect_serializability", "register_serializer"),
 }
-_MODULES = ("data", "errors", "tasks", "util")
+_MODULES = ("data", "errors", "metrics", "tasks", "util")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -148,6 +148,7 @@ __all__ = [
     "kill",
     "list_named_actors",
     "method",
+    "metrics",
     "nodes",
     "put",
     "read_checkpoint",

@@ -270,6 +270,21 @@ class Config:
         sentence="What happens to tasks is noted, for loom show, timeline, report and the like.",
     )
 
+    say_why_s: float = _option(
+        10.0,
+        "A get() that has waited for so long says why, once for each reason. 0: it does not.",
+        unit="seconds",
+    )
+    progress: str = _option(
+        "auto",
+        "Progress bars while a program waits: auto (in a terminal, after a second), on, or off.",
+    )
+    history_bytes: int = _option(
+        256 * _MIB,
+        "Most bytes of the history of events that a head keeps on disk. 0: none is kept.",
+        unit="bytes",
+    )
+
     # -- for those who work on HyperLoom
     check: bool = _option(
         default=False, sentence="Machines check all their invariants after each event."
@@ -282,6 +297,11 @@ class Config:
         """Refuse what cannot work, alone or together."""
         for option in OPTIONS:
             option.check(getattr(self, option.name))
+        if self.progress not in {"auto", "on", "off"}:
+            raise InvalidOption(
+                f"progress={self.progress!r} (LOOM_PROGRESS) cannot be: it is auto, on or off. "
+                "Nothing was started: correct or unset it"
+            )
         if self.beat_s * 2 > self.lease_s:
             raise InvalidOption(
                 f"beat_s={self.beat_s} must be at most half of lease_s={self.lease_s}: a node "

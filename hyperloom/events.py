@@ -6,7 +6,7 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
     T  declared   template id (8), body
     s  submitted  first and last task of those said together (16 each), the task that did it
     R  ran        a node's attempts: `Ran`
-    K  cancelled  tasks that nobody held
+    K  cancelled  tasks that nobody held (16 each), each with its template (8)
     L  requeued   a node that was lost (8), tasks that it held and that are tried again
     M  lost       a node that was lost (8), tasks that it held and that are not
     X  too late   a node (8), tasks whose results it reported and did not hold any more
@@ -41,6 +41,7 @@ ATTEMPTS_SHOWN = 0xFFFF  # more are shown as so many
 _WHAT = {codes.SUBMITTED: "submitted", codes.DONE: "done", codes.FAILED: "failed"}
 _WHAT[codes.AGAIN] = "retried"
 _COUNT_DIGITS = 12
+INPUTS_MOST = 8  # of a task are told; more would say little and cost much
 _TEXT_MOST = 200  # characters of an error that are kept in an event
 
 
@@ -67,6 +68,7 @@ class Run(Struct, frozen=True, array_like=True):
     pid: int
     rows: bytes
     errors: dict[int, tuple[str, str]] = {}  # number of the row -> category, first line
+    inputs: dict[int, bytes] = {}  # number of the row -> tasks that made its inputs, joined
 
 
 class Ran(Struct, frozen=True, array_like=True):
@@ -89,6 +91,7 @@ class Attempt(NamedTuple):
     node: bytes
     pid: int
     error: Error | None
+    inputs: list[bytes]  # tasks that made its inputs, the first few
 
 
 _ran = msgpack.Decoder(Ran)
@@ -104,7 +107,7 @@ def attempts(payload: bytes) -> Iterator[Attempt]:
             error = run.errors.get(number)
             yield Attempt(
                 task, template, attempt, Ended(ended), begun, seconds, size, ran.node, run.pid,
-                Error(*error) if error else None,
+                Error(*error) if error else None, cut(run.inputs.get(number, b""), TASK_BYTES),
             )  # fmt: skip
 
 
@@ -141,6 +144,12 @@ def of_node(payload: bytes) -> tuple[bytes, list[bytes]]:
     return payload[:NODE_BYTES], cut(payload[NODE_BYTES:], TASK_BYTES)
 
 
+def cancelled(payload: bytes) -> dict[bytes, bytes]:
+    """The payload of ``K``: tasks, and their templates."""
+    rows = cut(payload, TASK_BYTES + TEMPLATE_BYTES)
+    return {row[:TASK_BYTES]: row[TASK_BYTES:] for row in rows}
+
+
 Counts = dict[bytes, dict[str, int]]  # template -> submitted, done, failed, retried
 
 
@@ -149,6 +158,16 @@ def counts_of_payload(payload: bytes) -> Counts:
     width = TEMPLATE_BYTES + 1 + _COUNT_DIGITS
     rows = cut(payload, width)
     return counts_of({row[:-_COUNT_DIGITS]: row[-_COUNT_DIGITS:] for row in rows})
+
+
+def payload_of(counts: Counts) -> bytes:
+    """The same, as ``E`` would have it."""
+    letters = {what: letter for letter, what in _WHAT.items()}
+    return b"".join([
+        template + letters[what] + b"%0*d" % (_COUNT_DIGITS, number)
+        for template, each in counts.items()
+        for what, number in each.items()
+    ])  # fmt: skip
 
 
 def counts_of(table: dict[bytes, bytes]) -> Counts:

@@ -34,6 +34,7 @@ class Why(StrEnum):
     BUSY = "busy"
     CALM = "calm"
     NEXT = "next"
+    ACTOR = "actor"
     NODE_SILENT = "node-silent"
     AT_NODE = "at-node"
     SEAT = "seat"
@@ -67,6 +68,7 @@ class Facts:
     position: int | None = None  # in its queue, from 0 on
     waiting: int = 0  # tasks in that queue
     nodes: Sequence[Node] = ()
+    actor: str = ""  # of a call that waits: its actor, or "its actor" where that was not asked
     holder: str = ""  # the node that has it
     at_node: str = ""  # there it is: "running", "blocked", "behind" another task, "seat"
     pid: int = 0
@@ -106,7 +108,7 @@ def _done(_: Facts) -> Reason:
 
 
 def _failed(facts: Facts) -> Reason:
-    advice = "loom show tells its attempts; loom retry JOB --failed submits what failed again"
+    advice = "loom show tells its attempts"
     return Reason(Why.FAILED, f"failed: {facts.error or 'no reason is known'}", advice)
 
 
@@ -129,6 +131,12 @@ def _waits(facts: Facts) -> Reason:
 
 
 def _ready(facts: Facts) -> Reason:
+    if facts.actor:
+        return Reason(
+            Why.ACTOR,
+            f"waits for {facts.actor}, which answers earlier calls, or is not there yet",
+            "loom ls actors shows it; max_concurrency= lets an actor answer several at a time",
+        )
     asked, again = facts.asked, ""
     first = f" at priority {facts.priority}" if facts.priority else ""
     if facts.attempt > 1:

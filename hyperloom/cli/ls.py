@@ -38,6 +38,10 @@ COLUMNS: dict[str, looking.Columns] = {
         "pid": "pid", "node": "node", "state": "state", "job": "job", "runs": "task",
         "for": "seconds", "behind": "count",
     },
+    "actors": {
+        "actor": "short", "class": "class", "name": "name", "state": "state", "node": "node",
+        "calls": "dealt", "waiting": "waiting", "restarts": "restarts", "job": "job",
+    },
     "objects": {
         "object": "short", "creator": "name", "size": "bytes", "where": "where",
         "holders": "holders", "state": "state",
@@ -120,6 +124,18 @@ def _workers(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[
     return _limited("workers", things.workers(cluster), keep, limit)
 
 
+def _actors(
+    cluster: Cluster,
+    jobs: list[bytes],
+    keep: Keep,
+    limit: int,
+    _: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    from hyperloom.watch import actors  # noqa: PLC0415
+
+    return _limited("actors", actors.actors(cluster, jobs), keep, limit)
+
+
 def _objects(
     cluster: Cluster,
     jobs: list[bytes],
@@ -134,7 +150,7 @@ def _objects(
 
 _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
     "tasks": _tasks, "names": _names, "jobs": _of_jobs, "nodes": _nodes, "workers": _workers,
-    "objects": _objects,
+    "actors": _actors, "objects": _objects,
 }  # fmt: skip
 
 

@@ -7,13 +7,17 @@ import time
 from hyperloom import events, failures, specs
 from hyperloom.gcs.codes import FAILURE
 
+_INPUTS = slice(8, 11)  # their number, in a record
+_NONE = bytes(3)
+
 
 class Attempts:
     """Of the attempts that were not told yet."""
 
     def __init__(self) -> None:
         self._rows: list[bytes] = []
-        self._errors: dict[int, events.Error] = {}
+        self._errors: dict[int, tuple[str, str]] = {}
+        self._inputs: dict[int, bytes] = {}
         self._epoch = time.time() - time.perf_counter()
 
     def add(
@@ -25,6 +29,9 @@ class Attempts:
             if kept[:1] == FAILURE:
                 ended = self._failed(entry, kept)
                 break
+        if record[_INPUTS] != _NONE:
+            makers = [oid[:16] for oid in specs.inputs_of(record)[: events.INPUTS_MOST]]
+            self._inputs[len(self._rows)] = b"".join(makers)
         self._rows.append(self._row(entry, record, start, end, ended, outputs))
 
     def _failed(self, entry: bytes, kept: bytes) -> events.Ended:
@@ -58,10 +65,10 @@ class Attempts:
         """The row of one that came to nothing, or goes on as another; it is told by itself."""
         return self._row(entry, record, start, end, ended, [])
 
-    def take(self) -> tuple[bytes, dict[int, events.Error]]:
+    def take(self) -> tuple[bytes, dict[int, tuple[str, str]], dict[int, bytes]]:
         """All that is there, told from now on; and how far the clocks are apart now."""
-        told = b"".join(self._rows), self._errors
-        self._rows, self._errors = [], {}
+        told = b"".join(self._rows), self._errors, self._inputs
+        self._rows, self._errors, self._inputs = [], {}, {}
         self._epoch = time.time() - time.perf_counter()
         return told
 

@@ -12,7 +12,7 @@ from hyperloom import why
 from hyperloom.core.cluster import nodes
 from hyperloom.ids import OBJECT_BYTES, cut, short, task_of
 from hyperloom.resources import ResourceSet, of_node, of_symbols
-from hyperloom.specs import decode_template
+from hyperloom.specs import CALL_QUEUE, decode_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,6 +91,8 @@ def _facts(session: Session, stand: Stand) -> why.Facts:
         case "WAITING":
             lacks = [f"ObjectRef({short(oid)})" for oid in stand.lacks]
             return why.Facts(state="WAITING", lacks=lacks, missing=int(stand.detail))
+        case "READY" if stand.detail == CALL_QUEUE:
+            return why.Facts(state="READY", actor="its actor")
         case "READY":
             priority, _, shape = stand.detail.partition("|")
             return why.Facts(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hyperloom import errors
-from hyperloom.core import current
+from hyperloom.core import current, patience
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.core.explain import explain
 from hyperloom.core.refs import ObjectRef
@@ -99,8 +99,18 @@ def _wait_for_all(session: Session, oids: Sequence[bytes], timeout: float | None
     values = session.values
     missing = list(dict.fromkeys([oid for oid in oids if values.get(oid) is None]))
     if missing:
+        patience_s = patience.of(session)
         waiter = Waiter(len(missing), until_failure=True)
-        if not session.wait(missing, waiter, timeout):
+        if patience_s is None or (timeout is not None and timeout <= patience_s):
+            there = session.wait(missing, waiter, timeout)
+        else:
+            there = session.wait(missing, waiter, patience_s)
+            if not there:
+                patience.ends(session, missing, patience_s)
+                left = [oid for oid in missing if values.get(oid) is None]
+                again = Waiter(len(left), until_failure=True)
+                there = session.wait(left, again, timeout and timeout - patience_s)
+        if not there:
             raise _timeout(session, oids, timeout)
     failed = next((oid for oid in oids if session.failed(oid)), None)
     if failed is not None:

@@ -6,8 +6,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from traceback import format_stack
+from traceback import extract_stack, format_list
 from typing import TYPE_CHECKING
+
+from hyperloom.core import execution
+from hyperloom.serialization.frames import theirs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,14 +23,16 @@ _OURS = "loom-"  # our own threads' names begin so
 
 
 def stacks() -> str:
-    """A traceback of each thread, the user's first."""
+    """A traceback of each thread but ours, without our frames; the main thread first."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     parts = []
     for ident, frame in sys._current_frames().items():  # noqa: SLF001 - made for this
         name = names.get(ident, str(ident))
-        text = f"thread {name}:\n{''.join(format_stack(frame))}"
-        parts.append((name.startswith(_OURS), name != "MainThread", text))
-    return "\n".join(text for _, _, text in sorted(parts))
+        shown = theirs(extract_stack(frame))
+        if not name.startswith(_OURS):
+            lines = "".join(format_list(shown)) if shown else "  (it waits for a task)\n"
+            parts.append((name != "MainThread", f"thread {name}:\n{lines}"))
+    return "\n".join(text for _, text in sorted(parts))
 
 
 def profile(
@@ -52,9 +57,15 @@ def _sample(seconds: float, every_s: float) -> list[tuple[Stack, int]]:
 
 
 def _stack(frame: FrameType | None) -> Stack:
+    """From the task's function on: what is below it is ours, and the same for all."""
     frames: list[tuple[str, str, int]] = []
     while frame is not None and len(frames) < _DEEPEST:
         code = frame.f_code
+        if code.co_filename == _EXECUTION:
+            break
         frames.append((code.co_qualname, code.co_filename, frame.f_lineno))
         frame = frame.f_back
     return tuple(reversed(frames))
+
+
+_EXECUTION = execution.__file__

@@ -50,6 +50,7 @@ class Plane:
         # Of the task that failed last, and of no other: frames hold all that their callers hold.
         self.frames: tuple[bytes, TracebackType] | None = None
         self.waiting = False  # nothing is ever on its way
+        self.metrics: dict[str, float] = {}
         self._session = session
         self._node = node
         self.objects = objects
@@ -132,6 +133,11 @@ class Plane:
         if inner:
             self._contains.setdefault(oid, []).extend(inner)
             self.hold(inner)
+
+    def measure(self, how: str, name: str, value: float) -> None:
+        """A metric: kept here, where a debugger may look at it."""
+        before = self.metrics.get(name, 0.0) if how == "+" else 0.0
+        self.metrics[name] = before + value
 
     def acquire(self, oid: bytes) -> None:
         """The session came by a ref."""

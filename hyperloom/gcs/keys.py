@@ -86,6 +86,7 @@ CONTAINS = Key("contains", (), "hash", "object id -> object ids inside its value
 WATCH = Key("watch", (), "hash", "object id -> processes to tell, besides its maker")
 HEARD = Key("heard", (), "hash", "process -> its last call applied, number made, their width")
 HOMES = Key("homes", (), "hash", "worker process -> the node that it lives on")
+METRICS = Key("metrics", (), "hash", "what a program measures, by name as JSON -> value")
 COUNTS = Key("counts", (), "hash", "template id, and what -> how many of its tasks")
 EVENTS = Key("events", (), "stream", "what happened, the latest; outlives the job for a moment")
 NOTED = Key("noted", (), "integer", "bytes of `events`, about")
@@ -103,7 +104,7 @@ KEYS = (
     TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, REDIRECTS,
     CHILDREN, STREAM, TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, HOST,
     UNAVAILABLE, BEREFT, LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH, HEARD, HOMES,
-    COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS, ABOUT,
+    METRICS, COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS, ABOUT,
 )  # fmt: skip
 
 OUTLIVE = (EVENTS, NOTED, CLOSED)

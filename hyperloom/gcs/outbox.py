@@ -95,6 +95,7 @@ class Outbox:
         self._calls: dict[tuple[bytes, bytes], list[bytes]] = {}
         self._width = 1  # most outputs of one of the calls
         self._acquired: list[bytes] = []
+        self._measured: list[Argument] = []
         self._made: list[bytes] = []
         self._borrowed: dict[bytes, None] = {}  # in order
 
@@ -170,6 +171,12 @@ class Outbox:
         """A result that is about to be reported contains these refs."""
         with self._lock:
             self._contains += (oid, b"".join(contained))
+            self._count += 1
+
+    def measure(self, how: str, name: str, value: float) -> None:
+        """A metric of the user's: see ``lua/metric/add.lua``."""
+        with self._lock:
+            self._measured += (how, name, value)
             self._count += 1
 
     def acquire(self, oid: bytes) -> None:
@@ -257,18 +264,11 @@ class Outbox:
         said += [
             (pack(fcall("template_declare", self._ns, *args)), None) for args in self._declares
         ]
-        if self._puts:
-            say("object_put", _made(self._puts[::3]), *self._puts)
-        if self._contains:
-            say("ref_contain", *self._contains)
-        for (template, parent), group in self._submits.items():
-            say("task_submit", _made(group[::2]), parent, template, *group)
-        for words in self._creates:
-            say("actor_create", *words)
-        for (actor, parent), group in self._calls.items():
-            say("actor_call", _made(group[::2]), self._width, parent, actor, *group)
+        self._say_made(say)
         if self._acquired:
             say("ref_acquire", b"".join(self._acquired))
+        if self._measured:
+            say("metric_add", 0, *self._measured)
         made, borrowed = self._made, self._borrowed
         self._fresh()
         if later and len(made) + len(borrowed) < self._batch:
@@ -279,6 +279,19 @@ class Outbox:
                 part = slice(at, at + _RELEASES_AT_ONCE)
                 say("ref_release", b"".join(made[part]), b"".join(others[part]))
         return said
+
+    def _say_made(self, say: Callable[..., None]) -> None:
+        """What this process made: objects, tasks, actors and their calls."""
+        if self._puts:
+            say("object_put", _made(self._puts[::3]), *self._puts)
+        if self._contains:
+            say("ref_contain", *self._contains)
+        for (template, parent), group in self._submits.items():
+            say("task_submit", _made(group[::2]), parent, template, *group)
+        for words in self._creates:
+            say("actor_create", *words)
+        for (actor, parent), group in self._calls.items():
+            say("actor_call", _made(group[::2]), self._width, parent, actor, *group)
 
     def _say(self, said: list[tuple[bytes, _Reply | None]]) -> None:
         if self._refused:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hyperloom.gcs.address import Address
     from hyperloom.ids import JobID
     from hyperloom.node.start import StartedNode
+    from hyperloom.watch.progress import Bars
 
 _KNOCK_EVERY_S = 0.05
 _LAST_WORDS_S = 5.0  # the raylet may be stopped, or what shows its words be slow
@@ -86,12 +87,23 @@ class Driver:
         self.session.ends_with_driver = node is not None
         self.session.user_namespace = namespace or welcome["namespace"]
         self._pump = Pump(self.session)
+        self._bars = self._show_progress(config.progress)
         self._show = log_to_driver
         self._pid = os.getpid()
         self._listener = threading.Thread(target=self._listen, name="loom-logs", daemon=True)
         self._listener.start()
         atexit.register(self.close)
         _drivers.add(self)
+
+    def _show_progress(self, option: str) -> Bars | None:
+        """Bars while the program waits, if they are wanted: see `Config.progress`."""
+        if option == "off" or (option == "auto" and not sys.stderr.isatty()):
+            return None
+        from hyperloom.watch.progress import Bars  # noqa: PLC0415 - mostly nobody looks
+
+        bars = Bars(self.session.address, self._job)
+        self.session.blocked = bars.begin
+        return bars
 
     def _connect_patiently(self) -> tuple[socket.socket, frames.FrameReader, dict[str, Any]]:
         """Be let in; the raylet of a node that is supervised may be dead for a moment."""
@@ -201,6 +213,8 @@ class Driver:
         self._closing.set()
         atexit.unregister(self.close)
         _drivers.discard(self)
+        if self._bars is not None:
+            self._bars.close()
         for guest in list(self.session.guests.values()):
             guest.depart()
         self._pump.close()

@@ -158,9 +158,15 @@ def open_sessions(config: Config) -> list[Path]:
 
 def sweep(config: Config) -> list[Path]:
     """Remove dead sessions: embedded ones, and all but the last few of `loom start`."""
-    embedded = [file.parent for file in runtime_folder(config).glob(f"{_PREFIX}*/{EMBEDDED}")]
-    started = [folder for folder in started_sessions(config) if not runs(folder)]
-    removed = [folder for folder in embedded if not runs(folder)] + started[KEPT_SESSIONS:]
+    removed = ended(config)
     for folder in removed:
         shutil.rmtree(folder, ignore_errors=True)
     return removed
+
+
+def ended(config: Config, *, everything: bool = False) -> list[Path]:
+    """Sessions that ended: embedded ones, and those of `loom start`, but for the last few."""
+    embedded = [file.parent for file in runtime_folder(config).glob(f"{_PREFIX}*/{EMBEDDED}")]
+    started = [folder for folder in started_sessions(config) if not runs(folder)]
+    kept = 0 if everything else KEPT_SESSIONS
+    return [folder for folder in embedded if not runs(folder)] + started[kept:]

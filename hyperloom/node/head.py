@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from hyperloom import errors
 from hyperloom.gcs.reach import reach
 from hyperloom.node import folder as folders
-from hyperloom.node import processes
+from hyperloom.node import processes, submissions
 from hyperloom.node.description import NodePlan, describe
 from hyperloom.node.start import child_environment, last_words
 from hyperloom.node.supervisor import Supervisor, clear
@@ -138,17 +138,18 @@ def stop(folder: Path, *, force: bool) -> None:
         errors.LoomError: something of it still runs.
     """
     (folder / folders.STOPPING).touch()
+    submissions.stop_all(folder)
     found = processes.recorded(folder)
     if force:
         # The supervisor first, or it would start the others again.
-        for name in ("supervisor", "raylet", "server"):
+        for name in ("supervisor", "recorder", "raylet", "server"):
             if name in found:
                 found[name].signal(signal.SIGKILL)
                 found[name].wait_end(_END_S)
     elif "supervisor" in found:
         found["supervisor"].signal(signal.SIGTERM)
     else:
-        for name in ("raylet", "server"):
+        for name in ("raylet", "recorder", "server"):
             if name in found:
                 found[name].signal(signal.SIGTERM)
                 found[name].wait_end(_END_S)

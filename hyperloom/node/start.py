@@ -129,6 +129,20 @@ def start_raylet(
         )  # fmt: skip
 
 
+def start_recorder(folder: Path, lock: int) -> subprocess.Popen[bytes]:
+    """Start what keeps the history of a head."""
+    with (folder / "recorder.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "hyperloom.node.record", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[lock],
+            start_new_session=True,
+            env=child_environment(),
+        )
+
+
 def child_environment() -> dict[str, str]:
     """The environment of a process of ours."""
     environment = dict.fromkeys(_ONE_THREAD, "1")

@@ -7,6 +7,7 @@ when told to.  It speaks with neither and so is small and hard to kill by accide
 - The raylet dies: its workers die with it.  The next one has the same node id and finds the
   objects where they were; what its predecessor held goes back into the queues
   (`hyperloom.raylet.handover`), and drivers connect again and go on.
+- The recorder dies (`hyperloom.watch.recorder`; on a head): nobody but the history misses it.
 - The supervisor dies: server and raylet live on, but nobody watches over them.  `loom status`
   says so, and `loom start --head` in the same place gives them a new supervisor, which takes
   over what lives.
@@ -30,7 +31,7 @@ from hyperloom.gcs import server
 from hyperloom.node import folder as folders
 from hyperloom.node import processes
 from hyperloom.node.processes import Mark
-from hyperloom.node.start import start_raylet
+from hyperloom.node.start import start_raylet, start_recorder
 from hyperloom.objectstore.reaper import remove_store
 from hyperloom.raylet.node import NodeSettings
 
@@ -56,6 +57,7 @@ class Ward:
     since: float = 0.0
     deaths: int = 0
     due: float = 0.0  # when to start it
+    needed: bool = True  # the node serves nobody without it
 
     def begin(self) -> None:
         """Give it its next life."""
@@ -100,6 +102,8 @@ class Supervisor:
         self._wards = [self._raylet]
         if self._settings.server is not None:
             self._wards.insert(0, Ward("server", self._start_server))
+            if self._settings.config.events and self._settings.config.history_bytes:
+                self._wards.append(Ward("recorder", self._start_recorder, needed=False))
         self._store = -1
 
     def run(self) -> int:
@@ -136,7 +140,7 @@ class Supervisor:
         for ward in self._wards:
             if ward.look():
                 self._say(f"the {ward.name} died; deaths in a row: {ward.deaths}")
-                if not self._served:
+                if not self._served and ward.needed:
                     return False
             if ward.mark is None and time.monotonic() >= ward.due:
                 ward.begin()
@@ -172,6 +176,9 @@ class Supervisor:
     def _start_raylet(self) -> subprocess.Popen[bytes]:
         return start_raylet(self._folder, self._ready_end, self._lock)
 
+    def _start_recorder(self) -> subprocess.Popen[bytes]:
+        return start_recorder(self._folder, self._lock)
+
     def _record(self) -> None:
         marks = {ward.name: ward.mark for ward in self._wards if ward.mark is not None}
         self._say(f"watching over {', '.join(f'{k} (pid {m.pid})' for k, m in marks.items())}")
@@ -182,7 +189,7 @@ class Supervisor:
         """All of it, in the order in which nobody misses anybody."""
         (self._folder / folders.STOPPING).touch()  # drivers need not wait for the next raylet
         self._raylet.end(_RAYLET_END_S)
-        for ward in self._wards:
+        for ward in reversed(self._wards):  # the server last: the recorder reads to the end
             ward.end(_SERVER_END_S)
         clear(self._folder, self._settings)
 

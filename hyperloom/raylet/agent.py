@@ -14,7 +14,7 @@ import json
 from math import inf
 from typing import TYPE_CHECKING, Any, assert_never
 
-from hyperloom import failpoints
+from hyperloom import events, failpoints
 from hyperloom.core import words
 from hyperloom.gcs import keys
 from hyperloom.raylet import messages as m
@@ -82,8 +82,9 @@ class Agent:
         self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine, self._fetching)
         self._jobs.handle = self._handle
         self._light = Light(
-            self._jobs, self.loop, self.machine, self._handle, config.inline_max_bytes
-        )
+            self._jobs, self.loop, self.machine, self._handle, config.inline_max_bytes,
+            self._journal,
+        )  # fmt: skip
         logs = Logs(settings.logs, config.worker_log_bytes)
         self._pool = Pool(template[1], template[0], self.loop, self, logs)
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
@@ -245,8 +246,7 @@ class Agent:
         worker: int,
         seconds: float,
         flat: list[Any],
-        rows: bytes,
-        errors: dict[int, tuple[str, str]],
+        *told: Any,  # noqa: ANN401 - of `events.Run`
     ) -> None:
         state = self.machine.workers[worker]
         tasks = tasks_of(flat)
@@ -255,7 +255,7 @@ class Agent:
         desk = self._jobs.get(state.job)
         if desk is not None:
             desk.finished(flat)
-            self._journal.ran(state.job, self._pool.pid(worker), rows, errors)
+            self._journal.ran(state.job, events.Run(self._pool.pid(worker), *told))
             if state.hosts:
                 self._residents.answered(state, len(tasks))
         self._handle(m.TasksDone(worker, tasks, seconds))

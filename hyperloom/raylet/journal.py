@@ -15,8 +15,6 @@ from hyperloom.gcs import codes, keys
 from hyperloom.ids import job_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.messages import Held
@@ -42,18 +40,16 @@ class Journal:
         if self.on:
             self._gcs.apply("event_open", keys.job_namespace(job), about)
 
-    def ran(
-        self, job: bytes, pid: int, rows: bytes, errors: Mapping[int, tuple[str, str]] | None = None
-    ) -> None:
+    def ran(self, job: bytes, run: events.Run) -> None:
         """A worker's attempts."""
-        if not rows:
+        if not run.rows:
             return
         runs = self._runs.setdefault(job, [])
         if not runs:
             self._bytes[job] = 0
             self._loop.later(_AFTER_S, lambda: self.flush(job))
-        runs.append(events.Run(pid, rows, dict(errors or {})))
-        self._bytes[job] += len(rows) + _RUN_BYTES
+        runs.append(run)
+        self._bytes[job] += len(run.rows) + _RUN_BYTES * (1 + len(run.inputs))
         if self._bytes[job] >= _BYTES:
             self.flush(job)
 
@@ -78,7 +74,8 @@ class Journal:
             0,
         )
         why = failures.decode(failure)
-        self.ran(task.kind.job, pid, row, {0: events.error_of(why.category, why.text)})
+        error = events.error_of(why.category, why.text)
+        self.ran(task.kind.job, events.Run(pid, row, {0: error}))
 
     def raised(self, row: bytes, pid: int, failure: bytes, *, retried: bool) -> None:
         """The worker's row of an attempt that its options say to retry; maybe none was left."""
@@ -89,7 +86,7 @@ class Journal:
         why = failures.decode(failure)
         error = events.error_of(why.category, why.text)
         row = events.ROW.pack(task, template, attempt, ended, *rest)
-        self.ran(job_of(task), pid, row, {0: error})
+        self.ran(job_of(task), events.Run(pid, row, {0: error}))
 
     def flush(self, job: bytes) -> None:
         """Tell what is there now."""

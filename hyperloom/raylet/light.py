@@ -6,11 +6,13 @@ than some milliseconds; what turns out not to be light goes back to the machine,
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from hyperloom import specs
+from hyperloom import events, specs
+from hyperloom.core.attempts import Attempts
 from hyperloom.core.light import LightRunner
 from hyperloom.raylet import messages as m
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hyperloom.raylet.jobs import Jobs
+    from hyperloom.raylet.journal import Journal
     from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.machine import NodeMachine
 
@@ -29,18 +32,21 @@ _AT_ONCE = 50  # tasks of which the control plane hears together
 class Light:
     """See the module.  `handle` takes events for the machine."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it touches of a node
         self,
         jobs: Jobs,
         loop: Loop,
         machine: NodeMachine,
         handle: Callable[[m.Event], None],
         inline_max_bytes: int,
+        journal: Journal,
     ) -> None:
         self._jobs = jobs
         self._loop = loop
         self._machine = machine
         self._handle = handle
+        self._journal = journal
+        self._attempts: dict[bytes, Attempts] = {}  # by job: what was not told yet
         self._runner = LightRunner(inline_max_bytes)
         self._waiting: deque[m.Held] = deque()
         self._begun = False
@@ -68,6 +74,7 @@ class Light:
                 ran.append(held.task)
             else:
                 refused.append(held)
+        self._tell()
         if ran or refused:
             self._handle(m.RanHere(ran, refused))
             self._jobs.offer_soon()
@@ -80,9 +87,18 @@ class Light:
         template = held.kind.template
         if not self._runner.knows(template):
             self._runner.learn(template, *desk.bodies[template])
+        start = time.perf_counter()
         result = self._runner.run(held.record, held.inputs)
         if result is None:
             return False
+        if self._journal.on:
+            told = self._attempts.setdefault(held.kind.job, Attempts())
+            told.add(held.entry, held.record, start, time.perf_counter(), [result])
         done: list[Any] = [held.task, held.entry[16:] or b"1", specs.refs_of(held.record), 1]
         desk.finished([*done, result])
         return True
+
+    def _tell(self) -> None:
+        for job, attempts in self._attempts.items():
+            self._journal.ran(job, events.Run(os.getpid(), *attempts.take()))
+        self._attempts.clear()

@@ -96,6 +96,12 @@ class History:
         rows = self._db.execute("SELECT job, seen FROM jobs WHERE ended IS NULL")
         return {job: seen.encode() or b"0-0" for job, seen in rows}
 
+    def recorded(self, job: bytes) -> int:
+        """How many entries of a job were kept or counted as dropped."""
+        (kept,) = self._db.execute("SELECT COUNT(*) FROM entries WHERE job = ?", (job,)).fetchone()
+        row = self._db.execute("SELECT dropped FROM jobs WHERE job = ?", (job,)).fetchone()
+        return int(kept) + (row[0] if row else 0)
+
     # -- writing ----------------------------------------------------------------------------
 
     def add(self, job: bytes, entries: Sequence[tuple[bytes, Event]], dropped: int = 0) -> None:
@@ -126,6 +132,7 @@ class History:
     def count(self, job: bytes, payload: bytes) -> None:
         """The job's counts, as its last event has them."""
         self._db.execute("INSERT OR REPLACE INTO counts VALUES (?, ?)", (job, payload))
+        self._db.commit()
 
     def trim(self, most_bytes: int) -> None:
         """Let the oldest go until the file is no larger; what went is counted as dropped."""

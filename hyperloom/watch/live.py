@@ -122,6 +122,12 @@ class Live:
             if len(part) < _AT_ONCE:
                 return
 
+    def added(self, job: bytes) -> int:
+        """How many events there ever were of a job, those included that went."""
+        flat = self.wire.call("XINFO", "STREAM", keys.EVENTS.name(keys.job_namespace(job)))
+        about = dict(zip(flat[::2], flat[1::2], strict=True))
+        return int(about[b"entries-added"])
+
     def held(self, job: bytes) -> dict[bytes, tuple[str, int]]:
         """Tasks that nodes have: where, and which attempt."""
         ns = keys.job_namespace(job)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.live import Live, Stand
+    from hyperloom.watch.story import Event
 
 _NAMED = 5  # inputs that a waiting task's line names
 _STEPS = 200  # from a waiting task to what it waits for
@@ -81,6 +82,8 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
     attempt = live.tries(job, task) + 1
     asked = ResourceSet.parse(stand.template.shape) if stand.template else ResourceSet({})
     nodes = [node_of(about) for about in live.nodes()]
+    if state == "READY" and stand.detail == specs.CALL_QUEUE:
+        return why.Facts(state=state, actor=_actor_of(live, job, task), error=error)
     if state == "READY":
         at, size = live.place(job, stand.detail, task, attempt)
         return why.Facts(
@@ -93,6 +96,13 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
         at_node=work["at"] if work else "seat" if _answers(at_work, stand.detail) else "",
         pid=work["pid"] if work else 0, seconds=work["seconds"] if work else 0.0,
     )  # fmt: skip
+
+
+def _actor_of(live: Live, job: bytes, task: bytes) -> str:
+    """A call's actor: its object is the first ref that is no input."""
+    record = live.record(job, task)
+    others = specs.others_of(record) if record else b""
+    return f"actor {ids.short(others[: ids.TASK_BYTES])}" if others else "its actor"
 
 
 def _answers(at_work: dict[str, dict[str, Any]], node: str) -> bool:
@@ -122,11 +132,17 @@ def node_of(about: dict[str, Any]) -> why.Node:
 
 def _name_of(cluster: Cluster, job: bytes, task: bytes) -> str:
     for event in cluster.events(job):
-        if event.kind == codes.RAN and task in event.payload:
-            for ran in events.attempts(event.payload):
-                if ran.task == task:
-                    return cluster.name(job, ran.template)
+        template = _template_in(event, task) if task in event.payload else None
+        if template is not None:
+            return cluster.name(job, template)
     return "?"
+
+
+def _template_in(event: Event, task: bytes) -> bytes | None:
+    if event.kind == codes.CANCELLED:
+        return events.cancelled(event.payload).get(task)
+    told = events.attempts(event.payload) if event.kind == codes.RAN else iter(())
+    return next((ran.template for ran in told if ran.task == task), None)
 
 
 def show(cluster: Cluster, task: bytes) -> dict[str, Any]:

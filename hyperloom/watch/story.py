@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hyperloom import events
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
-from hyperloom.ids import TASK_BYTES, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,7 +57,7 @@ def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
         for attempt in events.attempts(payload):
             if attempt.task == task:
                 yield from _attempt(attempt)
-    elif kind == codes.CANCELLED and task in cut(payload, TASK_BYTES):
+    elif kind == codes.CANCELLED and task in events.cancelled(payload):
         yield {"at": at, "what": "cancelled"}
     elif kind in _AT_NODE:
         node, tasks = events.of_node(payload)

@@ -138,11 +138,13 @@ def _over(cluster: Cluster, job: bytes) -> dict[bytes, dict[str, Any]]:
                 state = _OVER.get(ran.ended)
                 if state is not None:
                     rows[ran.task] = _ran(ran, names[ran.template], state)
-        elif event.kind in {codes.CANCELLED, codes.NODE_FAILED}:
-            lost = event.kind == codes.NODE_FAILED
-            gone = events.of_node(event.payload)[1] if lost else None
-            for task in gone or ids.cut(event.payload, ids.TASK_BYTES):
-                rows[task] = _row(task, "?", "FAILED" if lost else "CANCELLED", began=event.at)
+        elif event.kind == codes.CANCELLED:
+            for task, template in events.cancelled(event.payload).items():
+                rows[task] = _row(task, cluster.name(job, template), "CANCELLED")
+        elif event.kind == codes.NODE_FAILED:
+            node, lost = events.of_node(event.payload)
+            for task in lost:
+                rows[task] = _row(task, "?", "FAILED", node=node.hex(), error="its node was lost")
     return rows
 
 

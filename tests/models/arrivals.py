@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hyperloom.gcs import codes
 from tests.models.claims import Queues, Range
@@ -18,6 +19,7 @@ class Arrivals(Queues):
     next_attempt: dict[bytes, int] = field(default_factory=dict)  # of waiting ones; else 1
     children: dict[bytes, bytes] = field(default_factory=dict)
     counts: dict[bytes, int] = field(default_factory=dict)  # template and what -> tasks
+    metrics: dict[bytes, float] = field(default_factory=dict)
     events: list[tuple[bytes, bytes]] = field(default_factory=list)  # none: nobody opened them
 
     # -- what people are told -------------------------------------------------------------
@@ -31,6 +33,14 @@ class Arrivals(Queues):
     def event_add(self, kind: bytes, payload: bytes) -> bytes:
         self.note(kind, payload)
         return b"OK"
+
+    def metric_add(self, process: bytes, seq: int, _: int, *args: Any) -> int:
+        if not self.hears(process, seq):
+            return 0
+        for how, name, value in zip(args[0::3], args[1::3], args[2::3], strict=True):
+            before = self.metrics.get(name, 0) if how == "+" else 0
+            self.metrics[name] = before + value
+        return len(args) // 3
 
     def note(self, kind: bytes, payload: bytes) -> None:
         if self.events:

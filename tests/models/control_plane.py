@@ -254,7 +254,8 @@ class ControlPlane(Arrivals):
                 state[task] = self._cancel(task, force, ends)
             reply += [state[task], self.children.get(task, b"")]
         if ends:
-            self.note(codes.CANCELLED, b"".join(ends))
+            named = [task + self.records[task][: codes.TEMPLATE_ID] for task in ends]
+            self.note(codes.CANCELLED, b"".join(named))
         self.fail(ends, failure)
         self.push_back_each([task for task in unrolled if task not in state])
         self.serve()

@@ -14,7 +14,7 @@ World = dict[bytes, Any]
 # What a job may keep when all its tasks are over and all its refs are gone.
 CONSTANTS = (
     keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.HOMES, keys.TURN,
-    keys.COUNTS, keys.EVENTS, keys.NOTED,
+    keys.METRICS, keys.COUNTS, keys.EVENTS, keys.NOTED,
 )  # fmt: skip
 
 
@@ -55,6 +55,7 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
         (keys.REDIRECTS,): {task: b"%d" % n for task, n in model.redirects.items()},
         (keys.CHILDREN,): model.children,
         (keys.STREAM,): {task: who + n for task, (who, n) in model.stream.items()},
+        (keys.METRICS,): {name: b"%d" % value for name, value in model.metrics.items()},
         (keys.COUNTS,): {name: b"%d" % n for name, n in model.counts.items()},
         (keys.EVENTS,): model.events,
         (keys.NOTED,): _noted(model),

@@ -31,7 +31,7 @@ CASES = {
     Why.UNKNOWN: (Facts(state="UNKNOWN"), "is not known to the control plane", "loom ls jobs"),
     Why.OVER: (Facts(state="OVER"), "is over; its result is on its way", ""),
     Why.DONE: (Facts(state="DONE"), "is done", ""),
-    Why.FAILED: (Facts(state="FAILED", error="Bad: x"), "failed: Bad: x", "loom retry"),
+    Why.FAILED: (Facts(state="FAILED", error="Bad: x"), "failed: Bad: x", "loom show"),
     Why.CANCELLED: (Facts(state="CANCELLED"), "was cancelled", ""),
     Why.INPUTS: (
         Facts(state="WAITING", lacks=["ab-1:0", "ab-2:0"], missing=5),
@@ -54,6 +54,11 @@ CASES = {
     ),
     Why.CALM: (ready(CALM), "memory was short there, so tasks run one at a time", "memory="),
     Why.NEXT: (ready(BUSY, FREE), "there is room, so it is about to be taken", ""),
+    Why.ACTOR: (
+        Facts(state="READY", actor="actor ab-1"),
+        "waits for actor ab-1, which answers earlier calls, or is not there yet",
+        "loom ls actors",
+    ),
     Why.NODE_SILENT: (
         held("running", holder=DEAD), "was taken by node cccccccc, which is not heard of",
         "LOOM_LEASE_S",

@@ -18,7 +18,7 @@ from hyperloom.raylet.node import NodeSettings
 
 # Once for each function, node or process of the job, whatever it does.
 CONSTANT = {"turn", "terms", "template", "source", "idle", "served", "heard", "homes", "queues"}
-CONSTANT |= {"counts", "events", "noted"}
+CONSTANT |= {"counts", "events", "noted", "metrics"}
 
 STORE = "the node's store"
 

@@ -56,7 +56,8 @@ def test_a_head_serves_until_it_is_stopped_and_leaves_its_logs(home: Home) -> No
     assert "Stopped" in home.loom("stop").stdout
     assert home.left() == []
     assert sorted(p.name for p in folder.iterdir() if p.is_file()) == [
-        "head.json", "lock", "node.json", "raylet.log", "stopping", "supervisor", "supervisor.log",
+        "head.json", "lock", "node.json", "raylet.log", "recorder.log", "stopping", "supervisor",
+        "supervisor.log",
     ]  # fmt: skip
     assert "No node" in home.loom("stop").stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,7 @@ def waits(log: Gate, gate: Gate) -> int:
 def asks(log: Gate, gate: Gate) -> int:
     """Waits in get() for a task that waits for the gate."""
     log.note("asks")
+    sys.stdout.write("asks prints\n")
     return loom.get(waits.options(num_cpus=0).remote(log, gate))
 
 

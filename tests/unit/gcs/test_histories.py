@@ -133,6 +133,11 @@ class World(Owners):
     def live_on(self, who: int, at: int) -> None:
         self.same("process_join", self.processes[who], NODES[at])
 
+    @rule(who=speaker, name=st.sampled_from([b"rows", b"level"]), value=st.integers(0, 9))
+    def measure(self, who: int, name: bytes, value: int) -> None:
+        speaks, how = self.processes[who], "+" if name == b"rows" else "="
+        self.same("metric_add", speaks, self.next_seq(speaks), 0, how, name, value)
+
     @rule(at=where)
     def list_processes(self, at: int) -> None:
         self.same("process_list", NODES[at])

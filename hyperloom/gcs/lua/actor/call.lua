@@ -8,7 +8,8 @@
 -- actor that is over become what its object says of its end.
 --
 -- Refuses: NOT_FOUND when a template was never declared; GAP, see act.answered.
--- Writes:  heard, task, host, held, wait, waiters, crowd, refs, children, lane, lanes, turn.
+-- Writes:  heard, task, host, held, wait, waiters, crowd, refs, children, lane, lanes, turn,
+--          counts, events, noted.
 
 local function templates_of(ns, args)
   local known = {}
@@ -65,6 +66,8 @@ transition('actor_call', FILLS, function(ns, args)
     end
   end
   many.hset(key.task(ns), rows)
+  act.count(ns, code.SUBMITTED, act.templates(ns, ids))
+  act.note(ns, code.SUBMITTED, ids[1] .. ids[#ids] .. parent)
   act.hold(ns, holds)
   act.adopt(ns, parent, ids)
   if call('HEXISTS', key.actor(ns), actor) == 1 then

@@ -9,7 +9,7 @@
 --
 -- Refuses: NOT_FOUND when the template was never declared; GAP, see act.answered.
 -- Writes:  heard, actor, name, task, held, idle, served, wait, waiters, crowd, refs, holds,
---          ready, queues.
+--          ready, queues, counts, events, noted.
 
 local function standing(ns, process, id, name, found)
   local other = name ~= '' and call('HGET', key.name(ns), name)
@@ -48,6 +48,8 @@ transition('actor_create', FILLS, function(ns, args)
   if now[1] ~= 'CREATED' then
     return now
   end
+  act.count(ns, code.SUBMITTED, { template })
+  act.note(ns, code.SUBMITTED, id .. id)
   call('HSET', key.actor(ns), id, (detached == '1' and code.DETACHED or code.ATTACHED) .. name)
   if name ~= '' then
     call('HSET', key.name(ns), name, id)

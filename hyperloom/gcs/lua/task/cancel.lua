@@ -42,7 +42,11 @@ transition('task_cancel', DRAINS, function(ns, args)
     reply[#reply + 1] = call('HGET', key.children(ns), id) or ''
   end
   if #unheld > 0 then
-    act.note(ns, code.CANCELLED, table.concat(unheld))
+    local named = {}
+    for i, template in ipairs(act.templates(ns, unheld)) do
+      named[i] = unheld[i] .. template
+    end
+    act.note(ns, code.CANCELLED, table.concat(named))
   end
   local blocked = act.first_calls(ns, unheld)
   act.fail(ns, nil, unheld, failure)

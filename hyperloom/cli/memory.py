@@ -1,0 +1,52 @@
+"""``loom memory``: which objects are kept, who made them, who holds them, and where they lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hyperloom.cli import looking, words
+
+_CREATED = {
+    "creator": "name", "job": "job", "objects": "count", "size": "bytes", "in stores": "used",
+    "failures": "failed",
+}  # fmt: skip
+_HELD = {"holder": "short", "is": "is", "job": "job", "node": "node", "objects": "count",
+         "size": "bytes"}  # fmt: skip
+
+
+@click.command(name="memory")
+@click.option("--job", default=None, help="Of this job; default: all that are open.")
+@looking.looks
+def command(*, job: str | None, as_json: bool, session: str, address: str) -> int:
+    """Show what is kept in memory: by the function that made it, and by who holds it.
+
+    An object is kept as long as a process, a task that is to take it, or another object holds it.
+    A ref that your program still has in a variable is the usual reason.
+    """
+    from hyperloom.watch import objects  # noqa: PLC0415
+
+    with looking.cluster_at(address, session) as cluster:
+        jobs = [cluster.job(job)] if job else list(cluster.control_plane.jobs())
+        told = objects.memory(cluster, jobs)
+    if as_json:
+        looking.say_json(told)
+        return 0
+    _show(told)
+    return 0
+
+
+def _show(told: dict[str, Any]) -> None:
+    for store in told["stores"]:
+        used, most = words.size(store["used"]), words.size(store["capacity"])
+        click.echo(f"node {store['node'][:8]} on {store['host']}: {used} of {most} used")
+    if not told["created"]:
+        click.echo("no objects are kept")
+        return
+    click.echo()
+    looking.show_table([{**row, "used": row["in_store"]} for row in told["created"]], _CREATED)
+    click.echo()
+    looking.show_table(told["held"], _HELD)
+    if told["hidden"]:
+        click.echo(f"{told['hidden']:,} more objects were not looked at")

@@ -1,0 +1,35 @@
+"""``loom stack``: what the threads of workers do now."""
+
+from __future__ import annotations
+
+import click
+
+from hyperloom.cli import looking
+
+
+@click.command(name="stack")
+@click.argument("id_", metavar="[ID]", required=False)
+@looking.looks
+def command(*, id_: str | None, as_json: bool, session: str, address: str) -> int:
+    """Show the Python stacks of workers: all, or those of a task, job or node.
+
+    Asked of the workers themselves, so no rights are needed and nothing is stopped.  A worker that
+    is in native code without giving up the GIL cannot answer; py-spy can look at it from outside.
+    """
+    from hyperloom.watch import stacks  # noqa: PLC0415
+
+    with looking.cluster_at(address, session) as cluster:
+        told = stacks.stacks(cluster, cluster.find(id_) if id_ else None)
+    if as_json:
+        looking.say_json(told)
+        return 0
+    say = looking.console().print
+    for worker in told:
+        does = worker["task"] or worker["state"]
+        say(f"[bold]worker {worker['pid']}[/] on node {worker['node'][:8]}: ", end="")
+        say(does, markup=False)
+        silent = f"  it does not answer: native code? Try py-spy dump --pid {worker['pid']}"
+        say(worker["told"] if worker["told"] is not None else silent, markup=False)
+    if not told:
+        say("no worker is there")
+    return 0

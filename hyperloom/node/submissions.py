@@ -1,0 +1,220 @@
+"""Programs that were handed to a node of this machine: ``loom submit -- python train.py``.
+
+A submission is a folder in the session's: a copy of the working directory, made when it was
+submitted, so that it may be changed meanwhile; what the program printed; and how it stands.  It
+runs in a process group of its own, watched over by a process of ours
+(``python -m hyperloom.node.submissions FOLDER``), and outlives the terminal, but not the node.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyperloom import errors
+from hyperloom.node.processes import Mark
+from hyperloom.node.start import child_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+LEFT_OUT = (".git", ".hg", "__pycache__", ".venv", "venv", "node_modules", ".mypy_cache",
+            ".pytest_cache", ".ruff_cache")  # fmt: skip
+MOST_BYTES = 100 << 20
+_SHOWN = 5  # of the largest files, in a refusal
+_FOLDER = "submitted"
+_ABOUT, _OUTPUT, _WORK = "about.json", "output.log", "work"
+_END_S = 10.0
+_KILLED = -signal.SIGKILL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """How one stands; times are seconds since 1970."""
+
+    id: str
+    command: list[str]
+    submitted: float
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    state: str = "RUNNING"  # then DONE, FAILED or STOPPED
+    exit_code: int | None = None
+    ended: float | None = None
+    pid: int = 0
+    started: int = 0  # with `pid`: see `Mark`
+    folder: str = ""
+
+    @property
+    def output(self) -> Path:
+        """What it printed."""
+        return Path(self.folder) / _OUTPUT
+
+    def shown(self) -> dict[str, object]:
+        """For tables and programs; values of its environment may be secret."""
+        return {**asdict(self), "env": sorted(self.env)}
+
+
+def submit(
+    session: Path, command: Sequence[str], directory: Path, env: Mapping[str, str]
+) -> Submission:
+    """Copy the directory and start the command in the copy, connected to the node.
+
+    Raises:
+        errors.LoomError: the directory is too large; nothing was started.
+    """
+    _check_size(directory)
+    folder = session / _FOLDER / f"{time.strftime('%H%M%S')}-{secrets.token_hex(3)}"
+    folder.mkdir(mode=0o700, parents=True)
+    shutil.copytree(
+        directory, folder / _WORK, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT)
+    )
+    new = Submission(
+        id=folder.name, command=list(command), submitted=time.time(), env=dict(env),
+        folder=str(folder),
+    )  # fmt: skip
+    _write(new)
+    watcher = subprocess.Popen(
+        [sys.executable, "-P", "-m", "hyperloom.node.submissions", str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+        env={**child_environment(), "LOOM_ADDRESS": "auto"},
+    )
+    mark = Mark.of(watcher.pid)
+    watcher.returncode = 0  # it is nobody's child from now on: no warning about that
+    (folder / "watcher").write_text(json.dumps([watcher.pid, mark.started if mark else 0]))
+    return new
+
+
+def _check_size(directory: Path) -> None:
+    sizes = sorted(_sizes(directory), reverse=True)
+    total = sum(size for size, _ in sizes)
+    if total > MOST_BYTES:
+        largest = ", ".join(
+            [f"{path.relative_to(directory)} ({size >> 20} MiB)" for size, path in sizes[:_SHOWN]]
+        )
+        raise errors.LoomError(
+            f"the directory {directory} has {total >> 20} MiB, and at most {MOST_BYTES >> 20} MiB "
+            f"are copied; nothing was started. The largest: {largest}. Submit from a directory "
+            "with the program alone, and name its data by their full paths"
+        )
+
+
+def _sizes(directory: Path) -> Iterator[tuple[int, Path]]:
+    for at, folders, names in os.walk(directory):
+        folders[:] = [name for name in folders if name not in LEFT_OUT]
+        for name in names:
+            path = Path(at, name)
+            if path.is_file() and not path.is_symlink():
+                yield path.stat().st_size, path
+
+
+def of(session: Path) -> list[Submission]:
+    """All of a session, the latest first."""
+    found = [_read(file.parent) for file in (session / _FOLDER).glob(f"*/{_ABOUT}")]
+    return sorted(found, key=lambda each: each.submitted, reverse=True)
+
+
+def find(session: Path, text: str) -> Submission:
+    """The one whose id ends or begins so; ``last`` is the latest.
+
+    Raises:
+        errors.NotFound: there is none, or several.
+    """
+    known = of(session)
+    fit = [each for each in known if each.id.startswith(text) or each.id.endswith(text)]
+    chosen = known[:1] if text == "last" else fit
+    if len(chosen) != 1:
+        raise errors.NotFound(f"there is no submission {text!r} here; loom submit --list")
+    return chosen[0]
+
+
+def _read(folder: Path) -> Submission:
+    known = Submission(**json.loads((folder / _ABOUT).read_text()))
+    if known.state == "RUNNING" and not _watched(folder):
+        # Killed together with its watcher: nobody could write down how it ended.
+        return replace(known, state="FAILED", exit_code=_KILLED)
+    return known
+
+
+def _watched(folder: Path) -> bool:
+    try:
+        pid, started = json.loads((folder / "watcher").read_text())
+    except (OSError, ValueError):
+        return True  # it is being started
+    return Mark(pid, started).alive
+
+
+def _write(known: Submission) -> None:
+    file = Path(known.folder) / _ABOUT
+    aside = file.with_suffix(".new")
+    aside.touch(mode=0o600)
+    aside.write_text(json.dumps(asdict(known)))
+    aside.replace(file)
+
+
+def stop(known: Submission) -> None:
+    """End it: first asked, then by force."""
+    if known.state != "RUNNING":
+        return
+    (Path(known.folder) / "stopped").touch()
+    mark = Mark(known.pid, known.started)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if known.pid and mark.alive:
+            os.killpg(known.pid, number)
+            if mark.wait_end(_END_S):
+                break
+
+
+def stop_all(session: Path) -> None:
+    """Its node ends."""
+    for known in of(session):
+        stop(known)
+
+
+def main(folder: Path) -> int:
+    """Run the command of a submission, and write down how it ends."""
+    known = _read(folder)
+    with known.output.open("ab") as output:
+        try:
+            process = subprocess.Popen(
+                known.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=folder / _WORK,
+                env={**_environment(), **known.env},
+                start_new_session=True,
+            )
+        except OSError as error:
+            output.write(f"loom: {known.command[0]} cannot be started: {error}\n".encode())
+            _write(replace(known, state="FAILED", exit_code=127, ended=time.time()))
+            return 1
+    mark = Mark.of(process.pid)
+    known = replace(known, pid=process.pid, started=mark.started if mark else 0)
+    _write(known)
+    code = process.wait()
+    stopped = (folder / "stopped").exists()
+    state = "STOPPED" if stopped else "FAILED" if code else "DONE"
+    _write(replace(known, state=state, exit_code=code, ended=time.time()))
+    return 0
+
+
+def _environment() -> dict[str, str]:
+    """What the program inherits: its `python` is the one that we run on."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,54 @@
+"""Actors in a table: those that are not over, where they live, and how many calls wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import ids
+from hyperloom.gcs import codes, keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.live import Live
+
+
+def actors(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
+    """The actors of these jobs; `dealt` calls are at their host, `waiting` ones are not yet."""
+    live = cluster.control_plane
+    return [row for job in jobs for row in _of_job(live, job)]
+
+
+def _of_job(live: Live, job: bytes) -> list[dict[str, Any]]:
+    ns = keys.job_namespace(job)
+    flat, hosts = live.ask([
+        ("HGETALL", keys.ACTOR.name(ns)), ("HGETALL", keys.HOST.name(ns))
+    ])  # fmt: skip
+    homes = dict(zip(hosts[::2], hosts[1::2], strict=True))
+    known = dict(zip(flat[::2], flat[1::2], strict=True))
+    found = sorted(known)
+    stands = live.where(job, found)
+    rows = []
+    for actor, stand in zip(found, stands, strict=True):
+        row = known[actor]
+        rows.append({
+            "id": actor.hex(), "short": ids.short(actor), "job": job.hex(),
+            "class": stand.template.name if stand.template else "?",
+            "name": row[1:].decode(errors="replace"),
+            "detached": row[:1] == codes.DETACHED,
+            **_home(live, ns, actor, homes.get(actor), stand.state),
+            "restarts": live.tries(job, actor),
+        })  # fmt: skip
+    return rows
+
+
+def _home(live: Live, ns: str, actor: bytes, host: bytes | None, state: str) -> dict[str, Any]:
+    lanes = live.wire.call("ZRANGE", keys.LANES.name(ns, actor), 0, -1)
+    waiting = live.ask([("LLEN", keys.LANE.name(ns, actor + process)) for process in lanes])
+    about = {"state": "PENDING" if host is None else "ALIVE", "waiting": sum(waiting)}
+    if host is None:
+        return {**about, "stands": state, "node": None, "dealt": 0}
+    _, _, dealt = host[codes.NODE_ID :].split(b",")
+    node = host[: codes.NODE_ID].hex()
+    return {**about, "stands": state, "node": node, "dealt": int(dealt)}

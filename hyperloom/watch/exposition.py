@@ -1,0 +1,165 @@
+"""Figures for Prometheus: HyperLoom's own and those that programs measure of themselves.
+
+A collector of prometheus-client: asked for its figures, it asks the cluster.  Of counts the
+control plane is the source, so they are exact, and the same whoever asks.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+
+from hyperloom import events
+from hyperloom.core import metrics
+from hyperloom.gcs import codes, keys
+from hyperloom.watch import overall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hyperloom.watch.cluster import Cluster
+
+_SECONDS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+
+
+class Collector:
+    """See the module.  For one thread at a time."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._read: dict[bytes, bytes] = {}  # job -> the last event that was counted
+        self._seconds: dict[tuple[str, str], list[float]] = {}  # buckets, then the sum
+
+    def collect(self) -> Iterator[Any]:
+        """The figures as they are now."""
+        began = time.perf_counter()
+        told = overall.look(self._cluster)
+        spent = time.perf_counter() - began
+        yield GaugeMetricFamily("loom_look_seconds", "Time to ask the cluster for this", spent)
+        yield from self._tasks(told)
+        yield from _nodes(told)
+        server = told["server"]
+        yield _gauge("loom_server_memory_bytes", "Memory of the server", server["memory_bytes"])
+        yield _gauge("loom_server_clients", "Connections to the server", server["clients"])
+        yield from self._times(told)
+        yield from self._users(told)
+
+    def _tasks(self, told: dict[str, Any]) -> Iterator[Any]:
+        total = CounterMetricFamily(
+            "loom_tasks", "Tasks by function and what became of them",
+            labels=("job", "name", "what"),
+        )  # fmt: skip
+        for row in told["names"]:
+            for what in ("submitted", "done", "failed", "retried"):
+                total.add_metric((row["job"], row["name"], what), row[what])
+        yield total
+        now = GaugeMetricFamily("loom_tasks_now", "Tasks as they stand", labels=("job", "state"))
+        for job in told["jobs"]:
+            for state in ("waiting", "ready", "held"):
+                now.add_metric((job["job"], state), job[state])
+        yield now
+
+    def _times(self, told: dict[str, Any]) -> Iterator[Any]:
+        family = HistogramMetricFamily(
+            "loom_task_seconds", "How long attempts ran, as far as events tell",
+            labels=("job", "name"),
+        )  # fmt: skip
+        for job in told["jobs"]:
+            self._take_in(bytes.fromhex(job["job"]))
+        for labels, counts in self._seconds.items():
+            buckets = _buckets(_SECONDS, counts[:-1])
+            family.add_metric(labels, buckets, counts[-1])
+        yield family
+
+    def _take_in(self, job: bytes) -> None:
+        live = self._cluster.control_plane
+        for entry, event in live.entries(job, self._read.get(job, b"-")):
+            self._read[job] = entry
+            if event.kind != codes.RAN:
+                continue
+            for ran in events.attempts(event.payload):
+                name = self._cluster.name(job, ran.template)
+                counts = self._seconds.setdefault(
+                    (job.hex(), name), [0.0] * (len(_SECONDS) + 2)
+                )  # fmt: skip
+                counts[bisect_left(_SECONDS, ran.seconds)] += 1
+                counts[-1] += ran.seconds
+
+    def _users(self, told: dict[str, Any]) -> Iterator[Any]:
+        rows: dict[metrics.Named, float] = {}
+        for job in told["jobs"]:
+            name = keys.METRICS.name(keys.job_namespace(bytes.fromhex(job["job"])))
+            flat = self._cluster.control_plane.wire.call("HGETALL", name)
+            for row, value in zip(flat[::2], flat[1::2], strict=True):
+                named = metrics.read(row)
+                rows[named] = float(value) + (rows.get(named, 0.0) if named.kind != "gauge" else 0)
+        yield from users(rows)
+
+
+def users(rows: dict[metrics.Named, float]) -> Iterator[Any]:
+    """The metrics of programs, as families."""
+    families: dict[str, Any] = {}
+    histograms: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, float]] = {}
+    make = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily,
+            "histogram": HistogramMetricFamily}  # fmt: skip
+    for row, value in rows.items():
+        family = families.get(row.name)
+        if family is None:
+            labels = [name for name, _ in row.tags]
+            family = make[row.kind](row.name, row.description or row.name, labels=labels)
+            families[row.name] = family
+        if row.kind == "histogram":
+            histograms.setdefault((row.name, row.tags), {})[row.part] = value
+        else:
+            family.add_metric([tag for _, tag in row.tags], value)
+    for (name, tags), parts in histograms.items():
+        total = parts.pop("sum", 0.0)
+        most = sorted(parts, key=float)
+        bounds = [float(part) for part in most]
+        buckets = _buckets([b for b in bounds if not math.isinf(b)], [parts[p] for p in most])
+        families[name].add_metric([tag for _, tag in tags], buckets, total)
+    yield from families.values()
+
+
+def _buckets(bounds: Iterable[float], counts: list[float]) -> list[tuple[str, float]]:
+    """Cumulative, the last without a bound, as Prometheus wants them."""
+    names = [f"{bound:g}" for bound in bounds]
+    buckets, total = [], 0.0
+    for at, count in enumerate(counts):
+        total += count
+        if at < len(names):
+            buckets.append((names[at], total))
+    return [*buckets, ("+Inf", total)]
+
+
+def _gauge(name: str, what: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, what, value)
+
+
+def _nodes(told: dict[str, Any]) -> Iterator[Any]:
+    figures = {
+        "loom_store_used_bytes": ("Shared memory that objects take", "used"),
+        "loom_store_bytes": ("Shared memory that objects may take", "bytes"),
+        "loom_workers": ("Worker processes", "workers"),
+    }
+    for name, (what, field) in figures.items():
+        family = GaugeMetricFamily(name, what, labels=("node", "host"))
+        for node in told["nodes"]:
+            family.add_metric((node["node"], node["host"]), node[field])
+        yield family
+    alive = sum(node["alive"] for node in told["nodes"])
+    yield _gauge("loom_nodes_alive", "Nodes that are heard of", alive)
+    for name, what in (("resources", "Resources in all"), ("free", "Resources that are free")):
+        family = GaugeMetricFamily(f"loom_{name}", what, labels=("node", "resource"))
+        for node in told["nodes"]:
+            for resource in node["resources"]:
+                family.add_metric((node["node"], resource), node[name].get(resource, 0))
+        yield family

@@ -1,0 +1,129 @@
+"""A job's run in figures: what a report draws.  Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from hyperloom import events
+from hyperloom.events import Ended
+from hyperloom.gcs import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hyperloom.watch.story import Event
+
+BINS = 120  # of time
+
+
+class Box(NamedTuple):
+    """How seconds are spread: least, quartiles, most."""
+
+    least: float
+    low: float
+    median: float
+    high: float
+    most: float
+
+
+@dataclass(slots=True)
+class Group:
+    """What is known of the attempts of one function."""
+
+    name: str
+    seconds: list[float] = field(default_factory=list)
+    failed: int = 0
+    output_bytes: int = 0
+
+    def box(self) -> Box | None:
+        """None: nothing ran."""
+        ordered = sorted(self.seconds)
+        if not ordered:
+            return None
+        last = len(ordered) - 1
+        return Box(*(ordered[round(last * part)] for part in (0, 0.25, 0.5, 0.75, 1)))
+
+
+@dataclass(slots=True)
+class Figures:
+    """See the module.  Times are seconds from the run's beginning, bins parts of its length."""
+
+    began: float
+    length_s: float
+    groups: list[Group]
+    busy: dict[tuple[str, int], list[float]]  # node, pid -> share of each bin that it was busy
+    of: dict[tuple[str, int], list[str]]  # the same -> the function that ran longest in it
+    ended: list[int]  # attempts that ended in each bin
+    errors: list[tuple[str, str, int]]  # function, text, how many; the most first
+    attempts: int
+
+
+def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
+    """The figures of these events; `name_of` says what a template's function is called."""
+    ran = [
+        attempt
+        for event in told
+        if event.kind == codes.RAN
+        for attempt in events.attempts(event.payload)
+    ]
+    names = {template: name_of(template) for template in {a.template for a in ran}}
+    begun = [a for a in ran if a.begun and a.ended is not Ended.PASSED_ON]
+    began = min((a.begun for a in begun), default=0.0)
+    length = max((a.begun + a.seconds for a in begun), default=began) - began
+    busy, of, ended = _load(begun, names, began, length or 1.0)
+    errors = Counter(
+        (names[a.template], a.error.text)
+        for a in ran
+        if a.error is not None and a.ended is not Ended.PASSED_ON
+    )
+    return Figures(
+        began,
+        length,
+        _groups(ran, names),
+        busy,
+        of,
+        ended,
+        [(name, text, number) for (name, text), number in errors.most_common(50)],
+        len(ran),
+    )
+
+
+def _groups(ran: list[events.Attempt], names: dict[bytes, str]) -> list[Group]:
+    groups: dict[str, Group] = {}
+    for attempt in ran:
+        name = names[attempt.template]
+        group = groups.setdefault(name, Group(name))
+        if attempt.begun and attempt.ended is not Ended.PASSED_ON:
+            group.seconds.append(attempt.seconds)
+        group.failed += attempt.ended in {Ended.FAILED, Ended.PASSED_ON}
+        group.output_bytes += attempt.output_bytes
+    return sorted(groups.values(), key=lambda group: -sum(group.seconds))
+
+
+def _load(
+    begun: list[events.Attempt], names: dict[bytes, str], began: float, length: float
+) -> tuple[dict[tuple[str, int], list[float]], dict[tuple[str, int], list[str]], list[int]]:
+    width = length / BINS
+    shares: dict[tuple[str, int], list[dict[str, float]]] = {}
+    ended = [0] * BINS
+    for attempt in begun:
+        where = attempt.node.hex(), attempt.pid
+        bins = shares.setdefault(where, [{} for _ in range(BINS)])
+        start, name = attempt.begun - began, names[attempt.template]
+        end = start + attempt.seconds
+        ended[min(BINS - 1, int(end / width))] += 1
+        for at in range(int(start / width), min(BINS - 1, int(end / width)) + 1):
+            part = min(end, (at + 1) * width) - max(start, at * width)
+            if at < BINS:
+                bins[at][name] = bins[at].get(name, 0.0) + max(0.0, part)
+    busy = {
+        where: [min(1.0, sum(each.values()) / width) for each in bins]
+        for where, bins in shares.items()
+    }
+    of = {
+        where: [max(each, key=each.__getitem__, default="") for each in bins]
+        for where, bins in shares.items()
+    }
+    return busy, of, ended

@@ -1,0 +1,198 @@
+"""A job's run as one HTML file that needs nothing else: to keep, to send, to look at offline.
+
+The rule: no script, no link to anywhere, and every text of a user is escaped.  What a reader may
+want to know of a shape is its title, which browsers show and screen readers read.
+"""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from hyperloom.watch.figures import BINS, Figures, Group, figures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hyperloom.watch.cluster import Cluster
+
+_WIDTH = 960
+_ROW = 18
+_LABEL = 200
+_WORKERS = 64  # rows of the picture of workers
+_GROUPS = 30
+_LEAST_S = 1e-6  # nothing is shorter in a picture
+
+
+def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """The page; `about` is the job as a table tells it, `rows` its functions with their counts."""
+    told = figures(cluster.events(job), lambda each: cluster.name(job, each))
+    over = sum(row["done"] + row["failed"] for row in rows)
+    hidden = over - sum(len(group.seconds) for group in told.groups)
+    template = Template(files("hyperloom.watch").joinpath("report.html").read_text("utf-8"))
+    return template.substitute(
+        title=escape(f"{about['program'] or 'job'} · {about['job']}"),
+        facts=_facts(about, told),
+        note=_note(hidden, told),
+        functions=_functions(rows, {group.name: group for group in told.groups}),
+        boxes=_boxes(told.groups[:_GROUPS]),
+        rate=_rate(told),
+        workers=_workers(told),
+        errors=_errors(told),
+    )
+
+
+def _facts(about: dict[str, Any], told: Figures) -> str:
+    when = about["opened"] and time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(about["opened"]))
+    work = sum(sum(group.seconds) for group in told.groups)
+    facts = {
+        "program": about["program"], "job": about["job"], "began": when or "?",
+        "took": _time(told.length_s), "state": about["state"],
+        "tasks": f"{about['submitted']:,}", "done": f"{about['done']:,}",
+        "failed": f"{about['failed']:,}", "tried again": f"{about['retried']:,}",
+        "workers": str(len(told.busy)), "time in functions": _time(work),
+    }  # fmt: skip
+    cells = [f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items()]
+    return f"<dl>{''.join(cells)}</dl>"
+
+
+def _note(hidden: int, told: Figures) -> str:
+    if not told.attempts:
+        return "<p>No attempts are known: their events were dropped, or switched off.</p>"
+    if hidden <= 0:
+        return ""
+    return (
+        f"<p>Counts are exact. Of {hidden:,} attempts no times are known (they were not run, or "
+        "their events were dropped); pictures are of the others.</p>"
+    )
+
+
+def _functions(rows: list[dict[str, Any]], groups: dict[str, Group]) -> str:
+    body = []
+    for row in sorted(rows, key=lambda row: -row["submitted"]):
+        group = groups.get(row["name"], Group(row["name"]))
+        number = len(group.seconds)
+        mean = _time(sum(group.seconds) / number) if number else ""
+        total = max(1, row["submitted"])
+        done, failed = 100 * row["done"] / total, 100 * row["failed"] / total
+        body.append(
+            f"<tr><th>{escape(row['name'])}</th>"
+            f'<td class=bar><span class=done style="width:{done:.1f}%"></span>'
+            f'<span class=failed style="width:{failed:.1f}%"></span></td>'
+            + "".join([f"<td>{text}</td>" for text in (
+                f"{row['submitted']:,}", f"{row['done']:,}", f"{row['failed']:,}",
+                f"{row['retried']:,}", mean, _time(sum(group.seconds)), _size(group.output_bytes),
+            )]) + "</tr>"
+        )  # fmt: skip
+    heads = ("function", "", "tasks", "done", "failed", "tried again", "mean", "in all", "results")
+    return (
+        f"<table><tr>{''.join([f'<th>{head}</th>' for head in heads])}</tr>{''.join(body)}</table>"
+    )
+
+
+def _boxes(groups: Sequence[Group]) -> str:
+    """Box plots on one logarithmic scale: durations differ by orders of magnitude."""
+    from math import log10  # noqa: PLC0415 - here alone
+
+    drawn = [(group, box) for group in groups if (box := group.box()) is not None]
+    if not drawn:
+        return "<p>Nothing ran.</p>"
+    low = log10(max(_LEAST_S, min(box.least for _, box in drawn)))
+    high = log10(max(_LEAST_S, *(box.most for _, box in drawn)))
+    span = max(high - low, 1e-9)
+
+    def x(seconds: float) -> float:
+        return _LABEL + (log10(max(_LEAST_S, seconds)) - low) / span * (_WIDTH - _LABEL - 20)
+
+    parts = []
+    for at, (group, box) in enumerate(drawn):
+        y = at * _ROW + 4
+        words = ", ".join([f"{name} {_time(value)}" for name, value in box._asdict().items()])
+        name = escape(group.name)
+        parts.append(
+            f"<g><title>{name}: {words}</title>{_label(group.name, y)}"
+            f'<line x1="{x(box.least):.1f}" x2="{x(box.most):.1f}" y1="{y + 6}" y2="{y + 6}"/>'
+            f'<rect x="{x(box.low):.1f}" y="{y}" height="12" '
+            f'width="{max(2.0, x(box.high) - x(box.low)):.1f}" class=box />'
+            f'<line x1="{x(box.median):.1f}" x2="{x(box.median):.1f}" y1="{y}" y2="{y + 12}" '
+            "class=median /></g>"
+        )
+    return _svg(parts, len(drawn) * _ROW + 8, "How long attempts ran, by function")
+
+
+def _rate(told: Figures) -> str:
+    most = max(told.ended, default=0)
+    if not most or not told.length_s:
+        return "<p>Nothing ran.</p>"
+    width, height = _WIDTH / BINS, 120
+    bin_s = told.length_s / BINS
+    bars = [
+        f'<rect x="{at * width:.1f}" width="{width:.2f}" y="{height - h:.1f}" height="{h:.1f}" '
+        f"class=done><title>{_time(at * bin_s)}: {n / bin_s:,.0f} a second</title></rect>"
+        for at, n in enumerate(told.ended)
+        if (h := n / most * height)
+    ]
+    return _svg(bars, height, f"Attempts that ended, a second; at most {most / bin_s:,.0f}")
+
+
+def _workers(told: Figures) -> str:
+    colours = {group.name: at * 47 % 360 for at, group in enumerate(told.groups)}
+    parts, width = [], (_WIDTH - _LABEL) / BINS
+    rows = sorted(told.busy.items())[:_WORKERS]
+    for at, ((node, pid), shares) in enumerate(rows):
+        y = at * _ROW
+        parts.append(_label(f"{node[:8]} {pid}: {100 * sum(shares) / BINS:.0f} %", y + 4))
+        names = told.of[node, pid]
+        parts += [
+            f'<rect x="{_LABEL + n * width:.1f}" y="{y}" width="{width:.2f}" height="{_ROW - 2}" '
+            f'fill="hsl({colours.get(names[n], 0)} 60% 50%)" fill-opacity="{share:.2f}">'
+            f"<title>{escape(names[n])}: busy {100 * share:.0f} %</title></rect>"
+            for n, share in enumerate(shares)
+            if share > 0.005  # noqa: PLR2004 - nothing to be seen
+        ]
+    more = len(told.busy) - len(rows)
+    picture = _svg(parts, len(rows) * _ROW, "When workers were busy, and with which function")
+    return picture + (f"<p>and {more} more workers</p>" if more > 0 else "")
+
+
+def _errors(told: Figures) -> str:
+    if not told.errors:
+        return "<p>None.</p>"
+    rows = [
+        f"<tr><th>{escape(name)}</th><td>{number:,}</td><td class=text>{escape(text)}</td></tr>"
+        for name, text, number in told.errors
+    ]
+    return f"<table><tr><th>function</th><th>times</th><th>what</th></tr>{''.join(rows)}</table>"
+
+
+def _label(text: str, y: float) -> str:
+    short = text if len(text) <= _LETTERS else f"…{text[1 - _LETTERS :]}"
+    return f'<text x="{_LABEL - 8}" y="{y + 10:.0f}" text-anchor="end">{escape(short)}</text>'
+
+
+_LETTERS = 28
+
+
+def _svg(parts: Iterable[str], height: float, what: str) -> str:
+    return (
+        f'<figure><figcaption>{escape(what)}</figcaption><svg viewBox="0 0 {_WIDTH} {height:.0f}" '
+        f'role="img" aria-label="{escape(what)}">{"".join(parts)}</svg></figure>'
+    )
+
+
+def _time(seconds: float) -> str:
+    for unit, scale in (("µs", 1e6), ("ms", 1e3)):
+        if seconds * scale < 1000:  # noqa: PLR2004 - the next unit
+            return f"{seconds * scale:.3g} {unit}"
+    return f"{seconds:,.1f} s"
+
+
+def _size(amount: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:  # noqa: PLR2004 - the next unit
+            return f"{amount:.4g} {unit}"
+        amount /= 1024
+    return f"{amount:.4g} TiB"

@@ -1,0 +1,84 @@
+"""What workers do, in their own words: stacks now, and samples of them over a while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors
+
+if TYPE_CHECKING:
+    from hyperloom.watch.cluster import Cluster, Found
+
+_EVERY_S = 0.01
+
+
+def _whom(cluster: Cluster, found: Found | None) -> tuple[list[bytes], list[int]]:
+    """The nodes to ask, and the workers there; no workers: all.
+
+    Raises:
+        errors.NotFound: the task does not run now.
+    """
+    live = cluster.control_plane
+    alive = [bytes.fromhex(node["node"]) for node in live.nodes() if node["alive"]]
+    if found is None:
+        return alive, []
+    if found.kind == "node":
+        return [found.id], []
+    workers = [
+        (node, worker["pid"])
+        for node, answer in live.answers("status").items()
+        for worker in answer["workers"]
+        if found.id.hex() in {worker["task_id"], worker["job"]}
+    ]
+    if not workers:
+        raise errors.NotFound(
+            f"no worker runs {found.kind} {found.id.hex()} now; loom why says where it stands"
+        )
+    nodes = [bytes.fromhex(node) for node in dict.fromkeys(node for node, _ in workers)]
+    return nodes, [pid for _, pid in workers]
+
+
+def stacks(cluster: Cluster, found: Found | None) -> list[dict[str, Any]]:
+    """The stacks of all workers, of a node's, of a job's, or of the one that runs a task."""
+    nodes, pids = _whom(cluster, found)
+    told = cluster.control_plane.answers_of(nodes, "stacks", pids)
+    return [{**each, "node": node} for node, answer in told.items() for each in answer]
+
+
+def profile(cluster: Cluster, found: Found | None, seconds: float) -> dict[str, Any]:
+    """Samples of the same, as speedscope reads them: a profile of each worker."""
+    nodes, pids = _whom(cluster, found)
+    patience_s = seconds + 5.0
+    told = cluster.control_plane.answers_of(
+        nodes, "profile", pids, float(seconds), _EVERY_S, timeout_s=patience_s
+    )
+    frames: dict[tuple[str, str, int], int] = {}
+    profiles = [
+        _profile(node, each, frames)
+        for node, answer in told.items()
+        for each in answer
+        if each["told"]
+    ]
+    return {
+        "$schema": "https://www.speedscope.app/file-format-schema.json",
+        "exporter": "hyperloom",
+        "shared": {
+            "frames": [{"name": name, "file": file, "line": line} for name, file, line in frames]
+        },
+        "profiles": profiles,
+    }
+
+
+def _profile(
+    node: str, worker: dict[str, Any], frames: dict[tuple[str, str, int], int]
+) -> dict[str, Any]:
+    samples, weights = [], []
+    for stack, times in worker["told"]:
+        numbers = [frames.setdefault(tuple(frame), len(frames)) for frame in stack]
+        samples.append(numbers)
+        weights.append(times * _EVERY_S)
+    return {
+        "type": "sampled", "name": f"{worker['task'] or 'idle'}, worker {worker['pid']} on node "
+        f"{node[:8]}", "unit": "seconds", "startValue": 0, "endValue": sum(weights),
+        "samples": samples, "weights": weights,
+    }  # fmt: skip

@@ -1,0 +1,84 @@
+"""Programs that are handed to a node: they run in a copy, outlive the terminal, and tell."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tests.home import Home
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = """
+import os, sys
+import hyperloom as loom
+from beside import word
+
+@loom.task
+def double(x):
+    return 2 * x
+
+print(word, loom.get(double.remote(21)), os.environ["COLOUR"], sys.argv[1:])
+sys.exit(int(sys.argv[1]))
+"""
+
+
+def test_a_program_is_submitted_watched_and_stopped(home: Home) -> None:
+    assert "no node of yours runs here" in home.loom("submit", "--list", exits=3).stderr
+    head = home.start_head()
+    (home.path / "script.py").write_text(SCRIPT)
+    (home.path / "beside.py").write_text("word = 'hello'\n")
+    (home.path / ".git").mkdir()
+    (home.path / ".git" / "large").write_bytes(bytes(1 << 20))
+
+    here = ("--dir", home.path / "program")
+    program = home.path / "program"
+    program.mkdir()
+    for name in ("script.py", "beside.py", ".git"):
+        (home.path / name).rename(program / name)
+    told = home.loom(
+        "submit", *here, "-e", "COLOUR=red", "--wait", "--", "python", "script.py", "3", "--x",
+        exits=3,
+    )  # fmt: skip
+    assert told.stdout == "hello 42 red ['3', '--x']\n"
+
+    new = json.loads(home.loom("submit", *here, "--json", "--", "sleep", "1000").stdout)
+    folder = head / "submitted" / new["id"]
+    assert not (folder / "work" / ".git").exists()
+    home.loom("submit", *here, "--", "no-such-program")
+
+    def listed() -> list[tuple[str, int | None]]:
+        known = json.loads(home.loom("submit", "--list", "--json").stdout)
+        return [(each["state"], each["exit_code"]) for each in known]
+
+    wait_until(lambda: sorted(listed()) == [("FAILED", 3), ("FAILED", 127), ("RUNNING", None)])
+    assert "cannot be started" in home.loom("submit", "--logs", "last").stdout
+    assert "sleep 1000" in home.loom("submit", "--list").stdout
+    wait_until(lambda: json.loads((folder / "about.json").read_text())["pid"])
+    home.loom("submit", "--stop", new["id"])
+    wait_until(lambda: ("STOPPED", -15) in listed())
+
+    home.loom("submit", *here, "--", "sleep", "1000")
+    home.loom("stop")
+    home.wait_empty()
+
+
+def test_what_cannot_be_submitted_is_told(home: Home) -> None:
+    home.start_head("--durability", "everysec")
+    large = home.path / "large"
+    large.mkdir()
+    with (large / "data.bin").open("wb") as file:
+        os.truncate(file.fileno(), 200 << 20)
+    told = home.loom("submit", "--dir", large, "--", "true", exits=1).stderr
+    assert "has 200 MiB, and at most 100 MiB are copied" in told
+    assert "data.bin (200 MiB)" in told
+    assert "there is no command" in home.loom("submit", exits=2).stderr
+    assert "write NAME=VALUE" in home.loom("submit", "-e", "x", "--", "true", exits=2).stderr
+    assert "there is no submission" in home.loom("submit", "--logs", "last", exits=1).stderr
+    home.loom("stop")

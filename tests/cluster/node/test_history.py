@@ -1,0 +1,79 @@
+"""A head records what happens: a run can be looked at after it ended, and after the head did."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tests.home import Home
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = """
+import hyperloom as loom
+
+@loom.task
+def fine(x):
+    return x
+
+@loom.task(max_retries=0)
+def bad():
+    raise ValueError("recorded")
+
+loom.init("auto")
+loom.get([fine.remote(i) for i in range(500)])
+loom.wait([bad.remote()])
+"""
+
+
+def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
+    script = home.path / "script.py"
+    script.write_text(SCRIPT)
+    home.start_head()
+    home.loom("run", "script.py")
+
+    def names() -> dict[str, dict[str, int]]:
+        told = json.loads(home.loom("ls", "names", "--job", "last", "--json").stdout)
+        return {row["name"]: row for row in told["names"]}
+
+    wait_until(lambda: names()["fine"]["done"] == 500)
+    home.kill("recorder")  # the next one goes on where it was
+    home.loom("run", "script.py")
+    wait_until(lambda: len(_jobs(home)) == 2 and all(job["ended"] for job in _jobs(home)))
+    home.loom("stop")
+    assert home.left() == []
+
+    first, second = _jobs(home)
+    for job in (first, second):
+        assert (job["submitted"], job["done"], job["failed"], job["left"]) == (501, 500, 1, 0)
+        assert job["state"] == "ended"
+    told = json.loads(home.loom("ls", "tasks", "--limit", "1000", "--json").stdout)
+    assert (told["matched"], told["hidden"]) == (501, 0)
+    (failed,) = [row for row in told["tasks"] if row["state"] == "FAILED"]
+    assert failed["error"] == "ValueError: recorded"
+    shown = home.loom("show", failed["id"]).stdout
+    assert "FAILED: failed: ValueError: recorded" in shown
+    assert "began, attempt 1, on node" in shown
+    assert "no node of yours runs here" in home.loom("stack", exits=1).stderr
+    assert "would be freed" in home.loom("clean", "--all", "--dry-run").stdout
+    home.loom("clean", "--all")
+    assert home.sessions() == []
+
+
+def _jobs(home: Home) -> list[dict[str, int | str]]:
+    told = json.loads(home.loom("ls", "jobs", "--json").stdout)
+    jobs: list[dict[str, int | str]] = told["jobs"]
+    return jobs
+
+
+def test_a_head_may_do_without_a_history(home: Home) -> None:
+    home.variables["LOOM_HISTORY_BYTES"] = "0"
+    folder = home.start_head()
+    assert "recorder" not in json.loads((folder / "processes.json").read_text())
+    assert list(folder.rglob("history.sqlite*")) == []
+    home.loom("stop")

@@ -1,0 +1,68 @@
+"""Actors and their calls, as people are shown them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import hyperloom as loom
+from hyperloom import errors
+from hyperloom.core import current
+from hyperloom.watch import actors, reasons, tasks
+from hyperloom.watch.cluster import Cluster
+from hyperloom.watch.live import Live
+from tests.cluster.api.gate import Gate
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+@loom.actor
+class Slow:
+    def wait(self, log: Gate, gate: Gate) -> int:
+        log.note("waits")
+        gate.pass_through()
+        return 1
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    loom.init("local", num_cpus=1)
+    cluster = Cluster(Live(current.session().address))
+    yield cluster
+    cluster.close()
+    loom.shutdown()
+
+
+def test_an_actor_its_calls_and_why_they_wait(cluster: Cluster, tmp_path: Path) -> None:
+    log, go_on = Gate(tmp_path / "log"), Gate(tmp_path / "go_on")
+    job = bytes(current.session().job)
+    one = Slow.options(name="one").remote()
+    calls = [one.wait.remote(log, go_on) for _ in range(30)]
+    try:
+        wait_until(log.notes)
+        (row,) = actors.actors(cluster, [job])
+        assert (row["state"], row["restarts"], row["detached"]) == ("ALIVE", 0, False)
+        assert row["name"].endswith("one")
+        assert row["node"] == loom.nodes()[0]["node"]
+        assert row["dealt"] + row["waiting"] == 30
+
+        last = calls[-1].binary()[:16]
+        (line,) = reasons.explain(cluster, last)
+        assert line["why"] in {"actor", "behind", "at-node", "running", "seat"}
+        with pytest.raises(errors.GetTimeout) as info:
+            loom.get(calls[-1], timeout=0.1)
+        assert "waits for its actor" in str(info.value) or "was taken by" in str(info.value)
+        total = {row["name"]: row for row in tasks.names(cluster, job)}
+        assert sum(row["submitted"] for row in total.values()) == 31
+        assert all(row["left"] >= 0 for row in total.values())
+    finally:
+        go_on.open()
+    assert loom.get(calls) == [1] * 30
+    del one
+    wait_until(lambda: actors.actors(cluster, [job]) == [])

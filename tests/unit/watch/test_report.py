@@ -1,0 +1,78 @@
+"""Reports: figures that add up, and a page in which nothing of a user's is markup."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hyperloom import events
+from hyperloom.events import Ended, Ran, Run
+from hyperloom.gcs import codes
+from hyperloom.watch.figures import BINS, figures
+from hyperloom.watch.report import report
+from hyperloom.watch.story import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EVIL = "<script>alert('x')</script>"
+JOB = b"JOB1"
+
+
+def told() -> Iterator[Event]:
+    rows = b""
+    for n in range(100):
+        task = JOB + b"driver" + n.to_bytes(6, "big")
+        ended = Ended.FAILED if n == 99 else Ended.DONE
+        rows += events.ROW.pack(task, b"somekin%d" % (n % 2), 1, ended, 1000 + n, 0.5, 10)
+    run = Run(7, rows, {99: ("app", f"Bad: {EVIL}")})
+    yield Event(0.0, codes.RAN, events.encode(Ran(b"node-one", [run])))
+
+
+def name(somekine: bytes) -> str:
+    return f"{EVIL} {somekine.decode()}"
+
+
+def test_figures_add_up() -> None:
+    found = figures(told(), name)
+    assert (found.began, found.length_s, found.attempts) == (1000, 99.5, 100)
+    assert sum(found.ended) == 100
+    (shares,) = found.busy.values()
+    assert sum(shares) * 99.5 / BINS == pytest.approx(50, abs=0.01)
+    assert max(shares) <= 1
+    assert [len(group.seconds) for group in found.groups] == [50, 50]
+    assert found.groups[0].box() == (0.5, 0.5, 0.5, 0.5, 0.5)
+    assert found.errors == [(name(b"somekin1"), f"Bad: {EVIL}", 1)]
+
+
+class FakeCluster:
+    def events(self, _: bytes) -> Iterator[Event]:
+        return told()
+
+    def name(self, _: bytes, somekine: bytes) -> str:
+        return name(somekine)
+
+
+def test_the_page_needs_nothing_and_escapes_everything() -> None:
+    about: dict[str, Any] = {
+        "program": EVIL, "job": "4a4f4231", "opened": 1000.0, "state": "ended", "submitted": 100,
+        "done": 99, "failed": 1, "retried": 0,
+    }  # fmt: skip
+    rows = [
+        {"name": name(b"somekin%d" % n), "submitted": 50, "done": 50 - n, "failed": n, "retried": 0}
+        for n in range(2)
+    ]
+    page = report(FakeCluster(), JOB, about, rows)  # type: ignore[arg-type]
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert re.findall(r"(?:src|href)=", page) == []
+    assert "http" not in re.sub(r"http-equiv", "", page)
+    assert page.count("<svg") == page.count("</svg>") == 3
+    assert "default-src 'none'" in page
+
+
+def test_a_run_without_events_has_a_page_too() -> None:
+    assert figures([], name).length_s == 0
+    assert figures([], name).groups == []
