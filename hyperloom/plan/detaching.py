@@ -159,7 +159,10 @@ def new_plan(session: Session) -> ProcessID:
 def detach(
     session: Session, plan: ProcessID, numbers: Sequence[int], results: Sequence[Any], label: str
 ) -> None:
-    """The plan, which was accepted, belongs to nobody from now on."""
+    """The plan, which was accepted, belongs to nobody from now on.
+
+    Said again, with other results, it holds these too.
+    """
     record = record_of(plan, numbers, results)
     wanted = sum(run.number for run in record.results)
     program = " ".join(sys.argv[:1])

@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
 from hyperloom.core import getting, visiting
-from hyperloom.plan import detaching, submission
+from hyperloom.plan import detaching, mending, naming, states, submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
+    from hyperloom.core.bound import Node
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
     from hyperloom.ids import ProcessID
+    from hyperloom.plan.mending import PlanFailure
+    from hyperloom.plan.submission import Wanted
 
 
 class Progress(NamedTuple):
@@ -31,17 +35,22 @@ class PlanHandle:
     A map, or a task with several outputs, wanted whole, has a list of refs in its place.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what there is to know of a plan
         self,
         session: Session,
         results: list[Any],
         numbers: Sequence[int],
         plan: ProcessID | None = None,
+        wanted: Sequence[Wanted] | None = None,
+        label: str = "",
     ) -> None:
         self._session = session
         self._numbers = numbers
         self._results: list[Any] | None = results
         self._plan = plan
+        self._wanted = wanted  # None: it was submitted by another program
+        self._label = label
+        self._again: list[Sequence[int]] = []  # tasks of this process that make results anew
         if plan is not None:
             session.handles += 1
 
@@ -113,6 +122,82 @@ class PlanHandle:
         """The refs of the results as they come, failures too."""
         return getting.as_completed(self._session, self._flat(), timeout)
 
+    def failures(self) -> list[PlanFailure]:
+        """Which tasks failed, as this process has heard, those that cost most results first.
+
+        Each is named once, however many results it failed; ``print(*handle.failures())``.
+        """
+        return mending.failures_of(self._session, self._flat())
+
+    def retry_failed(self) -> int:
+        """Run again what failed so far, and what it needs of what is gone; how many results.
+
+        Results that are there stay, and are not made again.  Their refs stay the same; those
+        of results that failed are replaced in `results`.
+
+        Raises:
+            ValueError: the plan was submitted by another program, which has its tasks.
+            ObjectLost: the results were released.
+        """
+        failed = self.progress().failed
+        if self._wanted is None:
+            raise ValueError(
+                "retry_failed() cannot be here: what failed is run again from the plan, and that "
+                "has only the program that submitted it. Submit the plan anew; with "
+                "resume=True what has a checkpoint is not computed again"
+            )
+        if failed:
+            self._results, numbers = mending.run_failed(self._session, self._wanted, self.results)
+            self._again.append(numbers)
+            if self._plan is not None:
+                detaching.detach(
+                    self._session, self._plan, self._numbers, self._results, self._label
+                )
+        return failed
+
+    def ref(self, task: Wanted) -> Any:  # noqa: ANN401 - a ref, or a list of them
+        """The ref to the result of a task of the plan, as it stands in `results`.
+
+        Raises:
+            ValueError: its result was not wanted, so it is not kept.
+        """
+        node, index = naming.parts_of(task)
+        for each, result in zip(self._wanted or (), self.results, strict=False):
+            wanted, number = naming.parts_of(each)
+            if wanted is node and number == index:
+                return result
+            if wanted is node and index is not None and isinstance(result, list):
+                return result[index]
+        raise ValueError(
+            f"{task!r} is not among what was wanted of this plan, so its result is not kept: pass "
+            "it to Plan.want() before the plan is submitted"
+        )
+
+    def future(self, task: Wanted) -> Future[Any]:
+        """A `concurrent.futures.Future` of the task's result.
+
+        Raises:
+            ValueError: its result was not wanted, so it is not kept.
+            TypeError: it has several results.
+        """
+        result = self.ref(task)
+        if isinstance(result, list):
+            raise TypeError(f"{task!r} has {len(result)} results: say which, as in task[0]")
+        future: Future[Any] = result.future()
+        return future
+
+    def state(self, task: Node) -> str:
+        """Where a task of the plan stands, asked of the control plane; of a map: its least far.
+
+        One of ``waiting`` (for inputs), ``ready``, ``running``, ``finished``, ``failed``; and
+        ``over`` of a task whose result is not kept: finished or failed.
+
+        Raises:
+            ValueError: it is no task of this plan, or the plan is another program's.
+        """
+        process = self._plan or self._session.process
+        return states.state_of(self._session, process, self._wanted or (), self._numbers, task)
+
     def release(self) -> None:
         """Let go of the results.  What still runs, runs on; harmless when done twice.
 
@@ -128,6 +213,8 @@ class PlanHandle:
 
     def cancel(self) -> None:
         """Stop what runs and drop what does not; results that are not there yet fail."""
+        for numbers in self._again:
+            submission.cancel(self._session, self._session.process, numbers)
         submission.cancel(self._session, self._plan or self._session.process, self._numbers)
 
     def __len__(self) -> int:

@@ -208,6 +208,8 @@ class Packing:
 
     def _id_of(self, value: object) -> bytes | list[bytes] | None:
         if type(value) is BoundMap:
+            if id(value) in self._kept.there:
+                return [ref.binary() for ref in self._kept.there[id(value)]]
             self._inside_all[id(value)] = value
             return list(self._names.outputs(value))
         output = output_of(value)

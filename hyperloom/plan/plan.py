@@ -130,7 +130,8 @@ class Plan(Replacing):
         results = submission.run()
         if plan is not None:
             detaching.detach(session, plan, submission.numbers, results, self.label)
-        return PlanHandle(session, results, submission.numbers, plan)
+        wanted = tuple(self.wanted)
+        return PlanHandle(session, results, submission.numbers, plan, wanted, self.label)
 
     def __repr__(self) -> str:
         return f"<plan for {len(self.wanted)} results>"

@@ -16,7 +16,7 @@ from hyperloom.plan.packing import Packing, Wants
 from hyperloom.plan.resume import kept_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hyperloom.core.bound import Node
     from hyperloom.core.refs import ObjectRef
@@ -36,14 +36,19 @@ class Submission:
         plan: ProcessID | None = None,
         *,
         resume: bool = False,
+        there: Mapping[int, list[ObjectRef[Any]]] = {},
     ) -> None:
-        """With `plan`, the tasks are that process's, which does not exist: `detaching`."""
+        """With `plan`, the tasks are that process's, which does not exist: `detaching`.
+
+        `there`: results of nodes, by their `id`, that are there and not to be made again.
+        """
         self._session = session
         self._plan = plan
         self._wanted = [parts_of(each) for each in wanted]
         roots = [node for node, _ in self._wanted]
         self._order = in_order(roots)
         self._kept = kept_of(session, self._order, roots, resume=resume)
+        self._kept.there.update(there)
         if self._kept.loads or self._kept.there:
             self._order = self._kept.order(roots)
         ids = session.ids if plan is None else TaskIds(plan)

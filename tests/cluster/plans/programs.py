@@ -32,6 +32,14 @@ def both(x: int) -> tuple[int, int]:
 
 
 @loom.task
+def needs(gate: Gate, x: int) -> int:
+    """Fails until the gate is open."""
+    if not gate.is_open:
+        raise KeyError(x)
+    return x
+
+
+@loom.task
 def square(x: int) -> int:
     return x * x
 

@@ -9,7 +9,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
-from tests.cluster.plans.programs import ANSWER, add, plan_of, square, submit_from, zeros
+from tests.cluster.plans.programs import ANSWER, add, needs, plan_of, square, submit_from, zeros
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -179,6 +179,25 @@ def test_results_from_the_cache_are_held_by_the_plan_too(tmp_path: Path) -> None
         loom.init("auto")
         assert loom.attach(it).gather(30) == [144, 9]
         loom.shutdown()
+
+
+def test_what_failed_of_a_detached_plan_is_run_again_and_kept(
+    gate: Callable[[str], Gate],
+) -> None:
+    """By the program that has its tasks; others find the new results."""
+    loom.init("auto")
+    handle = loom.submit([add.bind(needs.bind(gate("go"), 1), 1), add.bind(5)], detach=True)
+    assert handle.id is not None
+    assert handle.wait(30)
+    (failure,) = loom.attach(handle.id).failures()
+    assert failure.path == ("needs", "add")
+    with pytest.raises(ValueError, match="only the program that submitted it"):
+        loom.attach(handle.id).retry_failed()
+    gate("go").open()
+    assert handle.retry_failed() == 1
+    it = handle.id
+    del handle
+    assert loom.attach(it).gather(30) == [2, 5]
 
 
 def test_large_results_stay_until_they_are_released(head: Home) -> None:

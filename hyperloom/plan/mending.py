@@ -1,0 +1,126 @@
+"""What of a plan failed, why, and how that part of it is run again.
+
+The rule: what is there is not made again.  Results that did not fail are inputs of the part that
+is run again, as they are; of everything else that it needs, the results were let go of when the
+tasks that took them ended, so it is run again from the plan.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hyperloom import failures
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
+from hyperloom.gcs import codes
+from hyperloom.plan.naming import parts_of
+from hyperloom.plan.submission import Submission
+from hyperloom.serialization import failure_record, to_exception
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hyperloom.core.bound import Node
+    from hyperloom.core.refs import ObjectRef
+    from hyperloom.core.session import Session
+    from hyperloom.plan.submission import Wanted
+
+
+class PlanFailure(NamedTuple):
+    """One task that failed, and what it took with it."""
+
+    label: str  # the task's, or its function's name
+    task_id: str  # as `loom.context()` calls it; empty if that was not known where it was said
+    error: BaseException  # as `get` raises it: with its class, message, traceback and path
+    path: tuple[str, ...]  # from the task to one result that it failed, by label
+    results: int  # how many results it failed
+
+    def __str__(self) -> str:
+        also = f"; {self.results:,} results failed with it" if self.results > 1 else ""
+        way = f", by way of {' → '.join(self.path)}" if len(self.path) > 1 else ""
+        kind = type(self.error.__cause__ or self.error).__name__
+        first = str(self.error).partition("\n")[0]
+        return f"{self.label}: {kind}: {first}{way}{also}"
+
+
+def failures_of(session: Session, refs: Iterable[ObjectRef[Any]]) -> list[PlanFailure]:
+    """The tasks that failed these results, as far as is known, those that failed most first."""
+    oids = [ref.binary() for ref in refs]
+    session.ask([oid for oid in oids if session.values.get(oid) == codes.LARGE])
+    found: dict[tuple[bytes, str, str], list[bytes]] = {}
+    for oid in oids:
+        if session.failed(oid):
+            record = failure_record(session.values[oid] or b"")
+            why = failures.decode(record)
+            who = (why.task_id, why.name, "" if why.task_id else why.text)
+            found.setdefault(who, []).append(record)
+    several = sorted(found.items(), key=lambda each: -len(each[1]))
+    return [_failure(task, name, records) for (task, name, _), records in several]
+
+
+def _failure(task: bytes, name: str, records: Sequence[bytes]) -> PlanFailure:
+    path = min((failures.decode(record).full_path() for record in records), key=len)
+    return PlanFailure(name, task.hex(), to_exception(records[0]), path, len(records))
+
+
+def run_failed(
+    session: Session, wanted: Sequence[Wanted], results: Sequence[Any]
+) -> tuple[list[Any], list[int]]:
+    """The results, those that had failed made anew, and the numbers of the tasks that do it.
+
+    Raises:
+        what `Plan.submit` raises.
+    """
+    mending = _Mending(session, wanted, results)
+    mending.run_items()
+    mending.run_rest()
+    return mending.results, mending.numbers
+
+
+class _Mending:
+    def __init__(self, session: Session, wanted: Sequence[Wanted], results: Sequence[Any]) -> None:
+        self._session = session
+        self._wanted = list(map(parts_of, wanted))
+        self._there: dict[int, list[ObjectRef[Any]]] = {}
+        self.results = [list(each) if isinstance(each, list) else each for each in results]
+        self.numbers: list[int] = []
+        for (node, _), result in zip(self._wanted, self.results, strict=True):
+            whole = isinstance(result, list) if node.outputs != 1 else True
+            if whole and not self._failed(result):
+                self._there[id(node)] = result if isinstance(result, list) else [result]
+
+    def _failed(self, result: Any) -> list[int]:  # noqa: ANN401 - a ref, or a list of them
+        refs = result if isinstance(result, list) else [result]
+        return [i for i, ref in enumerate(refs) if self._session.failed(ref.binary())]
+
+    def run_items(self) -> None:
+        """Of maps that are wanted whole: those items that failed; then all of them are there."""
+        for (node, index), result in zip(self._wanted, self.results, strict=True):
+            if index is None and isinstance(node, BoundMap) and id(node) not in self._there:
+                failed = self._failed(result)
+                made = self._run([_alone(node, item) for item in failed])
+                for item, ref in zip(failed, made, strict=True):
+                    result[item] = ref
+                self._there[id(node)] = result
+
+    def run_rest(self) -> None:
+        """All others that failed."""
+        places = [at for at, result in enumerate(self.results) if self._failed(result)]
+        again = [self._said(*self._wanted[at]) for at in places]
+        for at, result in zip(places, self._run(again), strict=True):
+            self.results[at] = result
+
+    def _said(self, node: Node, index: int | None) -> Wanted:
+        if index is not None and isinstance(node, BoundMap):
+            return _alone(node, index)
+        return node if index is None else BoundOutput(node, index)
+
+    def _run(self, tasks: Sequence[Wanted]) -> list[Any]:
+        submission = Submission(self._session, tasks, there=self._there)
+        made = submission.run()
+        self.numbers += submission.numbers
+        return made
+
+
+def _alone(node: BoundMap[Any], item: int) -> BoundTask[Any]:
+    task: BoundTask[Any] = node.remote.bind(node.items[item], **node.kwargs)
+    return task if node.label is None else task.named(node.label)

@@ -1,0 +1,169 @@
+"""What of a plan failed, and running that part again; in a cluster and inline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hyperloom as loom
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cluster.api.gate import Gate
+
+pytestmark = pytest.mark.usefixtures("anywhere")
+
+
+@loom.task
+def note(log: Gate, value: Any) -> Any:
+    log.note(str(value))
+    return value
+
+
+@loom.task
+def add(*numbers: int) -> int:
+    return sum(numbers)
+
+
+@loom.task
+def needs(log: Gate, gate: Gate, value: int) -> int:
+    """Fails until the gate is open."""
+    log.note(f"tries {value}")
+    if not gate.is_open:
+        raise KeyError(f"no {value} yet")
+    return value
+
+
+@loom.task(num_returns=2)
+def both(x: int) -> tuple[int, int]:
+    return x, -x
+
+
+@pytest.fixture
+def log(gate: Callable[[str], Gate]) -> Gate:
+    return gate("log")
+
+
+def test_failures_are_named_once_with_what_they_cost(
+    gate: Callable[[str], Gate], log: Gate
+) -> None:
+    bad = needs.bind(log, gate("no"), 7).named("the seventh")
+    other = needs.bind(log, gate("no"), 8)
+    sums = [add.bind(bad, n) for n in range(3)]
+    handle = loom.submit([*sums, add.bind(1, 2), add.bind(other)])
+    assert handle.wait(30)
+    first, second = handle.failures()
+    assert (first.label, first.results, first.path) == ("the seventh", 3, ("the seventh", "add"))
+    assert isinstance(first.error, KeyError)
+    assert "no 7 yet" in str(first.error)
+    assert "in needs" in "".join(first.error.remote_traceback)  # type: ignore[attr-defined]
+    assert len(bytes.fromhex(first.task_id)) == 16
+    assert (second.label, second.results) == ("needs", 1)
+    assert str(first).startswith("the seventh: KeyError: ")
+    assert str(first).endswith("by way of the seventh → add; 3 results failed with it")
+    assert loom.get(handle.results[3]) == 3
+
+
+def test_a_plan_without_failures_has_none() -> None:
+    handle = loom.submit([add.bind(1)])
+    assert handle.wait(30)
+    assert handle.failures() == []
+    assert handle.retry_failed() == 0
+    assert handle.gather() == [1]
+
+
+def test_only_what_failed_is_run_again(gate: Callable[[str], Gate], log: Gate) -> None:
+    """What is wanted and there is taken as it is; what is gone is made again."""
+    go = gate("go")
+    kept, gone = note.bind(log, 1), note.bind(log, 2)
+    bad = needs.bind(log, go, 3)
+    handle = loom.submit([kept, add.bind(kept, gone, bad), bad])
+    assert handle.wait(30)
+    assert sorted(log.notes()) == ["1", "2", "tries 3"]
+    before = handle.results[0]
+    go.open()
+    assert handle.retry_failed() == 2
+    assert handle.fetch(30) == [1, 6, 3]
+    assert handle.results[0] is before
+    assert sorted(log.notes()) == ["1", "2", "2", "tries 3", "tries 3"]
+    assert handle.failures() == []
+    assert handle.retry_failed() == 0
+
+
+def test_what_fails_again_may_be_tried_again(gate: Callable[[str], Gate], log: Gate) -> None:
+    go = gate("go")
+    handle = loom.submit(add.bind(needs.bind(log, go, 3), 1))
+    for _ in range(2):
+        assert handle.wait(30)
+        assert handle.retry_failed() == 1
+    assert handle.wait(30)
+    go.open()
+    handle.retry_failed()
+    assert handle.gather(30) == [4]
+    assert log.notes() == ["tries 3"] * 4
+
+
+def test_of_a_map_the_items_that_failed_are_run_again(
+    gate: Callable[[str], Gate], log: Gate
+) -> None:
+    go = gate("go")
+
+    @loom.task
+    def odd_ones_fail(x: int) -> int:
+        log.note(str(x))
+        if x % 2 and not go.is_open:
+            raise ValueError(x)
+        return x
+
+    items = odd_ones_fail.bind_map([1, 2, 3, 4])
+    handle = loom.submit([items, add.bind(items[0], 10), items[1]])
+    assert handle.wait(30)
+    assert [failure.results for failure in handle.failures()] == [2, 1]
+    go.open()
+    assert handle.retry_failed() == 3
+    assert handle.fetch(30) == [[1, 2, 3, 4], 11, 2]
+    assert sorted(log.notes()).count("2") == 1
+
+
+def test_a_task_of_a_plan_has_a_ref_and_a_future(gate: Callable[[str], Gate], log: Gate) -> None:
+    one, two = add.bind(1), both.bind(2)
+    bad = needs.bind(log, gate("no"), 3)
+    handle = loom.submit([one, two, bad])
+    assert handle.future(one).result(30) == 1
+    assert handle.future(two[1]).result(30) == -2
+    assert handle.ref(two) == handle.results[1]
+    assert isinstance(handle.future(bad).exception(30), KeyError)
+    with pytest.raises(TypeError, match="has 2 results"):
+        handle.future(two)
+    with pytest.raises(ValueError, match="is not among what was wanted"):
+        handle.ref(add.bind(5))
+
+
+def test_any_task_of_a_plan_says_where_it_stands(
+    gate: Callable[[str], Gate], log: Gate, anywhere: str
+) -> None:
+    if anywhere == "inline":
+        pytest.skip("inline, all is over when it is submitted")
+
+    @loom.task
+    def passes(gate: Gate, x: int) -> int:
+        gate.pass_through()
+        return x
+
+    go = gate("go")
+    slow = passes.bind(go, 1)
+    bad = needs.bind(log, gate("no"), 3)
+    inner = add.bind(slow, 1)
+    last = add.bind(inner, 1)
+    handle = loom.submit([last, bad])
+    wait_until(lambda: handle.state(slow) == "running", 30)
+    wait_until(lambda: handle.state(bad) == "failed", 30)
+    assert (handle.state(inner), handle.state(last)) == ("waiting", "waiting")
+    go.open()
+    wait_until(lambda: handle.state(last) == "finished", 30)
+    assert handle.state(inner) == "over"
+    with pytest.raises(ValueError, match="is no task of this plan"):
+        handle.state(add.bind(1))
