@@ -86,7 +86,7 @@ def a_program(notes: Path) -> None:
     pairs = [pair.remote(i) for i in range(6)]
     streams = [count.remote(4) for _ in range(3)]
 
-    moved = [goes_on.remote(i) for i in range(8)]
+    moved = [goes_on.remote(i) for i in range(4)]
 
     assert loom.get(plain, timeout=PATIENCE_S) == list(range(1, 61))
     assert loom.get(chain, timeout=PATIENCE_S) == 20
