@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors
 from hyperloom.gcs import keys
 from hyperloom.resources import ResourceSet
+from hyperloom.symbols.names import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,11 @@ def refuse_unless_known(session: Session, symbols: Sequence[str], name: str) -> 
     close = get_close_matches(lacking[0], known, n=1)
     hint = f"Did you mean {close[0]!r}? " if close else ""
     there = f"There are: {', '.join(known)}. " if known else ""
+    if lacking[0].startswith(RESERVED):
+        raise errors.UnknownSymbol(
+            f"{lacking[0]!r} is a name of HyperLoom itself: what comes with it is called by "
+            "hyperloom.tasks, such as tasks.merge(…). Nothing was submitted"
+        )
     raise errors.UnknownSymbol(
         f"no node has {lacking[0]!r}, which {name} needs. {hint}{there}Nothing was submitted. "
         "Install the package that has it on a node and start that node again"

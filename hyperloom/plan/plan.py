@@ -141,4 +141,6 @@ def _check(task: object) -> None:
     if not isinstance(task, (BoundTask, BoundMap, BoundOutput)):
         advice = "; write f.bind(...) instead of f.remote(...)" if hasattr(task, "binary") else ""
         advice = "; it was not called: write f.bind(...)" if hasattr(task, "bind") else advice
+        advice = "; a list is not taken apart: write *tasks" if isinstance(task, list) else advice
+        advice = getattr(task, "instead", advice)
         raise TypeError(f"a plan is made of bound tasks, not of {task!r:.100}{advice}")

@@ -33,6 +33,9 @@ class Scattered:
 
     __slots__ = ("symbol", "x")
 
+    # What to write where it cannot be: for who refuses it.
+    instead = "; make it the input of the task that is to run for each of its pieces"
+
     def __init__(self, symbol: str, x: object) -> None:
         self.symbol = symbol
         self.x = x

@@ -7,6 +7,7 @@ Python object that an ordinary task returned, `size`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -44,8 +45,17 @@ def split(whole: Data, delimiter: bytes) -> Index:
 
 
 def save(whole: Data, path: str) -> Plain:
-    """Write the bytes to a file, which is there as a whole or not at all."""
+    """Write the bytes to a file, which is there as a whole or not at all.
+
+    Raises:
+        IsADirectoryError: the path is a folder.
+        FileNotFoundError: the folder that the file is to be in is not there.
+    """
     view = as_bytes(whole, "loom/data/save").view
+    if os.path.isdir(path):  # noqa: PTH112 - a name, as given
+        raise IsADirectoryError(errno.EISDIR, "this is a folder, and no file; nothing saved", path)
+    if not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120
+        raise FileNotFoundError(errno.ENOENT, "its folder is not there; nothing saved", path)
     temporary = f"{path}.{uuid4().hex[:12]}.loom.tmp"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:

@@ -271,10 +271,10 @@ class TestFiles:
     def test_a_file_that_cannot_be_saved(self, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="absolute path, not 'some/where'"):
             tasks.save(b"x", "some/where")
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(FileNotFoundError, match=r"its folder is not there.*/no/where'"):
             gathered(tasks.save(b"x", tmp_path / "no" / "where"))
         (tmp_path / "folder").mkdir()
-        with pytest.raises(OSError, match="folder"):
+        with pytest.raises(IsADirectoryError, match="this is a folder, and no file"):
             gathered(tasks.save(b"x", tmp_path / "folder"))
         with pytest.raises(TypeError, match=r"loom/data/save takes bytes, .* <Array"):
             gathered(tasks.save(tasks.array_make([b"x"]), tmp_path / "array"))

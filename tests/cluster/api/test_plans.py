@@ -176,8 +176,13 @@ def test_a_plan_may_be_submitted_again() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
-    [(3, "not of 3"), (same, r"write f\.bind"), (None, "not of None")],
-    ids=["number", "uncalled", "none"],
+    [
+        (3, "not of 3"),
+        (same, r"write f\.bind"),
+        (None, "not of None"),
+        ([same.bind(1)], r"write \*tasks"),
+    ],
+    ids=["number", "uncalled", "none", "list"],
 )
 def test_what_was_not_bound_is_refused(wrong: Any, says: str) -> None:
     with pytest.raises(TypeError, match=says):

@@ -75,6 +75,12 @@ def test_what_nobody_has_is_refused_before_anything_is_sent() -> None:
         loom.submit([nobodys.bind(1)])
 
 
+@pytest.mark.usefixtures("inline")
+def test_what_comes_with_hyperloom_is_called_by_its_builder() -> None:
+    with pytest.raises(errors.UnknownSymbol, match=r"'loom/data/merge' .* hyperloom\.tasks"):
+        loom.symbol("loom/data/merge").remote("a")
+
+
 def test_a_symbol_travels_as_its_name() -> None:
     with pytest.raises(errors.UnknownSymbol, match="is no type of tasks here"):
         loads(dumps(symbols.Symbol("lab/elsewhere")))()
