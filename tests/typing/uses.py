@@ -47,6 +47,45 @@ def told(x: int) -> list[int]:
     return [x]
 
 
+class Scores(loom.Actor, max_restarts=1):
+    def __init__(self, first: int) -> None:
+        self.scores = [first]
+
+    @loom.method
+    def best(self, of: int) -> int:
+        return self.scores[of]
+
+    @loom.method
+    async def mean(self) -> float:
+        return float(self.best(0))
+
+    @loom.method
+    def each(self) -> Iterator[int]:
+        yield from self.scores
+
+
+scores = Scores.remote(7)
+reveal_type(scores)  # type: Scores
+reveal_type(Scores.options(name="x").remote(7))  # type: Scores
+reveal_type(scores.best.remote(1))  # type: ObjectRef[int]
+reveal_type(scores.best.remote(f.remote(1)))  # type: ObjectRef[int]
+reveal_type(scores.mean.remote())  # type: ObjectRef[float]
+reveal_type(scores.each.remote())  # type: ObjectRefGenerator[int]
+reveal_type(scores.best(1))  # type: int
+Scores.remote("no")  # error: arg-type
+Scores.options(name="x").remote("no")  # error: arg-type
+scores.best.remote("no")  # error: call-overload
+
+
+def best(actor: Scores, of: int) -> loom.ObjectRef[int]:
+    return actor.best.remote(of)
+
+
+pool = loom.util.ActorPool([scores])
+reveal_type(pool.map(best, [1]))  # type: Iterator[int]
+reveal_type(pool.pop_idle())  # type: Scores | None
+reveal_type(loom.util.Queue[int]().get())  # type: int
+
 r = f.remote(1, "b", z=2.0)
 reveal_type(r)  # type: ObjectRef[list[int]]
 reveal_type(loom.get(r))  # type: list[int]

@@ -4,17 +4,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    NoReturn,
+    ParamSpec,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from hyperloom.core.actors.definition import METHOD, ActorClass, actor_class
 from hyperloom.core.actors.options import ActorOptions, MethodOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from hyperloom.core.actors.handle import ActorHandle
     from hyperloom.core.actors.options import ActorChanges, MethodChanges
+    from hyperloom.core.actors.typed import Method
+    from hyperloom.core.refs import ObjectRef
+    from hyperloom.core.streams import ObjectRefGenerator
 
+P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -63,7 +77,19 @@ def actor(cls: Any = None, /, **options: Any) -> Any:
 
 
 @overload
-def method(function: Callable[..., Any], /) -> Any: ...
+def method(
+    function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /
+) -> Method[P, ObjectRef[R], Coroutine[Any, Any, R]]: ...
+@overload
+def method(  # type: ignore[overload-overlap]  # an iterator is an object, and comes first
+    function: Callable[Concatenate[Any, P], Iterator[R]], /
+) -> Method[P, ObjectRefGenerator[R], Iterator[R]]: ...
+@overload
+def method(  # type: ignore[overload-overlap]  # of either kind
+    function: Callable[Concatenate[Any, P], AsyncIterator[R]], /
+) -> Method[P, ObjectRefGenerator[R], AsyncIterator[R]]: ...
+@overload
+def method(function: Callable[Concatenate[Any, P], R], /) -> Method[P, ObjectRef[R], R]: ...
 @overload
 def method(**options: Unpack[MethodChanges]) -> Callable[[Callable[..., Any]], Any]: ...
 

@@ -20,7 +20,7 @@ ordinary object.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, overload
 
 from hyperloom.core.actors.definition import ActorClass, actor_class
 from hyperloom.core.actors.options import ActorOptions
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    from hyperloom.core.actors.options import ActorChanges
+    from hyperloom.core.actors.handle import ActorMethod
+    from hyperloom.core.actors.options import ActorChanges, MethodChanges
     from hyperloom.core.refs import ObjectRef
 
 P = ParamSpec("P")
-R = TypeVar("R")
 C = TypeVar("C")
 C_co = TypeVar("C_co", covariant=True)
+D_co = TypeVar("D_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -89,23 +90,27 @@ class Changed(Protocol[P, C_co]):
         """The same class with other options; see `ActorClass.options`."""
 
 
-class BoundMethod(Protocol[P, R_co]):
+class BoundMethod(Protocol[P, R_co, D_co]):
     """A method of a handle, as type checkers see it."""
 
     @overload
-    def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R_co]: ...
+    def remote(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
     @overload
-    def remote(self, a: ObjectRef[Any], /, *args: Any, **kwargs: Any) -> ObjectRef[R_co]: ...
+    def remote(self, a: ObjectRef[Any], /, *args: Any, **kwargs: Any) -> R_co: ...
     @overload
-    def remote(
-        self, a: Any, b: ObjectRef[Any], /, *args: Any, **kwargs: Any
-    ) -> ObjectRef[R_co]: ...
+    def remote(self, a: Any, b: ObjectRef[Any], /, *args: Any, **kwargs: Any) -> R_co: ...
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+    def options(self, **changes: Unpack[MethodChanges]) -> ActorMethod:
+        """The same with other options; see `ActorMethod.options`."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> D_co:
         """Within the class: an ordinary call."""
 
 
-class Method(Protocol, Generic[P, R_co]):
-    """A method of an actor class, as type checkers see it."""
+class Method(Protocol[P, R_co, D_co]):
+    """A method of an actor class, as type checkers see it: of the arguments, what a call gives.
 
-    def __get__(self, instance: object, owner: Any = None) -> BoundMethod[P, R_co]: ...
+    That of a remote call is a ref or a stream, that of an ordinary one what the function returns.
+    """
+
+    def __get__(self, instance: object, owner: Any = None) -> BoundMethod[P, R_co, D_co]: ...
