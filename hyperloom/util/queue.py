@@ -16,6 +16,7 @@ from queue import Empty, Full
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hyperloom import api, errors
+from hyperloom.core import current
 from hyperloom.core.actors.api import kill, method
 from hyperloom.core.actors.typed import Actor
 
@@ -86,6 +87,9 @@ class Queue(Generic[T]):
     Pass it on like an actor's handle: all copies are the same queue, which ends, with what is in
     it, when the last of them is gone.  Items are values as arguments are, and pass through the
     actor's process: of a large one put a ref (`hyperloom.put`), which comes out as a ref.
+
+    With ``mode="inline"`` nobody else works while a call waits, so that one that would is `Empty`
+    or `Full` at once.
 
     Any method raises `hyperloom.errors.ActorDied` when the queue has been shut down, or its
     process has died; what was in it is gone then.
@@ -241,7 +245,8 @@ class Queue(Generic[T]):
 def _checked(timeout: float | None) -> float | None:
     if timeout is not None and not timeout >= 0:
         raise ValueError(f"timeout={timeout!r} cannot be: it is at least 0 seconds, or None")
-    return timeout
+    # Inline nobody else works while a call waits: it is answered now, or never would be.
+    return 0 if hasattr(current.session(), "plane") else timeout
 
 
 def _answer(call: ObjectRef[R]) -> R:

@@ -9,6 +9,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.util.queue import Empty, Full
 
 pytestmark = pytest.mark.usefixtures("inline")
 
@@ -85,3 +86,15 @@ def test_names_and_ends() -> None:
             loom.get(ref)
     with pytest.raises(RuntimeError, match="methods of an actor"):
         loom.exit_actor()
+
+
+def test_a_pool_and_a_queue() -> None:
+    pool = loom.util.ActorPool([Counter.remote(0) for _ in range(2)])
+    assert sorted(pool.map_unordered(lambda actor, n: actor.add.remote(n), [1, 2])) == [1, 2]
+    line = loom.util.Queue[int](maxsize=1)
+    line.put(5)
+    with pytest.raises(Full):
+        line.put(6)
+    assert line.get() == 5
+    with pytest.raises(Empty):  # nobody else could ever put something in
+        line.get()
