@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from hyperloom.core.actors.typed import Actor
     from hyperloom.core.bound import BoundMap, BoundTask
     from hyperloom.core.context import Context
-    from hyperloom.core.options import NodeAffinity
+    from hyperloom.core.options import NodeAffinity, NodeLabels
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.remote import RemoteFunction
     from hyperloom.core.streams import ObjectRefGenerator
@@ -102,7 +102,7 @@ _HOMES = {
     "hyperloom.core.actors.typed": ("Actor",),
     "hyperloom.core.bound": ("BoundMap", "BoundTask"),
     "hyperloom.core.context": ("Context",),
-    "hyperloom.core.options": ("NodeAffinity",),
+    "hyperloom.core.options": ("NodeAffinity", "NodeLabels"),
     "hyperloom.core.refs": ("ObjectRef",),
     "hyperloom.core.remote": ("RemoteFunction",),
     "hyperloom.core.streams": ("ObjectRefGenerator",),
@@ -123,6 +123,7 @@ __all__ = [
     "Connection",
     "Context",
     "NodeAffinity",
+    "NodeLabels",
     "ObjectRef",
     "ObjectRefGenerator",
     "Plan",

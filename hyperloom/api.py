@@ -110,9 +110,9 @@ def task(function: Any = None, /, **options: Any) -> Any:
             timeout_s: seconds after which it is stopped and fails with `TaskTimeout`.
             name: shown to people; the function's if not given.
             max_calls: the worker process ends after so many calls; 0 for never.
-            scheduling: a `NodeAffinity`: on that node only. ``"spread"`` over the nodes and
-                ``"pack"`` onto few are wishes, which this version does not look at yet:
-                like ``"default"``, they run wherever there is room.
+            scheduling: ``"default"``: wherever there is room; ``"spread"``: of several nodes with
+                room, one with the most; ``"pack"``: one with the least; `NodeAffinity`: a certain
+                node; `NodeLabels`: nodes with certain labels.
             needs: symbols, such as ``"lab/align"``, that its node must have (`hyperloom.symbol`).
             stream_ahead: items that a stream may be ahead of its reader; 0 without limit.
             checkpoint: file to which the results are written too, before the task counts as

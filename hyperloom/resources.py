@@ -11,13 +11,15 @@ makes it the name of a *resource shape* in the control plane.
 
 Being a certain node is a resource too, ``@<node id>``, which a node adds to what it has
 (:func:`of_node`) and a task asks a little of that must run there (:func:`at_node`).  So is having
-a symbol, ``@<symbol>`` (:func:`of_symbols`, :func:`with_symbols`).  So what must run on certain
-nodes waits, is offered and is complained about like all else.  Users neither write nor see it.
+a symbol, ``@<symbol>`` (:func:`of_symbols`, :func:`with_symbols`), or a label, ``@<key>!<value>``
+(:func:`of_labels`, :func:`with_labels`).  So what must run on certain nodes waits, is offered and
+is complained about like all else.  Users neither write nor see it.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,8 @@ MEMORY = "memory"
 
 _BUILT_IN = {CPU: "num_cpus", GPU: "num_gpus", MEMORY: "memory"}  # name -> its own option
 _HIDDEN = "@"
+_IS = "!"  # between key and value of a label
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _PLENTY = 10**9  # more than there can be tasks at a time
 _MAX_NAME = 100
 _MAX_UNITS = 2**53  # what a Lua number holds exactly
@@ -190,10 +194,47 @@ def with_symbols(symbols: Iterable[str]) -> ResourceSet:
     return ResourceSet({_HIDDEN + symbol: 1 for symbol in symbols})
 
 
+def of_labels(labels: Mapping[str, str]) -> ResourceSet:
+    """What a node has because it bears these labels."""
+    return ResourceSet({_HIDDEN + mark: _PLENTY for mark in label_marks(labels)})
+
+
+def with_labels(labels: Mapping[str, str]) -> ResourceSet:
+    """What a task asks for that must run where these labels are."""
+    return ResourceSet({_HIDDEN + mark: 1 for mark in label_marks(labels)})
+
+
+def label_marks(labels: Mapping[str, str]) -> list[str]:
+    """Labels as they are written in names of resources and queues.
+
+    Raises:
+        TypeError: they are no mapping of text to text.
+        ValueError: one has characters that cannot be.
+    """
+    if not hasattr(labels, "items"):
+        msg = f'labels={labels!r} cannot be: it is a dict of text by text, {{"zone": "a"}}'
+        raise TypeError(msg)
+    for text in [text for pair in labels.items() for text in pair]:
+        if not isinstance(text, str) or not _LABEL.fullmatch(text):
+            msg = (
+                f"{text!r} cannot be part of a label: use 1 to 60 letters, digits and . _ - , "
+                "with a letter or digit first"
+            )
+            raise ValueError(msg)
+    return [f"{key}{_IS}{labels[key]}" for key in sorted(labels)]
+
+
+def shape_of(queue: str) -> ResourceSet:
+    """What the tasks of a queue ask for; its name is "priority|shape" or "priority|shape|wish"."""
+    return ResourceSet.parse(queue.split("|")[1])
+
+
 def called(name: str) -> str:
     """A resource's name in messages."""
     if not name.startswith(_HIDDEN):
         return name
+    if _IS in name:
+        return "label " + name[1:].replace(_IS, "=")
     return f"symbol {name[1:]}" if "/" in name else f"node {name[1:]}"
 
 

@@ -80,6 +80,8 @@ class Template(Struct, frozen=True, array_like=True):
     method: str = ""  # of a call
     group: str = ""  # of a call: the concurrency group in which it runs
 
+    wish: str = ""  # where it would rather run: spread, pack, a node, labels
+
     @property
     def outputs(self) -> int:
         """Objects that exist as soon as the task is accepted (a stream has its end)."""
@@ -90,7 +92,8 @@ class Template(Struct, frozen=True, array_like=True):
         """The ready queue of such tasks; calls have lanes instead (``lua/actor/_lanes.lua``)."""
         if self.role == "call":
             return CALL_QUEUE
-        return f"{self.priority}|{self.shape}"
+        wish = f"|{self.wish}" if self.wish else ""
+        return f"{self.priority}|{self.shape}{wish}"
 
 
 class Keep(Struct, frozen=True, array_like=True):

@@ -34,6 +34,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--num-cpus", type=words.Number(), help="CPUs of this node.  [default: all]")
 @click.option("--num-gpus", type=words.Number(), help="GPUs of this node.  [default: 0]")
 @click.option("--resources", type=words.Amounts(), help="Other amounts: '{\"licence\": 2}'.")
+@click.option("--labels", type=words.Labels(), help="For NodeLabels: zone=a,disk=fast.")
 @click.option("--memory", type=words.Size(), help="Memory that tasks may ask for.  [default: all]")
 @click.option("--object-store-memory", type=words.Size(), help="Shared memory for objects.")
 @click.option(
@@ -97,6 +98,7 @@ def _plan(given: dict[str, Any]) -> Any:  # noqa: ANN401 - a NodePlan
 
     sizes = {name: given[name] for name in ("num_cpus", "num_gpus", "resources", "memory")}
     about: dict[str, Any] = {"embedded": False, "store_bytes": given["object_store_memory"]}
+    about["labels"] = given["labels"] or {}
     try:
         about["resources"] = node_resources(Wanted(**sizes))
         if given["head"]:

@@ -10,6 +10,7 @@ import click
 
 from hyperloom.config import OPTIONS
 from hyperloom.errors import InvalidOption
+from hyperloom.resources import label_marks
 
 _SIZE = next(option for option in OPTIONS if option.unit == "bytes")
 _STEP = 1024
@@ -58,6 +59,27 @@ class Size(click.ParamType[int]):
             return int(_SIZE.parse(str(value)))
         except InvalidOption:
             self.fail(f"{value!r} is no size; write 500MB, 8GiB or a number of bytes", param, ctx)
+
+
+class Labels(click.ParamType[dict[str, str]]):
+    """Labels, as ``zone=a,disk=fast``."""
+
+    name = "labels"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> dict[str, str]:
+        """From text."""
+        pairs = [part.partition("=") for part in str(value).split(",")]
+        labels = {key: text for key, _, text in pairs}
+        try:
+            label_marks(labels)
+        except ValueError as error:
+            self.fail(f"{value!r} cannot be; write zone=a,disk=fast: {error}", param, ctx)
+        return labels
 
 
 class Amounts(click.ParamType[dict[str, float]]):

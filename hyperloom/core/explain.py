@@ -94,7 +94,7 @@ def _facts(session: Session, stand: Stand) -> why.Facts:
         case "READY" if stand.detail == CALL_QUEUE:
             return why.Facts(state="READY", actor="its actor")
         case "READY":
-            priority, _, shape = stand.detail.partition("|")
+            priority, shape, *_ = stand.detail.split("|")
             return why.Facts(
                 state="READY",
                 asked=ResourceSet.parse(shape),

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hyperloom.errors import InvalidOption
 from hyperloom.ids import NODE_BYTES
-from hyperloom.resources import ResourceSet, at_node, requested, with_symbols
+from hyperloom.resources import (
+    ResourceSet,
+    at_node,
+    label_marks,
+    requested,
+    with_labels,
+    with_symbols,
+)
 from hyperloom.symbols.names import checked_symbol
 
 if TYPE_CHECKING:
@@ -32,11 +39,31 @@ class NodeAffinity:
     """Run on this node only; `loom.nodes()` has the ids.
 
     While no such node is a member, the task waits and is warned about.  With `soft` the node is
-    a mere wish, which this version does not look at: the task runs anywhere.
+    a wish: it has the first choice, and others take the task when they have been idle for a while.
     """
 
     node_id: str
     soft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLabels:
+    """Run only on nodes that bear all of these labels (``loom start --labels zone=a``).
+
+    While there is no such node, the task waits and is warned about.  With `soft` the labels are a
+    wish: such nodes have the first choice, and others take the task when they have been idle
+    for a while.
+    """
+
+    labels: Mapping[str, str]
+    soft: bool = False
+
+    def __hash__(self) -> int:
+        """By content: equal labels are equal options."""
+        return hash((tuple(sorted(self.labels.items())), self.soft))
+
+
+Scheduling = str | NodeAffinity | NodeLabels
 
 
 class TaskChanges(TypedDict, total=False):
@@ -55,7 +82,7 @@ class TaskChanges(TypedDict, total=False):
     timeout_s: float | None
     name: str | None
     max_calls: int
-    scheduling: str | NodeAffinity
+    scheduling: Scheduling
     stream_ahead: int
     needs: str | Sequence[str]
     checkpoint: bool | str | PathLike[str]
@@ -78,7 +105,7 @@ class TaskOptions:
     timeout_s: float | None = None
     name: str | None = None
     max_calls: int = 0
-    scheduling: str | NodeAffinity = "default"
+    scheduling: Scheduling = "default"
     stream_ahead: int = 0
     needs: tuple[str, ...] = ()
     checkpoint: bool | str | PathLike[str] = False
@@ -122,7 +149,18 @@ class TaskOptions:
         where = self.scheduling
         if isinstance(where, NodeAffinity) and not where.soft:
             asked += at_node(bytes.fromhex(where.node_id).hex())
+        elif isinstance(where, NodeLabels) and not where.soft:
+            asked += with_labels(where.labels)
         return asked + with_symbols(self.needs) if self.needs else asked
+
+    def wish(self) -> str:
+        """Where it would rather run, in the words of ``lua/task/_room.lua``; "" for anywhere."""
+        where = self.scheduling
+        if isinstance(where, NodeAffinity):
+            return bytes.fromhex(where.node_id).hex() if where.soft else ""
+        if isinstance(where, NodeLabels):
+            return "&".join(label_marks(where.labels)) if where.soft else ""
+        return "" if where == "default" else where
 
     def check(self) -> None:
         """Refuse what cannot be.
@@ -227,11 +265,18 @@ class TaskOptions:
                 right = False
             refuse_unless(right, "scheduling", where, "a node id of 16 hexadecimal digits")
             return
+        if isinstance(where, NodeLabels):
+            try:
+                right = bool(label_marks(where.labels))
+            except (TypeError, ValueError) as error:
+                raise InvalidOption(str(error)) from None
+            refuse_unless(right, "scheduling", where, "at least one label")
+            return
         refuse_unless(
             isinstance(where, str) and where in ("default", "spread", "pack"),
             "scheduling",
             where,
-            "'default', 'spread', 'pack' or NodeAffinity(node_id)",
+            "'default', 'spread', 'pack', NodeAffinity(node_id) or NodeLabels({key: value})",
         )
 
 

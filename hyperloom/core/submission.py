@@ -102,6 +102,7 @@ class SessionSubmitter:
             retries=options.max_retries,
             priority=options.priority,
             shape=str(options.shape()),
+            wish=options.wish(),
             timeout_s=options.timeout_s,
             max_calls=options.max_calls,
             retry_exceptions=retry if isinstance(retry, bool) else pickle.dumps(retry),

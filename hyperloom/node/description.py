@@ -12,7 +12,7 @@ import json
 import os
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ from hyperloom.objectstore.reaper import sweep_stale
 from hyperloom.raylet.node import DESCRIPTION, config_values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hyperloom.config import Config
     from hyperloom.gcs.server import Durability
     from hyperloom.resources import ResourceSet
@@ -45,6 +47,7 @@ class NodePlan:
     store_bytes: int | None = None
     namespace: str = ""
     embedded: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
     is_open: bool = False  # embedded, and yet other programs may use it
     address: Address | None = None  # of a control plane that runs; None: start one
     durability: Durability = "everysec"
@@ -81,6 +84,7 @@ def describe(plan: NodePlan, config: Config, folder: Path) -> Address:
         "address": address.url,
         "password_file": str(address.password_file) if address.password_file else None,
         "resources": str(plan.resources),
+        "labels": dict(plan.labels),
         "store": str(store),
         "spill": str(_spill(config, folder, store.name)),
         "store_bytes": store_bytes,

@@ -64,7 +64,6 @@ class Agent:
         self._settings = settings
         self._keeper = keeper
         self._now = clock
-        self._checks = config.check
         self.loop = Loop()
         self.machine = NodeMachine(
             total=dict(settings.resources.items()),
@@ -116,7 +115,7 @@ class Agent:
         if machine.due < self._tick_at:
             self._tick_at = machine.due
             self.loop.later(self._tick_at - self._now(), self._tick)
-        if self._checks:
+        if self._settings.config.check:
             machine.check()
 
     def _perform(self, effect: m.Effect) -> None:  # noqa: C901, PLR0912 - all there is to do
@@ -186,7 +185,10 @@ class Agent:
     def _tick(self) -> None:
         if self._now() >= self._tick_at:
             self._tick_at = inf
+            before = self.machine.hungry
             self._handle(m.Tick())
+            if self.machine.hungry is not before:
+                self._jobs.offer_again()
 
     def _watch(self) -> None:
         at_work = self.machine.at_work()

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     Lost = tuple[bytes, str, list[bytes]]  # the same, as it travels; nodes
 
 _MOVES_MOST = 4  # objects on their way at a time
+_WORTH_BYTES = 1 << 20  # a task goes after inputs of this size; smaller ones come to it
 _SHARE = 4  # of the store's bytes, a quarter may be on their way
 _KEY = b"key"
 _MARK = b":" + codes.SHARED  # in a task's inputs: a value that lies in shared memory
@@ -111,6 +112,18 @@ class Fetching:
             and kept[1 : 1 + NODE_BYTES] != self._node
             and not self._store.contains(oid)
         ]
+
+    def home(self, task: Held, lacking: Sequence[tuple[bytes, int]]) -> bytes | None:
+        """The node on which a task should rather run, since most bytes of its inputs lie there."""
+        there: dict[bytes, int] = {}
+        away = {oid for oid, _ in lacking}
+        names, values = specs.inputs_of(task.record), specs.split_values(task.inputs)
+        for oid, kept in zip(names, values, strict=True):
+            if kept[:1] == codes.SHARED:
+                node = kept[1 : 1 + NODE_BYTES] if oid in away else self._node
+                there[node] = there.get(node, 0) + int(kept[1 + NODE_BYTES :])
+        most = max(there, key=lambda node: there[node])
+        return most if most != self._node and there[most] >= _WORTH_BYTES else None
 
     def fetch(
         self, wanted: Iterable[tuple[bytes, int]], then: Callable[[list[Lost]], None]

@@ -18,7 +18,7 @@ class Kind:
     template: bytes
     job: bytes
     name: str
-    queue: str  # "priority|shape"
+    queue: str  # "priority|shape", or "priority|shape|wish"
     needs: Mapping[str, int]  # the shape: resource -> 1/10000
     outputs: int = 1
     timeout_s: float | None = None
@@ -57,6 +57,12 @@ class Held:
     def is_light(self) -> bool:
         """Whether the raylet may try to run it itself."""
         return self.kind.light and len(self.record) + len(self.inputs) <= LIGHT_BYTES
+
+    @property
+    def may_be_handed_on(self) -> bool:
+        """It was not yet (task/hand_on.lua writes its attempt), and may run anywhere."""
+        queue = self.kind.queue
+        return len(self.entry) == len(self.task) and "@" not in queue and queue.count("|") == 1
 
     def __repr__(self) -> str:
         return f"Held({self.entry!r})"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
-from hyperloom.gcs import codes
+from hyperloom.gcs import codes, keys
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.desk import Desk
 
@@ -127,7 +127,31 @@ class Jobs:
         self.handle(m.TasksClaimed([held for held in event.tasks if held not in elsewhere]))
         self.offer_again()
         for held, inputs in lacking:
+            home = self._fetching.home(held, inputs)
+            if home is not None and held.may_be_handed_on:
+                self._hand_on(held, inputs, home)
+                continue
             self._fetching.fetch(inputs, lambda _, task=held.task: self._has_come(task))  # type: ignore[misc]
+
+    def _hand_on(self, held: m.Held, inputs: list[tuple[bytes, int]], home: bytes) -> None:
+        """To the node that has the inputs, if it is a member: it has the first choice.
+
+        As long as that is on its way the machine has the task as one whose inputs are.
+        """
+
+        def found(there: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if there == 1 and held.task in self._machine.fetching:
+                self.handle(m.InputsHere(held.task, handed_on=True))
+                namespace = keys.job_namespace(held.kind.job)
+                self._gcs.apply(
+                    "task_hand_on", namespace, self._settings.node, home.hex(), held.task,
+                    held.attempt,
+                )  # fmt: skip
+                self.offer_again()
+            else:
+                self._fetching.fetch(inputs, lambda _: self._has_come(held.task))
+
+        self._gcs.command("HEXISTS", keys.NODES.name(keys.CLUSTER), home, then=found)
 
     def _has_come(self, task: bytes) -> None:
         self.handle(m.InputsHere(task))

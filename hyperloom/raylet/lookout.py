@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors
 from hyperloom.gcs import keys
 from hyperloom.raylet.messages import QueuesSeen
-from hyperloom.resources import ResourceSet, why_infeasible
+from hyperloom.resources import ResourceSet, shape_of, why_infeasible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +69,7 @@ class Lookout:
         self._gcs.command("ZRANGE", queues, 0, _MOST - 1, then=answered)
 
     def _seen(self, job: bytes, queues: Sequence[str]) -> None:
-        fit = [queue for queue in queues if _shape(queue).fits_in(self._here)]
+        fit = [queue for queue in queues if shape_of(queue).fits_in(self._here)]
         if fit:
             self._handle(QueuesSeen(job, fit))
         now = time.monotonic()
@@ -87,16 +87,12 @@ class Lookout:
                 return
             nodes = [ResourceSet(json.loads(row)["resources"]) for row in rows]
             for queue in queues:
-                why = why_infeasible(_shape(queue), nodes)
+                why = why_infeasible(shape_of(queue), nodes)
                 if why and (job, queue) not in self._warned:
                     self._warned.add((job, queue))
                     self._warn([job], f"tasks that ask for {why}")
 
         self._gcs.command("HVALS", keys.NODES.name(keys.CLUSTER), then=answered)
-
-
-def _shape(queue: str) -> ResourceSet:
-    return ResourceSet.parse(queue.partition("|")[2])
 
 
 def stuck(workers: int) -> str:

@@ -30,7 +30,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.raylet import ends, hosting, placing, ticks
+from hyperloom.raylet import ends, hosting, hunger, placing, ticks
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.state import NodeState, take_out
 from hyperloom.resources import CPU
@@ -50,7 +50,9 @@ class NodeMachine(NodeState):
         """Take in one event; return what is to be done about it, in order."""
         self.now = now
         effects = HANDLERS[type(event)](self, event)
-        return (effects or []) + placing.place(self)
+        effects = (effects or []) + placing.place(self)
+        hunger.look(self)
+        return effects
 
     def offer(self, job: bytes) -> str:
         """What the node has room for, in the form of ``lua/task/_offer.lua``."""
@@ -59,6 +61,9 @@ class NodeMachine(NodeState):
 
 def _claimed(s: NodeState, event: m.TasksClaimed) -> list[Effect]:
     here = []
+    if s.hungry or s.room_since is not None:
+        for kind in {held.kind.queue: held.kind for held in event.tasks}.values():
+            hunger.fed(s, kind)
     for held in event.tasks:
         if held.is_light:
             s.here[held.task] = held
@@ -82,7 +87,7 @@ def _lacking(s: NodeState, event: m.TasksLacking) -> None:
 
 def _inputs_here(s: NodeState, event: m.InputsHere) -> None:
     held = s.fetching.pop(event.task, None)  # else it was cancelled, or its job has ended
-    if held is not None:
+    if held is not None and not event.handed_on:
         s.queue_of(held.kind).tasks.append(held)
 
 

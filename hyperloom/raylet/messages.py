@@ -74,9 +74,10 @@ class TasksLacking:
 
 @dataclass(frozen=True, slots=True)
 class InputsHere:
-    """All that could be fetched for a task is here."""
+    """All that could be fetched for a task is here; or it was handed on to where they are."""
 
     task: bytes
+    handed_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from hyperloom.config import Config
 from hyperloom.gcs.address import Address, read_secret
 from hyperloom.gcs.server import ADMIN, ServerSettings
 from hyperloom.raylet import locks
-from hyperloom.resources import ResourceSet, of_node
+from hyperloom.resources import ResourceSet, of_labels, of_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ class NodeSettings:
     node: bytes
     address: Address
     resources: ResourceSet
+    labels: dict[str, str] = field(default_factory=dict)
     store: Path
     spill: Path
     store_bytes: int
@@ -51,7 +52,10 @@ class NodeSettings:
             folder=folder,
             node=bytes.fromhex(data["node"]),
             address=Address(data["address"], password_file),
-            resources=ResourceSet.parse(data["resources"]) + of_node(data["node"]),
+            resources=ResourceSet.parse(data["resources"])
+            + of_node(data["node"])
+            + of_labels(data["labels"]),
+            labels=data["labels"],
             store=Path(data["store"]),
             spill=Path(data["spill"]),
             store_bytes=data["store_bytes"],
@@ -114,6 +118,7 @@ class NodeSettings:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "resources": dict(self.resources.items()),
+            "labels": self.labels,
             "folder": str(self.folder),
         }
 

@@ -15,9 +15,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from hyperloom.raylet import hunger
 from hyperloom.raylet.messages import EndWorker, Run, StartWorker, WarnStuck
 from hyperloom.raylet.state import WorkerState
-from hyperloom.resources import CPU, GPU, UNIT, ResourceSet
+from hyperloom.resources import CPU, GPU, UNIT, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -289,6 +290,8 @@ def offer(s: NodeState, job: bytes) -> str:
         over[name] = 1
     room = limit(s) - s.ordinary() + s.count("idle") + s.count("starting") - s.waiting()
     room -= len(surplus)
+    if s.hungry:
+        free[hunger.MARK] = 1
     amounts = ",".join([f"{name}:{max(0, amount)}" for name, amount in free.items()])
     extra = ";".join([f"{queue}={n}" for queue, n in over.items() if n > 0])
     return f"{max(0, room)};{amounts};{extra}"
@@ -306,7 +309,7 @@ def _sought(
 @lru_cache(maxsize=1024)
 def needs_of(queue: str) -> Mapping[str, int]:
     """What the tasks of a queue need, by its name."""
-    return dict(ResourceSet.parse(queue.partition("|")[2]).items())
+    return dict(shape_of(queue).items())
 
 
 def forget_sought(s: NodeState) -> None:

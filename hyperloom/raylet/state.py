@@ -100,6 +100,8 @@ class NodeState:
     held_back: dict[str, int] = field(default_factory=dict)  # resource -> priority it is kept for
     pace: Pace = field(default_factory=Pace)
     gpus: Gpus = field(init=False)
+    hungry: bool = False  # see `hunger`
+    room_since: float | None = None
     born: int = 0
     stillborn: int = 0  # workers in a row that ended without having begun anything
     start_after: float = 0.0  # no worker is started before

@@ -21,6 +21,7 @@ from hyperloom.node.connect import Wanted, node_resources
 from hyperloom.node.description import NodePlan
 from hyperloom.node.start import begin_embedded
 from hyperloom.raylet.node import NodeSettings
+from hyperloom.resources import label_marks
 from hyperloom.testing import network
 from hyperloom.testing.control_plane import ControlPlane
 
@@ -158,7 +159,7 @@ class Cluster:
 
     # -- nodes --------------------------------------------------------------------------------
 
-    def add_node(
+    def add_node(  # noqa: PLR0913 - one argument for each thing to be said of a node
         self,
         *,
         num_cpus: float | None = None,
@@ -166,8 +167,11 @@ class Cluster:
         resources: Mapping[str, float] | None = None,
         memory: float | None = None,
         object_store_memory: int | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> ClusterNode:
         """Start one more node, and wait until it serves; see `hyperloom.init` for the arguments.
+
+        `labels` are what `hyperloom.NodeLabels` asks for.
 
         Raises:
             LoomError: it did not come up; the cluster is as before.
@@ -179,6 +183,7 @@ class Cluster:
             resources=resources,
             memory=memory,
             object_store_memory=object_store_memory,
+            labels=labels,
         )
         self._welcome(node)
         return node
@@ -188,13 +193,16 @@ class Cluster:
         *,
         num_cpus: float | None = None,
         object_store_memory: int | None = None,
+        labels: Mapping[str, str] | None = None,
         **sizes: Any,  # noqa: ANN401 - of `Wanted`, which is checked
     ) -> ClusterNode:
         cpus = self._num_cpus if num_cpus is None else num_cpus
+        label_marks(labels or {})  # refuses what cannot be
         place = self._network.add() if self._network else None
         plan = NodePlan(
             resources=node_resources(Wanted(num_cpus=cpus, **sizes)),
             store_bytes=object_store_memory or _STORE_BYTES,
+            labels=labels or {},
             address=self._control_plane.address,
             is_open=True,
         )

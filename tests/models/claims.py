@@ -20,6 +20,15 @@ def amounts(text: bytes) -> dict[bytes, int]:
     return {name: int(amount) for name, _, amount in pairs}
 
 
+class HandedOn(int):
+    """An attempt of which the entry says so, even of the first."""
+
+
+def entry_of(task: bytes, attempt: int) -> bytes:
+    bare = attempt == 1 and not isinstance(attempt, HandedOn)
+    return task if bare else task + b"%d" % attempt
+
+
 @dataclass
 class Offer:
     """What a node has room for."""
@@ -34,14 +43,29 @@ class Offer:
         pairs = [part.rpartition(b"=") for part in over if part]
         return cls(int(seats), amounts(free), {queue: int(n) for queue, _, n in pairs if int(n)})
 
+    def comes_first(self, wish: bytes) -> bool:
+        """Whether this is a node that is wished for."""
+        if wish in {b"", b"spread", b"pack"}:
+            return True
+        return all(b"@" + mark in self.free for mark in wish.split(b"&"))
+
+    def rank(self, queue: bytes, wish: bytes) -> int:
+        """Among those that have room: more is sooner."""
+        if wish in {b"spread", b"pack"}:
+            return self.fit(queue) * (1 if wish == b"spread" else -1)
+        return int(self.comes_first(wish))
+
     def fit(self, queue: bytes) -> int:
         """How many of a queue's tasks it has room for by its resources."""
-        needs = amounts(queue.partition(b"|")[2])
+        needs = amounts(queue.split(b"|")[1])
+        wish = b"".join(queue.split(b"|")[2:])
+        if b"~" not in self.free and not self.comes_first(wish):
+            return 0
         return min([self.seats, *(self.free.get(n, 0) // needs[n] for n in needs)])
 
     def seat(self, queue: bytes, fit: int, number: int) -> None:
         """So many of them take what they need."""
-        needs = amounts(queue.partition(b"|")[2])
+        needs = amounts(queue.split(b"|")[1])
         seated = min(number, fit)
         self.seats -= seated
         for name in self.free:
@@ -142,7 +166,10 @@ class Queues(Objects):
 
     def _enqueue(self, queue: bytes, items: list[tuple[bytes, int]], *, front: bool) -> None:
         """To who stands idle, if nothing was ready before; the rest is queued and served."""
-        if items and not self.turns:
+        wish = b"".join(queue.split(b"|")[2:])
+        if wish and not self.ready.get(queue):
+            items = self._choose(queue, items, wish)
+        elif items and not self.turns:
             items = self._hand_out(queue, items)
         if items:
             there = self.ready.setdefault(queue, [])
@@ -150,6 +177,25 @@ class Queues(Objects):
             self.turns.setdefault(queue, 0)
             if self.host is None:
                 self.serve()
+
+    def _choose(
+        self, queue: bytes, items: list[tuple[bytes, int]], wish: bytes
+    ) -> list[tuple[bytes, int]]:
+        """One by one, each to the node that is best."""
+        offers = {node: (offer, []) for node, offer in self.idle.items()}
+        if self.host is not None:
+            offers[self.host[0]] = self.host[1:]
+        while items and items[0][0] in self.records:
+            room = [(-o.rank(queue, wish), n) for n, (o, _) in offers.items() if o.fit(queue)]
+            if not room:
+                break
+            node = min(room)[1]
+            self._hand(node, offers[node][0], queue, items[:1], offers[node][1])
+            items = items[1:]
+        for node, (offer, given) in sorted(offers.items()):
+            if self.host is None or self.host[0] != node:
+                self._sent(node, offer, given)
+        return items
 
     def _hand_out(self, queue: bytes, items: list[tuple[bytes, int]]) -> list[tuple[bytes, int]]:
         if self.host is not None:
@@ -181,8 +227,8 @@ class Queues(Objects):
     def _now_held(self, node: bytes, items: list[tuple[bytes, int]]) -> list[bytes]:
         given = []
         for task, attempt in items:
-            self.held.setdefault(node, {})[task] = attempt
-            entry = task if attempt == 1 else task + b"%d" % attempt
+            self.held.setdefault(node, {})[task] = int(attempt)
+            entry = entry_of(task, attempt)
             given += [entry, self.records[task], self.inputs_of(task)]
         return given
 
@@ -205,6 +251,15 @@ class Queues(Objects):
             if self.turns and (self.host is None or self.host[0] != node):
                 given, _ = self._give(node, offer)
                 self._sent(node, offer, given)
+
+    def task_hand_on(self, node: bytes, wish: bytes, task: bytes, attempt: int) -> int:
+        if self.held.get(node, {}).get(task) != attempt:
+            return 0
+        del self.held[node][task]
+        queue = self.terms_of(task)[2] + b"|" + wish
+        self._enqueue(queue, [(task, HandedOn(attempt))], front=True)
+        self.serve()
+        return 1
 
     def _stand(self, node: bytes, offer: Offer) -> None:
         if offer.seats > 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.gcs import codes, keys
+from tests.models.claims import entry_of
 
 if TYPE_CHECKING:
     from tests.models.control_plane import ControlPlane
@@ -16,10 +17,6 @@ CONSTANTS = (
     keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.HOMES, keys.TURN,
     keys.METRICS, keys.COUNTS, keys.EVENTS, keys.NOTED,
 )  # fmt: skip
-
-
-def entry(task: bytes, attempt: int) -> bytes:
-    return task if attempt == 1 else task + b"%d" % attempt
 
 
 def stored(model: ControlPlane, ns: str) -> World:
@@ -93,7 +90,7 @@ def _objects(model: ControlPlane) -> dict[Any, Any]:
 def _claims(model: ControlPlane) -> dict[Any, Any]:
     return {
         **{
-            (keys.READY, queue): [entry(*item) for item in items]
+            (keys.READY, queue): [entry_of(*item) for item in items]
             for queue, items in model.ready.items()
         },
         (keys.QUEUES,): {queue: model.score(queue) for queue in model.turns},

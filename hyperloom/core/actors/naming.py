@@ -119,6 +119,7 @@ def _declared(session: Session, cls: ActorClass[Any]) -> tuple[TemplateID, list[
         retries=options.max_restarts,
         priority=placing.priority,
         shape=str(placing.shape()),
+        wish=placing.wish(),
         captures=bool(captured),
         role="actor",
         concurrency=sum(cls.terms.limits.values()),

@@ -16,7 +16,7 @@ from hyperloom.errors import InvalidOption
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hyperloom.core.options import ExceptionClass, NodeAffinity
+    from hyperloom.core.options import ExceptionClass, Scheduling
     from hyperloom.resources import ResourceSet
 
 _MOST = 2**31
@@ -33,7 +33,7 @@ class ActorChanges(TypedDict, total=False):
     resources: Mapping[str, float] | None
     needs: str | Sequence[str]
     priority: int
-    scheduling: str | NodeAffinity
+    scheduling: Scheduling
     name: str | None
     namespace: str | None
     get_if_exists: bool
@@ -65,7 +65,7 @@ class ActorOptions:
     resources: Mapping[str, float] | None = None
     needs: Any = ()
     priority: int = 0
-    scheduling: str | NodeAffinity = "default"
+    scheduling: Scheduling = "default"
     name: str | None = None
     namespace: str | None = None
     get_if_exists: bool = False

@@ -28,6 +28,8 @@ TEMPLATES = {  # returns, retries, queue
     template("pair"): (2, -1, b"0|CPU:10000,GPU:5000"),
     template("urgent"): (1, 0, b"3|"),
     template("none"): (0, 2, b"-1|CPU:5000"),
+    template("wide"): (1, 1, b"0|CPU:5000|spread"),
+    template("dense"): (1, 1, b"0|CPU:10000|pack"),
 }
 VALUES = [b"0small", b"4failure", b"0" + b"large" * 5, shared(NODES[0]), shared(NODES[1])]
 OFFERS = [
@@ -37,8 +39,10 @@ OFFERS = [
     b"3;CPU:20000,GPU:10000;0|CPU:10000=1",
     b"0;;0|CPU:10000=2;3|=1",
     b"4;CPU:40000,GPU:40000;",
+    b"2;@n1......:1000,CPU:20000;",
+    b"2;CPU:20000,GPU:0,~:1;",
 ]
-ALL = b"%d;CPU:%d,GPU:%d;" % (1000, 10**9, 10**9)
+ALL = b"%d;CPU:%d,GPU:%d,~:1;" % (1000, 10**9, 10**9)
 
 
 def pick(from_: list[bytes], which: list[int]) -> list[bytes]:

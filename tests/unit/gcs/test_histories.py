@@ -224,6 +224,13 @@ class World(Owners):
                 self.same("task_redirect", name, t, held.get(t, 0) + slip, b"4deep", text)
 
     @precondition(holds_something)
+    @rule(at=where, which=few, to=where, slip=seldom)
+    def hand_on(self, at: int, which: int, to: int, slip: int) -> None:
+        name, held = self.busy(at)
+        for t in pick(list(held), [which]):
+            self.same("task_hand_on", name, NODES[to], t, held[t] + slip)
+
+    @precondition(holds_something)
     @rule(at=where, which=some, slip=seldom)
     def give_back(self, at: int, which: list[int], slip: int) -> None:
         name, held = self.busy(at)

@@ -11,11 +11,17 @@ FAST_S, SLOW_S = 1e-5, 1.0
 
 
 def kind_of(
-    name: str, shape: str = "CPU:10000", *, job: bytes = JOB, priority: int = 0, **more
+    name: str,
+    shape: str = "CPU:10000",
+    *,
+    job: bytes = JOB,
+    priority: int = 0,
+    wish: str = "",
+    **more,
 ) -> m.Kind:
     needs = dict(ResourceSet.parse(shape).items())
     template = job + name.encode()
-    return m.Kind(template, job, name, f"{priority}|{shape}", needs, **more)
+    return m.Kind(template, job, name, f"{priority}|{shape}{wish and '|' + wish}", needs, **more)
 
 
 class Scene:

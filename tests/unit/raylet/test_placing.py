@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hyperloom.raylet import messages as m
+from hyperloom.raylet.hunger import HUNGRY_AFTER_S
 from hyperloom.raylet.placing import HOLD_AFTER_S, HOLD_S, PAUSE_S, STEAL_AFTER_S
 from tests.unit.raylet.scene import FAST_S, JOB, OTHER_JOB, SLOW_S, Scene, kind_of, task_id
 
@@ -315,3 +316,19 @@ def test_a_task_is_cancelled_while_its_inputs_come() -> None:
     assert scene.tell(m.InputsHere(task_id(1))) == []
     scene.tell(m.JobEnded(JOB))
     assert scene.tell(m.InputsHere(task_id(2))) == []
+
+
+# -- hunger -----------------------------------------------------------------------------------
+
+
+def test_a_node_that_had_room_for_a_while_takes_what_others_come_first_for() -> None:
+    scene = busy_scene()
+    scene.done(1, 1)
+    assert "~" not in scene.machine.offer(JOB)
+    scene.pass_time(HUNGRY_AFTER_S)
+    assert ",~:1;" in scene.machine.offer(JOB)
+    scene.claim(kind_of("wish", "CPU:10000", wish="ab" * 8))
+    assert ",~:1;" in scene.machine.offer(JOB), "that was one of these"
+    scene.done(1, 3)
+    scene.claim(ONE)
+    assert "~" not in scene.machine.offer(JOB), "there is something else to do"

@@ -57,8 +57,10 @@ local function hand_out(ns, queue, entries)
 end
 
 function act.enqueue(ns, side, queue, entries)
-  local first, rest, host = 1, {}, act.host
-  if #entries > 0 and call('EXISTS', key.queues(ns)) == 0 then
+  local first, rest, host, wish = 1, {}, act.host, act.wish(queue)
+  if wish and call('EXISTS', key.ready(ns, queue)) == 0 then
+    first = act.choose(ns, queue, entries, wish)
+  elseif #entries > 0 and call('EXISTS', key.queues(ns)) == 0 then
     first = hand_out(ns, queue, entries)
   end
   for i = first, #entries do

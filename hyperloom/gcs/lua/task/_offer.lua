@@ -1,4 +1,4 @@
--- act.offer(text) -> offer, act.room(offer, queue), act.seat(...), act.stand(ns, node, offer)
+-- act.offer(text) -> offer, act.seat(...), act.stand(ns, node, offer)
 --
 -- An offer is what a node has room for: the text "seats;CPU:20000,GPU:0;queue=n;queue=n".
 -- Seats are tasks that it would run beside those that it runs; the amounts, in 1/10000, are
@@ -18,16 +18,6 @@ function act.offer(text)
     offer.over[queue] = n ~= '0' and tonumber(n) or nil
   end
   return offer
-end
-
--- How many tasks of `queue` the offer has room for by its resources, and what each needs.
-function act.room(offer, queue)
-  local fit, needs = offer.seats, {}
-  for name, amount in string.gmatch(string.match(queue, '|(.*)$'), '([^,:]+):(%d+)') do
-    needs[name] = tonumber(amount)
-    fit = math.min(fit, math.floor((offer.free[name] or 0) / needs[name]))
-  end
-  return math.max(fit, 0), needs
 end
 
 -- `number` tasks of the queue take what they need off the offer; `fit` of them by resources.

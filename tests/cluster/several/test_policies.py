@@ -1,0 +1,138 @@
+"""Where tasks run, shown by counting: policies, and inputs that draw their tasks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hyperloom as loom
+from hyperloom import errors
+from hyperloom.testing import Cluster
+from tests.cluster.api.gate import Gate
+from tests.cluster.several.tasks import MIB, make, on, where
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Three nodes of four CPUs: two in zone a, one in b."""
+    nodes = [{"labels": {"zone": zone}} for zone in "aab"]
+    with Cluster(nodes=nodes, num_cpus=4) as cluster, cluster.connect():
+        yield cluster
+
+
+@loom.task
+def waits(gate: Gate, notes: Gate) -> str:
+    notes.note("runs")
+    gate.pass_through()
+    return loom.context().node_id
+
+
+@loom.task
+def place_of(data: bytes) -> str:
+    assert data
+    return loom.context().node_id
+
+
+class Crowd:
+    """Tasks that all run at the same time, until they are let go."""
+
+    def __init__(self, folder: Path, task: Any, number: int) -> None:
+        self._gate, notes = Gate(folder / "gate"), Gate(folder / "notes")
+        before = len(notes.notes())
+        self._refs = [task.remote(self._gate, notes) for _ in range(number)]
+        wait_until(lambda: len(notes.notes()) == before + number, 30)
+
+    def counts(self) -> Counter[str]:
+        """How many of them were on each node; they are over."""
+        self._gate.open()
+        return Counter(loom.get(self._refs, timeout=30))
+
+
+def test_spread_puts_as_many_on_each_node(cluster: Cluster, tmp_path: Path) -> None:
+    counts = Crowd(tmp_path, waits.options(scheduling="spread"), 6).counts()
+    assert counts == {node.id: 2 for node in cluster.nodes}
+
+
+def test_pack_fills_the_node_that_has_least_room(cluster: Cluster, tmp_path: Path) -> None:
+    _, begun, _ = cluster.nodes
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    held = Crowd(first, on(begun.id, waits), 1)
+    packed = Crowd(second, waits.options(scheduling="pack"), 3)
+    assert packed.counts() == {begun.id: 3}
+    assert held.counts() == {begun.id: 1}
+
+
+def test_hard_labels_are_where_alone_it_runs(cluster: Cluster) -> None:
+    a, also, b = (node.id for node in cluster.nodes)
+    assert [node["labels"] for node in loom.nodes()].count({"zone": "a"}) == 2
+    in_b = where.options(scheduling=loom.NodeLabels({"zone": "b"}))
+    assert Counter(loom.get([in_b.remote() for _ in range(30)], timeout=30)) == {b: 30}
+    in_a = where.options(scheduling=loom.NodeLabels({"zone": "a"}))
+    assert set(loom.get([in_a.remote() for _ in range(30)], timeout=30)) <= {a, also}
+
+
+@pytest.mark.parametrize("wish", ["node", "labels"])
+def test_who_is_wished_for_comes_first_and_others_if_he_cannot(
+    cluster: Cluster, tmp_path: Path, wish: str
+) -> None:
+    *_, wanted = cluster.nodes
+    chosen: Any = loom.NodeAffinity(wanted.id, soft=True)
+    if wish == "labels":
+        chosen = loom.NodeLabels({"zone": "b"}, soft=True)
+    soft = waits.options(scheduling=chosen)
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert Crowd(folder, soft, 3).counts() == {wanted.id: 3}
+    # It has four CPUs: two of these cannot be there, and run all the same.
+    assert Crowd(tmp_path, soft, 6).counts()[wanted.id] == 4
+    nobody = where.options(scheduling=loom.NodeAffinity("12" * 8, soft=True))
+    assert loom.get(nobody.remote(), timeout=30) in {node.id for node in cluster.nodes}
+
+
+def test_a_task_runs_where_its_large_inputs_are(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        data = on(node.id, make).remote(2 * MIB)
+        loom.wait([data], timeout=30)
+        places = [loom.get(place_of.remote(data), timeout=30) for _ in range(4)]
+        assert places == [node.id] * 4
+
+
+def test_but_not_when_that_node_is_busy(cluster: Cluster, tmp_path: Path) -> None:
+    """Others take it, which have nothing to do, and fetch what it needs."""
+    *others, full = cluster.nodes
+    data = on(full.id, make).remote(2 * MIB)
+    loom.wait([data], timeout=30)
+    crowd = Crowd(tmp_path, on(full.id, waits), 4)
+    places = set(loom.get([place_of.remote(data) for _ in range(8)], timeout=30))
+    assert places <= {node.id for node in others}
+    assert crowd.counts() == {full.id: 4}
+
+
+def test_no_node_starves(cluster: Cluster) -> None:
+    counts = Counter(loom.get([where.remote() for _ in range(1000)], timeout=50))
+    assert set(counts) <= {node.id for node in cluster.nodes}
+    assert sum(counts.values()) == 1000
+
+
+def test_what_cannot_be_wished_is_refused_at_once() -> None:
+    for scheduling, why in (
+        ("near", "'default', 'spread', 'pack', NodeAffinity"),
+        (loom.NodeAffinity("xyz"), "a node id of 16 hexadecimal digits"),
+        (loom.NodeLabels({}), "at least one label"),
+        (loom.NodeLabels({"zone": "a b"}), "cannot be part of a label"),
+        (loom.NodeLabels("zone"), "it is a dict of text by text"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(errors.InvalidOption, match=why):
+            where.options(scheduling=scheduling)
