@@ -38,6 +38,10 @@ COLUMNS: dict[str, looking.Columns] = {
         "pid": "pid", "node": "node", "state": "state", "job": "job", "runs": "task",
         "for": "seconds", "behind": "count",
     },
+    "plans": {
+        "plan": "id", "label": "label", "tasks": "tasks", "left": "left", "results": "results",
+        "submitted": "at", "program": "program", "job": "job",
+    },
     "actors": {
         "actor": "short", "class": "class", "name": "name", "state": "state", "node": "node",
         "calls": "dealt", "waiting": "waiting", "restarts": "restarts", "job": "job",
@@ -63,7 +67,7 @@ COLUMNS: dict[str, looking.Columns] = {
 @click.option("--limit", default=50, show_default=True, help="Most rows.")
 @looking.looks
 def command(**options: Any) -> int:  # noqa: ANN401 - click's options
-    """Show tasks, names (functions, with counts and times), jobs, nodes, workers or objects.
+    """Show tasks, names (functions, with counts and times), jobs, nodes and so on in a table.
 
     Counts of names and jobs are exact.  Of tasks that are over, as many are shown as their events
     tell of; what is not is counted below the table.
@@ -136,6 +140,18 @@ def _actors(
     return _limited("actors", actors.actors(cluster, jobs), keep, limit)
 
 
+def _plans(
+    cluster: Cluster,
+    jobs: list[bytes],
+    keep: Keep,
+    limit: int,
+    _: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    from hyperloom.watch import plans  # noqa: PLC0415
+
+    return _limited("plans", plans.plans(cluster, jobs), keep, limit)
+
+
 def _objects(
     cluster: Cluster,
     jobs: list[bytes],
@@ -150,7 +166,7 @@ def _objects(
 
 _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
     "tasks": _tasks, "names": _names, "jobs": _of_jobs, "nodes": _nodes, "workers": _workers,
-    "actors": _actors, "objects": _objects,
+    "actors": _actors, "plans": _plans, "objects": _objects,
 }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[
         title=escape(f"{about['program'] or 'job'} · {about['job']}"),
         facts=_facts(about, told),
         note=_note(hidden, told),
-        functions=_functions(rows, {group.name: group for group in told.groups}),
+        functions=_functions(rows, told.groups),
         boxes=_boxes(told.groups[:_GROUPS]),
         rate=_rate(told),
         workers=_workers(told),
@@ -70,8 +70,14 @@ def _note(hidden: int, told: Figures) -> str:
     )
 
 
-def _functions(rows: list[dict[str, Any]], groups: dict[str, Group]) -> str:
+def _colours(groups: Sequence[Group]) -> dict[str, str]:
+    """Of functions, in pictures; the first is no red, which would look like failure."""
+    return {group.name: f"hsl({(210 + 47 * at) % 360} 55% 50%)" for at, group in enumerate(groups)}
+
+
+def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
     body = []
+    groups, colours = {group.name: group for group in known}, _colours(known)
     for row in sorted(rows, key=lambda row: -row["submitted"]):
         group = groups.get(row["name"], Group(row["name"]))
         number = len(group.seconds)
@@ -79,7 +85,8 @@ def _functions(rows: list[dict[str, Any]], groups: dict[str, Group]) -> str:
         total = max(1, row["submitted"])
         done, failed = 100 * row["done"] / total, 100 * row["failed"] / total
         body.append(
-            f"<tr><th>{escape(row['name'])}</th>"
+            f'<tr><th><span class=mark style="background:{colours.get(row["name"], "none")}">'
+            f"</span> {escape(row['name'])}</th>"
             f'<td class=bar><span class=done style="width:{done:.1f}%"></span>'
             f'<span class=failed style="width:{failed:.1f}%"></span></td>'
             + "".join([f"<td>{text}</td>" for text in (
@@ -139,7 +146,7 @@ def _rate(told: Figures) -> str:
 
 
 def _workers(told: Figures) -> str:
-    colours = {group.name: at * 47 % 360 for at, group in enumerate(told.groups)}
+    colours = _colours(told.groups)
     parts, width = [], (_WIDTH - _LABEL) / BINS
     rows = sorted(told.busy.items())[:_WORKERS]
     for at, ((node, pid), shares) in enumerate(rows):
@@ -148,7 +155,7 @@ def _workers(told: Figures) -> str:
         names = told.of[node, pid]
         parts += [
             f'<rect x="{_LABEL + n * width:.1f}" y="{y}" width="{width:.2f}" height="{_ROW - 2}" '
-            f'fill="hsl({colours.get(names[n], 0)} 60% 50%)" fill-opacity="{share:.2f}">'
+            f'fill="{colours.get(names[n], "none")}" fill-opacity="{share:.2f}">'
             f"<title>{escape(names[n])}: busy {100 * share:.0f} %</title></rect>"
             for n, share in enumerate(shares)
             if share > 0.005  # noqa: PLR2004 - nothing to be seen
@@ -165,7 +172,8 @@ def _errors(told: Figures) -> str:
         f"<tr><th>{escape(name)}</th><td>{number:,}</td><td class=text>{escape(text)}</td></tr>"
         for name, text, number in told.errors
     ]
-    return f"<table><tr><th>function</th><th>times</th><th>what</th></tr>{''.join(rows)}</table>"
+    heads = "<th>function</th><th>times</th><th class=text>what</th>"
+    return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
 
 
 def _label(text: str, y: float) -> str:

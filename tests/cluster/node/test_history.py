@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 SCRIPT = """
+import sys
 import hyperloom as loom
 
 @loom.task
@@ -28,6 +29,8 @@ def bad():
 loom.init("auto")
 loom.get([fine.remote(i) for i in range(500)])
 loom.wait([bad.remote()])
+if len(loom.nodes()) and sys.argv[1:]:
+    loom.Plan([fine.bind(n) for n in range(3)]).submit(detach=True)
 """
 
 
@@ -63,6 +66,24 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     assert "would be freed" in home.loom("clean", "--all", "--dry-run").stdout
     home.loom("clean", "--all")
     assert home.sessions() == []
+
+
+def test_detached_plans_are_listed(home: Home) -> None:
+    (home.path / "script.py").write_text(SCRIPT)
+    home.start_head()
+    home.loom("run", "script.py", "detach")
+
+    def plans() -> list[dict[str, object]]:
+        told: list[dict[str, object]] = json.loads(home.loom("ls", "plans", "--json").stdout)[
+            "plans"
+        ]
+        return told
+
+    wait_until(lambda: [plan["left"] for plan in plans()] == [0])
+    (plan,) = plans()
+    assert (plan["tasks"], plan["results"]) == (3, 3)
+    assert str(plan["id"]) in home.loom("ls", "plans").stdout
+    home.loom("stop")
 
 
 def _jobs(home: Home) -> list[dict[str, int | str]]:
