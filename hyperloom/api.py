@@ -230,6 +230,7 @@ def submit(
     label: str = "",
     detach: bool = False,
     resume: bool = False,
+    on_error: Literal["continue", "stop"] = "continue",
 ) -> PlanHandle:
     """Submit bound tasks, and all that they need, as one plan; their results are in its handle.
 
@@ -238,6 +239,7 @@ def submit(
         label: shown to people, where plans are listed.
         detach: it goes on when this program ends; see `Plan.submit`.
         resume: what has a valid checkpoint is not computed again; see `Plan.submit`.
+        on_error: ``"stop"`` cancels the rest when any task fails; see `Plan.submit`.
 
     Raises:
         Cycle: a task needs its own output; nothing was submitted.
@@ -248,7 +250,7 @@ def submit(
     from hyperloom.plan.plan import Plan  # noqa: PLC0415
 
     plan = Plan([tasks] if isinstance(tasks, (BoundTask, BoundMap)) else tasks, label=label)
-    return plan.submit(detach=detach, resume=resume)
+    return plan.submit(detach=detach, resume=resume, on_error=on_error)
 
 
 def attach(id: str) -> PlanHandle:  # noqa: A002 - that is what it is

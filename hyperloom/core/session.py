@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from hyperloom.config import Config
+    from hyperloom.core.alarms import Alarm
     from hyperloom.core.context import Context, Running
     from hyperloom.core.objects import Objects
     from hyperloom.core.remote import RemoteFunction
@@ -91,8 +92,8 @@ class Session:
         self.guests: dict[bytes, Session] = {}  # sessions in other jobs: `hyperloom.core.visiting`
         self.enter: Callable[[JobID], Session] = nowhere  # how there comes to be one
         self.depart: Callable[[], None] = self.close  # how one ends
-        self.handles = 0  # of detached plans, that are not released
-        self.ends_with_driver = False  # its node does, so nothing of it can be detached
+        self.alarms: set[Alarm] = set()
+        self.handles, self.ends_with_driver = 0, False  # of detached plans; whether none can be
         self.detached: set[bytes] = set()  # plans that it follows: `hyperloom.core.following`
         self.closed = False
         self.broken: Exception | None = None
@@ -217,13 +218,14 @@ class Session:
         values, waiters = self.values, self._waiters
         with self._lock:
             for at in range(0, len(entries), 2):
-                oid = entries[at]
-                value = entries[at + 1]
+                oid, value = entries[at], entries[at + 1]
                 if oid in values:
                     values[oid] = value
                     waiters.arrived(oid, failed=value[0] == _FAILED)
                 elif self.streams:
                     self._arrived_in_stream(oid, value)
+            for alarm in tuple(self.alarms):
+                alarm.look(self, entries)
 
     def _arrived_in_stream(self, oid: bytes, value: bytes) -> None:
         # An item that nobody asked for yet, or word from the reader of a stream made here.

@@ -21,6 +21,7 @@ OBJECT_ID = 20
 
 # Values.
 SHARED = b"S"  # then the node (8) and the size in bytes, as decimal text
+FAILURE = b"4"  # an inline failure: why there is no value
 LARGE = b"L"  # in a message: the value is too large to send along, ask for it
 LOST = b"X"  # the object does not exist and nobody is making it
 

@@ -125,10 +125,15 @@ def record_of(plan: ProcessID, numbers: Sequence[int], results: Sequence[Any]) -
         size = len(several) if isinstance(result, list) else -1
         number = lists.pop().number if lists and lists[-1].size == size else 0
         lists.append(Lists(size, number + 1))
-    spans = (Span(run.task, run.task + run.number - 1) for run in _in_a_row(sorted(numbers)))
     places = ((number_of(oid), index_of(ObjectID(oid))) for oid in flat)
     others = {at: oid for at, oid in enumerate(flat) if oid[:PROCESS_BYTES] != plan}
-    return Record(tuple(spans), runs_of(places), tuple(lists), others)
+    return Record(spans_of(numbers), runs_of(places), tuple(lists), others)
+
+
+def spans_of(numbers: Sequence[int]) -> tuple[Span, ...]:
+    """The numbers, in order, as few spans."""
+    runs = _in_a_row(sorted(numbers))
+    return tuple(Span(run.task, run.task + run.number - 1) for run in runs)
 
 
 def _in_a_row(numbers: Sequence[int]) -> Iterator[Run]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hyperloom import errors
 from hyperloom.core import getting, visiting
 from hyperloom.plan import detaching, mending, naming, states, submission
+from hyperloom.serialization import failure_record, to_exception
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
 
+    from hyperloom.core.alarms import Alarm
     from hyperloom.core.bound import Node
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
@@ -50,6 +52,7 @@ class PlanHandle:
         self._plan = plan
         self._wanted = wanted  # None: it was submitted by another program
         self._label = label
+        self.alarm: Alarm | None = None  # of a plan that is stopped at its first failure
         self._again: list[Sequence[int]] = []  # tasks of this process that make results anew
         if plan is not None:
             session.handles += 1
@@ -106,7 +109,12 @@ class PlanHandle:
             GetTimeout: they were not there in time; nothing is lost.
         """
         results = self.results
-        getting.get(self._session, self._flat(), timeout)
+        try:
+            getting.get(self._session, self._flat(), timeout)
+        except errors.TaskCancelled:
+            if self.alarm is not None and self.alarm.reason is not None:
+                raise to_exception(failure_record(self.alarm.reason)) from None
+            raise
         return [self._value(each) for each in results]
 
     def _value(self, result: Any) -> Any:  # noqa: ANN401 - the user's
@@ -127,7 +135,8 @@ class PlanHandle:
 
         Each is named once, however many results it failed; ``print(*handle.failures())``.
         """
-        return mending.failures_of(self._session, self._flat())
+        first = None if self.alarm is None else self.alarm.reason
+        return mending.failures_of(self._session, self._flat(), first)
 
     def retry_failed(self) -> int:
         """Run again what failed so far, and what it needs of what is gone; how many results.

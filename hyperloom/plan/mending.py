@@ -42,16 +42,26 @@ class PlanFailure(NamedTuple):
         return f"{self.label}: {kind}: {first}{way}{also}"
 
 
-def failures_of(session: Session, refs: Iterable[ObjectRef[Any]]) -> list[PlanFailure]:
-    """The tasks that failed these results, as far as is known, those that failed most first."""
+def failures_of(
+    session: Session, refs: Iterable[ObjectRef[Any]], first: bytes | None
+) -> list[PlanFailure]:
+    """The tasks that failed these results, as far as is known, those that failed most first.
+
+    `first`: the failure for which the plan was stopped; what was cancelled then is not named.
+    """
     oids = [ref.binary() for ref in refs]
     session.ask([oid for oid in oids if session.values.get(oid) == codes.LARGE])
     found: dict[tuple[bytes, str, str], list[bytes]] = {}
+    if first is not None:
+        why = failures.decode(failure_record(first))
+        found[why.task_id, why.name, ""] = [failure_record(first)]
     for oid in oids:
         if session.failed(oid):
             record = failure_record(session.values[oid] or b"")
             why = failures.decode(record)
             who = (why.task_id, why.name, "" if why.task_id else why.text)
+            if first is not None and why.category == "cancelled":
+                continue
             found.setdefault(who, []).append(record)
     several = sorted(found.items(), key=lambda each: -len(each[1]))
     return [_failure(task, name, records) for (task, name, _), records in several]

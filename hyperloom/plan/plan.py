@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hyperloom.core import current
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, Replacing
 from hyperloom.core.visiting import session_there
 from hyperloom.errors import OtherJob
-from hyperloom.plan import detaching
+from hyperloom.plan import detaching, stopping
 from hyperloom.plan.graph import in_order, shape_of
 from hyperloom.plan.handle import PlanHandle
 from hyperloom.plan.naming import parts_of
@@ -97,7 +97,13 @@ class Plan(Replacing):
             picture = ""
         return f"<pre>{escape(str(self.explain()))}</pre>{picture}"
 
-    def submit(self, *, detach: bool = False, resume: bool = False) -> PlanHandle:
+    def submit(
+        self,
+        *,
+        detach: bool = False,
+        resume: bool = False,
+        on_error: Literal["continue", "stop"] = "continue",
+    ) -> PlanHandle:
         """Submit it; its handle, when the control plane has accepted all of it.
 
         A plan may be submitted again: that is another run, of new tasks.  Refs of a plan that this
@@ -109,6 +115,10 @@ class Plan(Replacing):
             resume: do not compute what has a valid checkpoint, nor what only that needs. One
                 that is damaged, or was made by other code, arguments or inputs, is computed
                 again, with a warning.
+            on_error: ``"continue"``: a failure fails what depends on it, and all else goes on.
+                ``"stop"``: as soon as this program hears that any task failed, it cancels the
+                rest; `fetch` raises that failure. It is this program that stops the plan, so
+                a detached one cannot have it.
 
         Raises:
             InvalidOption: a checkpoint cannot be where it should be; nothing was submitted.
@@ -116,17 +126,22 @@ class Plan(Replacing):
             NotSerializable: an argument cannot travel; nothing was submitted.
             SessionClosed: an argument is a ref of an earlier session; nothing was submitted.
             OtherJob: arguments are refs of several jobs; nothing was submitted.
-            ValueError: `detach` where nothing would outlive this program.
+            ValueError: `detach` where nothing would outlive this program; `on_error` is neither,
+                or ``"stop"`` of a detached plan.
         """
+        stops = stopping.checked(on_error, detach=detach)
         session = current.session()
         try:
-            return self._submit(session, detach=detach, resume=resume)
+            return self._submit(session, detach=detach, resume=resume, stops=stops)
         except OtherJob as error:
-            return self._submit(session_there(error), detach=detach, resume=resume)
+            there = session_there(error)
+            return self._submit(there, detach=detach, resume=resume, stops=stops)
 
-    def _submit(self, session: Session, *, detach: bool, resume: bool) -> PlanHandle:
+    def _submit(self, session: Session, *, detach: bool, resume: bool, stops: bool) -> PlanHandle:
         plan = detaching.new_plan(session) if detach else None
         submission = Submission(session, self.wanted, plan, resume=resume)
+        if stops:
+            return stopping.submit(session, submission, tuple(self.wanted), self.label)
         results = submission.run()
         if plan is not None:
             detaching.detach(session, plan, submission.numbers, results, self.label)

@@ -50,8 +50,10 @@ class ControlPlane(Arrivals):
         for oid, value in zip(oids, values, strict=True):
             self.value[oid] = value
             short = value if len(value) <= self.limits.NOTIFY_MOST else codes.LARGE
-            maker = [] if oid in self.let_go_by_maker else [maker_of(oid)]
-            for process in maker + self.watchers.pop(oid, []):
+            failed = value.startswith(codes.FAILURE)
+            if failed or oid not in self.let_go_by_maker:
+                told.setdefault(maker_of(oid), []).extend((oid, value if failed else short))
+            for process in self.watchers.pop(oid, []):
                 told.setdefault(process, []).extend((oid, short))
         for process, entries in told.items():
             self.tell(process, *entries)

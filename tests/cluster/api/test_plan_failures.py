@@ -167,3 +167,52 @@ def test_any_task_of_a_plan_says_where_it_stands(
     assert handle.state(inner) == "over"
     with pytest.raises(ValueError, match="is no task of this plan"):
         handle.state(add.bind(1))
+
+
+def test_a_plan_is_stopped_by_its_first_failure_wherever_it_is(
+    gate: Callable[[str], Gate], log: Gate, anywhere: str
+) -> None:
+    """The result waits for a task that runs, and would fail only after it."""
+    if anywhere == "inline":
+        pytest.skip("inline, all is over when it is submitted")
+
+    @loom.task
+    def passes(began: Gate, shut: Gate) -> int:
+        began.open()
+        shut.pass_through()
+        return 1
+
+    @loom.task
+    def fails(began: Gate) -> int:
+        began.pass_through()
+        raise KeyError("x" * 10_000)
+
+    began = gate("began")
+    slow = passes.bind(began, gate("never"))
+    later = [note.bind(log, slow) for _ in range(300)]
+    bad = fails.bind(began).named("the bad one")
+    handle = loom.submit([add.bind(*later, bad)], on_error="stop")
+    assert handle.wait(30)
+    with pytest.raises(KeyError, match="xxx"):
+        handle.fetch()
+    (failure,) = handle.failures()
+    assert (failure.label, failure.path) == ("the bad one", ("the bad one",))
+    assert log.notes() == []
+    wait_until(lambda: loom.available_resources() == loom.cluster_resources(), 20)
+
+
+def test_a_plan_that_is_not_to_be_stopped_goes_on(gate: Callable[[str], Gate], log: Gate) -> None:
+    handle = loom.submit([needs.bind(log, gate("no"), 1), note.bind(log, 2)], on_error="continue")
+    assert handle.wait(30)
+    assert sorted(log.notes()) == ["2", "tries 1"]
+
+
+def test_a_stopped_plan_without_failures_gives_its_results() -> None:
+    assert loom.submit([add.bind(1), add.bind(2)], on_error="stop").gather(30) == [1, 2]
+
+
+def test_what_cannot_be_done_on_error_is_refused() -> None:
+    with pytest.raises(ValueError, match="it is 'continue' or 'stop'"):
+        loom.submit([add.bind(1)], on_error="ignore")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="cannot be with detach=True"):
+        loom.submit([add.bind(1)], on_error="stop", detach=True)

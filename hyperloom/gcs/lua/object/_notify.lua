@@ -1,7 +1,9 @@
 -- act.notify(ns, oids, values, refs), act.tell(ns, who, message)
 --
 -- Who wants to know of these objects is told: their maker as long as it holds them (`refs`
--- are their counts), and who watches them (`watch`, empty if nobody watches anything).
+-- are their counts), and who watches them (`watch`, empty if nobody watches anything).  Of a
+-- failure the maker is told in any case, and whole: it may stop what else it had begun, and can
+-- ask nobody later.
 --
 -- An inbox is a channel: what is published there reaches whoever listens now.  A message is
 -- msgpack, an array of byte strings, written here by hand since Lua has no packer on all
@@ -35,7 +37,7 @@ end
 
 function act.notify(ns, oids, values, refs, watch)
   local messages, processes, watched = {}, {}, {}
-  local function add(process, oid, value)
+  local function add(process, oid, value, most)
     local message = messages[process]
     if not message then
       message = {}
@@ -43,16 +45,18 @@ function act.notify(ns, oids, values, refs, watch)
       processes[#processes + 1] = process
     end
     message[#message + 1] = oid
-    message[#message + 1] = #value <= code.NOTIFY_MOST and value or code.LARGE
+    message[#message + 1] = #value <= most and value or code.LARGE
   end
   for i, oid in ipairs(oids) do
-    if not refs[i] or tonumber(refs[i]) >= 0 then
-      add(string.sub(oid, 1, code.PROCESS_ID), oid, values[i])
+    if string.sub(values[i], 1, 1) == code.FAILURE then
+      add(string.sub(oid, 1, code.PROCESS_ID), oid, values[i], #values[i])
+    elseif not refs[i] or tonumber(refs[i]) >= 0 then
+      add(string.sub(oid, 1, code.PROCESS_ID), oid, values[i], code.NOTIFY_MOST)
     end
     if watch[i] then
       watched[#watched + 1] = oid
       for _, process in ipairs(many.cut(watch[i], code.PROCESS_ID, {})) do
-        add(process, oid, values[i])
+        add(process, oid, values[i], code.NOTIFY_MOST)
       end
     end
   end
