@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.cluster.api.gate import Gate
+    from tests.waiting import wait_until
+from tests.cluster.api.gate import Gate
 
 pytestmark = pytest.mark.usefixtures("anywhere")
 
@@ -168,6 +169,7 @@ def test_all_results_of_a_task_are_in_one_file(log: Gate, tmp_path: Path) -> Non
     both = pair.bind(log, 7).checkpoint(tmp_path / "a")
     nothing = effect.bind(log).checkpoint(tmp_path / "b")
     assert loom.submit([both, nothing]).gather() == [[7, [7]], []]
+    wait_until((tmp_path / "b").exists, 20)  # it has no result that could be waited for
     assert loom.read_checkpoint(tmp_path / "a") == [7, [7]]
     results, computed = rerun([both[1], both, nothing, hands_on.bind(both[1])], log)
     assert (results, computed) == ([[7], [7, [7]], [], [7]], [])
