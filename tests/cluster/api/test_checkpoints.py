@@ -14,13 +14,13 @@ import hyperloom as loom
 from hyperloom import errors
 from hyperloom.plan import resume
 from tests.cluster.api.kept import hands_on, merge, rerun
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.waiting import wait_until
-from tests.cluster.api.gate import Gate
+    from tests.cluster.api.gate import Gate
 
 pytestmark = pytest.mark.usefixtures("anywhere")
 
