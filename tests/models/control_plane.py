@@ -113,7 +113,7 @@ class ControlPlane(Arrivals):
         failures = {task_of(o) for o, value in zip(oids, values, strict=True) if is_failure(value)}
         counted = failures.union(uncounted)
         self.count(codes.DONE, [task for task in tasks if task not in counted])
-        self.count(codes.FAILED, [task for task in tasks if task in failures])
+        self.count(codes.FAILED, [t for t in tasks if t in failures and t not in uncounted])
         refs = []
         for task in tasks:
             inputs, others = self.refs_of(self.records[task])
@@ -125,9 +125,8 @@ class ControlPlane(Arrivals):
 
     def fail(self, tasks: list[bytes], failure: bytes) -> None:
         oids = [output(t, index) for t in tasks for index in range(self.returns_of(t))]
-        outputless = [task for task in tasks if not self.returns_of(task)]
-        self.count(codes.FAILED, outputless)
-        self.end(tasks, oids, [failure] * len(oids), uncounted=outputless)
+        self.count(codes.FAILED, tasks)
+        self.end(tasks, oids, [failure] * len(oids), uncounted=tasks)
 
     def task_step(self, node: bytes, seen: int, offer: bytes, *args: bytes) -> list[bytes | int]:
         stale, done, oids, values = [], [], [], []
@@ -256,10 +255,11 @@ class ControlPlane(Arrivals):
                 state[task] = self._cancel(task, force, ends)
             reply += [state[task], self.children.get(task, b"")]
         if ends:
-            named = [task + self.records[task][: codes.TEMPLATE_ID] for task in ends]
-            self.note(codes.CANCELLED, b"".join(named))
+            self.note(codes.CANCELLED, b"".join(t + self.records[t][:8] for t in ends))
+        lanes = self.lanes_behind(ends)
         self.fail(ends, failure)
         self.push_back_each([task for task in unrolled if task not in state])
+        self.pass_over(lanes)
         self.serve()
         return reply
 

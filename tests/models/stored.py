@@ -22,6 +22,8 @@ CONSTANTS = (
 def stored(model: ControlPlane, ns: str) -> World:
     """Key -> contents: hashes and sorted sets as dicts, lists as lists, sets as sets."""
     tables = _tasks(model) | _objects(model) | _claims(model)
+    if hasattr(model, "actors"):
+        tables |= _actors(model)
     world = {table.name(ns, *ids): held for (table, *ids), held in tables.items()}
     return {name: held for name, held in world.items() if held}
 
@@ -102,5 +104,21 @@ def _claims(model: ControlPlane) -> dict[Any, Any]:
         (keys.IDLE,): {node: offer.text() for node, offer in model.idle.items()},
         (keys.SERVED,): {
             node: codes.LOST if n is None else b"%d" % n for node, n in model.served.items()
+        },
+    }
+
+
+def _actors(model: Any) -> dict[Any, Any]:
+    return {
+        (keys.ACTOR,): model.actors,
+        (keys.NAME,): model.names,
+        (keys.HOST,): {actor: host.row() for actor, host in model.hosts.items()},
+        (keys.UNAVAILABLE,): model.unavailable,
+        (keys.BEREFT,): model.bereft,
+        **{(keys.LANES, actor): scores for actor, scores in model.scores.items()},
+        **{
+            (keys.LANE, actor + process): [entry_of(*item) for item in lane]
+            for actor, lanes in model.lanes.items()
+            for process, lane in lanes.items()
         },
     }

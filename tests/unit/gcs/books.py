@@ -54,11 +54,12 @@ class Books(RuleBasedStateMachine):
     """Says everything to both, and compares the answers and all that is stored."""
 
     plane: Plane
+    model_class: type[ControlPlane] = ControlPlane
 
     def __init__(self) -> None:
         super().__init__()
         self.plane.wire.call("FLUSHALL")
-        self.model = ControlPlane(Limits())
+        self.model = self.model_class(Limits())
         self.names = iter(range(10**6))
         self.counter: dict[bytes, int] = {}
         self.seq: dict[bytes, int] = {}

@@ -18,7 +18,7 @@ local function may_again(ns, id, record)
 end
 
 function act.lose_actor(ns, node, id, attempt, begun, unavailable, died)
-  local calls, back, lost = act.calls_of(ns, id, node), {}, {}
+  local calls, back, back_ids, lost = act.calls_of(ns, id, node), {}, {}, {}
   local record = call('HGET', key.task(ns), id)
   local held = many.hmget(key.held(ns, node), calls)
   local again = may_again(ns, id, record)
@@ -30,13 +30,16 @@ function act.lose_actor(ns, node, id, attempt, begun, unavailable, died)
     elseif again then
       back[#back + 1] = act.join(one, tonumber(held[i]) + (ran and 1 or 0))
       call('HDEL', key.held(ns, node), one)
+      back_ids[#back_ids + 1] = ran and one or nil
     end
   end
+  act.count(ns, code.AGAIN, act.templates(ns, back_ids))
   act.line_back(ns, id, back)
   act.fail(ns, node, lost, (again or begun) and unavailable or died)
   if again then
     call('HDEL', key.held(ns, node), id)
     local template = string.sub(record, 1, code.TEMPLATE_ID)
+    act.count(ns, code.AGAIN, { template })
     act.push_front(ns, { { template, act.join(id, tonumber(attempt) + 1) } })
     return 'RESTARTING'
   end

@@ -4,7 +4,7 @@
 -- have run, concatenated.
 --
 -- Refuses: STALE when the node does not hold that attempt any more.
--- Writes:  held, host, tries, lane, lanes, ready, queues, and what task/_fail.lua writes.
+-- Writes:  held, host, tries, lane, lanes, ready, queues, counts, and what task/_fail.lua writes.
 
 transition('actor_lost', DRAINS, function(ns, args)
   local node, id, attempt, calls, unavailable, died = unpack(args)
