@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -117,3 +118,18 @@ def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
     change(checkpoint_dir=str(tmp_path / "kept"), cache_dir=str(tmp_path / "cache"))
     return change
+
+
+@pytest.fixture
+def waits(gate: Callable[[str], Gate]) -> Iterator[Any]:
+    """A task that notes its process and waits for its gate; and both gates."""
+    began, go_on = gate("began"), gate("go_on")
+
+    @loom.task
+    def waits(value: Any = None) -> Any:
+        began.note(str(os.getpid()))
+        go_on.pass_through()
+        return value
+
+    yield waits, began, go_on
+    go_on.open()

@@ -36,21 +36,6 @@ def is_cancelled(ref: Any) -> None:
         loom.get(ref, timeout=PATIENCE_S)
 
 
-@pytest.fixture
-def waits(gate: Callable[[str], Gate]) -> Iterator[Any]:
-    """A task that notes that it runs and waits for its gate; and both gates."""
-    began, go_on = gate("began"), gate("go_on")
-
-    @loom.task
-    def waits(value: Any = None) -> Any:
-        began.note(str(os.getpid()))
-        go_on.pass_through()
-        return value
-
-    yield waits, began, go_on
-    go_on.open()
-
-
 @pytest.mark.parametrize("force", FORCES)
 def test_cancelling_the_head_of_a_chain_cancels_all_of_it(waits: Any, force: bool) -> None:  # noqa: FBT001
     task, began, _ = waits

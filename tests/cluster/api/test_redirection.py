@@ -15,7 +15,7 @@ from hyperloom.gcs import codes
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.cluster.api.gate import Gate
@@ -223,21 +223,6 @@ def test_what_it_goes_on_as_may_be_kept_by_itself(tmp_path: Path) -> None:
 
 
 # -- with real workers ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def waits(gate: Callable[[str], Gate]) -> Iterator[Any]:
-    """A task that notes its pid and waits for its gate; and both gates."""
-    began, go_on = gate("began"), gate("go_on")
-
-    @loom.task
-    def waits(value: Any = None) -> Any:
-        began.note(str(os.getpid()))
-        go_on.pass_through()
-        return value
-
-    yield waits, began, go_on
-    go_on.open()
 
 
 @pytest.mark.usefixtures("in_cluster")

@@ -6,22 +6,19 @@ that is stored must be the same.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import rule, run_state_machine_as_test
+from hypothesis.stateful import rule
 
 from hyperloom.gcs import codes
-from hyperloom.gcs.library import build
 from tests.models.actors import Actors
-from tests.models.references import Limits
 from tests.models.stored import CONSTANTS
 from tests.unit.gcs.books import ALL, LAST_NODE, NODES, Books, pick
-from tests.unit.gcs.plane import NS, Plane, output, record, template
+from tests.unit.gcs.plane import NS, output, record, template
 from tests.unit.gcs.plans import few, seldom, some, speaker, where
+from tests.unit.gcs.running import run_histories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,18 +244,4 @@ class World(Books):
 @pytest.mark.timeout(240)
 def test_actors_agree_with_their_model(socket_path: Path) -> None:
     """After any history the server holds what the model holds; at its end, nothing."""
-    plane = Plane(socket_path, build(**asdict(Limits())))
-    bound = type("BoundWorld", (World,), {"plane": plane})
-    try:
-        run_state_machine_as_test(
-            bound,
-            settings=settings(
-                max_examples=EXAMPLES,
-                stateful_step_count=30,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-    finally:
-        plane.wire.call("FLUSHALL")
-        plane.close()
+    run_histories(World, socket_path, EXAMPLES, steps=30)

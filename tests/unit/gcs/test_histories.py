@@ -6,33 +6,28 @@ stored.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from hyperloom.gcs import codes, keys
-from hyperloom.gcs.library import build
-from tests.models.references import Limits
 from tests.models.stored import CONSTANTS
 from tests.unit.gcs.books import ALL, LAST_NODE, NODES, OFFERS, TEMPLATES, VALUES, Books, pick
 from tests.unit.gcs.owners import Owners
 from tests.unit.gcs.plane import (
     NS,
-    Plane,
     output,
     record,
     task,
     template,
 )
 from tests.unit.gcs.plans import few, seldom, some, speaker, where
+from tests.unit.gcs.running import run_histories
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -376,18 +371,4 @@ class World(Owners):
 @pytest.mark.timeout(240)
 def test_lua_agrees_with_its_model(socket_path: Path) -> None:
     """After any history the server holds what the model holds; at its end, nothing."""
-    plane = Plane(socket_path, build(**asdict(Limits())))
-    bound = type("BoundWorld", (World,), {"plane": plane})
-    try:
-        run_state_machine_as_test(
-            bound,
-            settings=settings(
-                max_examples=EXAMPLES,
-                stateful_step_count=40,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-    finally:
-        plane.wire.call("FLUSHALL")
-        plane.close()
+    run_histories(World, socket_path, EXAMPLES, steps=40)
