@@ -13,10 +13,10 @@ from weakref import ref
 
 from hyperloom import specs
 from hyperloom.core import current
+from hyperloom.core.calling import Calling
 from hyperloom.core.cluster import refuse_unless_known, total
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.session import FIRST
-from hyperloom.core.streams import ObjectRefGenerator
 from hyperloom.ids import function_id, object_id, template_id
 from hyperloom.resources import CPU
 from hyperloom.serialization import (
@@ -30,13 +30,13 @@ from hyperloom.serialization import (
 from hyperloom.specs import Template, encode_template, record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
+    from hyperloom.core.calling import RefId
     from hyperloom.core.remote import RemoteFunction
     from hyperloom.core.session import Session
     from hyperloom.ids import TaskID, TemplateID
 
-    RefId = Callable[[object], bytes | list[bytes] | None]
 
 _EMPTY = to_inline(EMPTY_CALL)
 _TASKS_A_CPU = 32  # of a map, so that the last ones end at about the same time
@@ -75,15 +75,12 @@ class Submitter(Protocol):
         """The id of a ref of this session; None of anything else."""
 
 
-class SessionSubmitter:
+class SessionSubmitter(Calling):
     """The tasks of one remote function in one session."""
 
     def __init__(self, session: Session, remote: RemoteFunction[Any, Any]) -> None:
         refuse_unless_known(session, remote.task_options.needs, remote.name)
-        self._session = session
-        self._name = remote.name
-        self._arity = remote.arity
-        self._streams = remote.streams
+        super().__init__(session, remote.name, remote.arity)
         with noting_refs() as captured:
             self._pickled = pack_function(remote.function)
         current.own(captured, session.job)
@@ -115,12 +112,6 @@ class SessionSubmitter:
         # Weakly: it has us, and in a circle the refs that its function captured would live on.
         self._remote_ref = ref(remote)
         self._bare = record(self._id, (), self._captured, _EMPTY)
-        self._head = self._id + specs.NO_REFS
-
-    @property
-    def closed(self) -> bool:
-        """Whether its session is over."""
-        return self._session.closed
 
     def _declare(self, template: Template) -> Any:  # noqa: ANN401 - a TemplateID
         body = encode_template(template)
@@ -142,15 +133,7 @@ class SessionSubmitter:
         self._arity.check(args, kwargs)
         data, large = self._call(args, kwargs) if args or kwargs else (self._bare, b"")
         task = session.next_task()
-        result: Any
-        if self._returns == 1:
-            oid = task + FIRST
-            session.values[oid] = None
-            result = ObjectRef(oid, session)
-        elif self._streams:
-            result = ObjectRefGenerator(session, task, self._template.ahead)
-        else:
-            result = [session.promise(object_id(task, i)) for i in range(self._returns)]
+        result = self.promised(task, self._returns, self._template.ahead)
         self._say(self._id, task, data, large)
         session.wake()
         return result if self._returns else None
@@ -219,7 +202,9 @@ class SessionSubmitter:
 
         That object must be released after the task was said: the task holds it from then on.
         """
-        data, _, large = self._packed(args, kwargs, template or self._id, self.ref_id)
+        data, _, large = self.packed(
+            args, kwargs, template or self._id, self.ref_id, self._captured
+        )
         return data, large
 
     def pack(
@@ -230,10 +215,10 @@ class SessionSubmitter:
         `keep`: an encoded `hyperloom.specs.Keep`.
         """
         if keep:
-            return self._packed(args, kwargs, self.keeping, ref_id, keep)
+            return self.packed(args, kwargs, self.keeping, ref_id, self._captured, keep)
         if not args and not kwargs:
             return self._bare, [], b""
-        return self._packed(args, kwargs, self._id, ref_id)
+        return self.packed(args, kwargs, self._id, ref_id, self._captured)
 
     @cached_property
     def keeping(self) -> TemplateID:
@@ -289,41 +274,8 @@ class SessionSubmitter:
         session.outbox.put(oid, *session.store.keep(oid, value))
         return oid
 
-    def _packed(
-        self,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        template: TemplateID,
-        ref_id: RefId,
-        keep: bytes = b"",
-    ) -> tuple[bytes, list[bytes], bytes]:
-        session = self._session
-        packed, inputs = pack_call(
-            args, kwargs, ref_id, what=self._name, parameters=self._arity.parameters
-        )
-        if packed.refs:
-            current.own(packed.refs, session.job)
-        if packed.size <= session.config.inline_max_bytes:
-            if not inputs and not packed.refs and not self._captured:
-                return template + specs.NO_REFS + keep + to_inline(packed), inputs, b""
-            others = list(dict.fromkeys([*packed.refs, *self._captured]))
-            return record(template, inputs, others, keep + to_inline(packed)), inputs, b""
-        # Too large for the control plane: the arguments become an object, the last input.
-        oid = session.next_task() + FIRST
-        session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
-        inputs.append(oid)
-        return record(template, inputs, self._captured, keep + specs.IN_STORE), inputs, oid
-
     def _say(self, template: bytes, task: bytes, data: bytes, large: bytes) -> None:
         session = self._session
         session.outbox.submit(template, session.task, task, data)
         if large:
             session.outbox.release(large, made=True)
-
-    def ref_id(self, value: object) -> bytes | None:
-        """The id of a ref of this session; None of anything else."""
-        if type(value) is not ObjectRef:
-            return None
-        if value._session is not self._session:  # noqa: SLF001 - a friend
-            raise current.not_ours(value, self._session.job)
-        return value._id  # noqa: SLF001

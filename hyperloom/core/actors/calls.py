@@ -15,12 +15,11 @@ from msgspec.structs import replace
 from hyperloom import errors, specs
 from hyperloom.core import current
 from hyperloom.core.actors.definition import check_group
-from hyperloom.core.refs import ObjectRef
+from hyperloom.core.calling import Calling
 from hyperloom.core.session import FIRST
 from hyperloom.core.signatures import Arity
-from hyperloom.core.streams import ObjectRefGenerator
-from hyperloom.ids import FUNCTION_BYTES, FunctionID, object_id, short, template_id
-from hyperloom.serialization import EMPTY_CALL, pack_call, to_inline
+from hyperloom.ids import FUNCTION_BYTES, FunctionID, short, template_id
+from hyperloom.serialization import EMPTY_CALL, to_inline
 from hyperloom.specs import Template, encode_template, record
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ _NO_FUNCTION = FunctionID(bytes(FUNCTION_BYTES))
 _EMPTY = to_inline(EMPTY_CALL)
 
 
-class CallSubmitter:
+class CallSubmitter(Calling):
     """The calls of one method of one actor."""
 
     def __init__(
@@ -47,18 +46,17 @@ class CallSubmitter:
             raise current.closed(handle)
         terms = handle._loom_terms  # noqa: SLF001 - a friend
         self._pending = handle._loom_pending  # noqa: SLF001 - a friend
-        self._session = session
+        name = f"{terms.name}.{method}"
+        about = changed(terms.methods[method], options)
+        check_group(name, about.group, terms.limits)
+        super().__init__(session, name, Arity(about.signature(), name))
         self._object = ref.binary()
         self._actor = handle._loom_id  # noqa: SLF001 - a friend
         self._max_pending = terms.max_pending
-        self._name = f"{terms.name}.{method}"
-        about = changed(terms.methods[method], options)
-        check_group(self._name, about.group, terms.limits)
-        self._arity = Arity(about.signature(), self._name)
         self._returns = about.returns
         template = Template(
             function=_NO_FUNCTION,
-            name=self._name,
+            name=name,
             returns=about.returns,
             retries=terms.max_task_retries if about.retries is None else about.retries,
             priority=0,
@@ -78,28 +76,17 @@ class CallSubmitter:
         )
         self._bare = record(self._id, (), (self._object,), _EMPTY)
 
-    @property
-    def closed(self) -> bool:
-        """Whether its session is over."""
-        return bool(self._session.closed)
-
     def submit(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """One call."""
         session = self._session
         self._arity.check(args, kwargs)
         if self._max_pending >= 0:
             self._refuse_too_many()
-        data, large = self._packed(args, kwargs) if args or kwargs else (self._bare, b"")
+        data, large = self._bare, b""
+        if args or kwargs:
+            data, _, large = self.packed(args, kwargs, self._id, self.ref_id, (self._object,))
         task = session.next_task()
-        result: Any
-        if self._returns == 1:
-            oid = task + FIRST
-            session.values[oid] = None
-            result = ObjectRef(oid, session)
-        elif self._returns == specs.STREAMING:
-            result = ObjectRefGenerator(session, task, self._ahead)
-        else:
-            result = [session.promise(object_id(task, i)) for i in range(self._returns)]
+        result = self.promised(task, self._returns, self._ahead)
         session.outbox.call_actor(self._actor, session.task, task, data, self._width)
         if large:
             session.outbox.release(large, made=True)
@@ -107,25 +94,6 @@ class CallSubmitter:
             self._pending.append(task + FIRST)
         session.wake()
         return result if self._returns else None
-
-    def _packed(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[bytes, bytes]:
-        session = self._session
-        packed, inputs = pack_call(
-            args, kwargs, self._ref_id, what=self._name, parameters=self._arity.parameters
-        )
-        if packed.size <= session.config.inline_max_bytes:
-            others = list(dict.fromkeys([self._object, *packed.refs]))
-            return record(self._id, inputs, others, to_inline(packed)), b""
-        oid = session.next_task() + FIRST
-        session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
-        return record(self._id, [*inputs, oid], (self._object,), specs.IN_STORE), oid
-
-    def _ref_id(self, value: object) -> bytes | None:
-        if type(value) is not ObjectRef:
-            return None
-        if value._session is not self._session:  # noqa: SLF001 - a friend
-            raise current.closed(value)
-        return value.binary()
 
     def _refuse_too_many(self) -> None:
         pending, values = self._pending, self._session.values

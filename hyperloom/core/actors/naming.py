@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors, failures, specs
 from hyperloom.core import current
 from hyperloom.core.actors.handle import ActorHandle
-from hyperloom.core.refs import ObjectRef
+from hyperloom.core.calling import Calling
 from hyperloom.core.session import FIRST
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes
 from hyperloom.ids import TaskID, function_id, template_id
-from hyperloom.serialization import failure_inline, noting_refs, pack_call, pack_function, to_inline
-from hyperloom.specs import Template, encode_template, record
+from hyperloom.serialization import failure_inline, noting_refs, pack_function
+from hyperloom.specs import Template, encode_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hyperloom.core.actors.definition import ActorClass
+    from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
     from hyperloom.ids import TemplateID
 
@@ -90,20 +91,9 @@ def _record(
         cls.prepared = (session, *_declared(session, cls))
     _, number, captured = cls.prepared
 
-    def ref_id(value: object) -> bytes | None:
-        if type(value) is not ObjectRef:
-            return None
-        if value._session is not session:  # noqa: SLF001 - a friend
-            raise current.closed(value)
-        return value.binary()
-
-    packed, inputs = pack_call(args, kwargs, ref_id, what=cls.name, parameters=cls.arity.parameters)
-    if packed.size <= session.config.inline_max_bytes:
-        others = list(dict.fromkeys([*packed.refs, *captured]))
-        return record(number, inputs, others, to_inline(packed)), b"", number
-    oid = session.next_task() + FIRST
-    session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
-    return record(number, [*inputs, oid], captured, specs.IN_STORE), oid, number
+    calling = Calling(session, cls.name, cls.arity)
+    data, _, large = calling.packed(args, kwargs, number, calling.ref_id, captured)
+    return data, large, number
 
 
 def _declared(session: Session, cls: ActorClass[Any]) -> tuple[TemplateID, list[bytes]]:
