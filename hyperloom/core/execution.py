@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import data, errors, failpoints, failures, specs
@@ -37,7 +38,7 @@ from hyperloom.serialization import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hyperloom.core.keeping import Keeping
     from hyperloom.core.objects import Objects
@@ -159,14 +160,21 @@ class Executor:
 
     def _attempt(self, code: Code, running: Running, record: bytes, inputs: bytes) -> list[bytes]:
         kept = specs.split_values(inputs) if inputs else []
-        failed = failed_among(kept)
-        if failed is not None:
-            path = failures.extend_path(failure_record(failed), code.template.name)
-            return self._all(code, failure_inline(path))
+        passed_on = self.passed_on(code, kept)
+        if passed_on is not None:
+            return passed_on
         said = record[specs.call_start(record) :]
         if code.template.keeps:
             return self._kept_attempt(code, running, record, kept, said)
         return self._called(code, running, record, kept, said)
+
+    def passed_on(self, code: Code, kept: Sequence[bytes]) -> list[bytes] | None:
+        """The outputs of a task of whose inputs one has failed; None: none has."""
+        failed = failed_among(kept)
+        if failed is None:
+            return None
+        path = failures.extend_path(failure_record(failed), code.template.name)
+        return self._all(code, failure_inline(path))
 
     def _kept_attempt(
         self, code: Code, running: Running, record: bytes, inputs: list[bytes], said: bytes
@@ -318,24 +326,33 @@ class Executor:
         return outputs
 
     def _stream(self, code: Code, running: Running, result: Any) -> list[bytes]:  # noqa: ANN401
-        items = Items(
-            current.session(), self.node, running.task, running.attempt, code.template.ahead
-        )
-        try:
+        outputs: list[bytes] = []
+        with self.streaming(code, running, outputs) as items:
             for item in result:
                 if not items.add(item, f"item {items.made + 1} of {code.template.name}"):
                     if hasattr(result, "close"):
                         result.close()
                     break
+        return outputs
+
+    @contextmanager
+    def streaming(self, code: Code, running: Running, outputs: list[bytes]) -> Iterator[Items]:
+        """The items of a stream; its end, or the failure in its place, joins `outputs`."""
+        items = Items(
+            current.session(), self.node, running.task, running.attempt, code.template.ahead
+        )
+        try:
+            yield items
         except errors.Stale:
             raise
         except Exception as error:
             if code.retries(error):
                 raise
-            return [self.failure(error, running)]
+            outputs.append(self.failure(error, running))
+            return
         finally:
             items.close()
-        return [to_inline(pack(items.made))]
+        outputs.append(to_inline(pack(items.made)))
 
     def failure(self, error: BaseException, running: Running) -> bytes:
         """What a task's outputs become that raised `error`."""

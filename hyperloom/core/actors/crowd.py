@@ -18,13 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hyperloom import errors, failures, specs
+from hyperloom import specs
 from hyperloom.core import current
 from hyperloom.core.actors.hosting import CallExecutor, Hosted
 from hyperloom.core.actors.mailbox import Letter, Mailbox
-from hyperloom.core.execution import Retry, failed_among
-from hyperloom.core.streams import Items
-from hyperloom.serialization import failure_inline, failure_record, pack, to_inline
+from hyperloom.core.execution import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,10 +94,9 @@ class CrowdExecutor(CallExecutor):
         self, code: Code, running: Running, record: bytes, inputs: bytes
     ) -> list[bytes]:
         kept = specs.split_values(inputs) if inputs else []
-        failed = failed_among(kept)
-        if failed is not None:
-            path = failures.extend_path(failure_record(failed), code.template.name)
-            return self._all(code, failure_inline(path))
+        passed_on = self.passed_on(code, kept)
+        if passed_on is not None:
+            return passed_on
         said = record[specs.call_start(record) :]
         args, kwargs = self.arguments(code, record, kept, said)
         result = self._function(code)(*args, **kwargs)
@@ -111,22 +108,13 @@ class CrowdExecutor(CallExecutor):
         return self.outputs(code, running, result)
 
     async def _stream_async(self, code: Code, running: Running, result: Any) -> list[bytes]:  # noqa: ANN401 - a generator
-        ahead = code.template.ahead
-        items = Items(current.session(), self.node, running.task, running.attempt, ahead)
-        try:
+        outputs: list[bytes] = []
+        with self.streaming(code, running, outputs) as items:
             async for item in result:
                 if not items.add(item, f"item {items.made + 1} of {code.template.name}"):
                     await result.aclose()
                     break
-        except errors.Stale:
-            raise
-        except Exception as error:
-            if code.retries(error):
-                raise
-            return [self.failure(error, running)]
-        finally:
-            items.close()
-        return [to_inline(pack(items.made))]
+        return outputs
 
 
 class Crowd:
