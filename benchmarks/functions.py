@@ -28,6 +28,15 @@ def successor(value: int) -> int:
     return value + 1
 
 
+class Holder:
+    """An object that is called; the plain class of an actor."""
+
+    def same(self, value: int) -> int:
+        """A no-op that shows that it ran."""
+        return value
+
+
+Actor = loom.actor(Holder)
 task_same = loom.task(same)
 task_one = loom.task(one)
 task_add = loom.task(add)

@@ -28,7 +28,9 @@ Medians; each row runs alternately with its baselines, in the same minutes.
 differs by half from hour to hour, so look at ratios. `PPE(2)` is
 `concurrent.futures.ProcessPoolExecutor(2)`, `Pool(2)` is `multiprocessing.Pool(2)`: they keep
 nothing when a process dies, know no dependencies and no shared memory, which is what is compared
-where their columns are not empty. Where the time of a task goes, and why, is in
+where their columns are not empty. `Manager` is an object behind a proxy of
+`multiprocessing.Manager`. Ray's figures are of its own microbenchmarks, Ray 2.60 on two such CPUs.
+Where the time of a task goes, and why, is in
 [design note 8](design/0008-where-the-time-of-a-task-goes.md).
 
 """

@@ -9,7 +9,10 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
+from multiprocessing.managers import BaseManager
 from typing import TYPE_CHECKING, Any, Protocol
+
+from benchmarks.functions import Holder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +21,15 @@ if TYPE_CHECKING:
 CPUS = 2
 PPE = "PPE(2)"  # concurrent.futures.ProcessPoolExecutor
 POOL = "Pool(2)"  # multiprocessing.Pool
+MANAGER = "Manager"  # a proxy of multiprocessing.Manager
 FOREIGN = ("ray", "dask")
+
+
+class _Manager(BaseManager):
+    holder: Callable[[], Holder]  # its proxy
+
+
+_Manager.register("holder", Holder)
 
 
 class Foreign(Protocol):
@@ -44,6 +55,9 @@ class Peers:
         self.executor = ProcessPoolExecutor(CPUS, mp_context=fork)
         list(self.executor.map(abs, range(100)))  # it forks with the first call
         self.pool: Pool = fork.Pool(CPUS)
+        self._manager = _Manager(ctx=fork)
+        self._manager.start()
+        self.holder = self._manager.holder()
         self.foreign: list[Foreign] = [_start(name) for name in foreign]
 
     def close(self) -> None:
@@ -51,6 +65,7 @@ class Peers:
         self.executor.shutdown()
         self.pool.terminate()
         self.pool.join()
+        self._manager.shutdown()
         for peer in self.foreign:
             peer.close()
 

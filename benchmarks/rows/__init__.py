@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.rows import (
+    actors,
     arrays,
     batch,
     direct,
@@ -50,6 +51,10 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "transfer": transfer.transfer,
     "efficiency": work.efficiency,
     "word-count": work.word_count,
+    "actor-sync": actors.sync,
+    "actor-calls": actors.calls,
+    "actor-creation": actors.creation,
+    "actors-idle": actors.idle,
     "events": events.events,
     "import": start.import_,
     "first-result": start.first_result,
