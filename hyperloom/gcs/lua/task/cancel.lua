@@ -15,46 +15,11 @@
 --          task/_fail.lua writes.
 
 transition('task_cancel', DRAINS, function(ns, args)
-  local failure, force, reply, unheld, seen = args[1], args[2], {}, {}, {}
-  local nodes = call('HGETALL', key.served(ns))
-  local ids, rest = {}, {}
+  local ids = {}
   for i = 3, #args do
     ids[#ids + 1] = args[i]
   end
-  local unrolled = act.unroll(ns, ids)
-  for _, id in ipairs(ids) do
-    local state = seen[id] or 'FINISHED'
-    if not seen[id] and call('HEXISTS', key.task(ns), id) == 1 then
-      local node, lost = act.holder(ns, id, nodes)
-      if node and not lost then
-        act.tell(ns, node, { code.CANCEL, id, force })
-        state = 'RUNNING'
-      else
-        if lost then
-          call('HDEL', key.held(ns, node), id)
-        end
-        unheld[#unheld + 1] = id
-        state = 'CANCELLED'
-      end
-    end
-    seen[id] = state
-    reply[#reply + 1] = state
-    reply[#reply + 1] = call('HGET', key.children(ns), id) or ''
-  end
-  if #unheld > 0 then
-    local named = {}
-    for i, template in ipairs(act.templates(ns, unheld)) do
-      named[i] = unheld[i] .. template
-    end
-    act.note(ns, code.CANCELLED, table.concat(named))
-  end
-  local blocked = act.first_calls(ns, unheld)
-  act.fail(ns, nil, unheld, failure)
-  for _, task in ipairs(unrolled) do
-    rest[#rest + 1] = not seen[task[2]] and task or nil
-  end
-  act.push_back(ns, rest)
-  act.pass_over(ns, blocked)
+  local reply = act.cancel(ns, ids, args[1], args[2])
   act.serve(ns)
   return reply
 end)
