@@ -1,9 +1,8 @@
 """What one process says to the control plane: in order, in batches, and exactly once.
 
 The rule: words are numbered, and the server applies each number once and in order
-(``lua/process/_answered.lua``).  So whatever happens on the way (a reply is lost, the server
-restarts, it refuses for lack of memory), the same words are sent again until they are
-answered, and nothing overtakes them.
+(``lua/process/_answered.lua``).  So they may be sent again until they are answered, whatever
+happens on the way (`hyperloom.gcs.delivery`).
 
 Batches are gathered until they are large enough or somebody flushes: `get` does, and the
 process's pump does after a moment.  A flush says, in this order::
@@ -19,12 +18,10 @@ lock held.  So they go into a deque, and are looked at in the next flush.
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperloom import errors
-from hyperloom.gcs.wire import Arguments, Wire, fcall, pack
+from hyperloom.gcs.delivery import Delivery, Said
+from hyperloom.gcs.wire import Arguments, fcall, pack
 from hyperloom.ids import number_of
 
 if TYPE_CHECKING:
@@ -33,26 +30,14 @@ if TYPE_CHECKING:
     from hyperloom.gcs.address import Address
     from hyperloom.gcs.wire import Argument
 
-_UNANSWERED_MOST = 32  # calls on their way; more and the sender waits for the server
 _UNREAD_MOST = 8  # answers that nobody waits for, before we look at them
 _BATCH_BYTES = 1 << 18
 _RELEASES_AT_ONCE = 2000  # of one call: a plan's million results may be dropped at once
-_REFUSED_WAIT_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 def _made(ids: Sequence[bytes]) -> int:
     """How many tasks and puts the process has made, as far as these ids tell."""
     return number_of(max(ids))
-
-
-class _Reply:
-    """Where the answer of a call goes that somebody waits for."""
-
-    __slots__ = ("came", "value")
-
-    def __init__(self) -> None:
-        self.came = False
-        self.value: Any = None
 
 
 class Prepared(NamedTuple):
@@ -69,20 +54,13 @@ class Outbox:
     def __init__(
         self, address: Address, namespace: str, process: bytes, *, batch: int, outage_s: float
     ) -> None:
-        self._address = address
         self._ns = namespace
         self._process = process
         self._batch = batch
-        self._outage_s = outage_s
-        self._wire = Wire(address)
+        self._delivery = Delivery(address, outage_s)
         self._lock = threading.RLock()
         self._seq = 0
         self._fresh()
-        # Sent and not answered, in order; and what the server refused for now, in order.
-        self._unanswered: deque[tuple[bytes, _Reply | None]] = deque()
-        self._refused: deque[tuple[bytes, _Reply | None]] = deque()
-        self._refusals = 0
-        self._broken: Exception | None = None
 
     def _fresh(self) -> None:
         self._count = 0
@@ -110,7 +88,7 @@ class Outbox:
         """Apply an idempotent transition soon; nobody waits for its answer."""
         with self._lock:
             self.flush()
-            self._say([(pack(fcall(function, self._ns, *args)), None)])
+            self._delivery.say([Said(pack(fcall(function, self._ns, *args)))])
 
     def submit(self, template: bytes, parent: bytes, task: bytes, record: bytes) -> None:
         """A task."""
@@ -156,7 +134,7 @@ class Outbox:
             self._seq += 1
             function, made, args = prepared
             first = fcall(function, self._ns, self._process, self._seq, made)
-            self._say([(args.behind(first), None)])
+            self._delivery.say([Said(args.behind(first))])
 
     def put(self, oid: bytes, value: bytes, contained: Iterable[bytes] = ()) -> None:
         """An object that this process made itself."""
@@ -200,12 +178,12 @@ class Outbox:
                 self._borrowed[oid] = None
             self._count += 1
 
+    # -- sending ----------------------------------------------------------------------------
+
     @property
     def waiting(self) -> bool:
         """Whether anything is not sent, or not answered yet."""
-        return bool(self._count or self._declares or self._refused or self._unanswered)
-
-    # -- sending ----------------------------------------------------------------------------
+        return bool(self._count or self._declares or self._delivery.unanswered)
 
     def flush(self, *, wanted_only: bool = False) -> None:
         """Send all that was said; do not wait for the answers.
@@ -215,19 +193,17 @@ class Outbox:
         another flush must come within some milliseconds.
         """
         with self._lock:
-            self._raise_broken()
+            self._delivery.check()
             if self._count or self._declares:
-                self._say(self._words(later=wanted_only))
-            if not wanted_only or len(self._unanswered) > _UNREAD_MOST:
-                self._survive(self._drain)
+                self._delivery.say(self._words(later=wanted_only))
+            if not wanted_only or self._delivery.unanswered > _UNREAD_MOST:
+                self._delivery.look()
 
     def settle(self) -> None:
         """Send all that was said and wait until the server has applied it."""
         with self._lock:
             self.flush()
-            while self._unanswered or self._refused:
-                self._survive(self._receive_one)
-            self._raise_broken()
+            self._delivery.settle()
 
     def call(self, function: str, *args: Argument, namespace: str | None = None) -> Any:  # noqa: ANN401
         """Apply an idempotent transition after all that was said; its answer.
@@ -235,35 +211,27 @@ class Outbox:
         Raises:
             errors.Refused: the server said no.
         """
-        reply = _Reply()
         with self._lock:
             self.flush()
-            self._say([(pack(fcall(function, namespace or self._ns, *args)), reply)])
-            while not reply.came:
-                self._survive(self._receive_one)
-        if isinstance(reply.value, Exception):
-            raise reply.value
-        return reply.value
+            return self._delivery.ask(pack(fcall(function, namespace or self._ns, *args)))
 
     def break_off(self, error: Exception) -> None:
         """There will be no server any more: who speaks from now on, or is speaking, hears why."""
-        self._broken = error  # without the lock: whoever tries to connect again holds it
+        self._delivery.break_off(error)  # without the lock: whoever tries to connect holds it
 
     def close(self) -> None:
         """Hang up; what was not flushed is not said."""
-        self._wire.close()
+        self._delivery.close()
 
-    def _words(self, *, later: bool = False) -> list[tuple[bytes, _Reply | None]]:
-        said: list[tuple[bytes, _Reply | None]] = []
+    def _words(self, *, later: bool = False) -> list[Said]:
+        said: list[Said] = []
 
         def say(function: str, *args: Argument) -> None:
             self._seq += 1
             words = fcall(function, self._ns, self._process, self._seq, *args)
-            said.append((pack(words), None))
+            said.append(Said(pack(words)))
 
-        said += [
-            (pack(fcall("template_declare", self._ns, *args)), None) for args in self._declares
-        ]
+        said += [Said(pack(fcall("template_declare", self._ns, *args))) for args in self._declares]
         self._say_made(say)
         if self._acquired:
             say("ref_acquire", b"".join(self._acquired))
@@ -292,105 +260,3 @@ class Outbox:
             say("actor_create", *words)
         for (actor, parent), group in self._calls.items():
             say("actor_call", _made(group[::2]), self._width, parent, actor, *group)
-
-    def _say(self, said: list[tuple[bytes, _Reply | None]]) -> None:
-        if self._refused:
-            self._refused += said  # in line behind what is refused for now
-            return
-        if not said:
-            return
-        self._survive(lambda: self._send(said))
-        while len(self._unanswered) > _UNANSWERED_MOST:
-            self._survive(self._receive_one)
-
-    def _send(self, said: Iterable[tuple[bytes, _Reply | None]]) -> None:
-        said = list(said)
-        self._unanswered += said
-        self._wire.send_packed(b"".join([words for words, _ in said]))
-
-    # -- answers ----------------------------------------------------------------------------
-
-    def _drain(self) -> None:
-        while self._unanswered:
-            reply = self._wire.receive_now()
-            if reply is False:
-                return
-            self._answered(reply)
-
-    def _receive_one(self) -> None:
-        if self._unanswered:
-            self._answered(self._wire.receive())
-        elif self._refused:
-            self._try_refused()
-
-    def _answered(self, answer: Any) -> None:  # noqa: ANN401 - Redis' own reply
-        words, reply = self._unanswered.popleft()
-        if isinstance(answer, errors.Gap) and not self._refused:
-            # Nothing that we said was refused, and yet the server misses some of it: it was
-            # answered once and is forgotten.
-            self._broken = errors.ClusterStateLost(
-                "the control plane has lost words that it had answered (its server was restored "
-                "from an older state, or emptied). Tasks and objects of this job may be lost; "
-                "nothing of it can go on. Call loom.shutdown() and loom.init() to begin anew"
-            )
-            return
-        if self._refused:
-            # What stands in line before this was refused, so this found a server that does not
-            # know of it.  A call's answer is out of date, and a refusal may have that reason.
-            again = reply is not None or isinstance(answer, errors.LoomError)
-        else:
-            again = reply is None and isinstance(answer, errors.Backpressure)
-        if again:
-            self._refused.append((words, reply))
-            if not self._unanswered:
-                self._try_refused()
-            return
-        if reply is not None:
-            reply.came = True
-            reply.value = answer
-        elif isinstance(answer, errors.LoomError):
-            self._broken = answer
-        if not self._refused:
-            self._refusals = 0
-
-    def _try_refused(self) -> None:
-        """The server had no memory: wait a moment for it to drain, say it all again."""
-        time.sleep(_REFUSED_WAIT_S[min(self._refusals, len(_REFUSED_WAIT_S) - 1)])
-        self._refusals += 1
-        again, self._refused = self._refused, deque()
-        self._send(again)
-
-    def _survive(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except errors.ControlPlaneLost:
-            self._reconnect()
-        except BaseException:
-            # Ctrl-C, in the middle of sending or reading: nobody knows how much of it was done.
-            # The next step finds the wire closed, connects anew and says again what is unanswered.
-            self._wire.close()
-            raise
-
-    def _reconnect(self) -> None:
-        """Connect anew and say again all that was not answered."""
-        deadline = time.monotonic() + self._outage_s
-        self._wire.close()
-        self._unanswered.extendleft(reversed(self._refused))  # they were said before
-        self._refused.clear()
-        pause_s = 0.01
-        while True:
-            self._raise_broken()
-            try:
-                self._wire = Wire(self._address)
-                self._wire.send_packed(b"".join([words for words, _ in self._unanswered]))
-            except errors.LoomError:  # a password file that is gone too: its node may be dying
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(pause_s)
-                pause_s = min(pause_s * 2, 0.5)
-            else:
-                return
-
-    def _raise_broken(self) -> None:
-        if self._broken is not None:
-            raise self._broken

@@ -10,7 +10,7 @@ import pytest
 import hyperloom as loom
 from hyperloom import connection, errors
 from hyperloom.core import current
-from hyperloom.gcs import outbox
+from hyperloom.gcs import delivery
 from hyperloom.gcs.wire import Wire
 from tests.waiting import wait_until
 
@@ -99,7 +99,7 @@ def test_what_is_said_before_anybody_noticed_is_not_answered_with_a_missing_file
             lost(heard[0])
         return Wire(address)
 
-    monkeypatch.setattr(outbox, "Wire", connect)
+    monkeypatch.setattr(delivery, "Wire", connect)
     with pytest.raises(errors.LocalRayletDied):
         loom.nodes()
     assert len(tries) == 3

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hyperloom import errors
-from hyperloom.gcs import outbox
+from hyperloom.gcs import delivery, outbox
 from hyperloom.gcs.outbox import Outbox
 
 TASK = b"p" * 10 + (1).to_bytes(6, "big")
@@ -54,10 +54,10 @@ def wires(monkeypatch: pytest.MonkeyPatch) -> list[Played]:
         opened.append(Played())
         return opened[-1]
 
-    monkeypatch.setattr(outbox, "Wire", connect)
+    monkeypatch.setattr(delivery, "Wire", connect)
     monkeypatch.setattr(outbox, "pack", lambda words: f"<{words[0]} {words[1]}>".encode())
     monkeypatch.setattr(outbox, "fcall", lambda function, _, *args: (function, str(args[1:2])))
-    monkeypatch.setattr(outbox.time, "sleep", lambda _: None)
+    monkeypatch.setattr(delivery.time, "sleep", lambda _: None)
     return opened
 
 
@@ -80,10 +80,10 @@ def test_what_was_refused_is_said_first_on_the_next_connection(
         box.acquire(oid)
         box.flush()
     wires[-1].answers = [FULL]
-    box._receive_one()
+    box._delivery._receive_one()
     wires[-1].close()
     wires[-1].answers = []
-    box._survive(box._receive_one)
+    box._delivery._survive(box._delivery._receive_one)
     assert said(wires[-1]) == said(wires[0])
 
 
@@ -123,7 +123,7 @@ def test_an_interrupt_in_the_middle_loses_no_words(box: Outbox, wires: list[Play
     assert len(wires) == 1
 
     def connect_again() -> None:
-        box._survive(box._receive_one)
+        box._delivery._survive(box._delivery._receive_one)
 
     connect_again()
     assert said(wires[-1]) == said(wires[0])
