@@ -66,8 +66,9 @@ class Home:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def start_head(self, *arguments: str | Path) -> Path:
-        """Start a head on a free port; its session folder."""
-        self.loom("start", "--head", "--port", "0", "--num-cpus", "2", *arguments)
+        """Start a head on a free port; its session folder.  A page, if one is asked for."""
+        few = ("--port", "0", "--num-cpus", "2", "--no-dashboard")
+        self.loom("start", "--head", *few, *arguments)
         return self.current
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -10,39 +11,77 @@ import click
 from hyperloom.cli import looking, words
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hyperloom.watch.cluster import Cluster
+
+INSTALL = "pip install 'hyperloom[dashboard]'"
+_PACKAGES = ("starlette", "uvicorn", "numpy")
 
 
 @click.command(name="dashboard")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Listen on this address.")
+@click.option("--host", help="Listen on this address.  [default: 127.0.0.1]")
 @click.option("--port", type=words.Number(most=65535), help="[default: 6391, or any]")
+@click.option("--allow-actions", is_flag=True, help="Let it cancel tasks and jobs, kill actors.")
 @click.option("--open", "opens", is_flag=True, help="Open it in a browser of this machine.")
 @click.option("--session", default="", metavar="NAME", help="Another session of this machine.")
 @click.option("--address", default="", help="Another control plane than this machine's.")
-def command(host: str, port: int | None, session: str, address: str, *, opens: bool) -> int:
-    """Show what goes on as a page, until Ctrl-C.
+def command(  # noqa: PLR0913 - the options of the command
+    *, host: str | None, port: int | None, allow_actions: bool, opens: bool, session: str,
+    address: str,
+) -> int:  # fmt: skip
+    """Show what goes on as a page.
+
+    The page of a head that runs: a new link to it is printed.  If there is none, or any of --host,
+    --port, --allow-actions and --address is given, one is served until Ctrl-C.
 
     It listens on this machine only unless --host says otherwise, and lets in who has the link that
     is printed, once. From another machine, use an ssh tunnel: ssh -L 6391:127.0.0.1:6391 HOST.
-    The page reads; it changes nothing.
+    The page only reads, unless --allow-actions lets it do more.
     """
-    try:
-        from hyperloom.dashboard import serve  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise click.UsageError(
-            "the page needs some packages more: pip install 'hyperloom[dashboard]'"
-        ) from error
+    if not installed():
+        raise click.UsageError(f"the page needs some packages more: {INSTALL}")
+    own = address or host is not None or port is not None or allow_actions
+    link = None if own else running(session)
+    if link is not None:
+        _tell(link, opens=opens)
+        return 0
+    from hyperloom.dashboard import serve  # noqa: PLC0415 - an extra
 
     def connect() -> Cluster:
         return looking.cluster(address, session)
 
-    connect().close()  # who cannot be reached is told of here, and not in a browser
-    sock = serve.listen(host, port)
-
     def ready(link: str) -> None:
-        click.echo(f"The page, for one browser: {link}\nCtrl-C ends it.")
-        if opens:
-            webbrowser.open(link)
+        _tell(link, opens=opens)
+        click.echo("Ctrl-C ends it.")
 
-    serve.serve(sock, connect, ready)
+    connect().close()  # who cannot be reached is told of here, and not in a browser
+    sock = serve.listen(host or "127.0.0.1", port)
+    serve.serve(sock, connect, serve.Terms(ready=ready, actions=allow_actions))
     return 0
+
+
+def installed() -> bool:
+    """Whether what the page needs is there."""
+    return all(find_spec(name) is not None for name in _PACKAGES)
+
+
+def running(session: str) -> str | None:
+    """A new link to the page of a head that runs here; None: it has none."""
+    from hyperloom.config import Config  # noqa: PLC0415
+    from hyperloom.dashboard import links  # noqa: PLC0415
+    from hyperloom.node import folder as folders  # noqa: PLC0415
+
+    known = folders.started_sessions(Config.load())
+    if session:
+        known = [folder for folder in known if folder.name.endswith(session)]
+        found: Path | None = known[0] if known else None
+    else:
+        found = folders.current_session(Config.load())
+    return None if found is None else links.ask(found)
+
+
+def _tell(link: str, *, opens: bool) -> None:
+    click.echo(f"The page, for one browser: {link}")
+    if opens:
+        webbrowser.open(link)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hyperloom.cli import words
+from hyperloom.cli import dashboard, words
 
 if TYPE_CHECKING:
     from hyperloom.raylet.node import NodeSettings
 
+_PAGE_S = 10.0  # until the page is there; the node serves already
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -50,14 +51,23 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Head: sync to disk before each answer, or every second.",
 )
+@click.option("--dashboard/--no-dashboard", default=True, help="Head: with its page, or without.")
+@click.option(
+    "--dashboard-port",
+    type=words.Number(most=65535),
+    help="Head: its page listens on this port of the loopback address.  [default: 6391, or any]",
+)
+@click.option(
+    "--allow-actions", is_flag=True, help="Head: its page may cancel tasks and jobs, kill actors."
+)
 @click.option("--block", is_flag=True, help="Stay in the foreground; for systemd and containers.")
 def command(**given: Any) -> int:  # noqa: ANN401 - the options above
     """Start a node that outlives this command.
 
     With --head, a control plane comes with it: a Valkey or Redis server of its own, with a
-    password, on this machine's loopback address if nothing else is said.  Server and node are
-    started again when they die.  Python programs of yours on this machine find the node by
-    themselves: `loom.init()`.
+    password, on this machine's loopback address if nothing else is said; and a page that shows
+    what goes on, to who has its link.  All of them are started again when they die.  Python
+    programs of yours on this machine find the node by themselves: `loom.init()`.
     """
     if given["head"] == (given["address"] is not None):
         raise click.UsageError(
@@ -84,8 +94,11 @@ def command(**given: Any) -> int:  # noqa: ANN401 - the options above
 
 def _refuse_for_a_joining_node(given: dict[str, Any]) -> None:
     context = click.get_current_context()
-    for name, option in (("port", "port"), ("data", "dir"), ("host", "host"),
-                         ("durability", "durability")):  # fmt: skip
+    for name, option in (
+        ("port", "port"), ("data", "dir"), ("host", "host"), ("durability", "durability"),
+        ("dashboard", "dashboard"), ("dashboard_port", "dashboard-port"),
+        ("allow_actions", "allow-actions"),
+    ):  # fmt: skip
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{option} is for --head; a node that joins has no server")
     del given
@@ -103,7 +116,7 @@ def _plan(given: dict[str, Any]) -> Any:  # noqa: ANN401 - a NodePlan
         about["resources"] = node_resources(Wanted(**sizes))
         if given["head"]:
             about |= {name: given[name] for name in ("host", "port", "durability", "data")}
-            about["password_file"] = given["password_file"]
+            about |= {"password_file": given["password_file"], "page": _page(given)}
         else:
             about["address"] = parse_address(given["address"], given["password_file"])
             if about["address"].url not in {given["address"], f"redis://{given['address']}"}:
@@ -117,6 +130,21 @@ def _plan(given: dict[str, Any]) -> Any:  # noqa: ANN401 - a NodePlan
     return NodePlan(**about)
 
 
+def _page(given: dict[str, Any]) -> dict[str, Any] | None:
+    """How the head's page is to be served; None: it shall have none, or cannot."""
+    from hyperloom.node.description import free_port  # noqa: PLC0415
+
+    if not given["dashboard"] or not dashboard.installed():
+        return None
+    port = given["dashboard_port"]
+    if port and free_port("127.0.0.1", port) is None:
+        raise click.UsageError(
+            f"port {port} of the loopback address is taken by another program; nothing was "
+            "started. Choose another one for the page, or leave --dashboard-port out"
+        )
+    return {"port": port, "actions": given["allow_actions"]}
+
+
 def _tell(settings: NodeSettings) -> None:
     """What was started, and how to go on."""
     cpus = words.amounts(settings.resources.as_dict())
@@ -126,17 +154,30 @@ def _tell(settings: NodeSettings) -> None:
     if settings.server is None:
         click.echo(f"  control plane {settings.address}")
     else:
-        _tell_of_head(settings.server)
+        _tell_of_head(settings.server, _page_link(settings))
     click.echo("Programs of yours on this machine use it by themselves. End it: loom stop")
 
 
-def _tell_of_head(server: dict[str, Any]) -> None:
+def _page_link(settings: NodeSettings) -> str:
+    """A link to the head's page, or why there is none."""
+    from hyperloom.dashboard import links  # noqa: PLC0415
+
+    if settings.page is None:
+        if dashboard.installed():
+            return "none; loom dashboard shows one"
+        return f"none; {dashboard.INSTALL} brings it"
+    link = links.ask(settings.folder, _PAGE_S)
+    return link or "is still starting; loom dashboard prints a link to it"
+
+
+def _tell_of_head(server: dict[str, Any], page: str) -> None:
     from hyperloom.gcs.server import is_loopback  # noqa: PLC0415
 
     data = Path(server["folder"]).parent
     click.echo(f"  data          {data}")
     click.echo(f"  control plane {server['url']}, durability {server['durability']}")
     click.echo(f"  password      {server['password_file']}")
+    click.echo(f"  page          {page}")
     for line in _hints(server, data):
         click.echo(f"  note          {line}")
     if is_loopback(server["host"]):

@@ -1,8 +1,9 @@
 """Who may look: a login link that works once, a cookie, known hosts, no foreign origin.
 
-The rule: nothing but the login and the stylesheet of its page is answered without a cookie, and
-nothing at all when the request was meant for another host (a name that somebody points at this
-machine) or comes from a page of another origin.
+The rule: nothing but the login is answered without a cookie, and nothing at all when the request
+was meant for another host (a name that somebody points at this machine) or comes from a page of
+another origin.  Who wants to change something, where that is allowed at all, must also say that
+the request comes from our own page, and show its token, which no other page can read.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE = "loom-dashboard"
+TOKEN = "X-Loom-Token"  # noqa: S105 - the name of a header
 _COOKIE_S = 12 * 3600
 _LINKS_MOST = 20
+
+# What a browser says of a request that another page makes: one of this machine's too.
+_FOREIGN = frozenset(("cross-site", "same-site"))
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -40,10 +44,11 @@ HEADERS = {
 class Access:
     """Links and cookies of one run of the page; none outlives it."""
 
-    def __init__(self, hosts: Iterable[str]) -> None:
+    def __init__(self, hosts: Iterable[str], *, actions: bool = False) -> None:
         self._hosts = frozenset(hosts)
         self._links: list[str] = []
-        self._cookies: set[str] = set()
+        self._cookies: dict[str, str] = {}  # each with its token
+        self.actions = actions
 
     def new_link(self) -> str:
         """The path of a login that works once."""
@@ -63,10 +68,10 @@ class Access:
             )
         self._links.remove(known)
         cookie = secrets.token_urlsafe(32)
-        self._cookies.add(cookie)
+        self._cookies[cookie] = secrets.token_urlsafe(32)
         response = RedirectResponse("/", 303)
         response.set_cookie(
-            COOKIE, cookie, max_age=_COOKIE_S, httponly=True, samesite="strict", path="/"
+            _cookie(request), cookie, max_age=_COOKIE_S, httponly=True, samesite="strict", path="/"
         )
         return response
 
@@ -77,18 +82,43 @@ class Access:
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return PlainTextResponse("Pages of other origins are not answered.\n", 403)
-        if request.headers.get("sec-fetch-site") == "cross-site" and request.url.path != "/login":
+        if request.headers.get("sec-fetch-site") in _FOREIGN and not _is_opened(request):
             return PlainTextResponse("Pages of other origins are not answered.\n", 403)
         if request.url.path == "/login" or self.knows(request):
             return None
-        return PlainTextResponse(
-            "Log in with the link that loom dashboard shows when it starts\n", 401
-        )
+        return PlainTextResponse("Log in with the link that loom dashboard prints\n", 401)
 
     def knows(self, request: Request) -> bool:
         """Whether it carries a cookie of ours."""
-        cookie = request.cookies.get(COOKIE, "")
-        return any(hmac.compare_digest(known, cookie) for known in self._cookies)
+        return bool(self.token(request))
+
+    def token(self, request: Request) -> str:
+        """What actions of this viewer must show; empty: it has no cookie of ours."""
+        cookie = request.cookies.get(_cookie(request), "").encode()
+        found = [t for c, t in self._cookies.items() if hmac.compare_digest(c.encode(), cookie)]
+        return found[0] if found else ""
+
+    def may_act(self, request: Request) -> bool:
+        """Whether it may change something: it was sent by our own page, which knows the token."""
+        shown = request.headers.get(TOKEN, "").encode()
+        token = self.token(request).encode()
+        return (
+            self.actions
+            and bool(token)
+            and request.headers.get("origin") is not None  # whose it is, `refusal` looked at
+            and hmac.compare_digest(token, shown)
+        )
+
+
+def _is_opened(request: Request) -> bool:
+    """Whether a person follows a link to us, from wherever it stands."""
+    document = request.headers.get("sec-fetch-dest") == "document"
+    return request.url.path == "/login" or (document and request.url.path == "/")
+
+
+def _cookie(request: Request) -> str:
+    """Browsers tell hosts apart, not their ports; there may be a page on another one."""
+    return f"loom-dashboard-{request.url.port}"
 
 
 class Guard:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from hyperloom.watch.cluster import Cluster
 
+    Answer = Callable[[Cluster, Mapping[str, str]], dict[str, Any]]
+
 _TAILS_MOST = 8  # jobs that are followed at a time
 _LIMIT = 200
 _LIMIT_MOST = 2000
@@ -130,7 +132,7 @@ def _number(asked: Mapping[str, str], name: str, default: float) -> float:
 PAGES: tuple[str, ...] = ("job", "stream", "errors", "tasks", "task", "nodes", "objects")
 
 
-def page(answers: Answers, name: str) -> Callable[[Cluster, Mapping[str, str]], dict[str, Any]]:
+def page(answers: Answers, name: str) -> Answer:
     """What answers one page."""
-    answer: Callable[[Cluster, Mapping[str, str]], dict[str, Any]] = getattr(answers, name)
+    answer: Answer = getattr(answers, name)
     return answer

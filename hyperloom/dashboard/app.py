@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from hyperloom import errors
+from hyperloom.dashboard import actions
 from hyperloom.dashboard import answers as pages
 from hyperloom.dashboard.access import Guard
 from hyperloom.dashboard.desk import Desk
@@ -20,6 +21,7 @@ from hyperloom.dashboard.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -32,22 +34,52 @@ STATIC = Path(__file__).parent / "static"
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-def make_app(connect: Callable[[], Cluster], access: Access) -> ASGIApp:
-    """The application over the cluster that `connect` connects to."""
+def make_app(
+    connect: Callable[[], Cluster],
+    access: Access,
+    beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+) -> ASGIApp:
+    """The application over the cluster that `connect` connects to; `beside` lasts as long."""
     desk = Desk(connect)
-    sampler = Sampler(desk)
     answers = pages.Answers()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
+        async with beside():
+            yield
         desk.close()
+
+    app = Starlette(
+        routes=[
+            *_of_viewers(access),
+            *_of_moments(Sampler(desk)),
+            *[_of_page(name, pages.page(answers, name), desk) for name in pages.PAGES],
+            *(actions.routes(access, desk) if access.actions else ()),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        lifespan=lifespan,
+    )
+    return Guard(app, access)
+
+
+def _of_viewers(access: Access) -> list[Route]:
+    """What each viewer begins with."""
 
     async def index(_: Request) -> Response:
         return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
     async def log_in(request: Request) -> Response:
         return access.log_in(request)
+
+    async def terms(request: Request) -> Response:
+        told = {"actions": access.actions, "token": access.token(request)}
+        return JSONResponse(told, headers=_NOT_KEPT)
+
+    return [Route("/", index), Route("/login", log_in), Route("/api/terms", terms)]
+
+
+def _of_moments(sampler: Sampler) -> list[Route]:
+    """What all of them see alike."""
 
     async def moment(_: Request) -> Response:
         return await _answered(sampler.now)
@@ -57,27 +89,15 @@ def make_app(connect: Callable[[], Cluster], access: Access) -> ASGIApp:
             _told(sampler, request), media_type="text/event-stream", headers=_NOT_KEPT
         )
 
-    def route(name: str) -> Route:
-        answer = pages.page(answers, name)
+    return [Route("/api/moment", moment), Route("/api/moments", moments)]
 
-        async def answered(request: Request) -> Response:
-            asked = dict(request.query_params)
-            return await _answered(lambda: desk.ask(lambda cluster: answer(cluster, asked)))
 
-        return Route(f"/api/{name}", answered)
+def _of_page(name: str, answer: pages.Answer, desk: Desk) -> Route:
+    async def answered(request: Request) -> Response:
+        asked = dict(request.query_params)
+        return await _answered(lambda: desk.ask(lambda cluster: answer(cluster, asked)))
 
-    app = Starlette(
-        routes=[
-            Route("/", index),
-            Route("/login", log_in),
-            Route("/api/moment", moment),
-            Route("/api/moments", moments),
-            *[route(name) for name in pages.PAGES],
-            Mount("/static", StaticFiles(directory=STATIC)),
-        ],
-        lifespan=lifespan,
-    )
-    return Guard(app, access)
+    return Route(f"/api/{name}", answered)
 
 
 async def _answered(ask: Callable[[], Any]) -> Response:

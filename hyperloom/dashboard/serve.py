@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import socket
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from hyperloom import errors
+from hyperloom.dashboard import links
 from hyperloom.dashboard.access import Access
 from hyperloom.dashboard.app import make_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hyperloom.watch.cluster import Cluster
 
@@ -44,19 +48,31 @@ def listen(host: str, port: int | None) -> socket.socket:
     raise errors.LoomError(f"the page cannot listen on {host}; nothing was started")
 
 
-def serve(
-    sock: socket.socket,
-    connect: Callable[[], Cluster],
-    ready: Callable[[str], None],
-    hosts: tuple[str, ...] = (),
-) -> None:
-    """Until somebody ends this process; `ready` is told the link."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a page is served."""
+
+    ready: Callable[[str], None] | None = None  # is told a link, when somebody may use it
+    folder: Path | None = None  # of a session: links are given away there
+    actions: bool = False  # whether viewers may cancel and kill
+
+
+def serve(sock: socket.socket, connect: Callable[[], Cluster], terms: Terms) -> None:
+    """Until somebody ends this process."""
     host, port = sock.getsockname()[:2]
-    access = Access({*_LOOPBACK, host, *hosts})
+    access = Access({*_LOOPBACK, host}, actions=terms.actions)
     shown = f"[{host}]" if ":" in host else host
-    ready(f"http://{shown}:{port}{access.new_link()}")
+
+    def link() -> str:
+        return f"http://{shown}:{port}{access.new_link()}"
+
+    def door() -> AbstractAsyncContextManager[None]:
+        return nullcontext() if terms.folder is None else links.given(terms.folder, link)
+
+    if terms.ready is not None:
+        terms.ready(link())
     config = uvicorn.Config(
-        make_app(connect, access), log_level="warning", access_log=False, lifespan="on",
+        make_app(connect, access, door), log_level="warning", access_log=False, lifespan="on",
         server_header=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[sock])

@@ -36,6 +36,14 @@ def cancel_all(wire: Wire, job: bytes, *, force: bool) -> dict[str, int]:
     return cancel(wire, job, sorted(_tasks(wire, job), reverse=True), force=force)
 
 
+def kill_actor(wire: Wire, job: bytes, actor: bytes, name: str) -> bool:
+    """End an actor for good.  False: it is over already."""
+    who = Attempt(actor, name, 0, b"")
+    failure = codes.FAILURE + failures.actor_died(who, cause="it was killed from outside")
+    state = wire.call(*fcall("actor_kill", keys.job_namespace(job), actor, 0, failure))
+    return bool(state != b"OVER")
+
+
 def _tasks(wire: Wire, job: bytes) -> Iterator[bytes]:
     ns = keys.job_namespace(job)
     yield from wire.call("HKEYS", keys.TASK.name(ns))

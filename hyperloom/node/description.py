@@ -55,6 +55,7 @@ class NodePlan:
     port: int | None = None  # 0: any that is free; None: the usual one, or any
     data: Path | None = None  # where a head continues, or begins to be continued
     password_file: Path | None = None  # None: a generated password
+    page: Mapping[str, Any] | None = None  # a head's: `port`, `actions`; None: it has none
 
 
 def describe(plan: NodePlan, config: Config, folder: Path) -> Address:
@@ -92,6 +93,7 @@ def describe(plan: NodePlan, config: Config, folder: Path) -> Address:
         "config": config_values(config),
         "embedded": plan.embedded,
         "server": server_about,
+        "page": dict(plan.page) if plan.page is not None else None,
     }
     (folder / DESCRIPTION).write_text(json.dumps(description))
     return address

@@ -142,14 +142,14 @@ def stop(folder: Path, *, force: bool) -> None:
     found = processes.recorded(folder)
     if force:
         # The supervisor first, or it would start the others again.
-        for name in ("supervisor", "recorder", "raylet", "server"):
+        for name in ("supervisor", "page", "recorder", "raylet", "server"):
             if name in found:
                 found[name].signal(signal.SIGKILL)
                 found[name].wait_end(_END_S)
     elif "supervisor" in found:
         found["supervisor"].signal(signal.SIGTERM)
     else:
-        for name in ("raylet", "recorder", "server"):
+        for name in ("raylet", "page", "recorder", "server"):
             if name in found:
                 found[name].signal(signal.SIGTERM)
                 found[name].wait_end(_END_S)

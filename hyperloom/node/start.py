@@ -129,11 +129,11 @@ def start_raylet(
         )  # fmt: skip
 
 
-def start_recorder(folder: Path, lock: int) -> subprocess.Popen[bytes]:
-    """Start what keeps the history of a head."""
-    with (folder / "recorder.log").open("ab") as log:
+def start_beside(folder: Path, lock: int, name: str, module: str) -> subprocess.Popen[bytes]:
+    """Start what goes along with a head and is told its folder: its recorder, its page."""
+    with (folder / f"{name}.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "hyperloom.node.record", str(folder)],
+            [sys.executable, "-P", "-m", module, str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -8,6 +8,7 @@ when told to.  It speaks with neither and so is small and hard to kill by accide
   objects where they were; what its predecessor held goes back into the queues
   (`hyperloom.raylet.handover`), and drivers connect again and go on.
 - The recorder dies (`hyperloom.watch.recorder`; on a head): nobody but the history misses it.
+- The page dies (`hyperloom.dashboard`; on a head): who looks at it logs in again.
 - The supervisor dies: server and raylet live on, but nobody watches over them.  `loom status`
   says so, and `loom start --head` in the same place gives them a new supervisor, which takes
   over what lives.
@@ -31,7 +32,7 @@ from hyperloom.gcs import server
 from hyperloom.node import folder as folders
 from hyperloom.node import processes
 from hyperloom.node.processes import Mark
-from hyperloom.node.start import start_raylet, start_recorder
+from hyperloom.node.start import start_beside, start_raylet
 from hyperloom.objectstore.reaper import remove_store
 from hyperloom.raylet.node import NodeSettings
 
@@ -103,7 +104,9 @@ class Supervisor:
         if self._settings.server is not None:
             self._wards.insert(0, Ward("server", self._start_server))
             if self._settings.config.events and self._settings.config.history_bytes:
-                self._wards.append(Ward("recorder", self._start_recorder, needed=False))
+                self._wards.append(self._beside("recorder", "hyperloom.node.record"))
+            if self._settings.page is not None:
+                self._wards.append(self._beside("page", "hyperloom.dashboard.resident"))
         self._store = -1
 
     def run(self) -> int:
@@ -176,8 +179,11 @@ class Supervisor:
     def _start_raylet(self) -> subprocess.Popen[bytes]:
         return start_raylet(self._folder, self._ready_end, self._lock)
 
-    def _start_recorder(self) -> subprocess.Popen[bytes]:
-        return start_recorder(self._folder, self._lock)
+    def _beside(self, name: str, module: str) -> Ward:
+        """What goes along, and without which the node serves all the same."""
+        return Ward(
+            name, lambda: start_beside(self._folder, self._lock, name, module), needed=False
+        )
 
     def _record(self) -> None:
         marks = {ward.name: ward.mark for ward in self._wards if ward.mark is not None}
@@ -202,7 +208,7 @@ def clear(folder: Path, settings: NodeSettings) -> None:
     """Remove what a session that ended has no use for: all but its logs, and a head's data."""
     remove_store(str(settings.store))
     shutil.rmtree(settings.spill, ignore_errors=True)
-    for name in ("gcs.sock", "raylet.sock", "processes.json"):
+    for name in ("gcs.sock", "raylet.sock", "page.sock", "processes.json"):
         (folder / name).unlink(missing_ok=True)
     if settings.server is not None and Path(settings.server["folder"]).parent == folder:
         # Nobody said that it shall be continued.  A head that was killed keeps all this.

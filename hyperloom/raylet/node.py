@@ -42,6 +42,9 @@ class NodeSettings:
     # How to start the control plane.  An embedded raylet does, a head's supervisor does, and a
     # node that joined has none.
     server: dict[str, Any] | None
+    # How a head's page is to be served: `port` (None: the usual one, or any), and whether it may
+    # do something (`actions`).  None: there is none.
+    page: dict[str, Any] | None = None
 
     @classmethod
     def read(cls, folder: Path) -> NodeSettings:
@@ -63,6 +66,7 @@ class NodeSettings:
             config=Config.load(environ={}, **data["config"]),
             embedded=data["embedded"],
             server=data["server"],
+            page=data.get("page"),
         )
 
     @property

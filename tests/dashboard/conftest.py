@@ -46,19 +46,39 @@ def connect() -> Cluster:
     return Cluster(Live(current.session().address))
 
 
-@pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with loom.init("local", num_cpus=2):
-        sock = serve.listen("127.0.0.1", 0)
-        access = Access({"127.0.0.1"})
-        config = uvicorn.Config(
-            make_app(connect, access), log_level="warning", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([sock],))
-        thread.start()
-        wait_until(lambda: server.started, 20)
+@contextmanager
+def served(*, actions: bool = False) -> Iterator[Page]:
+    """A page over the node of this process."""
+    sock = serve.listen("127.0.0.1", 0)
+    access = Access({"127.0.0.1"}, actions=actions)
+    config = uvicorn.Config(
+        make_app(connect, access), log_level="warning", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([sock],))
+    thread.start()
+    wait_until(lambda: server.started, 20)
+    try:
         yield Page(f"http://127.0.0.1:{sock.getsockname()[1]}", access)
+    finally:
         server.should_exit = True
         thread.join()
         sock.close()
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[None]:
+    with loom.init("local", num_cpus=2):
+        yield
+
+
+@pytest.fixture(scope="module")
+def page(node: None) -> Iterator[Page]:  # noqa: ARG001 - it runs meanwhile
+    with served() as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def acting(node: None) -> Iterator[Page]:  # noqa: ARG001 - it runs meanwhile
+    with served(actions=True) as page:
+        yield page

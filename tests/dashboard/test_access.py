@@ -51,8 +51,12 @@ def test_another_hosts_name_is_refused(page: Page, path: str) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
-)
+    [
+        {"Origin": "https://evil.example"}, {"Origin": "http://127.0.0.1:1"}, {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"},
+    ],
+)  # fmt: skip
 def test_a_page_of_another_origin_is_refused(page: Page, headers: dict[str, str]) -> None:
     with page.visitor() as visitor:
         assert visitor.get("/api/moment", headers=headers).status_code == 403
