@@ -22,7 +22,7 @@ from hyperloom.gcs.address import Address
 from hyperloom.gcs.codes import RANGE_TASKS
 from hyperloom.gcs.library import build
 from hyperloom.gcs.outbox import Outbox
-from hyperloom.gcs.server import find_binary
+from hyperloom.gcs.server import FAST_TABLES, find_binary
 from hyperloom.gcs.wire import Wire, fcall
 from hyperloom.ids import (
     TaskIds,
@@ -203,7 +203,10 @@ def server_alone() -> Iterator[Address]:
     """A server without a library, for one row."""
     folder = Path(tempfile.mkdtemp(prefix="loom-bench-"))
     command = [find_binary(""), "--port", "0", "--unixsocket", str(folder / "s"), "--save", ""]
-    process = subprocess.Popen([*command, "--dir", str(folder)], stdout=subprocess.DEVNULL)
+    command += ["--dir", str(folder)]
+    for name, value in FAST_TABLES.items():
+        command += [f"--{name}", str(value)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         address = Address(f"unix://{folder}/s")
         _wait(address)

@@ -41,6 +41,10 @@ _DEFAULT_MAY = "~* &* +@all -@dangerous -@scripting +fcall +fcall_ro +function|l
 _PR_SET_PDEATHSIG = 1
 _NO_COPY_ON_WRITE_BYTES = 64 << 20  # an append-only file below this is not rewritten
 
+# A hash of up to 512 entries is a list by default, of which each access looks through half.  We
+# have few hashes, and ask of each for hundreds of entries in a call.
+FAST_TABLES = {"hash-max-listpack-entries": 8}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
@@ -184,6 +188,7 @@ def configuration(settings: ServerSettings) -> str:
         "tcp-keepalive": 60,
         "hz": 10,
         "databases": 1,
+        **FAST_TABLES,
     }
     if settings.host:
         lines["bind"] = settings.host
