@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 IDLE_S = 2.0  # an idle worker beyond one for each CPU ends after this
 STEAL_AFTER_S = 0.02  # a worker that made no progress for so long is asked for what it waits on
+UNBOUNDED_AFTER_S = 0.02  # tasks that ask for nothing get more workers after so long
 HOLD_AFTER_S = 0.02  # a queue that has waited for so long starves
 HOLD_S = 5.0  # the first time that something is held back; each time twice as long
 PAUSE_S = 1.0  # between two such times
@@ -175,11 +176,28 @@ def _startable(s: NodeState, job: bytes) -> int:
         if of == job:
             needs = queue.tasks[0].kind.needs
             seats = min(len(queue.tasks), s.seats(needs, free))
-            if queue.tasks[0].kind.light:  # they ask for nothing, and are over soon
-                seats = min(seats, max(0, keep(s) - s.light_seats()))
+            if not needs and queue.tasks[0].kind.role != "actor":
+                seats = min(seats, _unbounded(s, queue))
             number += seats
             _subtract(free, needs, seats)
     return number
+
+
+def _unbounded(s: NodeState, queue: Queue) -> int:
+    """How many workers more are worth having for tasks that ask for nothing, so all fit at once.
+
+    As many as there are CPUs.  More, twice as many each time, only as these tasks turn out to wait
+    for something rather than to be over soon: when no worker took one for a while.
+    """
+    if queue.tasks[0].kind.light:  # they are over soon
+        return max(0, keep(s) - s.light_seats())
+    running = sum([not worker.sent[0].kind.needs for worker in s.busy.values()])
+    if running < keep(s):
+        return keep(s) - running
+    if s.now < queue.since + UNBOUNDED_AFTER_S:
+        s.at(queue.since + UNBOUNDED_AFTER_S)
+        return 0
+    return running
 
 
 def _subtract(free: dict[str, int], needs: Mapping[str, int], times: int) -> None:

@@ -392,8 +392,8 @@ class World:
         lit = sum(bool(w.tasks) and w.tasks[0].kind.light and not w.seen_blocked for w in workers)
         for held in self.waiting:
             needs = held.kind.needs
-            if not needs and lit >= TOTAL[CPU] // UNIT:
-                continue  # or it is behind one: light tasks have no more workers than CPUs
+            if not needs and (lit >= TOTAL[CPU] // UNIT or machine.due < inf):
+                continue  # light tasks have no more workers than CPUs; others get more in time
             fits = all(free[name] >= amount for name, amount in needs.items())
             if fits and machine.gpus.fits(needs.get(GPU, 0)):
                 assert not machine.held_back.keys().isdisjoint(needs), "it fits, and waits"

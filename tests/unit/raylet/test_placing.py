@@ -6,7 +6,13 @@ import pytest
 
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.hunger import HUNGRY_AFTER_S
-from hyperloom.raylet.placing import HOLD_AFTER_S, HOLD_S, PAUSE_S, STEAL_AFTER_S
+from hyperloom.raylet.placing import (
+    HOLD_AFTER_S,
+    HOLD_S,
+    PAUSE_S,
+    STEAL_AFTER_S,
+    UNBOUNDED_AFTER_S,
+)
 from tests.unit.raylet.scene import FAST_S, JOB, OTHER_JOB, SLOW_S, Scene, kind_of, task_id
 
 ONE = kind_of("one")
@@ -137,6 +143,39 @@ def test_a_task_that_asks_for_nothing_runs_beside_a_full_machine() -> None:
     assert scene.ready(3) == [("run", 3, 3)]
 
 
+def test_short_tasks_that_ask_for_nothing_have_a_worker_for_each_cpu() -> None:
+    scene = Scene(cpus=2)
+    nothing = kind_of("nothing", "")
+    assert scene.claim(nothing, 100) == [("start", 1, JOB), ("start", 2, JOB)]
+    scene.ready(1, 2)
+    for _ in range(40):
+        for worker in (1, 2):
+            scene.pass_time(UNBOUNDED_AFTER_S / 2)
+            effects = scene.done(worker, *scene.running(worker), seconds=0.01)
+            assert [effect[0] for effect in effects] == ["run"]
+
+
+def test_tasks_that_ask_for_nothing_and_wait_get_ever_more_workers() -> None:
+    """They may wait for each other: in the end all of them run."""
+    scene = Scene(cpus=2, most=40)
+    assert len(scene.claim(kind_of("waits", ""), 20)) == 2
+    rounds = []
+    while scene.machine.queues:
+        starting = [w.number for w in scene.machine.workers.values() if w.state == "starting"]
+        rounds.append(len(starting))
+        scene.ready(*starting)
+        scene.pass_time(UNBOUNDED_AFTER_S)
+    assert rounds == [2, 2, 4, 4, 4, 4], "twice as many each time, up to four on their way"
+
+
+def test_an_actor_that_asks_for_nothing_has_a_worker_at_once() -> None:
+    scene = Scene(cpus=2)
+    assert len(scene.claim(kind_of("actor", "", role="actor", single=True), 20)) == 4
+    more = scene.ready(1)
+    assert more[0] == ("run", 1, 1)
+    assert more[1][0] == "start"
+
+
 def test_gpus_are_given_by_number_and_come_back() -> None:
     scene = Scene(cpus=4, GPU=2)
     half = kind_of("half", "GPU:5000")
@@ -234,7 +273,7 @@ def test_a_worker_of_a_job_at_rest_makes_room_at_the_bound() -> None:
 
 def test_extra_workers_end_when_they_idle() -> None:
     scene = Scene(cpus=1)
-    scene.claim(kind_of("nothing", ""), 2)
+    scene.claim(kind_of("half", "CPU:5000"), 2)
     scene.ready(1, 2)
     scene.done(1, 1)
     scene.done(2, 2)
