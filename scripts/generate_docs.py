@@ -217,7 +217,7 @@ PAGES = (
     Page("protocols/redis-keys.md", "hyperloom/gcs/keys.py", redis_keys),
     Page("protocols/lifecycles.md", "hyperloom/gcs/lifecycles.py", lifecycles),
     Page("protocols/transitions.md", "hyperloom/gcs/lua", transitions),
-    Page("reference/errors.md", "hyperloom/errors.py", errors),
+    Page("reference/errors.md", "hyperloom/errors", errors),
     Page("reference/config.md", "hyperloom/config.py", options),
     Page("reference/cli.md", "hyperloom/cli", command_line),
 )
