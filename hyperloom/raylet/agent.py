@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import json
 from math import inf
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 from hyperloom import events, failpoints
 from hyperloom.core import words
 from hyperloom.gcs import keys
 from hyperloom.raylet import messages as m
+from hyperloom.raylet.actions import Actions
 from hyperloom.raylet.answers import Answers
 from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.desk import outputs_of, tasks_of
@@ -26,7 +27,7 @@ from hyperloom.raylet.fetching import Fetching
 from hyperloom.raylet.jobs import Jobs
 from hyperloom.raylet.journal import Journal
 from hyperloom.raylet.light import Light
-from hyperloom.raylet.lookout import Lookout, stuck
+from hyperloom.raylet.lookout import Lookout
 from hyperloom.raylet.loop import Loop
 from hyperloom.raylet.machine import NodeMachine
 from hyperloom.raylet.membership import Membership
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.node import NodeSettings
 
-_AGAIN_S = 0.02  # until a cancellation is tried again that met a task on its way
 _WATCH_S = 0.25  # how often a node that is at work looks at its memory and at the queues
 
 
@@ -72,15 +72,13 @@ class Agent:
             kill_grace_s=config.kill_grace_s,
         )
         self._tick_at = inf
-        self._known: dict[int, set[bytes]] = {}  # worker -> templates that it has
-        self._last_sent: dict[int, str] = {}  # worker -> name of the last task that it was sent
         self._sessions: dict[int, bytes] = {}  # worker -> process id of its session
         self._gcs = Conversation(settings.address, self.loop, self._come_back)
         self._journal = Journal(self._gcs, self.loop, settings.node, on=config.events)
         self._fetching = Fetching(settings, self._gcs, self.loop, keeper)
         self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine, self._fetching)
         self._jobs.handle = self._handle
-        self._light = Light(
+        light = Light(
             self._jobs, self.loop, self.machine, self._handle, config.inline_max_bytes,
             self._journal,
         )  # fmt: skip
@@ -91,6 +89,10 @@ class Agent:
         self._answers = Answers(settings, self._gcs, self.machine, self._pool, self.describe)
         self.asked = self._answers.asked
         self._residents = Residents(self._jobs, self._reporter)
+        self._actions = Actions(
+            settings, self.loop, self.machine, self._pool, self._jobs, self._reporter,
+            self._residents, light, self.warn,
+        )  # fmt: skip
         self._owners = Owners(settings.node, self._gcs, self.loop, self._journal, self._jobs)
         self._owners.bury, self._owners.ended = self._reporter.bury, self.job_ended
         self.left, self.end_forsaken = self._owners.left, self._owners.end_forsaken
@@ -106,81 +108,17 @@ class Agent:
         """Until told to stop."""
         self.loop.run(self._jobs.exchange)
 
-    # -- deciding and acting ----------------------------------------------------------------
+    # -- deciding ----------------------------------------------------------------
 
     def _handle(self, event: m.Event) -> None:
         machine = self.machine
         for effect in machine.handle(event, self._now()):
-            self._perform(effect)
+            self._actions.perform(effect)
         if machine.due < self._tick_at:
             self._tick_at = machine.due
             self.loop.later(self._tick_at - self._now(), self._tick)
         if self._settings.config.check:
             machine.check()
-
-    def _perform(self, effect: m.Effect) -> None:  # noqa: C901, PLR0912 - all there is to do
-        match effect:
-            case m.Run(worker, tasks, gpus):
-                self._run(worker, tasks, gpus)
-            case m.RunHere(tasks):
-                self._light.take(tasks)
-            case m.StartWorker(worker, job):
-                self._start(worker, job)
-            case m.AskBack(worker):
-                self._pool.control(worker, [words.GIVE_BACK])
-            case m.Stop(worker, task, why):
-                failure = self._reporter.failure(task, worker, why)
-                self._pool.control(worker, [words.STOP, task.task, failure])
-            case m.EndWorker(worker):
-                self._pool.send(worker, [words.EXIT])
-            case m.KillWorker(worker):
-                self._pool.kill(worker)
-            case m.ReportLost(task, worker, died, killed):
-                self._reporter.lost(task, worker, died=died, killed=killed)
-                self._jobs.offer_again()
-            case m.ReportFailed(task, worker, why):
-                self._failed(task, worker, why)
-            case m.OpenActor(actor, worker):
-                self._residents.opened(actor, worker)
-            case m.ReportActorLost(actor, worker, begun, killed):
-                self._residents.lost(actor, worker, begun, killed)
-            case m.Redirect(task, worker, record, row):
-                self._reporter.redirect(task, worker, record, row)
-            case m.CancelElsewhere(what, force):
-                self.loop.later(_AGAIN_S, lambda: self._reporter.cancel(what, force=force))
-            case m.WarnStuck(workers):
-                self.warn(list(self._jobs), stuck(workers))
-            case _:
-                assert_never(effect)
-
-    def _run(self, worker: int, tasks: Sequence[m.Held], gpus: tuple[int, ...]) -> None:
-        self._last_sent[worker] = tasks[-1].kind.name
-        known = self._known[worker]
-        templates = []
-        flat: list[bytes] = []
-        for held in tasks:
-            template = held.kind.template
-            if template not in known:
-                known.add(template)
-                desk = self._jobs.get(held.kind.job)
-                assert desk is not None, "its workers end with a job"
-                templates.append((template, *desk.bodies[template]))
-            flat += (held.entry, held.record, held.inputs)
-        self._pool.send(worker, [words.TASKS, templates, flat, gpus])
-
-    def _start(self, worker: int, job: bytes) -> None:
-        desk = self._jobs.get(job)
-        assert desk is not None, "a job's tasks are forgotten with it"
-        self._known[worker] = set()
-        self._pool.start(worker, self._settings.about_worker(job, desk.about))
-
-    def _failed(self, task: m.Held, worker: int, why: str) -> None:
-        desk = self._jobs.get(task.kind.job)
-        if desk is not None:
-            failure = self._reporter.failure(task, worker, why)
-            state = self.machine.workers.get(worker)
-            since = state.since if state and state.sent and state.sent[0] is task else None
-            desk.finished(self._reporter.failed(task, worker, failure, since))
 
     def _tick(self) -> None:
         if self._now() >= self._tick_at:
@@ -278,8 +216,7 @@ class Agent:
         self._keeper.free(outputs_of(sent))
         self._handle(m.WorkerExited(worker, begun))
         self._owners.gone(worker)
-        self._known.pop(worker, None)
-        self._last_sent.pop(worker, None)
+        self._actions.forget(worker)
         tasks = [held.task for held in sent]
         if process is not None:
             # After its burial nothing that it said can be on its way any more.
@@ -298,7 +235,9 @@ class Agent:
         """Whole lines of its output: to the drivers of its job that are here."""
         state = self.machine.workers[worker]
         # What a task prints may be read after its result.
-        name = state.sent[0].kind.name if state.sent else self._last_sent.get(worker, "worker")
+        name = (
+            state.sent[0].kind.name if state.sent else self._actions.last_sent.get(worker, "worker")
+        )
         for guest in self._door.guests_of(state.job):
             guest.say(["log", stream, name, self._pool.pid(worker), lines])
 
