@@ -11,7 +11,6 @@ The rule: every exception here survives pickling with its attributes and its cau
 whatever its `__init__` asks for (`LoomError.__reduce__`).
 """
 
-from hyperloom.errors.base import LoomError
 from hyperloom.errors.inputs import (
     ActorNameTaken,
     ActorNotFound,
@@ -35,6 +34,7 @@ from hyperloom.errors.refusals import (
     ServerRefused,
     Stale,
 )
+from hyperloom.errors.root import LoomError
 from hyperloom.errors.sessions import (
     CheckpointError,
     FileChanged,

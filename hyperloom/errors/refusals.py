@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from hyperloom.errors.base import LoomError
+from hyperloom.errors.root import LoomError
 
 
 class Refused(LoomError):

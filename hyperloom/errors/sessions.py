@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperloom.errors.base import LoomError
+from hyperloom.errors.root import LoomError
 
 
 class NotConnected(LoomError):

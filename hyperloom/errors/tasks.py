@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hyperloom.errors.base import LoomError
+from hyperloom.errors.root import LoomError
 from hyperloom.failure_details import FailureDetails, describe_failure
 
 if TYPE_CHECKING:

@@ -78,10 +78,8 @@ class Agent:
         self._fetching = Fetching(settings, self._gcs, self.loop, keeper)
         self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine, self._fetching)
         self._jobs.handle = self._handle
-        light = Light(
-            self._jobs, self.loop, self.machine, self._handle, config.inline_max_bytes,
-            self._journal,
-        )  # fmt: skip
+        inline = config.inline_max_bytes
+        light = Light(self._jobs, self.loop, self.machine, self._handle, inline, self._journal)
         logs = Logs(settings.logs, config.worker_log_bytes)
         self._pool = Pool(template[1], template[0], self.loop, self, logs)
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
