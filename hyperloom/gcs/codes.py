@@ -36,6 +36,7 @@ FREE = b"F"  # object id
 JOB_OPENED = b"J"  # job, about
 JOB_ENDED = b"E"  # job
 ASK = b"?"  # where to answer, the question: `hyperloom.gcs.asking`
+GROUPS = b"G"  # ask what to keep for placement groups (``lua/group/sync.lua``)
 CALLS = b"M"  # actor, attempt, calls dealt to it so far; then as for TASK
 ACTOR = b"A"  # actor, what shall become of it:
 KILL = b"K"  # it is over: end its worker now
@@ -89,6 +90,10 @@ QUEUES_MOST = 1024
 CROWD_FROM = 65  # tasks that lack one object: so many are a crowd
 WAKE_MOST = 500  # tasks of a crowd that are woken in one call
 REDIRECTS_MOST = 1000  # times that a task may name another in its place: task/redirect.lua
+GROUP_AGAIN_MS = 500  # a placement group is tried so often; a node that says nothing waited for
+GROUP_PATIENT_MS = 1000  # it waits so long before it takes what tasks have that end some time,
+GROUP_HOLD_MS = 2000  # and first for so long until they have ended
+ROOMS_LOOKED = 20_000  # in search of places for a group: lua/group/_search.lua
 DEATHS_MOST = 3  # workers that a task may kill, unless it asks for more retries: task/retry.lua
 
 

@@ -98,13 +98,16 @@ CLOSED = Key("closed", (), "string", "the job is over; expires")
 NODES = Key("nodes", (), "hash", "node -> what it is and has, as JSON", "cluster")
 LEASES = Key("leases", (), "sorted set", "node -> alive until (ms, server's clock)", "cluster")
 JOBS = Key("jobs", (), "hash", "job -> who and where its driver is, as JSON", "cluster")
+GROUPS = Key("groups", (), "hash", "placement group -> lua/group/_books.lua", "cluster")
+ROOM = Key("room", (), "hash", "node -> what it has for groups, while one waits", "cluster")
 ABOUT = Key("about", (), "hash", "library version, durability, generation", "cluster")
 
 KEYS = (
     TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, REDIRECTS,
     CHILDREN, STREAM, TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, HOST,
     UNAVAILABLE, BEREFT, LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH, HEARD, HOMES,
-    METRICS, COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS, ABOUT,
+    METRICS, COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS, GROUPS,
+    ROOM, ABOUT,
 )  # fmt: skip
 
 OUTLIVE = (EVENTS, NOTED, CLOSED)

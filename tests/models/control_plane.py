@@ -5,8 +5,7 @@ obvious.  When the two disagree, decide which is right before touching either.
 
 Every method is a transition, takes the arguments of ``hyperloom/gcs/lua/<table>/<verb>.lua``
 and answers what it answers; a refusal is raised as `Refusal`.  `stored` says what the tables
-must hold.  Objects and refs are in `tests.models.references`, claims in `tests.models.claims`, and
-how tasks enter in `tests.models.arrivals`.
+must hold.  Objects and refs are in `tests.models.references`, claims in `tests.models.claims`.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from hyperloom.gcs import codes
 from tests.models.arrivals import Arrivals
 from tests.models.claims import Offer
+from tests.models.evictions import task_evict
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 
@@ -200,7 +200,7 @@ class ControlPlane(Arrivals):
         self.tries[task] = tried
         return True
 
-    task_redirect = task_redirect
+    task_redirect, task_evict = task_redirect, task_evict
 
     def task_give_back(self, node: bytes, *args: bytes) -> int:
         back = []

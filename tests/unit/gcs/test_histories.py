@@ -232,6 +232,10 @@ class World(Owners):
         said = {t: held[t] + slip for t in pick(list(held), which)}
         self.same("task_give_back", name, *(part for item in said.items() for part in item))
 
+    @rule(mark=st.sampled_from([b"GPU", b"|pack", b"CPU:10000"]), most=st.integers(1, 3))
+    def evict(self, mark: bytes, most: int) -> None:
+        self.same("task_evict", mark, b"4gone", most)
+
     @rule(at=where)
     def reconcile(self, at: int) -> None:
         self.same("task_held", NODES[at], 0)

@@ -1,15 +1,16 @@
 -- job_forget(job) -> number of nodes told
 --
 -- A job has ended (see job/close.lua): it leaves the cluster's table, and every node is told
--- to end its workers and to free its objects.
+-- to end its workers and to free its objects.  Its placement groups end with it.
 -- (Cluster-wide table: its namespace is the cluster's, not a job's.)
 --
 -- Refuses: nothing.
--- Writes:  jobs.
+-- Writes:  jobs, groups.
 
 transition('job_forget', DRAINS, function(ns, args)
   local job = args[1]
   call('HDEL', key.jobs(ns), job)
+  act.end_groups(ns, job)
   local nodes = call('HKEYS', key.nodes(ns))
   for _, node in ipairs(nodes) do
     act.tell(ns, node, { code.JOB_ENDED, job })
