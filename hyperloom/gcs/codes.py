@@ -28,6 +28,7 @@ LOST = b"X"  # the object does not exist and nobody is making it
 # What owns a job, by the first byte of what is said about it (``lua/owner/add.lua``).
 VISITOR = b"V"  # then the node that the process lives on
 DETACHED = b"D"  # then what it is, as JSON
+RESIDENT = b"A"  # a detached actor; then its full name
 
 # Messages to a node.
 TASK = b"T"  # tasks served so far; then for each: entry (id and attempt), record, inputs

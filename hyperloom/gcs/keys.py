@@ -71,6 +71,7 @@ INBOX = Key("inbox", ("who",), "channel", "messages for a node or a process; not
 # -- actors -----------------------------------------------------------------------------------
 ACTOR = Key("actor", (), "hash", "actor -> whether it is detached, and its full name; until over")
 NAME = Key("name", (), "hash", "full name -> actor")
+CEDED = Key("ceded", (), "hash", "full name -> the claims up to which another job has it")
 HOST = Key("host", (), "hash", "actor that takes calls -> node, attempt, granted, dealt")
 UNAVAILABLE = Key("unavailable", (), "hash", "actor -> what its calls become, should its node die")
 BEREFT = Key("bereft", (), "hash", "actor -> what it becomes, should its node die for good")
@@ -100,14 +101,15 @@ LEASES = Key("leases", (), "sorted set", "node -> alive until (ms, server's cloc
 JOBS = Key("jobs", (), "hash", "job -> who and where its driver is, as JSON", "cluster")
 GROUPS = Key("groups", (), "hash", "placement group -> lua/group/_books.lua", "cluster")
 ROOM = Key("room", (), "hash", "node -> what it has for groups, while one waits", "cluster")
+NAMES = Key("names", (), "hash", "full name -> job, claim; '' -> claims so far", "cluster")
 ABOUT = Key("about", (), "hash", "library version, durability, generation", "cluster")
 
 KEYS = (
     TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, REDIRECTS,
-    CHILDREN, STREAM, TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, HOST,
-    UNAVAILABLE, BEREFT, LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH, HEARD, HOMES,
-    METRICS, COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS, GROUPS,
-    ROOM, ABOUT,
+    CHILDREN, STREAM, TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, CEDED,
+    HOST, UNAVAILABLE, BEREFT, LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH, HEARD,
+    HOMES, METRICS, COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS, NAMES,
+    GROUPS, ROOM, ABOUT,
 )  # fmt: skip
 
 OUTLIVE = (EVENTS, NOTED, CLOSED)

@@ -33,6 +33,7 @@ class Actors(ControlPlane):
 
     actors: dict[bytes, bytes] = field(default_factory=dict)  # -> marker and full name
     names: dict[bytes, bytes] = field(default_factory=dict)
+    ceded: dict[bytes, int] = field(default_factory=dict)
     hosts: dict[bytes, Host] = field(default_factory=dict)
     unavailable: dict[bytes, bytes] = field(default_factory=dict)
     bereft: dict[bytes, bytes] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Actors(ControlPlane):
 
     def actor_create(  # noqa: PLR0913, PLR0917 - the transition's own arguments
         self, process: bytes, seq: int, count: int, template: bytes, actor: bytes, record: bytes,
-        name: bytes, found: int, detached: int,
+        name: bytes, found: int, detached: int, claim: bytes,
     ) -> list[bytes]:  # fmt: skip
         heard = self.hears(process, seq)
         other = self.names.get(name) if name else None
@@ -81,6 +82,8 @@ class Actors(ControlPlane):
                 self.found_by(process, output(other, 0))
             kind = self.records[other][: codes.TEMPLATE_ID]
             return [b"FOUND" if found else b"TAKEN", other, self.bodies[kind]]
+        if other is None and claim and int(claim) <= self.ceded.get(name, 0):
+            return [b"CEDED"]
         if not heard:
             return [b"CREATED"]
         self.actors[actor] = (codes.DETACHED if detached else codes.ATTACHED) + name
@@ -88,6 +91,7 @@ class Actors(ControlPlane):
             self.names[name] = actor
         if detached:
             self.hold([output(actor, 0)], ("detached", actor))
+            self.owners[actor] = codes.RESIDENT + name
         self.records[actor] = record
         self.count(codes.SUBMITTED, [actor])
         self.note(codes.SUBMITTED, actor + actor)
@@ -109,6 +113,12 @@ class Actors(ControlPlane):
             return None
         self.found_by(process, output(actor, 0))
         return [actor, self.bodies[self.records[actor][: codes.TEMPLATE_ID]]]
+
+    def actor_cede(self, name: bytes, claim: int) -> bytes:
+        if name in self.names:
+            return b"HELD"
+        self.ceded[name] = max(claim, self.ceded.get(name, 0))
+        return b"CEDED"
 
     def actor_names(self) -> list[bytes]:
         return sorted(self.names)
@@ -244,6 +254,7 @@ class Actors(ControlPlane):
         if node is not None:
             self.tell(node, codes.ACTOR, actor, codes.KILL)
         if row[:1] == codes.DETACHED:
+            del self.owners[actor]
             self.let_go([output(actor, 0)], ("detached", actor))
 
     def drop(self, oids: list[bytes]) -> None:

@@ -15,7 +15,7 @@ World = dict[bytes, Any]
 # What a job may keep when all its tasks are over and all its refs are gone.
 CONSTANTS = (
     keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.HOMES, keys.TURN,
-    keys.METRICS, keys.COUNTS, keys.EVENTS, keys.NOTED,
+    keys.METRICS, keys.COUNTS, keys.EVENTS, keys.NOTED, keys.CEDED,
 )  # fmt: skip
 
 
@@ -112,6 +112,7 @@ def _actors(model: Any) -> dict[Any, Any]:
     return {
         (keys.ACTOR,): model.actors,
         (keys.NAME,): model.names,
+        (keys.CEDED,): {name: b"%d" % claim for name, claim in model.ceded.items()},
         (keys.HOST,): {actor: host.row() for actor, host in model.hosts.items()},
         (keys.UNAVAILABLE,): model.unavailable,
         (keys.BEREFT,): model.bereft,

@@ -7,6 +7,7 @@ typed.py       `Actor`: the same as a base class, for exact types
 handle.py      `ActorHandle`: counted, passed on like a ref; methods to call
 calls.py       calls become tasks whose place is fixed
 naming.py      making, finding, killing
+claims.py      names that the whole cluster knows
 hosting.py     the worker's side: constructor, calls one after the other, the end
 mailbox.py     which calls may begin: pure
 crowd.py       the worker's side of several calls at the same time: threads, coroutines

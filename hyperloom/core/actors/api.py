@@ -52,9 +52,12 @@ def actor(cls: Any = None, /, **options: Any) -> Any:
             num_cpus, num_gpus, memory, resources, needs, priority, scheduling: as of a task
                 (`hyperloom.task`), except that `num_cpus` is 0 by default.
             name: by which others find it (`get_actor`); there is one in a namespace at a time.
-            namespace: of the name; the session's own if not given.
+            namespace: of the name; the session's own if not given.  Other programs see names
+                in a namespace that was given, here or to `hyperloom.init`, and those of
+                detached actors.
             get_if_exists: with a name that is taken: that actor, instead of an error.
-            lifetime: ``"detached"``: it needs no handles to live, but a `kill` to end.
+            lifetime: ``"detached"``: it needs neither handles nor its program to live, but a
+                `kill` to end.
             max_restarts: how often it is made anew when its process or node dies; -1 without
                 end. Default 0. Its state begins anew, too.
             max_task_retries: how often a call is made again that may have run when the actor
@@ -123,6 +126,8 @@ def method(function: Any = None, /, **options: Any) -> Any:
 
 def get_actor(name: str, namespace: str | None = None) -> ActorHandle[Any]:
     """The actor with this name; of this session's namespace if none is given.
+
+    It may be another program's, if it is detached or its namespace was given.
 
     Raises:
         ActorNotFound: there is none (a `ValueError`, too).

@@ -41,7 +41,7 @@ class CallSubmitter(Calling):
     ) -> None:
         ref = handle._loom_ref  # noqa: SLF001 - a friend
         session = ref._session  # noqa: SLF001 - a friend
-        if session is not current.current() or session.closed:
+        if session.closed or not (session is current.current() or current.visits(session)):
             current.refuse_fork()
             raise current.closed(handle)
         terms = handle._loom_terms  # noqa: SLF001 - a friend

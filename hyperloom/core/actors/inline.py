@@ -68,10 +68,11 @@ class InlineActors:
         self._detached: set[bytes] = set()
 
     def create(  # noqa: PLR0913, PLR0917 - the transition's own arguments
-        self, template: bytes, task: bytes, record: bytes, name: bytes, found: int, detached: int
-    ) -> None:
+        self, template: bytes, task: bytes, record: bytes, name: bytes, found: int, detached: int,
+        claim: bytes,
+    ) -> None:  # fmt: skip
         """An actor, in the form of ``lua/actor/create.lua``."""
-        del template
+        del template, claim
         plane, oid = self._plane, task + FIRST
         if name and name in self._names:
             if found:
@@ -129,6 +130,10 @@ class InlineActors:
         match function, args:
             case "actor_names", ():
                 return sorted(self._names)
+            case "actor_claim", (_, job, _):
+                return job and job + b"1"  # there is no other
+            case "actor_claims", ():
+                return []
             case "actor_find", (_, name):
                 actor = self._names.get(name)
                 if actor is None:

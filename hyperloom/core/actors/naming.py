@@ -2,6 +2,9 @@
 
 A name belongs to a namespace, and is taken and freed in the same transitions that begin and end
 its actor; so whoever asks for a name, among any number of others, gets the one actor that has it.
+
+The name of an actor that is detached, or in a namespace that was given, is known to the whole
+cluster (`claims`); any other to its own program, so that programs do not get in each other's way.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, failures, specs
 from hyperloom.core import current
+from hyperloom.core.actors import claims
+from hyperloom.core.actors.claims import NO_CLAIM
 from hyperloom.core.actors.handle import ActorHandle
 from hyperloom.core.calling import Calling
 from hyperloom.core.session import FIRST
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hyperloom.core.actors.definition import ActorClass
+    from hyperloom.core.actors.options import ActorOptions
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
     from hyperloom.ids import TemplateID
@@ -37,34 +43,72 @@ def make(
     session: Session = current.session_of((*args, *kwargs.values()))
     cls.arity.check(args, kwargs)
     options = cls.actor_options
-    while True:
-        data, large, template = _record(session, cls, args, kwargs)
-        task = session.next_task()
-        name = _full_name(session, options.name, options.namespace) if options.name else b""
-        session.outbox.create_actor(
-            template, task, data, name, int(options.get_if_exists),
-            int(options.lifetime == "detached"),
-        )  # fmt: skip
-        if large:
-            session.outbox.release(large, made=True)
-        handle = _settled(session, cls, task, name) if name else None
-        if not name:
-            handle = ActorHandle(session.promise(task + FIRST), cls.encoded)
+    if options.name is None:
+        task = _created(session, cls, args, kwargs)
+        handle = _own(session, cls, task)
         session.wake()
-        if handle is not None:
-            return handle
+        return handle
+    name = _full_name(session, options.name, options.namespace)
+    other = claims.look_up(session, name) if not _is_shared(name, options) else None
+    number: bytes | claims.Found = other or NO_CLAIM
+    if _is_shared(name, options):
+        number = claims.claim(session, name)
+    while isinstance(number, bytes):
+        task = _created(session, cls, args, kwargs, name, number)
+        made = _settled(session, cls, task, name)
+        if made is not None:
+            session.wake()
+            return made
+        if number:
+            number = claims.claim_again(session, name, number)
+    return _other(cls, *number)
+
+
+def _is_shared(name: bytes, options: ActorOptions) -> bool:
+    """Whether the whole cluster knows the name, or its own program alone."""
+    return options.lifetime == "detached" or not name.startswith(_BETWEEN)
+
+
+def _created(  # noqa: PLR0913, PLR0917 - what an actor is made of
+    session: Session,
+    cls: ActorClass[Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    name: bytes = b"",
+    claim: bytes = NO_CLAIM,
+) -> TaskID:
+    """The id of an actor that is said to the control plane; which may refuse its name."""
+    options = cls.actor_options
+    data, large, template = _record(session, cls, args, kwargs)
+    task = session.next_task()
+    detached = options.lifetime == "detached"
+    session.outbox.create_actor(
+        template, task, data, name, int(options.get_if_exists), int(detached), claim
+    )
+    if large:
+        session.outbox.release(large, made=True)
+    return task
 
 
 def _settled(
     session: Session, cls: ActorClass[Any], task: TaskID, name: bytes
 ) -> ActorHandle[Any] | None:
-    """Who has the name now; None: it was taken, and is free again."""
+    """Who has the name now; None: it was taken, and is free again, or it was ceded."""
     found = session.outbox.call("actor_find", session.process, name)
     if found is None:
         (value,) = session.outbox.call("object_watch", session.process, task + FIRST)
         return None if value == codes.LOST else _own(session, cls, task)  # it died already
     if found[0] == task:
         return _own(session, cls, task)
+    return _other(cls, session, found)
+
+
+def _own(session: Session, cls: ActorClass[Any], task: TaskID) -> ActorHandle[Any]:
+    return ActorHandle(session.promise(task + FIRST), cls.encoded)
+
+
+def _other(cls: ActorClass[Any], session: Session, found: list[bytes]) -> ActorHandle[Any]:
+    """Somebody else has the name."""
     other = _found(session, found)
     if cls.actor_options.get_if_exists:
         return other
@@ -72,10 +116,6 @@ def _settled(
         f"the name {cls.actor_options.name!r} is taken by {other!r}; nothing was made. Use that "
         "one (loom.get_actor, or get_if_exists=True), kill it, or take another name"
     )
-
-
-def _own(session: Session, cls: ActorClass[Any], task: TaskID) -> ActorHandle[Any]:
-    return ActorHandle(session.promise(task + FIRST), cls.encoded)
 
 
 def _found(session: Session, found: list[bytes]) -> ActorHandle[Any]:
@@ -128,19 +168,23 @@ def find(name: str, namespace: str | None) -> ActorHandle[Any]:
     session: Session = current.session()
     full = _full_name(session, name, namespace)
     found = session.outbox.call("actor_find", session.process, full)
-    if found is None:
-        where = namespace if namespace is not None else session.user_namespace
-        raise errors.ActorNotFound(
-            f"no actor has the name {name!r} in namespace {where!r}: it was never made here, or is "
-            "over, which frees its name"
-        )
-    return _found(session, found)
+    if found is not None:
+        return _found(session, found)
+    elsewhere = claims.look_up(session, full)
+    if elsewhere is not None:
+        return _found(*elsewhere)
+    where = namespace if namespace is not None else session.user_namespace
+    raise errors.ActorNotFound(
+        f"no actor has the name {name!r} in namespace {where!r}: it was never made here, or is "
+        "over, which frees its name; or another program made it, and it is not detached"
+    )
 
 
 def names(*, all_namespaces: bool) -> list[Any]:
     """See `hyperloom.list_named_actors`."""
     session: Session = current.session()
-    pairs = [full.decode().split("\0", 1) for full in session.outbox.call("actor_names")]
+    there = {*session.outbox.call("actor_names"), *claims.names(session)}
+    pairs = [full.decode().split("\0", 1) for full in sorted(there)]
     if all_namespaces:
         return [{"namespace": namespace, "name": name} for namespace, name in pairs]
     return [name for namespace, name in pairs if namespace == session.user_namespace]
@@ -154,7 +198,7 @@ def kill(handle: ActorHandle[Any], *, no_restart: bool) -> None:
         raise TypeError(f"kill() takes an actor's handle, not {handle!r:.100}{advice}")
     ref = handle._loom_ref  # noqa: SLF001 - a friend
     session: Session = ref._session  # noqa: SLF001 - a friend
-    if session is not current.current():
+    if session is not current.current() and not current.visits(session):
         raise current.closed(handle)
     actor = handle._loom_id  # noqa: SLF001 - a friend
     who = Attempt(actor, handle._loom_terms.name, 0, b"")  # noqa: SLF001 - a friend
@@ -163,5 +207,5 @@ def kill(handle: ActorHandle[Any], *, no_restart: bool) -> None:
 
 
 def _full_name(session: Session, name: str, namespace: str | None) -> bytes:
-    where = session.user_namespace if namespace is None else namespace
+    where = session.home.user_namespace if namespace is None else namespace
     return where.encode() + _BETWEEN + name.encode()

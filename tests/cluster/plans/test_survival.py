@@ -10,6 +10,7 @@ import pytest
 
 import hyperloom as loom
 from tests.cluster.plans.programs import ANSWER, submit_from
+from tests.cluster.plans.residents import made_by
 from tests.home import Home
 from tests.waiting import wait_until
 
@@ -36,11 +37,12 @@ def test_whoever_is_killed_a_plan_goes_on(head: Home, gate: Callable[[str], Gate
     assert handle.gather(50) == ANSWER
 
 
-def test_a_plan_outlives_its_machine(gate: Callable[[str], Gate]) -> None:
+def test_a_plan_and_an_actor_outlive_their_machine(gate: Callable[[str], Gate]) -> None:
     """All processes are killed at once; the head is started again on its folder."""
     home = Home(variables={"LOOM_LEASE_S": "1", "LOOM_BEAT_S": "0.3"})
     try:
         home.start_head("--dir", home.path / "data")
+        made_by(home, "stays")
         it = submit_from(home, gate("go"))
         for pid in home.processes():
             os.kill(pid, signal.SIGKILL)
@@ -50,6 +52,9 @@ def test_a_plan_outlives_its_machine(gate: Callable[[str], Gate]) -> None:
         process = home.python("-c", _GATHER, it)
         out, err = process.communicate(timeout=50)
         assert out.strip() == str(ANSWER), err
+        process = home.python("-c", _CALL, "stays")
+        out, err = process.communicate(timeout=50)
+        assert out.strip() == "101", err
         wait_until(lambda: home.jobs() == [], 20)
     finally:
         home.close()
@@ -74,4 +79,12 @@ _GATHER = """
 import sys
 import hyperloom as loom
 print(loom.attach(sys.argv[1]).gather(40))
+"""
+
+_CALL = """
+import sys
+import hyperloom as loom
+actor = loom.get_actor(sys.argv[1])
+print(loom.get(actor.add.remote(1), timeout=40))
+loom.kill(actor)
 """

@@ -59,15 +59,17 @@ class World(Books):
     @rule(
         who=speaker, kind=st.sampled_from(list(CLASSES)), name=st.sampled_from(NAMES),
         found=st.integers(0, 1), detached=st.sampled_from([0, 0, 1]), inputs=some,
+        claim=st.sampled_from([b"", b"1", b"2"]),
     )  # fmt: skip
     def create(  # noqa: PLR0913, PLR0917
-        self, who: int, kind: bytes, name: bytes, found: int, detached: int, inputs: list[int]
-    ) -> None:
+        self, who: int, kind: bytes, name: bytes, found: int, detached: int, inputs: list[int],
+        claim: bytes,
+    ) -> None:  # fmt: skip
         speaks = self.processes[who]
         text = record(kind, list(dict.fromkeys(pick(self.mine(speaks), inputs))))
         actor = self.next_task(speaks)
         made, seq = self.counter[speaks], self.next_seq(speaks)
-        args = (speaks, seq, made, kind, actor, text, name, found, detached)
+        args = (speaks, seq, made, kind, actor, text, name, found, detached, claim if name else b"")
         answer = self.same("actor_create", *args)
         self.same("actor_create", *args)  # said again
         if answer[0] == b"CREATED":
@@ -86,6 +88,10 @@ class World(Books):
         if found is not None:
             self.came_by(self.processes[who], found[0])
         self.same("actor_names")
+
+    @rule(name=st.sampled_from(NAMES[1:]), claim=st.integers(1, 2))
+    def cede(self, name: bytes, claim: int) -> None:
+        self.same("actor_cede", name, claim)
 
     @rule(
         who=speaker, which=few, shapes=st.lists(

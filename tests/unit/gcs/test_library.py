@@ -158,8 +158,8 @@ def test_all_keys_of_a_job_share_a_slot() -> None:
 def test_what_frees_memory_may_run_when_it_is_full(contract) -> None:
     """And what only adds to it may not."""
     fills = {
-        "actor_call", "actor_create", "actor_find", "event_open", "group_create",
-            "job_open", "metric_add",
+        "actor_call", "actor_cede", "actor_claim", "actor_create", "actor_find",
+        "event_open", "group_create", "job_open", "metric_add",
         "node_attach", "node_join", "object_put", "owner_add", "process_join", "stream_open",
         "task_plan",
         "task_range", "task_submit", "task_yield", "template_declare",

@@ -49,6 +49,7 @@ function act.lay_to_rest(ns, node, actor, failure)
     act.tell(ns, node, { code.ACTOR, actor, code.KILL })
   end
   if string.sub(row, 1, 1) == code.DETACHED then
+    call('HDEL', key.owners(ns), actor)
     act.let_go(ns, { act.output(actor, 0) })
   end
 end

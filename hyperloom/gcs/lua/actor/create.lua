@@ -1,19 +1,23 @@
--- actor_create(process, seq, count, template, id, record, name, found, detached)
---   -> { 'CREATED' }, or { 'TAKEN' or 'FOUND', id, template body } of who has the name
+-- actor_create(process, seq, count, template, id, record, name, found, detached, claim)
+--   -> { 'CREATED' }, { 'CEDED' }, or { 'TAKEN' or 'FOUND', id, template body } of who has the name
 --
 -- A new actor: the task `id`, whose attempts are its incarnations and whose retries its restarts.
 -- Its constructor is claimed by a node like any task; it is over when the actor is.  `name` ('':
 -- none) is its full name.  When that is taken, nothing is created; with `found` = 1 the process
--- holds the other one from now on.  With `detached` = 1 it needs no holder.  Said twice, it is
+-- holds the other one from now on.  With `detached` = 1 it needs no holder, and
+-- owns the job (owner/add.lua).  `claim`: of a name that the whole cluster knows, by which claim
+-- (actor/claim.lua); when that was ceded to another job, nothing is created.  Said twice, it is
 -- answered by how things stand.
 --
 -- Refuses: NOT_FOUND when the template was never declared; GAP, see act.answered.
 -- Writes:  heard, actor, name, task, held, idle, served, wait, waiters, crowd, refs, holds,
---          ready, queues, counts, events, noted.
+--          owners, ready, queues, counts, events, noted.
 
-local function standing(ns, process, id, name, found)
+local function standing(ns, process, id, name, found, claim)
   local other = name ~= '' and call('HGET', key.name(ns), name)
-  if not other or other == id then
+  if not other and claim ~= '' and tonumber(claim) <= act.ceded(ns, name) then
+    return { 'CEDED' }
+  elseif not other or other == id then
     return { 'CREATED' }
   end
   if found == '1' then
@@ -35,13 +39,13 @@ local function enter(ns, id, template, record, queue)
 end
 
 transition('actor_create', FILLS, function(ns, args)
-  local process, seq, count, template, id, record, name, found, detached = unpack(args)
+  local process, seq, count, template, id, record, name, found, detached, claim = unpack(args)
   local of = act.template(ns, template)
   if not of and call('EXISTS', key.closed(ns)) == 0 then
     return refuse('NOT_FOUND', 'this job has no template %s', act.hex(template))
   end
   local answered = act.answered(ns, process, seq, tonumber(count), of and of.returns)
-  local now = standing(ns, process, id, name, found)
+  local now = standing(ns, process, id, name, found, claim)
   if answered then
     return type(answered) == 'number' and now or answered
   end
@@ -56,6 +60,7 @@ transition('actor_create', FILLS, function(ns, args)
   end
   if detached == '1' then
     act.hold(ns, { act.output(id, 0) })
+    call('HSET', key.owners(ns), id, code.RESIDENT .. name)
   end
   enter(ns, id, template, record, of.queue)
   return now
