@@ -75,7 +75,8 @@ def build(**constants: int) -> Library:
 def _parts(constants: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     yield "<preamble>", "".join(_preamble(constants))
     root = files(__package__) / "lua"
-    yield "_prelude.lua", (root / "_prelude.lua").read_text("utf-8")
+    for name in ("_prelude.lua", "_many.lua"):
+        yield name, (root / name).read_text("utf-8")
     yield "<tables>", "".join(_tables())
     for name, source in _walk(root):
         # A block per file: Lua allows 200 locals in one scope, and one file's helpers

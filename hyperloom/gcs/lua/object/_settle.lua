@@ -19,7 +19,8 @@ function act.settle(ns, oids, values)
   -- Mostly nobody watches or waits at all: then one look at three tables is enough.  Without
   -- any objects too: a step that has nothing to report wakes the next slice of a crowd.
   local rare = call('EXISTS', key.watch(ns), key.waiters(ns), key.waking(ns)) > 0
-  act.notify(ns, oids, values, refs, rare and many.hmget(key.watch(ns), oids) or {})
+  local watched = rare and call('EXISTS', key.watch(ns)) == 1
+  act.notify(ns, oids, values, refs, watched and many.hmget(key.watch(ns), oids) or {})
   if rare then
     act.wake(ns, oids)
   end

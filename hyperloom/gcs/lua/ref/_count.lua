@@ -21,13 +21,13 @@ function act.recount(ns, oids, sign)
   end
   local counts, rows, alone, nobody = many.hmget(key.refs(ns), distinct), {}, {}, {}
   for i, oid in ipairs(distinct) do
-    local n = string.format('%.0f', tonumber(counts[i] or 0) + times[oid])
-    if n == '0' then
+    local n = (counts[i] and tonumber(counts[i]) or 0) + times[oid]
+    if n == 0 then
       alone[#alone + 1] = oid
     else
       rows[#rows + 1] = oid
-      rows[#rows + 1] = n
-      if n == code.NOBODY then
+      rows[#rows + 1] = n == -code.GONE and code.NOBODY or string.format('%.0f', n)
+      if n == -code.GONE then
         nobody[#nobody + 1] = oid
       end
     end

@@ -68,7 +68,9 @@ end
 
 -- What stands in the ready queue for a task with this mark.
 function act.entry(id, mark)
-  if mark == code.RANGE then
+  if mark == '' then
+    return id
+  elseif mark == code.RANGE then
     return string.sub(id, 1, code.RANGE_ID)
   end
   return id .. string.sub(mark, 2)

@@ -18,9 +18,10 @@ function act.count_down(ns, tasks)
       local text, mark = string.sub(rows[i], code.TEMPLATE_ID + 1), ''
       local lacks = tonumber(text)
       if not lacks then
-        lacks, mark = string.match(text, '^(%d+)(.*)$')
+        text, mark = string.match(text, '^(%d+)(.*)$')
+        lacks = tonumber(text)
       end
-      if tonumber(lacks) > times[id] then
+      if lacks > times[id] then
         waits[#waits + 1] = id
         waits[#waits + 1] = template .. lacks - times[id] .. mark
       else

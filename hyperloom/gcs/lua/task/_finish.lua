@@ -5,12 +5,12 @@
 -- output that contains an input keeps it alive.
 
 function act.finish(ns, node, args, from)
-  local ids, first = {}, {}
+  local ids, first, outputs = {}, {}, {}
   local i = from
   while i <= #args do
-    ids[#ids + 1] = args[i]
-    first[#first + 1] = i
-    i = i + 4 + tonumber(args[i + 3])
+    local number = tonumber(args[i + 3])
+    ids[#ids + 1], first[#ids + 1], outputs[#ids + 1] = args[i], i, number
+    i = i + 4 + number
   end
   local held = many.hmget(key.held(ns, node), ids)
   local done, stale, oids, values, refs, good, bad = {}, {}, {}, {}, {}, {}, {}
@@ -19,7 +19,7 @@ function act.finish(ns, node, args, from)
     if held[k] and held[k] == args[at + 1] then
       done[#done + 1] = id
       local ended = good
-      for index = 0, tonumber(args[at + 3]) - 1 do
+      for index = 0, outputs[k] - 1 do
         local value = args[at + 4 + index]
         oids[#oids + 1] = act.output(id, index)
         values[#values + 1] = value

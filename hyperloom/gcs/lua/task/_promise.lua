@@ -7,7 +7,7 @@
 local FEW = (code.CROWD_FROM - 1) * code.TASK_ID
 
 function act.promise(ns, args, first)
-  local waiters, refs = {}, {}
+  local waiters, refs, texts = {}, {}, {}
   for i = first, #args, 3 do
     local oid, takers, wanted = args[i], args[i + 1], args[i + 2] == '1'
     if #takers > FEW then
@@ -18,7 +18,8 @@ function act.promise(ns, args, first)
     end
     local holders = #takers / code.TASK_ID - (wanted and 0 or code.GONE)
     if holders ~= 0 then
-      refs[#refs + 1], refs[#refs + 2] = oid, string.format('%.0f', holders)
+      texts[holders] = texts[holders] or string.format('%.0f', holders)  -- few differ
+      refs[#refs + 1], refs[#refs + 2] = oid, texts[holders]
     end
   end
   many.hset(key.waiters(ns), waiters)
