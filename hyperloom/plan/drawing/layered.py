@@ -47,14 +47,15 @@ def lay_out(outline: Outline, widths: list[float]) -> Layout:
     layers = [box.level for box in outline.boxes]
     step = max(widths) + _GAP
     found = graph.layout_sugiyama(layers=layers, hgap=step, vgap=_LAYER)
-    points = [*found.coords, *(point for way in found.edge_routing for point in way)]
+    places = _kept_apart(found.coords, step)
+    points = [*places, *(point for way in found.edge_routing for point in way)]
     left = min(x for x, _ in points) - max(widths) / 2 - _GAP / 2
     top = min(y for _, y in points) - BOX_HEIGHT / 2 - _GAP / 2
 
     def placed(point: list[float]) -> Point:
         return (point[0] - left, point[1] - top)
 
-    centres = tuple(placed(point) for point in found.coords)
+    centres = tuple(placed(point) for point in places)
     routes = {
         (arrow.source, arrow.target): tuple(placed(point) for point in way)
         for arrow, way in zip(drawn, found.edge_routing, strict=True)
@@ -71,3 +72,13 @@ def lay_out(outline: Outline, widths: list[float]) -> Layout:
     # Below the last layer there is room for the loop of a box that feeds itself.
     bottom = max(y for _, y in points) - top + BOX_HEIGHT / 2 + _GAP
     return Layout(centres, ways, right, bottom)
+
+
+def _kept_apart(places: list[list[float]], step: float) -> list[list[float]]:
+    """The same with at least `step` between neighbours: igraph may put them at half of that."""
+    apart = [list(place) for place in places]
+    ends: dict[float, float] = {}  # of what was placed so far in each layer
+    for place in sorted(apart):
+        x, layer = place
+        ends[layer] = place[0] = max(x, ends.get(layer, x - step) + step)
+    return apart

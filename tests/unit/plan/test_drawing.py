@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import hyperloom as loom
@@ -109,6 +109,7 @@ def test_what_users_name_is_text_and_no_markup(tmp_path: Path) -> None:
     st.lists(st.lists(st.integers(0, 30), max_size=4), min_size=1, max_size=30),
     st.sampled_from([5, 100]),
 )
+@example([[], [], [0, 1], [0, 2], [0, 1, 3], [1], [1, 26, 27], [1]], 100)
 @settings(max_examples=50, deadline=None)
 def test_no_two_boxes_overlap_and_all_lie_in_the_picture(graph: list[list[int]], most: int) -> None:
     tasks: list[loom.BoundTask[object]] = []
