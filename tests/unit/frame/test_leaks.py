@@ -70,10 +70,11 @@ def test_a_thread_is_found() -> None:
     thread.join()
 
 
-@pytest.mark.parametrize("where", ["/dev/shm", os.environ["LOOM_RUNTIME_DIR"]])
+@pytest.mark.parametrize("where", ["shared memory", "the runtime folder"])
 def test_a_folder_is_found(where: str) -> None:
     before = leaks.Snapshot.take()
-    folder = Path(where, f"loom-{uuid4().hex}")
+    parent = "/dev/shm" if where == "shared memory" else os.environ["LOOM_RUNTIME_DIR"]
+    folder = Path(parent, f"loom-{uuid4().hex}")
     folder.mkdir()
     try:
         assert str(folder) in left(before)

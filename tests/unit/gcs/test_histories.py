@@ -32,7 +32,7 @@ from tests.unit.gcs.running import run_histories
 if TYPE_CHECKING:
     from pathlib import Path
 
-EXAMPLES = 500  # about 15 s for each server
+EXAMPLES = 300  # about 10 s for each server
 
 
 def holds_something(world: Books) -> bool:
