@@ -277,7 +277,8 @@ class Config:
     )
     progress: str = _option(
         "auto",
-        "Progress bars while a program waits: auto (in a terminal, after a second), on, or off.",
+        "Progress bars while a program waits: auto (in a terminal or a notebook, after a second), "
+        "on, or off.",
     )
     history_bytes: int = _option(
         256 * _MIB,

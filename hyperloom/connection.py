@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from hyperloom.core import current
@@ -55,6 +56,12 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<HyperLoom job {self.job_id} on {self.address}>"
+
+    def _repr_html_(self) -> str:
+        from hyperloom.core import cluster  # noqa: PLC0415 - for who looks
+
+        title = f"HyperLoom job <code>{self.job_id}</code> on <code>{escape(self.address)}</code>"
+        return f"<p>{title}</p>{cluster.table(cluster.nodes(self._session))}"
 
 
 def init(  # noqa: PLR0913 - one argument for each thing to be said of a node

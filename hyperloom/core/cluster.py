@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from difflib import get_close_matches
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
@@ -39,6 +40,37 @@ def total(session: Session, what: str) -> dict[str, float]:
             for name, amount in node[what].items():
                 sums[name] = round(sums.get(name, 0) + amount, 4)
     return sums
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The nodes as a table for a notebook."""
+    heads = ("node", "host", "state", "free", "memory free", "object store free")
+    lines = [
+        (
+            node["node"][:8],
+            str(node.get("host", "")),
+            "alive" if node["alive"] else "lost",
+            ", ".join(
+                f"{node['free'].get(name, 0):g} of {amount:g} {name}"
+                for name, amount in node["resources"].items()
+                if name != "memory"
+            ),
+            _bytes(node["free"].get("memory", 0), node["resources"].get("memory", 0)),
+            _bytes(node["store"]["capacity"] - node["store"]["used"], node["store"]["capacity"])
+            if "store" in node
+            else "",
+        )
+        for node in rows
+    ]  # fmt: skip
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines
+    )
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _bytes(free: float, capacity: float) -> str:
+    return f"{free / 2**30:.1f} of {capacity / 2**30:.1f} GiB"
 
 
 def refuse_unless_known(session: Session, symbols: Sequence[str], name: str) -> None:

@@ -88,6 +88,13 @@ class ObjectRef(Generic[T_co]):
     def __repr__(self) -> str:
         return f"ObjectRef({short(self._id)})"
 
+    def _repr_html_(self) -> str:
+        value = self._session.values.get(self._id)
+        state = "not there yet" if value is None else "there"
+        if self._session.failed(self._id):
+            state = "failed"
+        return f"<code>ObjectRef({short(self._id)})</code>: {state}"
+
     def __bool__(self) -> bool:
         raise TypeError(
             f"{self!r} is a reference, not yet a value, so it is neither true nor false; "

@@ -98,7 +98,8 @@ class Driver:
     def _show_progress(self, option: str) -> Bars | None:
         """Bars while the program waits, if they are wanted: see `Config.progress`."""
         is_terminal = getattr(sys.stderr, "isatty", None)  # it may be anything of the user's
-        if option == "off" or (option == "auto" and not (is_terminal and is_terminal())):
+        seen = (is_terminal and is_terminal()) or "ipykernel" in sys.modules
+        if option == "off" or (option == "auto" and not seen):
             return None
         from hyperloom.watch.progress import Bars  # noqa: PLC0415 - mostly nobody looks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
@@ -236,6 +237,13 @@ class PlanHandle:
         done, failed, wanted, tasks = self.progress()
         failures = f", {failed:,} failed" if failed else ""
         return f"<{name} of {tasks:,} tasks: {done:,} of {wanted:,} results{failures}>"
+
+    def _repr_html_(self) -> str:
+        words = escape(repr(self)[1:-1])
+        if self._results is None:
+            return words
+        done, _, wanted, _ = self.progress()
+        return f'{words} <progress max="{wanted}" value="{done}"></progress>'
 
 
 class JobHandle(PlanHandle):

@@ -1,8 +1,8 @@
 """Bars while a program waits: by function, how far, how fast, what failed, and the time left.
 
 The rule: who does not wait for long pays nothing, and what the bars show is read by a thread of
-their own over a connection of its own.  They stand on stderr while anything waits, above them
-whatever tasks print, and are gone when it is over.
+their own over a connection of its own.  They stand on stderr, or under the cell of a notebook,
+while anything waits, above them whatever tasks print, and are gone when it is over.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
+from hyperloom.watch import notebook
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.live import Live
 from hyperloom.watch.overall import counts
@@ -108,7 +109,7 @@ def draw(progress: Any, bars: dict[str, Any], rows: list[dict[str, Any]]) -> Non
             if len(bars) >= _BARS or not row["left"]:
                 continue
             bars[row["name"]] = progress.add_task(row["name"], failed="")
-        failed = f"[red]{row['failed']:,} failed[/]" if row["failed"] else ""
+        failed = f"{row['failed']:,} failed" if row["failed"] else ""
         progress.update(
             bars[row["name"]],
             total=row["submitted"],
@@ -117,7 +118,9 @@ def draw(progress: Any, bars: dict[str, Any], rows: list[dict[str, Any]]) -> Non
         )
 
 
-def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's
+def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the same
+    if stream is None and notebook.is_notebook():
+        return notebook.NotebookBars()
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
@@ -131,7 +134,7 @@ def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[failed]}"),
+        TextColumn("{task.fields[failed]}", style="red"),
         TimeRemainingColumn(),
         console=Console(file=stream or sys.stderr),
         transient=True,

@@ -174,7 +174,7 @@ def test_a_coroutine_function_is_refused() -> None:
             loom.task(function)
 
 
-@pytest.mark.parametrize("thing", [3, "f", None, object()], ids=str)
+@pytest.mark.parametrize("thing", [3, "f", None, object()], ids=["3", "f", "None", "object"])
 def test_what_cannot_be_called_is_refused(thing: Any) -> None:
     if thing is None:
         assert callable(loom.task(thing))  # as in @loom.task()

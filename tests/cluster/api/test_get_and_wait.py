@@ -41,7 +41,9 @@ def test_get_of_ten_thousand() -> None:
     assert loom.get(same.map(range(10_000))) == list(range(10_000))
 
 
-@pytest.mark.parametrize("wrong", [3, "abc", b"abc", None, {1: 2}, {1}, iter([])], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [3, "abc", b"abc", None, {1: 2}, {1}, iter([])], ids=lambda wrong: type(wrong).__name__
+)
 def test_get_of_anything_else_is_refused(wrong: Any) -> None:
     with pytest.raises(TypeError, match="get\\(\\) takes an ObjectRef or a sequence of them"):
         loom.get(wrong)
