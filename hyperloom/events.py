@@ -22,6 +22,7 @@ Times are seconds since 1970: of an entry by the server's clock, in a row by its
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from struct import Struct as Layout
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,7 +43,8 @@ _WHAT = {codes.SUBMITTED: "submitted", codes.DONE: "done", codes.FAILED: "failed
 _WHAT[codes.AGAIN] = "retried"
 _COUNT_DIGITS = 12
 INPUTS_MOST = 8  # of a task are told; more would say little and cost much
-_TEXT_MOST = 200  # characters of an error that are kept in an event
+_TEXT_MOST = 200  # characters of an error, and of its place, that are kept in an event
+_PLACE = re.compile(r'File "(?P<file>[^"\n]*)", line (?P<line>\d+)(?:, in (?P<function>.*))?')
 
 
 class Ended(IntEnum):
@@ -56,10 +58,16 @@ class Ended(IntEnum):
 
 
 class Error(NamedTuple):
-    """Why an attempt has no value; a category of `hyperloom.failures`, and the first line."""
+    """Why an attempt has no value: a category of `hyperloom.failures`, and the first line."""
 
     category: str
     text: str
+    place: str = ""  # where it was raised: file, line and function
+
+    @property
+    def kind(self) -> str:
+        """The class of what was raised; for what was not, the category."""
+        return self.text.partition(":")[0] if self.category == "app" else self.category
 
 
 class Run(Struct, frozen=True, array_like=True):
@@ -67,7 +75,7 @@ class Run(Struct, frozen=True, array_like=True):
 
     pid: int
     rows: bytes
-    errors: dict[int, tuple[str, str]] = {}  # number of the row -> category, first line
+    errors: dict[int, tuple[str, ...]] = {}  # number of the row -> what `Error` has
     inputs: dict[int, bytes] = {}  # number of the row -> tasks that made its inputs, joined
 
 
@@ -111,9 +119,19 @@ def attempts(payload: bytes) -> Iterator[Attempt]:
             )  # fmt: skip
 
 
-def error_of(category: str, text: str) -> Error:
+def error_of(category: str, text: str, traceback: str = "") -> Error:
     """As much of a failure as an event keeps."""
-    return Error(category, text.strip().partition("\n")[0][:_TEXT_MOST])
+    return Error(category, text.strip().partition("\n")[0][:_TEXT_MOST], place_in(traceback))
+
+
+def place_in(traceback: str) -> str:
+    """The last place in a printed traceback: ``file:line in function``."""
+    found = _PLACE.search(traceback, max(0, traceback.rfind('File "')))
+    if found is None:
+        return ""
+    file, line, function = found.groups()
+    where = f":{line} in {function}" if function else f":{line}"
+    return f"{file[len(where) - _TEXT_MOST :]}{where}"
 
 
 def outputs_bytes(outputs: Sequence[bytes]) -> int:

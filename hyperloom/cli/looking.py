@@ -122,7 +122,7 @@ def cell(name: str, value: Any) -> str:  # noqa: ANN401, PLR0911 - any plain val
         return size(value)
     if name in {"seconds", "mean_s", "p99_s"}:
         return seconds(value)
-    if name in {"at", "opened", "ended", "began"}:
+    if name in {"at", "opened", "ended", "began", "last"}:
         return clock(value)
     if name in {"node", "where"} and isinstance(value, str):
         return value if " " in value else value[:_SHORTEST]

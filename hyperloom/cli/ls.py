@@ -38,6 +38,10 @@ COLUMNS: dict[str, looking.Columns] = {
         "pid": "pid", "node": "node", "state": "state", "job": "job", "runs": "task",
         "for": "seconds", "behind": "count",
     },
+    "errors": {
+        "class": "kind", "times": "count", "retried": "retried", "function": "name",
+        "place": "place", "says": "error", "last": "last", "job": "job",
+    },
     "plans": {
         "plan": "id", "label": "label", "tasks": "tasks", "left": "left", "results": "results",
         "submitted": "at", "program": "program", "job": "job",
@@ -140,6 +144,17 @@ def _actors(
     return _limited("actors", actors.actors(cluster, jobs), keep, limit)
 
 
+def _errors(cluster: Cluster, jobs: list[bytes], keep: Keep, limit: int, _: Any) -> dict[str, Any]:  # noqa: ANN401
+    from hyperloom.watch import errors  # noqa: PLC0415
+
+    rows = [
+        {"job": job.hex(), **row, "error": row["text"]}
+        for job in jobs
+        for row in errors.of_job(cluster, job)
+    ]
+    return _limited("errors", rows, keep, limit)
+
+
 def _plans(
     cluster: Cluster,
     jobs: list[bytes],
@@ -166,7 +181,7 @@ def _objects(
 
 _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
     "tasks": _tasks, "names": _names, "jobs": _of_jobs, "nodes": _nodes, "workers": _workers,
-    "actors": _actors, "plans": _plans, "objects": _objects,
+    "errors": _errors, "actors": _actors, "plans": _plans, "objects": _objects,
 }  # fmt: skip
 
 

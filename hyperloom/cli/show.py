@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,6 +78,9 @@ def _show_task(about: dict[str, Any]) -> None:
     say("  story")
     for step in about["steps"]:
         say(f"    {_step(step)}", markup=False)
+    if about["traceback"]:
+        say("  traceback")
+        say(indent(about["traceback"].rstrip(), "    "), markup=False)
     if not about["steps"]:
         say("    nothing is known of it: its events were dropped, or switched off (LOOM_EVENTS=0)")
 

@@ -16,7 +16,7 @@ class Attempts:
 
     def __init__(self) -> None:
         self._rows: list[bytes] = []
-        self._errors: dict[int, tuple[str, str]] = {}
+        self._errors: dict[int, tuple[str, ...]] = {}
         self._inputs: dict[int, bytes] = {}
         self._epoch = time.time() - time.perf_counter()
 
@@ -36,7 +36,9 @@ class Attempts:
 
     def _failed(self, entry: bytes, kept: bytes) -> events.Ended:
         failure = failures.decode(kept[1:])
-        self._errors[len(self._rows)] = events.error_of(failure.category, failure.text)
+        self._errors[len(self._rows)] = events.error_of(
+            failure.category, failure.text, failure.traceback
+        )
         passed_on = failure.task_id not in {entry[:16], b""}
         return events.Ended.PASSED_ON if passed_on else events.Ended.FAILED
 
@@ -65,7 +67,7 @@ class Attempts:
         """The row of one that came to nothing, or goes on as another; it is told by itself."""
         return self._row(entry, record, start, end, ended, [])
 
-    def take(self) -> tuple[bytes, dict[int, tuple[str, str]], dict[int, bytes]]:
+    def take(self) -> tuple[bytes, dict[int, tuple[str, ...]], dict[int, bytes]]:
         """All that is there, told from now on; and how far the clocks are apart now."""
         told = b"".join(self._rows), self._errors, self._inputs
         self._rows, self._errors, self._inputs = [], {}, {}

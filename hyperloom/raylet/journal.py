@@ -74,7 +74,7 @@ class Journal:
             0,
         )
         why = failures.decode(failure)
-        error = events.error_of(why.category, why.text)
+        error = events.error_of(why.category, why.text, why.traceback)
         self.ran(task.kind.job, events.Run(pid, row, {0: error}))
 
     def raised(self, row: bytes, pid: int, failure: bytes, *, retried: bool) -> None:
@@ -84,7 +84,7 @@ class Journal:
         task, template, attempt, _, *rest = events.ROW.unpack(row)
         ended = events.Ended.RETRIED if retried else events.Ended.FAILED
         why = failures.decode(failure)
-        error = events.error_of(why.category, why.text)
+        error = events.error_of(why.category, why.text, why.traceback)
         row = events.ROW.pack(task, template, attempt, ended, *rest)
         self.ran(job_of(task), events.Run(pid, row, {0: error}))
 

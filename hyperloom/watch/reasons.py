@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import events, ids, specs, why
 from hyperloom.gcs import codes
 from hyperloom.resources import ResourceSet, of_node, of_symbols
-from hyperloom.watch import story
+from hyperloom.watch import errors, story
 from hyperloom.watch.tasks import running
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def show(cluster: Cluster, task: bytes) -> dict[str, Any]:
         "state": line["state"], "why": line["why"], "says": line["says"],
         "advice": line["advice"],
         "inputs": _inputs(cluster, job, record), "outputs": _outputs(cluster, job, task),
-        "options": None, "steps": told,
+        "options": None, "steps": told, "traceback": errors.traceback_of(cluster, task),
     }  # fmt: skip
     if template is not None:
         about["options"] = {

@@ -1,0 +1,94 @@
+"""Failures, those that are the same together: one function, one class, one place.  Pure.
+
+Of a group the latest tasks are kept, to be looked at; how many there were is counted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hyperloom import events, failures, ids
+from hyperloom.events import Ended
+from hyperloom.gcs import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.story import Event
+
+_GROUPS_MOST = 500
+_TASKS_KEPT = 20
+
+
+class Key(NamedTuple):
+    """What failures of a group have in common."""
+
+    name: str
+    kind: str
+    place: str
+
+
+class Groups:
+    """See the module.  What has no room any more is counted in `left_out`."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Key, dict[str, Any]] = {}
+        self.left_out = 0
+
+    def add(self, name: str, ran: events.Attempt) -> None:
+        """One attempt that has an error."""
+        assert ran.error is not None, "only those are added"
+        key = Key(name, ran.error.kind, ran.error.place)
+        at = ran.begun + ran.seconds
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= _GROUPS_MOST:
+                self.left_out += 1
+                return
+            group = self._groups[key] = {
+                **key._asdict(), "category": ran.error.category, "count": 0, "retried": 0,
+                "first": at, "tasks": deque(maxlen=_TASKS_KEPT),
+            }  # fmt: skip
+        group["count"] += 1
+        group["retried"] += ran.ended is Ended.RETRIED
+        group |= {"text": ran.error.text, "last": at}
+        group["tasks"].append(ran.task)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The groups, the most frequent first; of each the latest tasks, the latest first."""
+        ordered = sorted(self._groups.values(), key=lambda group: -group["count"])
+        return [{**group, "tasks": _tasks(group["tasks"])} for group in ordered]
+
+
+def _tasks(latest: Iterable[bytes]) -> list[dict[str, str]]:
+    unique = list(dict.fromkeys(latest))
+    return [{"id": task.hex(), "short": ids.short(task)} for task in reversed(unique)]
+
+
+def of(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Groups:
+    """Those of a job's events; what an input passed on is the input's."""
+    groups = Groups()
+    for event in told:
+        if event.kind == codes.RAN:
+            for ran in events.attempts(event.payload):
+                if ran.error is not None and ran.ended is not Ended.PASSED_ON:
+                    groups.add(name_of(ran.template), ran)
+    return groups
+
+
+def of_job(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
+    """The groups of a job's failures."""
+    return of(cluster.events(job), lambda template: cluster.name(job, template)).rows()
+
+
+def traceback_of(cluster: Cluster, task: bytes) -> str:
+    """As the worker printed it; empty: there is none, or the task's results were let go."""
+    if cluster.live is None:
+        return ""
+    job = bytes(ids.job_of(ids.TaskID(task)))
+    value = cluster.live.value(job, ids.object_id(ids.TaskID(task), 0))
+    if value is None or value[:1] != codes.FAILURE:
+        return ""
+    return failures.decode(value[1:]).traceback
