@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom.core import words
 from hyperloom.gcs import asking, keys
+from hyperloom.raylet.load import Load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,12 +46,14 @@ class Answers:
         self._machine = machine
         self._pool = pool
         self._describe = describe
+        self._load = Load(settings.spill)
         self._waiting: list[_Round] = []  # rounds of questions to workers
 
     def status(self) -> dict[str, Any]:
         """How it is; for `loom status`."""
         return {
             **self._describe(),
+            "load": self._load.now(),
             "queued": self._machine.waiting(),
             "workers": [self._worker(worker) for worker in self._machine.workers.values()],
             "connected": self._gcs.connected,
