@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors
+from hyperloom import errors, ids
 from hyperloom.dashboard import stream
 from hyperloom.dashboard.tail import Tail
-from hyperloom.watch import objects, reasons, tasks, things
+from hyperloom.watch import actors, graph, logs, objects, plans, reasons, stacks, tasks, things
+from hyperloom.watch import errors as failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,14 +18,17 @@ if TYPE_CHECKING:
 
     Answer = Callable[[Cluster, Mapping[str, str]], dict[str, Any]]
 
-_TAILS_MOST = 8  # jobs that are followed at a time
+_TAILS_MOST = 3  # jobs that are followed at a time
+_TRACEBACKS_MOST = 20  # tasks in which one is looked for
+_LOG_BYTES = 64_000  # from its end, to begin with
+_PROFILE_MOST_S = 10.0
 _LIMIT = 200
 _LIMIT_MOST = 2000
 _SHOWN_S = 60.0  # of a task stream, when nothing else is asked for
 
 
 class Answers:
-    """See the module.  For one thread."""
+    """See the module.  What follows events is for one thread."""
 
     def __init__(self) -> None:
         self._tails: dict[bytes, Tail] = {}
@@ -57,21 +61,35 @@ class Answers:
         """The task stream between two moments; by itself, the last minute in which anything ran."""
         job = cluster.job(asked.get("job"))
         tail = self._tail(cluster, job)
-        last = max((bar.began + bar.seconds for bar in tail.bars[-1000:]), default=time.time())
-        first = min((bar.began for bar in tail.bars[:1000]), default=last)
+        last = tail.last or time.time()
+        first = min(tail.first, last)
         end = _number(asked, "end", last)
         start = _number(asked, "start", max(first, end - _SHOWN_S))
         if not start < end:
             start = end - 1
         width = int(_number(asked, "width", 1000))
         seen = stream.view(tail.bars, start, end, width)
-        return {"job": job.hex(), "first": first, "last": last, "dropped": tail.dropped, **seen}
+        return {
+            "job": job.hex(),
+            "first": first,
+            "last": last,
+            "dropped": tail.bars.dropped,
+            **seen,
+        }
 
     def errors(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """Failures, those that are the same together, the most frequent first."""
         job = cluster.job(asked.get("job"))
-        found = sorted(self._tail(cluster, job).errors.values(), key=lambda each: -each["count"])
-        return {"job": job.hex(), "errors": found}
+        groups = self._tail(cluster, job).errors
+        return {"job": job.hex(), "errors": groups.rows(), "left_out": groups.left_out}
+
+    def traceback(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """The traceback of the first of some tasks that has one still."""
+        named = asked.get("ids", "").split(",")[:_TRACEBACKS_MOST]
+        tasks = [found.id for found in map(cluster.find, named) if found.kind == "task"]
+        told = ((task, failed.traceback_of(cluster, task)) for task in tasks)
+        task, text = next(((task, text) for task, text in told if text), (b"", ""))
+        return {"task": task.hex(), "traceback": text}
 
     def tasks(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """A table of tasks."""
@@ -90,15 +108,53 @@ class Answers:
 
     def task(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """One task: its story, and why it is not over."""
-        found = cluster.find(asked.get("id", ""))
-        if found.kind == "object":
-            task = found.id[:16]
-        elif found.kind == "task":
-            task = found.id
-        else:
-            raise errors.NotFound(f"{asked.get('id')!r} is a {found.kind}, and no task")
+        task = _task(cluster, asked)
         about = reasons.show(cluster, task)
         return {**about, "why": reasons.explain(cluster, task)}
+
+    def around(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """One task among those that it has to do with."""
+        task = _task(cluster, asked)
+        past = self._tail(cluster, task[: ids.JOB_BYTES]).past
+        return graph.around(cluster, task, past.name)
+
+    def graph(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """All tasks of a job, or all its functions."""
+        job = cluster.job(asked.get("job"))
+        return {"job": job.hex(), **graph.look(cluster, job, self._tail(cluster, job).past)}
+
+    def actors(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """The actors that are not over, of a job or of all that are open."""
+        named = asked.get("job")
+        jobs = [cluster.job(named)] if named else list(cluster.control_plane.jobs())
+        return {"actors": actors.actors(cluster, jobs)}
+
+    def plans(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """Detached plans."""
+        del asked
+        return {"plans": plans.plans(cluster, list(cluster.control_plane.jobs()))}
+
+    def logs(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """Files of what workers printed: of a task, an actor, a job, a node, or all."""
+        named = asked.get("id")
+        whose = logs.Whose(cluster, cluster.find(named) if named else None)
+        return {"files": logs.files(cluster, whose)}
+
+    def log(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """A part of one; from its end, if `start` is negative."""
+        node = cluster.find(asked.get("node", ""))
+        if node.kind != "node":
+            raise errors.NotFound(f"{asked.get('node')!r} is a {node.kind}, and no node")
+        start = int(_number(asked, "start", -_LOG_BYTES))
+        return logs.read(cluster, node.id.hex(), asked.get("name", ""), max(start, -_LOG_BYTES))
+
+    def profile(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """Where the time of workers goes: of one that runs a task, of a node's, a job's, or all."""
+        named = asked.get("id")
+        seconds = _number(asked, "seconds", 2.0)
+        if not 0 < seconds <= _PROFILE_MOST_S:
+            raise errors.InvalidOption(f"seconds={seconds:g} cannot be; {_PROFILE_MOST_S} at most")
+        return stacks.profile(cluster, cluster.find(named) if named else None, seconds)
 
     def nodes(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """The nodes, as they say now, and their workers."""
@@ -116,6 +172,14 @@ class Answers:
         }
 
 
+def _task(cluster: Cluster, asked: Mapping[str, str]) -> bytes:
+    """The task that is asked for, or that makes the object that is."""
+    found = cluster.find(asked.get("id", ""))
+    if found.kind not in {"task", "object"}:
+        raise errors.NotFound(f"{asked.get('id')!r} is a {found.kind}, and no task")
+    return found.id[: ids.TASK_BYTES]
+
+
 def _number(asked: Mapping[str, str], name: str, default: float) -> float:
     text = asked.get(name)
     if not text:
@@ -129,7 +193,10 @@ def _number(asked: Mapping[str, str], name: str, default: float) -> float:
     return number
 
 
-PAGES: tuple[str, ...] = ("job", "stream", "errors", "tasks", "task", "nodes", "objects")
+PAGES: tuple[str, ...] = (
+    "job", "plans", "graph", "around", "stream", "errors", "traceback", "tasks", "task", "actors",
+    "nodes", "objects", "logs", "log", "profile",
+)  # fmt: skip
 
 
 def page(answers: Answers, name: str) -> Answer:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import json
 from starlette.applications import Starlette
-from starlette.responses import FileResponse, JSONResponse, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -18,13 +18,13 @@ from hyperloom.dashboard import answers as pages
 from hyperloom.dashboard.access import Guard
 from hyperloom.dashboard.desk import Desk
 from hyperloom.dashboard.sampler import Sampler
+from hyperloom.dashboard.shared import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.types import ASGIApp
 
     from hyperloom.dashboard.access import Access
@@ -40,21 +40,28 @@ def make_app(
     beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> ASGIApp:
     """The application over the cluster that `connect` connects to; `beside` lasts as long."""
-    desk = Desk(connect)
+    # Who takes long keeps nobody waiting but his like.
+    moments, common, reading, watching = desks = [Desk(connect) for _ in range(4)]
+    slow = {"log": reading, "logs": reading, "profile": watching}
     answers = pages.Answers()
+    shared = Shared()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with beside():
             yield
-        desk.close()
+        for desk in desks:
+            desk.close()
 
     app = Starlette(
         routes=[
             *_of_viewers(access),
-            *_of_moments(Sampler(desk)),
-            *[_of_page(name, pages.page(answers, name), desk) for name in pages.PAGES],
-            *(actions.routes(access, desk) if access.actions else ()),
+            *_of_moments(Sampler(moments)),
+            *[
+                _of_page(name, pages.page(answers, name), slow.get(name, common), shared)
+                for name in pages.PAGES
+            ],
+            *(actions.routes(access, common) if access.actions else ()),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         lifespan=lifespan,
@@ -82,7 +89,7 @@ def _of_moments(sampler: Sampler) -> list[Route]:
     """What all of them see alike."""
 
     async def moment(_: Request) -> Response:
-        return await _answered(sampler.now)
+        return await _answered(_encoded(sampler.whole))
 
     async def moments(request: Request) -> Response:
         return StreamingResponse(
@@ -92,17 +99,26 @@ def _of_moments(sampler: Sampler) -> list[Route]:
     return [Route("/api/moment", moment), Route("/api/moments", moments)]
 
 
-def _of_page(name: str, answer: pages.Answer, desk: Desk) -> Route:
+def _of_page(name: str, answer: pages.Answer, desk: Desk, shared: Shared) -> Route:
     async def answered(request: Request) -> Response:
         asked = dict(request.query_params)
-        return await _answered(lambda: desk.ask(lambda cluster: answer(cluster, asked)))
+        question = f"{name}?{sorted(asked.items())}"
+
+        async def ask() -> dict[str, Any]:
+            return await desk.ask(lambda cluster: answer(cluster, asked))
+
+        return await _answered(shared.get(question, ask))
 
     return Route(f"/api/{name}", answered)
 
 
-async def _answered(ask: Callable[[], Any]) -> Response:
+async def _encoded(ask: Callable[[], Awaitable[Any]]) -> bytes:
+    return json.encode(await ask())
+
+
+async def _answered(answer: Awaitable[bytes]) -> Response:
     try:
-        return JSONResponse(await ask(), headers=_NOT_KEPT)
+        return Response(await answer, media_type="application/json", headers=_NOT_KEPT)
     except (errors.NotFound, errors.NotConnected) as error:
         return _refused(404, error)
     except errors.InvalidOption as error:
@@ -115,9 +131,9 @@ def _refused(status: int, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, status, headers=_NOT_KEPT)
 
 
-async def _told(sampler: Sampler, request: Request) -> AsyncIterator[str]:
+async def _told(sampler: Sampler, request: Request) -> AsyncIterator[bytes]:
     """Server-sent events: a moment a second."""
     async for moment in sampler.follow():
         if await request.is_disconnected():
             return
-        yield f"data: {json.dumps(moment, separators=(',', ':'))}\n\n"
+        yield b"data: " + moment + b"\n\n"

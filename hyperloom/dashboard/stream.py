@@ -1,89 +1,120 @@
-"""The task stream: bars of tasks by worker; of many, the busy share of each moment.  Pure."""
+"""The task stream: bars of tasks by worker; of many, the busy share of each moment.  Pure.
+
+What an answer holds is bounded by what can be seen, not by how many tasks there are.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hyperloom.dashboard.bars import ENDED, FAILED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from hyperloom.dashboard.bars import Bars
+
+    Column = np.ndarray[Any, Any]
 
 BARS_MOST = 4000  # more are not told apart by eye, and slow a browser down
+LANES_MOST = 200
+_BINS_MOST = 60_000  # of all lanes together
+_PARTS_MOST = 3_000_000  # of bars, cut into bins
 
 
-class Bar(NamedTuple):
-    """One attempt of a task."""
-
-    began: float
-    seconds: float
-    lane: str  # node and process
-    name: str
-    task: str
-    ended: str  # "done", "failed" or "retried"
-
-
-def view(bars: Sequence[Bar], start: float, end: float, width: int) -> dict[str, Any]:
+def view(bars: Bars, start: float, end: float, width: int) -> dict[str, Any]:
     """What lies between two moments, for a picture of so many pixels.
 
-    `bars` are in the order of their ends.  With more than `BARS_MOST` of them in sight a lane has
-    `bins` instead: for each, the busy share, the name that took most of it, and failures.
+    With more than `BARS_MOST` of them in sight a lane has `bins` instead: for each, the busy
+    share, the name that took most of it, and failures.
     """
-    first = bisect_left(bars, start, key=lambda bar: bar.began + bar.seconds)
-    seen = [bar for bar in bars[first:] if bar.began < end]
-    lanes = sorted({bar.lane for bar in seen})
-    names = sorted({bar.name for bar in seen})
+    all_of = bars.columns()
+    inside = (all_of["began"] + all_of["seconds"] >= start) & (all_of["began"] < end)
+    number = np.flatnonzero(inside)
+    seen = {name: column[number] for name, column in all_of.items()}
+    lanes, seen["lane"], hidden = _titled(bars.lanes, seen["lane"])
+    names, seen["name"], _ = _titled(bars.names, seen["name"])
     answer: dict[str, Any] = {
-        "start": start, "end": end, "lanes": lanes, "names": names, "count": len(seen)
+        "start": start, "end": end, "lanes": lanes[:LANES_MOST], "names": names,
+        "count": len(number), "hidden_lanes": hidden,
     }  # fmt: skip
-    if len(seen) <= BARS_MOST:
-        at = {lane: number for number, lane in enumerate(lanes)}
-        of = {name: number for number, name in enumerate(names)}
+    if hidden:
+        shown = seen["lane"] < LANES_MOST
+        number, seen = number[shown], {name: column[shown] for name, column in seen.items()}
+    if len(number) <= BARS_MOST:
         answer["bars"] = [
-            [
-                at[b.lane],
-                of[b.name],
-                round(b.began - start, 6),
-                round(b.seconds, 6),
-                b.ended,
-                b.task,
-            ]
-            for b in seen
+            [lane, name, round(began - start, 6), round(seconds, 6), ENDED[ended], bars.task(at)]
+            for at, lane, name, began, seconds, ended in zip(
+                number.tolist(),
+                *(seen[of].tolist() for of in ("lane", "name", "began", "seconds", "ended")),
+                strict=True,
+            )
         ]
-    else:
-        answer["bins"] = _binned(seen, start, end, max(1, min(width, 2000)), lanes, names)
-    return answer
+        return answer
+    most = max(50, _BINS_MOST // max(1, len(answer["lanes"])))
+    bins = max(1, min(width, 2000, most))
+    return answer | _binned(seen, start, end, bins, len(answer["lanes"]))
 
 
-def _binned(  # noqa: PLR0913, PLR0917 - what `view` has
-    bars: Iterable[Bar],
-    start: float,
-    end: float,
-    number: int,
-    lanes: list[str],
-    names: list[str],
-) -> list[list[list[Any]]]:
+def _titled(titles: list[str], column: Column) -> tuple[list[str], Column, int]:
+    """Those titles that occur, in order; the column by their places; lanes that are too many."""
+    used = np.unique(column)
+    ordered = sorted(used.tolist(), key=titles.__getitem__)
+    places = np.zeros(len(titles), "i8")
+    places[ordered] = np.arange(len(ordered))
+    return [titles[at] for at in ordered], places[column], max(0, len(ordered) - LANES_MOST)
+
+
+def _binned(
+    seen: dict[str, Column], start: float, end: float, number: int, lanes: int
+) -> dict[str, Any]:
     """For each lane: [bin, busy share, number of the name, failed] where anything was done."""
-    step = (end - start) / number
-    at = {lane: n for n, lane in enumerate(lanes)}
-    of = {name: n for n, name in enumerate(names)}
-    busy: list[dict[int, dict[int, float]]] = [{} for _ in lanes]
-    failed: list[dict[int, int]] = [{} for _ in lanes]
-    for bar in bars:
-        lane = at[bar.lane]
-        stop = bar.began + bar.seconds
-        low = max(0, int((bar.began - start) / step))
-        high = min(number - 1, int((stop - start) / step))
-        for n in range(low, high + 1):
-            part = min(stop, start + (n + 1) * step) - max(bar.began, start + n * step)
-            by_name = busy[lane].setdefault(n, {})
-            by_name[of[bar.name]] = by_name.get(of[bar.name], 0.0) + max(part, 0.0)
-        if bar.ended == "failed" and high >= 0:
-            failed[lane][high] = failed[lane].get(high, 0) + 1
-    return [
-        [
-            [n, round(min(1.0, sum(by_name.values()) / step), 3),
-             max(by_name, key=by_name.__getitem__), failed[lane].get(n, 0)]
-            for n, by_name in sorted(busy[lane].items())
-        ]
-        for lane in range(len(lanes))
-    ]  # fmt: skip
+    began, stop = seen["began"], seen["began"] + seen["seconds"]
+    while True:
+        step = (end - start) / number
+        low = np.clip(((began - start) / step).astype("i8"), 0, number - 1)
+        high = np.clip(((stop - start) / step).astype("i8"), 0, number - 1)
+        parts = high - low + 1
+        if parts.sum() <= _PARTS_MOST or number == 1:
+            break
+        number = max(1, number // 2)
+    # Each bar once for each bin that it touches.
+    of = np.repeat(np.arange(len(parts)), parts)
+    nth = np.arange(len(of)) - np.repeat(np.cumsum(parts) - parts, parts)
+    cell = low[of] + nth
+    edge = start + cell * step
+    busy = np.minimum(stop[of], edge + step) - np.maximum(began[of], edge)
+    place = seen["lane"][of] * number + cell
+    names = int(seen["name"].max(initial=0)) + 1
+    keys, found = np.unique(place * names + seen["name"][of], return_inverse=True)
+    total = np.bincount(found, np.maximum(busy, 0.0))
+    bad = seen["ended"] == FAILED
+    failed = np.bincount(
+        (seen["lane"] * number + high)[bad], minlength=lanes * number
+    )  # at the moment in which it failed
+    return {"bins": _rows(keys, total, failed, (names, number, lanes), step), "number": number}
+
+
+def _rows(
+    keys: Column, total: Column, failed: Column, sizes: tuple[int, int, int], step: float
+) -> list[list[list[Any]]]:
+    """The bins of each lane; `keys` are lane, bin and name in one number, in order."""
+    names, number, lanes = sizes
+    rows: list[list[list[Any]]] = [[] for _ in range(lanes)]
+    last, most = -1, 0.0
+    for key, seconds in zip(keys.tolist(), total.tolist(), strict=True):
+        place, name = divmod(key, names)
+        lane, cell = divmod(place, number)
+        share = seconds / step
+        if place != last:
+            rows[lane].append([cell, share, name, int(failed[place])])
+            last, most = place, share
+            continue
+        row = rows[lane][-1]
+        row[1] += share
+        if share > most:
+            row[2], most = name, share
+    for lane_rows in rows:
+        for row in lane_rows:
+            row[1] = round(min(1.0, row[1]), 3)
+    return rows

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hyperloom import events, ids
-from hyperloom.dashboard.stream import Bar
+from hyperloom import events
+from hyperloom.dashboard.bars import DONE, FAILED, RETRIED, Bar, Bars
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
+from hyperloom.watch.errors import Groups
+from hyperloom.watch.graph import Past
 
 if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.story import Event
 
-_BARS_MOST = 300_000  # the latest; some forty megabytes
-_ERRORS_MOST = 500  # different ones
-_ENDED = {Ended.DONE: "done", Ended.FAILED: "failed", Ended.RETRIED: "retried"}
+_BARS_MOST = 1_000_000  # the latest
+_ENDED = {Ended.DONE: DONE, Ended.FAILED: FAILED, Ended.RETRIED: RETRIED, Ended.REDIRECTED: DONE}
 
 
 class Tail:
@@ -26,10 +26,12 @@ class Tail:
         self._job = job
         self._last = b"-"
         self._names: dict[bytes, str] = {}
-        self.bars: list[Bar] = []
+        self._lanes: dict[tuple[bytes, int], str] = {}
+        self.bars = Bars(_BARS_MOST)
+        self.first, self.last = float("inf"), 0.0  # begin and end of what ran
         self.seconds: dict[str, list[float]] = {}  # by name: number, sum
-        self.errors: dict[tuple[str, str, str], dict[str, Any]] = {}
-        self.dropped = 0  # bars that are not kept any more
+        self.errors = Groups()
+        self.past = Past()
 
     def catch_up(self, cluster: Cluster) -> None:
         """Read on; what a history has, first."""
@@ -39,9 +41,6 @@ class Tail:
         if cluster.live is not None:
             for entry, event in cluster.live.entries(self._job, self._last):
                 self._take(cluster, entry, event)
-        if len(self.bars) > _BARS_MOST:
-            self.dropped += len(self.bars) - _BARS_MOST
-            del self.bars[: len(self.bars) - _BARS_MOST]
 
     def _take(self, cluster: Cluster, entry: bytes, event: Event) -> None:
         self._last = entry
@@ -51,40 +50,27 @@ class Tail:
             name = self._names.get(ran.template)
             if name is None:
                 name = self._names[ran.template] = cluster.name(self._job, ran.template)
+            self.past.add(name, ran)
             if ran.ended is Ended.PASSED_ON:  # the failure is its input's
                 continue
             if ran.error is not None:
-                self._failed(name, ran)
-            if not ran.begun:
-                continue
-            total = self.seconds.setdefault(name, [0, 0.0])
-            total[0] += 1
-            total[1] += ran.seconds
-            lane = f"{ran.node.hex()[:8]} {ran.pid}"
-            self.bars.append(
-                Bar(ran.begun, ran.seconds, lane, name, ran.task.hex(), _ENDED[ran.ended])
-            )
+                self.errors.add(name, ran)
+            if ran.begun:
+                self._ran(name, ran)
+        self.bars.trim()
 
-    def _failed(self, name: str, ran: events.Attempt) -> None:
-        assert ran.error is not None
-        key = (name, ran.error.category, ran.error.text)
-        known = self.errors.get(key)
-        if known is None:
-            if len(self.errors) >= _ERRORS_MOST:
-                return
-            known = self.errors[key] = {
-                "name": name, "category": ran.error.category, "text": ran.error.text,
-                "count": 0, "first": ran.begun, "tasks": [],
-            }  # fmt: skip
-        known["count"] += 1
-        known["last"] = ran.begun + ran.seconds
-        if len(known["tasks"]) < 20:  # noqa: PLR2004 - enough to look at
-            known["tasks"].append({"id": ran.task.hex(), "short": ids.short(ran.task)})
+    def _ran(self, name: str, ran: events.Attempt) -> None:
+        total = self.seconds.setdefault(name, [0, 0.0])
+        total[0] += 1
+        total[1] += ran.seconds
+        self.first = min(self.first, ran.begun)
+        self.last = max(self.last, ran.begun + ran.seconds)
+        worker = ran.node, ran.pid
+        lane = self._lanes.get(worker)
+        if lane is None:
+            lane = self._lanes[worker] = f"{ran.node.hex()[:8]} {ran.pid}"
+        self.bars.add(Bar(ran.begun, ran.seconds, lane, name, ran.task, _ENDED[ran.ended]))
 
     def mean_s(self) -> dict[str, float]:
         """Seconds of an attempt, by name."""
         return {name: total / number for name, (number, total) in self.seconds.items()}
-
-    def ended(self) -> Counter[str]:
-        """How the kept attempts ended."""
-        return Counter(bar.ended for bar in self.bars)

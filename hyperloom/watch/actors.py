@@ -32,10 +32,12 @@ def _of_job(live: Live, job: bytes) -> list[dict[str, Any]]:
     rows = []
     for actor, stand in zip(found, stands, strict=True):
         row = known[actor]
+        namespace, _, name = row[1:].decode(errors="replace").rpartition("\0")
         rows.append({
             "id": actor.hex(), "short": ids.short(actor), "job": job.hex(),
             "class": stand.template.name if stand.template else "?",
-            "name": row[1:].decode(errors="replace"),
+            "name": name,
+            "namespace": namespace,
             "detached": row[:1] == codes.DETACHED,
             **_home(live, ns, actor, homes.get(actor), stand.state),
             "restarts": live.tries(job, actor),

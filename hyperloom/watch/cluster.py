@@ -47,6 +47,7 @@ class Cluster:
         self.live = live
         self.history = history
         self._names: dict[bytes, dict[bytes, str]] = {}
+        self._openings: dict[bytes, float] = {}
 
     def close(self) -> None:
         """Hang up."""
@@ -81,8 +82,10 @@ class Cluster:
         return dict(sorted(jobs.items(), key=lambda item: item[1]["opened"] or 0.0))
 
     def _opened(self, job: bytes) -> float | None:
-        first = next(iter(self.control_plane.events(job)), None)
-        return None if first is None else first.at
+        known = self._openings.get(job) or self.control_plane.first(job)
+        if known is not None:
+            self._openings[job] = known
+        return known
 
     def is_open(self, job: bytes) -> bool:
         """Whether the job goes on."""

@@ -110,6 +110,12 @@ class Live:
         for _, event in self.entries(job, after):
             yield event
 
+    def first(self, job: bytes) -> float | None:
+        """When the oldest of them was, if there is any."""
+        name = keys.EVENTS.name(keys.job_namespace(job))
+        part = self.wire.call("XRANGE", name, "-", "+", "COUNT", 1)
+        return int(part[0][0].partition(b"-")[0]) / 1000 if part else None
+
     def entries(self, job: bytes, after: bytes = b"-") -> Iterator[tuple[bytes, Event]]:
         """The same, each with its name: what came later is read by giving it."""
         name = keys.EVENTS.name(keys.job_namespace(job))
@@ -176,16 +182,20 @@ class Live:
 
     def record(self, job: bytes, task: bytes) -> bytes | None:
         """The record of a task that is not over; of one in a range without its own item."""
+        return self.records(job, [task])[0]
+
+    def records(self, job: bytes, tasks: Sequence[bytes]) -> list[bytes | None]:
+        """The same of several."""
+        if not tasks:
+            return []
         ns = keys.job_namespace(job)
-        record: bytes | None
-        record, row = self.ask([
-            ("HGET", keys.TASK.name(ns), task),
-            ("HGET", keys.RANGE.name(ns), task[: codes.RANGE_ID]),
+        ranges = list(dict.fromkeys(task[: codes.RANGE_ID] for task in tasks))
+        records, rows = self.ask([
+            ("HMGET", keys.TASK.name(ns), *tasks), ("HMGET", keys.RANGE.name(ns), *ranges)
         ])  # fmt: skip
-        if record is None and row is not None:
-            about, _, rest = row.partition(b";")
-            record = rest[: int(about.split(b",")[2])]
-        return record
+        shared = {name: _of_range(row) for name, row in zip(ranges, rows, strict=True)}
+        pairs = zip(tasks, records, strict=True)
+        return [record or shared[task[: codes.RANGE_ID]] for task, record in pairs]
 
     def tries(self, job: bytes, task: bytes) -> int:
         """Attempts of a task that came to nothing."""
@@ -218,6 +228,14 @@ class Live:
 
 
 _LOOKED_AT = 100_000  # tasks of a queue, from its front
+
+
+def _of_range(row: bytes | None) -> bytes | None:
+    """The record that the tasks of a range have in common."""
+    if row is None:
+        return None
+    about, _, rest = row.partition(b";")
+    return rest[: int(about.split(b",")[2])]
 
 
 def decoded(body: bytes | None) -> Template | None:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 def jobs(cluster: Cluster) -> list[dict[str, Any]]:
     """All that are known, the latest first; their counts are exact."""
-    return [_job(cluster, job, about) for job, about in reversed(list(cluster.jobs().items()))]
+    return [job(cluster, id_, known) for id_, known in reversed(list(cluster.jobs().items()))]
 
 
-def _job(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any]:
+def job(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any]:
+    """One of them; `known` is what `Cluster.jobs` knows."""
     total = dict.fromkeys(("submitted", "done", "failed", "retried"), 0)
     for counts in cluster.counts(job).values():
         for what, number in counts.items():

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import hyperloom as loom
-from tests.dashboard.test_numbers import double, fail
+from tests.dashboard.scene import Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import httpx
 
     from tests.dashboard.conftest import Page
 
@@ -24,7 +25,10 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
 ]
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
-PLACES = ["overview", "jobs", "stream", "tasks", "nodes", "objects", "errors"]
+PLACES = [
+    "overview", "jobs", "graph", "stream", "tasks", "actors", "nodes", "objects", "errors", "logs",
+    "profile", "task/last", "graph/task/last",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -37,62 +41,207 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def tab(browser: Any, page: Page, request: pytest.FixtureRequest) -> Iterator[Any]:
-    refs = [double.remote(i) for i in range(30)]
-    failed = [fail.remote(3) for _ in range(2)]
-    loom.wait([*refs, *failed], num_returns=32)
-    context = browser.new_context(color_scheme=request.param)
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on("console", lambda message: complaints.append(message.text))
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.goto(page.url + page.access.new_link())
-    opened.wait_for_selector("table")
-    yield opened
-    context.close()
-    assert complaints == [], "the browser has nothing to complain about"
+@pytest.fixture(scope="module")
+def scene(node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it runs
+    scene = Scene(tmp_path_factory.mktemp("scene"))
+    yield scene
+    scene.close()
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_page_can_be_used_by_everybody(tab: Any, page: Page, place: str) -> None:
-    tab.goto(f"{page.url}/#/{place}")
-    tab.wait_for_selector("nav a[aria-current=page]")
-    tab.wait_for_selector("main table, main canvas")
-    # The policy lets no foreign script in; a tool of ours may be put in by the browser itself.
-    found = tab.evaluate(f"async () => {{ {AXE}; return await axe.run(); }}")
-    grave = [
-        f"{each['id']}: {each['help']} ({each['nodes'][0]['html'][:120]})"
-        for each in found["violations"]
-        if each["impact"] in {"serious", "critical"}
-    ]
-    assert grave == []
+@pytest.fixture(scope="module")
+def tab(browser: Any, page: Page, scene: Scene) -> Iterator[Any]:  # noqa: ARG001 - it is there
+    with _tab(browser, page) as opened:
+        yield opened
 
 
-def test_the_overview_shows_what_is_counted(tab: Any, page: Page) -> None:
+class _tab:  # noqa: N801 - a function in all but name
+    """One that has logged in, and whose browser has nothing to complain about at its end."""
+
+    def __init__(self, browser: Any, page: Page, **options: Any) -> None:
+        self._context = browser.new_context(**options)
+        self._page = page
+        self._complaints: list[str] = []
+
+    def __enter__(self) -> Any:
+        opened = self._context.new_page()
+        opened.on("console", lambda message: self._complaints.append(message.text))
+        opened.on("pageerror", lambda error: self._complaints.append(str(error)))
+        opened.goto(self._page.url + self._page.access.new_link())
+        opened.wait_for_selector("table")
+        return opened
+
+    def __exit__(self, *_: object) -> None:
+        self._context.close()
+        assert self._complaints == []
+
+
+@pytest.fixture
+def go(tab: Any, page: Page) -> Callable[[str], Any]:
+    """To a page, when it shows something."""
+
+    def gone(place: str) -> Any:
+        tab.goto(f"{page.url}/#/{place}")
+        tab.wait_for_selector(f"main[data-page='{place.partition('/')[0]}'] .card")
+        return tab
+
+    return gone
+
+
+@pytest.fixture(scope="module")
+def visitor(page: Page) -> Iterator[httpx.Client]:
     with page.visitor() as visitor:
-        totals = visitor.get("/api/moment").json()["totals"]
-    tab.goto(f"{page.url}/#/overview")
-    card = tab.locator(".card", has_text="Failed").first
-    card.wait_for()
-    assert f"{totals['failed']:,}" in card.inner_text()
+        yield visitor
 
 
-def test_an_error_leads_to_its_task_and_is_no_markup(tab: Any, page: Page) -> None:
-    tab.goto(f"{page.url}/#/errors")
-    row = tab.locator("tr", has_text="ValueError: <b>no</b> 3")
-    row.wait_for()
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_pages_can_be_used_by_everybody(
+    browser: Any, page: Page, scene: Scene, scheme: str
+) -> None:
+    grave = []
+    with _tab(browser, page, color_scheme=scheme) as tab:
+        # The policy lets no foreign script in; a tool of ours may be put in by the browser itself.
+        tab.evaluate(AXE)
+        for place in PLACES:
+            last = scene.sums[0].hex()[:32]
+            tab.evaluate(f"location.hash = '#/{place.replace('last', last)}'")
+            tab.wait_for_selector(f"main[data-page='{place.partition('/')[0]}'] .card")
+            found = tab.evaluate("async () => (await axe.run()).violations")
+            grave += [
+                f"{place}: {each['id']}: {each['help']} ({each['nodes'][0]['html'][:120]})"
+                for each in found
+                if each["impact"] in {"serious", "critical"}
+            ]
+    assert grave == [], "\n".join(grave)
+
+
+def test_a_narrow_window_shows_all_of_it(browser: Any, page: Page) -> None:
+    """Tables scroll in themselves; the page does not to the side."""
+    with _tab(browser, page, viewport={"width": 400, "height": 800}) as tab:
+        for place in PLACES[:11]:
+            tab.evaluate(f"location.hash = '#/{place}'")
+            tab.wait_for_selector(f"main[data-page='{place}'] .card")
+            wide = tab.evaluate("document.documentElement.scrollWidth")
+            assert wide <= 400, place
+
+
+def rows_of(tab: Any, caption: str) -> list[list[str]]:
+    """What a table shows, by its caption."""
+    table = tab.locator("table", has=tab.locator("caption", has_text=caption)).first
+    table.wait_for()
+    cells = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+    found: list[list[str]] = table.locator("tbody tr").evaluate_all(cells)
+    return found
+
+
+def test_the_overview(go: Any, visitor: httpx.Client) -> None:
+    tab = go("overview")
+    totals = visitor.get("/api/moment").json()["totals"]
+    for label, what in (("Failed", "failed"), ("Left", "left"), ("With nodes", "held")):
+        card = tab.locator(".card", has=tab.get_by_text(label, exact=True)).first
+        sync_api.expect(card.locator(".figure")).to_contain_text(f"{totals[what]:,}")
+
+
+def test_jobs_and_functions(go: Any, visitor: httpx.Client) -> None:
+    tab = go("jobs")
+    names = visitor.get("/api/job").json()["names"]
+    shown = {row[0]: row[2:6] for row in rows_of(tab, "Functions of job")}
+    assert shown == {
+        row["name"]: [str(row[what]) for what in ("submitted", "done", "left", "failed")]
+        for row in names
+    }
+    assert len(rows_of(tab, "Jobs")) == len(visitor.get("/api/moment").json()["jobs"])
+
+
+def test_tasks_by_state(go: Any, visitor: httpx.Client) -> None:
+    tab = go("tasks")
+    tab.get_by_label("State").select_option("FAILED")
+    tab.wait_for_selector("td .FAILED")
+    told = visitor.get("/api/tasks?state=FAILED").json()["tasks"]
+    sync_api.expect(tab.locator("tbody tr")).to_have_count(len(told))
+    shown = [(row[0], row[1], row[2], row[-1]) for row in rows_of(tab, "Tasks of job")]
+    assert shown == [(row["short"], row["name"], "FAILED", row["error"]) for row in told]
+
+
+def test_actors_nodes_and_objects(go: Any, visitor: httpx.Client) -> None:
+    (actor,) = visitor.get("/api/actors").json()["actors"]
+    (row,) = rows_of(go("actors"), "Actors")
+    assert row[:4] == [actor["short"], "Counter", "visits", "ALIVE"]
+    assert row[5:8] == [str(actor[what]) for what in ("dealt", "waiting", "restarts")]
+    told = visitor.get("/api/nodes").json()
+    tab = go("nodes")
+    assert rows_of(tab, "Nodes")[0][3] == told["nodes"][0]["free_text"]
+    assert {row[0] for row in rows_of(tab, "Workers")} == {str(w["pid"]) for w in told["workers"]}
+    largest = visitor.get("/api/objects").json()["objects"][0]
+    assert rows_of(go("objects"), "The largest")[0][0] == largest["short"]
+
+
+def test_an_error_leads_to_its_traceback_and_its_task_and_is_no_markup(go: Any) -> None:
+    tab = go("errors")
+    group = tab.locator("section", has_text="ValueError: <b>no</b>")
+    sync_api.expect(group.locator("h2")).to_contain_text("ValueError \N{MULTIPLICATION SIGN} 3")
+    group.get_by_role("button", name="Traceback").click()
+    sync_api.expect(group.locator("pre")).to_contain_text('raise ValueError(f"<b>no</b> {x}")')
     assert tab.locator("main b").count() == 0
-    row.locator("a").first.click()
-    tab.wait_for_selector("text=What happened")
-    assert "fail" in tab.locator("main").inner_text()
+    group.locator("a").first.click()
+    sync_api.expect(tab.locator("main")).to_contain_text("What happened")
+    # From the task to its node, its job, its graph and what its worker printed.
+    for to in ("nodes", "jobs", "graph/task", "logs"):
+        assert tab.locator(f"main a[href^='#/{to}/']").count(), to
 
 
-def test_the_stream_is_zoomed_by_keys(tab: Any, page: Page) -> None:
-    tab.goto(f"{page.url}/#/stream")
+def test_the_graph_is_drawn_and_leads_to_a_task(go: Any, visitor: httpx.Client) -> None:
+    tab = go("graph")
+    graph = visitor.get("/api/graph").json()
+    sync_api.expect(tab.locator("svg.graph a.box")).to_have_count(len(graph["boxes"]))
+    sync_api.expect(tab.locator("svg.graph path.arrow")).to_have_count(len(graph["arrows"]))
+    places = tab.locator("svg.graph a.box > rect:first-of-type").evaluate_all(
+        "boxes => boxes.map(box => box.getAttribute('x') + ' ' + box.getAttribute('y'))"
+    )
+    assert len(set(places)) == len(places), "no box lies on another"
+    tab.get_by_role("link", name="add").first.click()
+    sync_api.expect(tab.locator("svg.graph a.middle")).to_have_count(1)
+    sync_api.expect(tab.locator("svg.graph a.box")).to_have_count(3)
+
+
+def test_logs_come_as_they_are_printed(go: Any) -> None:
+    tab = go("logs")
+    text = tab.locator("pre.log")
+    for button in tab.locator("button.link").all():
+        button.click()
+        sync_api.expect(text).not_to_be_empty()
+        if "doubles" in text.inner_text():
+            return
+    sync_api.expect(text).to_contain_text("doubles", timeout=10_000)
+
+
+def test_a_profile_is_drawn_of_what_runs(go: Any, scene: Scene) -> None:
+    tab = go(f"profile/{scene.runs.hex()[:32]}")
+    tab.get_by_role("button", name="Look").click()
+    sync_api.expect(tab.locator("svg.flame")).to_contain_text("until", timeout=20_000)
+    assert rows_of(tab, "Most time by themselves")
+
+
+def test_the_stream_is_zoomed_by_keys(go: Any) -> None:
+    tab = go("stream")
     canvas = tab.locator("canvas[aria-label*='functions in']")
     canvas.wait_for()
     before = canvas.get_attribute("aria-label")
     canvas.focus()
     tab.keyboard.press("+")
     sync_api.expect(canvas).not_to_have_attribute("aria-label", before, timeout=20_000)
+
+
+def test_only_a_page_that_may_act_has_buttons(
+    browser: Any, page: Page, acting: Page, scene: Scene
+) -> None:
+    place = f"#/task/{scene.waits[0].hex()[:32]}"
+    for which, number in ((page, 0), (acting, 1)):
+        with _tab(browser, which) as tab:
+            tab.goto(f"{which.url}/{place}")
+            sync_api.expect(tab.locator("main")).to_contain_text("What happened")
+            button = tab.get_by_role("button", name="cancel")
+            sync_api.expect(button).to_have_count(number)
+            if number:
+                button.click()
+                tab.get_by_role("button", name="Really cancel").click()
+                sync_api.expect(tab.locator(".CANCELLED")).to_have_count(1, timeout=20_000)

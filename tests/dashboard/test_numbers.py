@@ -1,4 +1,4 @@
-"""The page shows the numbers that the command line gives."""
+"""What each page is told is what the command line tells."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
-import hyperloom as loom
-from hyperloom.watch import tasks, things
+from hyperloom.cli import looking
+from hyperloom.cli.main import cli
 from tests.dashboard.conftest import connect
+from tests.dashboard.scene import Scene
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import httpx
 
     from tests.dashboard.conftest import Page
@@ -20,14 +24,20 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-@loom.task
-def double(x: int) -> int:
-    return 2 * x
+@pytest.fixture(scope="module")
+def scene(node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it runs
+    scene = Scene(tmp_path_factory.mktemp("scene"))
+    yield scene
+    scene.close()
 
 
-@loom.task(max_retries=0)
-def fail(x: int) -> int:
-    raise ValueError(f"<b>no</b> {x}")
+@pytest.fixture(scope="module")
+def visitor(page: Page, scene: Scene) -> Iterator[httpx.Client]:  # noqa: ARG001 - it is there
+    with page.visitor() as visitor:
+        # Events come a moment later.
+        wait_until(lambda: len(asked(visitor, "/api/tasks?state=FAILED")["tasks"]) == 3, 20)
+        wait_until(lambda: len(asked(visitor, "/api/tasks?state=DONE&name=add")["tasks"]) >= 4, 20)
+        yield visitor
 
 
 def asked(visitor: httpx.Client, path: str) -> Any:
@@ -36,83 +46,197 @@ def asked(visitor: httpx.Client, path: str) -> Any:
     return reply.json()
 
 
-def test_counts_are_those_of_the_command_line(page: Page) -> None:
-    refs = [double.remote(i) for i in range(50)]
-    failed = [fail.remote(1) for _ in range(3)]
-    loom.wait([*refs, *failed], num_returns=53)
-    with page.visitor() as visitor:
-        cluster = connect()
-        (job,) = things.jobs(cluster)
-        names = {row["name"]: row for row in tasks.names(cluster, cluster.job(job["job"]))}
-        cluster.close()
-        # All viewers share a moment, which may be a second old.
-        wait_until(lambda: asked(visitor, "/api/moment")["jobs"] == [job], 20)
-        moment = asked(visitor, "/api/moment")
-        assert moment["totals"]["done"] == job["done"] >= 50
-        assert moment["totals"]["failed"] == job["failed"] >= 3
-        assert [node["alive"] for node in moment["nodes"]] == [True]
-        for row in asked(visitor, f"/api/job?job={job['job']}")["names"]:
-            for what in ("submitted", "done", "failed", "left", "retried"):
-                assert row[what] == names[row["name"]][what]
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What a ``loom`` command tells programs of the same cluster."""
+    monkeypatch.setattr(looking, "cluster", lambda *_: connect())
+
+    def tell(*arguments: str) -> Any:
+        result = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return tell
 
 
-def test_an_error_is_grouped_and_told_as_text(page: Page) -> None:
-    failed = [fail.remote(7) for _ in range(4)]
-    loom.wait(failed, num_returns=4)
-    with page.visitor() as visitor:
-
-        def told() -> bool:  # events come a moment later
-            errors = asked(visitor, "/api/errors")["errors"]
-            mine = [e for e in errors if e["text"] == "ValueError: <b>no</b> 7"]
-            return bool(mine) and mine[0]["count"] == 4 and len(mine[0]["tasks"]) == 4
-
-        wait_until(told, 20)
-        reply = visitor.get("/api/errors")
-        assert reply.headers["content-type"] == "application/json"
+def without(rows: list[dict[str, Any]], *moving: str) -> list[dict[str, Any]]:
+    """Rows without what is another one at each look."""
+    return [{name: value for name, value in row.items() if name not in moving} for row in rows]
 
 
-def test_the_stream_and_a_task_of_it(page: Page) -> None:
-    refs = [double.remote(i) for i in range(20)]
-    assert loom.get(refs) == [2 * i for i in range(20)]
-    with page.visitor() as visitor:
-        wait_until(lambda: asked(visitor, "/api/stream?start=0&end=9e9")["count"] >= 20, 20)
-        seen = asked(visitor, "/api/stream?start=0&end=9e9")
-        bar = next(bar for bar in seen["bars"] if seen["names"][bar[1]] == "double")
-        task = asked(visitor, f"/api/task?id={bar[5]}")
-        assert task["name"] == "double"
-        assert task["state"] == "DONE"
+def test_jobs_and_totals(visitor: httpx.Client, told: Any) -> None:
+    (job,) = told("ls", "jobs")["jobs"]
+    # All viewers share a moment, which may be a second old.
+    wait_until(lambda: asked(visitor, "/api/moment")["jobs"] == [job], 20)
+    moment = asked(visitor, "/api/moment")
+    for what in ("submitted", "done", "failed", "left"):
+        assert moment["totals"][what] == job[what]
+    assert job["failed"] == 3
+    assert [node["alive"] for node in moment["nodes"]] == [True]
 
 
-def test_tables_of_tasks_nodes_and_objects(page: Page) -> None:
-    ref = loom.put(bytes(2_000_000))
-    with page.visitor() as visitor:
-        nodes = asked(visitor, "/api/nodes")
-        assert [node["state"] for node in nodes["nodes"]] == ["alive"]
-        objects = asked(visitor, "/api/objects")
-        assert objects["objects"][0]["id"] == ref.hex()
-        done = asked(visitor, "/api/tasks?state=DONE&name=double&limit=5")["tasks"]
-        assert {row["state"] for row in done} <= {"DONE"}
+def test_functions(visitor: httpx.Client, told: Any) -> None:
+    names = {row["name"]: row for row in told("ls", "names")["names"]}
+    rows = asked(visitor, "/api/job")["names"]
+    assert len(rows) == len(names) >= 6
+    for row in rows:
+        for what in ("submitted", "done", "failed", "left", "retried", "mean_s"):
+            assert row[what] == pytest.approx(names[row["name"]][what])
+
+
+@pytest.mark.parametrize("state", ["", "FAILED", "RUNNING", "READY", "WAITING", "DONE"])
+def test_tasks(visitor: httpx.Client, told: Any, state: str) -> None:
+    chosen = ("--state", state) if state else ()
+    mine = asked(visitor, f"/api/tasks?state={state}&limit=100")["tasks"]
+    theirs = told("ls", "tasks", "--limit", "100", *chosen)["tasks"]
+    assert without(mine, "seconds") == without(theirs, "seconds")
+    assert mine
+
+
+def test_one_task(visitor: httpx.Client, scene: Scene, told: Any) -> None:
+    for ref in (scene.failed[0], scene.sums[0], scene.waits[1]):
+        task = ref.hex()[:32]
+        about = asked(visitor, f"/api/task?id={task}")
+        why = about.pop("why")
+        shown = told("show", task)
+        assert about == {name: value for name, value in shown.items() if name != "why"}
+        assert without(why, "says") == without(told("why", task), "says")
+    assert "<b>no</b> 0" in asked(visitor, f"/api/task?id={scene.failed[0].hex()}")["traceback"]
+
+
+def test_actors(visitor: httpx.Client, told: Any) -> None:
+    mine = asked(visitor, "/api/actors")["actors"]
+    assert mine == told("ls", "actors")["actors"]
+    assert [(row["class"], row["name"], row["state"]) for row in mine] == [
+        ("Counter", "visits", "ALIVE")
+    ]
+
+
+def test_nodes_and_workers(visitor: httpx.Client, told: Any) -> None:
+    mine = asked(visitor, "/api/nodes")
+    (node,), (theirs,) = mine["nodes"], told("ls", "nodes")["nodes"]
+    for what in ("node", "host", "state", "free", "resources", "used", "bytes", "workers"):
+        assert node[what] == theirs[what]
+    assert 0 < node["load"]["memory_used"] < node["load"]["memory_bytes"]
+    workers = told("ls", "workers", "--limit", "100")["workers"]
+    assert without(mine["workers"], "seconds", "state") == without(workers, "seconds", "state")
+
+
+def test_objects(visitor: httpx.Client, scene: Scene, told: Any) -> None:
+    mine = asked(visitor, "/api/objects?limit=50")
+    assert mine["objects"] == told("ls", "objects")["objects"]
+    assert mine["objects"][0]["id"] == scene.kept.hex()
+    memory = told("memory")
+    for what in ("created", "held"):
+        assert mine[what] == memory[what]
+
+
+def test_errors_are_grouped_by_class_and_place(visitor: httpx.Client, told: Any) -> None:
+    mine = asked(visitor, "/api/errors")["errors"]
+    assert without(mine) == without(told("ls", "errors")["errors"], "job", "error")
+    (group,) = mine
+    assert (group["kind"], group["name"], group["count"]) == ("ValueError", "fail", 3)
+    assert group["place"].endswith("in fail")
+    named = ",".join(task["id"] for task in group["tasks"])
+    found = asked(visitor, f"/api/traceback?ids={named}")
+    assert found["task"] == group["tasks"][0]["id"]
+    assert "raise ValueError" in found["traceback"]
+
+
+def test_logs(visitor: httpx.Client, scene: Scene, told: Any) -> None:
+    theirs = {(file["node"], file["name"]): file["text"] for file in told("logs")}
+    files = asked(visitor, "/api/logs")["files"]
+    assert {(file["node"], file["name"]) for file in files} == set(theirs)
+    told_by = [
+        asked(visitor, f"/api/log?node={file['node']}&name={file['name']}")["text"]
+        for file in files
+    ]
+    assert told_by == [theirs[file["node"], file["name"]] for file in files]
+    assert sum(text.count("doubles") for text in told_by) == 8
+    for of in (scene.failed[0].hex()[:32], scene.kept.hex()[:8], files[0]["node"]):
+        some = asked(visitor, f"/api/logs?id={of}")["files"]
+        assert 1 <= len(some) <= len(files)
+    outside = visitor.get(f"/api/log?node={files[0]['node']}&name=../node.json").json()
+    assert outside["text"] == ""
+
+
+def test_the_graph_of_few_tasks_has_each(visitor: httpx.Client, scene: Scene) -> None:
+    graph = asked(visitor, "/api/graph")
+    assert graph["single"]
+    at = {box["id"]: number for number, box in enumerate(graph["boxes"])}
+    total = scene.sums[0].hex()[:32]
+    into = [graph["boxes"][a]["name"] for a, b, _ in graph["arrows"] if b == at[total]]
+    assert into == ["double", "double"]
+    states = {box["name"]: box["state"] for box in graph["boxes"] if box["name"] != "add"}
+    assert {name: states[name] for name in ("fail", "until", "never", "double")} == {
+        "fail": "FAILED", "until": "RUNNING", "never": "READY", "double": "DONE",
+    }  # fmt: skip
+    waits = graph["boxes"][at[scene.waits[1].hex()[:32]]]
+    assert waits["state"] == "WAITING"
+
+
+def test_the_graph_of_many_has_their_functions(
+    visitor: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_until(lambda: asked(visitor, "/api/graph")["single"], 20)
+    monkeypatch.setattr("hyperloom.watch.graph.SINGLY_MOST", 3)
+    wait_until(lambda: not asked(visitor, "/api/graph")["single"], 20)
+    graph = asked(visitor, "/api/graph")
+    names = [box["name"] for box in graph["boxes"]]
+    arrows = {(names[a], names[b]): times for a, b, times in graph["arrows"]}
+    assert arrows == {("double", "add"): 8, ("until", "add"): 1}
+    boxes = {box["name"]: box for box in graph["boxes"]}
+    assert (boxes["fail"]["failed"], boxes["until"]["running"]) == (3, 1)
+
+
+def test_a_task_among_its_neighbours(visitor: httpx.Client, scene: Scene) -> None:
+    for ref, above, below in (
+        (scene.sums[0], ["double", "double"], []), (scene.runs, [], ["add"]),
+        (scene.waits[1], ["until"], []),
+    ):  # fmt: skip
+        task = ref.hex()[:32]
+        around = asked(visitor, f"/api/around?id={task}")
+        middle = [box["id"] for box in around["boxes"]].index(task)
+        names = [box["name"] for box in around["boxes"]]
+        assert [names[a] for a, b, _ in around["arrows"] if b == middle] == above
+        assert [names[b] for a, b, _ in around["arrows"] if a == middle] == below
+
+
+def test_the_stream_shows_each_attempt(visitor: httpx.Client) -> None:
+    seen = asked(visitor, "/api/stream?start=0&end=9e9")
+    names = [seen["names"][bar[1]] for bar in seen["bars"]]
+    assert (names.count("double"), names.count("fail")) == (8, 3)
+    assert seen["count"] == len(seen["bars"])
+
+
+def test_a_profile_is_what_a_worker_does(visitor: httpx.Client, scene: Scene) -> None:
+    task = scene.runs.hex()[:32]
+    told = asked(visitor, f"/api/profile?id={task}&seconds=0.2")
+    assert [profile["name"].split(",")[0] for profile in told["profiles"]] == ["until"]
+    assert any(frame["name"] == "until" for frame in told["shared"]["frames"])
 
 
 @pytest.mark.parametrize(
     ("path", "status"),
     [
         ("/api/task?id=zz", 404), ("/api/task", 404), ("/api/job?job=ffffffff", 404),
+        ("/api/around", 404), ("/api/log", 404), ("/api/logs?id=zz", 404),
+        ("/api/profile?seconds=99", 400), ("/api/profile?id=zz", 404),
         ("/api/tasks?state=BAD", 400), ("/api/stream?start=nan", 400), ("/api/tasks?limit=x", 400),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_told(page: Page, path: str, status: int) -> None:
-    with page.visitor() as visitor:
-        reply = visitor.get(path)
-        assert reply.status_code == status
-        assert reply.json()["error"]
+def test_what_cannot_be_is_told(visitor: httpx.Client, path: str, status: int) -> None:
+    reply = visitor.get(path)
+    assert reply.status_code == status
+    assert reply.json()["error"]
 
 
-def test_moments_come_by_themselves(page: Page) -> None:
-    with page.visitor() as visitor, visitor.stream("GET", "/api/moments") as stream:
+def test_moments_come_by_themselves(visitor: httpx.Client) -> None:
+    with visitor.stream("GET", "/api/moments") as stream:
         told = [json.loads(line[6:]) for line in _lines(stream, 2)]
     assert told[1]["at"] > told[0]["at"]
-    assert len(told[1]["curve"]) > len(told[0]["curve"])
+    assert told[1]["point"]["at"] > told[0]["curve"][-1]["at"]
+    assert "curve" not in told[1], "who has it needs its end only"
 
 
 def _lines(stream: httpx.Response, number: int) -> list[str]:

@@ -9,11 +9,16 @@ import { Tasks, Task } from "./pages/tasks.js";
 import { Nodes } from "./pages/nodes.js";
 import { Objects } from "./pages/objects.js";
 import { Errors } from "./pages/errors.js";
+import { Graph } from "./pages/graph.js";
+import { Actors } from "./pages/actors.js";
+import { Logs } from "./pages/logs.js";
+import { Profile } from "./pages/profile.js";
 
 const PAGES = [
-  ["overview", "Overview", Overview], ["jobs", "Jobs", Jobs], ["stream", "Task stream", Stream],
-  ["tasks", "Tasks", Tasks], ["nodes", "Nodes", Nodes], ["objects", "Objects", Objects],
-  ["errors", "Errors", Errors],
+  ["overview", "Overview", Overview], ["jobs", "Jobs", Jobs], ["graph", "Graph", Graph],
+  ["stream", "Task stream", Stream], ["tasks", "Tasks", Tasks], ["actors", "Actors", Actors],
+  ["nodes", "Nodes", Nodes], ["objects", "Objects", Objects], ["errors", "Errors", Errors],
+  ["logs", "Logs", Logs], ["profile", "Profile", Profile],
 ];
 
 function usePlace() {
@@ -42,8 +47,8 @@ function Frame() {
         <li key=${each}><a href=${`#/${each}`} aria-current=${each === at ? "page" : null}>${label}</a></li>`)}</ul></nav>
       <span class=${`state ${trouble ? "bad" : ""}`} role="status">${says}</span>
     </header>
-    <main id="content"><h1>${title}</h1><${Trouble} text=${trouble}/>
-      ${moment && moment.jobs ? html`<${Page} moment=${moment} rest=${rest}/>` : html`<p class="empty">Reading …</p>`}
+    <main id="content" data-page=${at}><h1>${title}</h1><${Trouble} text=${trouble}/>
+      ${moment && moment.jobs ? html`<${Page} key=${at} moment=${moment} rest=${rest}/>` : html`<p class="empty">Reading …</p>`}
     </main>`;
 }
 

@@ -56,6 +56,13 @@ export function useAnswer(path, every = 2000) {
   return state.path === path ? state : { answer: null, error: null };
 }
 
+// A moment tells its own point of the curve; only the first one, all that came before.
+const CURVE = 600;
+function joined(before, told) {
+  const curve = told.curve || [...((before && before.curve) || []), told.point].slice(-CURVE);
+  return { ...told, curve };
+}
+
 // The common moments: one a second.
 export function useMoments() {
   const [moment, set] = useState(null);
@@ -63,7 +70,7 @@ export function useMoments() {
     const source = new EventSource("/api/moments");
     source.onmessage = (event) => {
       const told = JSON.parse(event.data);
-      set((before) => (told.error ? { ...before, error: told.error } : told));
+      set((before) => (told.error ? { ...before, error: told.error } : joined(before, told)));
     };
     source.onerror = () => set((before) => ({ ...before, error: "the page's server does not answer" }));
     return () => source.close();
@@ -79,7 +86,7 @@ export function Figure({ label, value, more, kind }) {
 // columns: [title, row => what is shown, "number" | "text" | ""]
 export function Table({ caption, columns, rows, empty, rowKey }) {
   if (!rows.length) return html`<div class="card"><h2>${caption}</h2><div class="empty">${empty}</div></div>`;
-  return html`<div class="card"><table><caption>${caption}</caption>
+  return html`<div class="card" tabindex="0" role="region" aria-label=${caption}><table><caption>${caption}</caption>
     <thead><tr>${columns.map(([title, , kind]) => html`<th scope="col" class=${kind || ""}>${title}</th>`)}</tr></thead>
     <tbody>${rows.map((row, n) => html`<tr key=${rowKey ? rowKey(row) : n}>
       ${columns.map(([, show, kind]) => html`<td class=${kind || ""}>${show(row)}</td>`)}</tr>`)}</tbody>
@@ -98,11 +105,21 @@ export function Track({ done, failed, total }) {
   return html`<div class="track" role="img" aria-label=${says} title=${says} ref=${bar}><i></i><i class="bad"></i></div>`;
 }
 
+// How much of something is used.
+export function Meter({ part, whole, says, calm }) {
+  const bar = useRef(null);
+  const share = whole ? Math.min(1, (part || 0) / whole) : 0;
+  useEffect(() => {
+    if (!bar.current) return;
+    bar.current.firstChild.style.width = `${100 * share}%`;
+  }, [share]);
+  if (part === null || part === undefined) return "";
+  return html`<div class="meter" title=${says}><div class="track" aria-hidden="true" ref=${bar}><i class=${share > 0.9 && !calm ? "bad" : ""}></i></div><span>${says}</span></div>`;
+}
+
 export function Trouble({ text }) {
   return text ? html`<div class="card bad" role="alert">${text}</div>` : null;
 }
-
-export const taskLink = (id, short) => html`<a href=${`#/task/${id}`}>${short}</a>`;
 
 // Tints that the colour-blind can tell apart; the same name has the same one on every page.
 const TINTS = ["#4f9bd9", "#e8a33d", "#3fae7c", "#d9694f", "#8c7ad1", "#c66fa6", "#b6a63a", "#7d8894"];

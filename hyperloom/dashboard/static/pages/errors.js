@@ -1,14 +1,33 @@
-// Failures, those that are the same together.
-import { clock, count, html, Table, taskLink, Trouble, useAnswer } from "../parts.js";
+// Failures, those that are the same together: one function, one class, one place.
+import { useState } from "../vendor/hooks.mjs";
+import { chosenJob, JobTools, taskLink } from "../links.js";
+import { clock, count, html, Trouble, useAnswer } from "../parts.js";
 
-export function Errors({ moment, rest }) {
-  const job = rest[0] || (moment.jobs[0] && moment.jobs[0].job) || "";
-  const { answer, error } = useAnswer(`/api/errors?job=${job}`, 3000);
+function Traceback({ tasks }) {
+  const { answer, error } = useAnswer(`/api/traceback?ids=${tasks.map((task) => task.id).join(",")}`, 0);
   if (error) return html`<${Trouble} text=${error}/>`;
   if (!answer) return html`<p class="empty">Reading …</p>`;
-  return html`<${Table} caption=${`Failures of job ${job}`} rows=${answer.errors} empty="Nothing has failed." columns=${[
-    ["Times", (row) => count(row.count), "number"], ["Function", (row) => row.name], ["Kind", (row) => row.category],
-    ["Says", (row) => row.text, "text"], ["Last", (row) => clock(row.last)],
-    ["Tasks", (row) => row.tasks.slice(0, 5).map((task) => html`${taskLink(task.id, task.short)} `)],
-  ]}/>`;
+  return html`<pre tabindex="0">${answer.traceback || "There is none, or nobody holds the results of these tasks any more."}</pre>`;
+}
+
+function Group({ group }) {
+  const [open, set] = useState(false);
+  return html`<section class="card error">
+    <h2><span class="bad">${group.kind}</span> × ${count(group.count)} <span class="label">in ${group.name}${group.retried ? `; ${count(group.retried)} of them were tried again` : ""}</span></h2>
+    <p class="says">${group.text}</p>
+    <p class="label">${group.place ? html`<code>${group.place}</code> · ` : ""}first ${clock(group.first)}, last ${clock(group.last)}</p>
+    <p>The latest: ${group.tasks.slice(0, 5).map((task) => html`${taskLink(task.id, task.short)} `)}</p>
+    <button aria-expanded=${open ? "true" : "false"} onClick=${() => set(!open)}>${open ? "Hide the traceback" : "Traceback"}</button>
+    ${open && html`<${Traceback} tasks=${group.tasks}/>`}
+  </section>`;
+}
+
+export function Errors({ moment, rest }) {
+  const job = chosenJob(moment, rest);
+  const { answer, error } = useAnswer(`/api/errors?job=${job}`, 3000);
+  const groups = answer ? answer.errors : [];
+  return html`<${JobTools} moment=${moment} job=${job} page="errors"/><${Trouble} text=${error}/>
+    ${answer && !groups.length && html`<div class="card empty">Nothing has failed.</div>`}
+    ${groups.map((group) => html`<${Group} key=${`${group.name} ${group.kind} ${group.place}`} group=${group}/>`)}
+    ${answer && answer.left_out ? html`<p class="label">${count(answer.left_out)} failures more are in no group: there are too many.</p>` : ""}`;
 }

@@ -1,4 +1,6 @@
-// Jobs, and how far each function of one is.
+// Jobs, how far each function of one is, and the plans that go on without their program.
+import { Act } from "../actions.js";
+import { chosenJob, JobTools, jobLink, logsLink, nodeLink, tasksLink } from "../links.js";
 import { clock, count, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
 
 function Names({ job }) {
@@ -8,26 +10,38 @@ function Names({ job }) {
   const rows = [...answer.names].sort((a, b) => b.submitted - a.submitted);
   return html`<${Table} caption=${`Functions of job ${job}`} rows=${rows} rowKey=${(row) => row.name}
     empty="It has submitted nothing yet." columns=${[
-      ["Function", (row) => row.name],
+      ["Function", (row) => tasksLink(job, row.name, row.name)],
       ["Progress", (row) => html`<${Track} done=${row.done} failed=${row.failed} total=${row.submitted}/>`],
       ["Submitted", (row) => count(row.submitted), "number"], ["Done", (row) => count(row.done), "number"],
       ["Left", (row) => count(row.left), "number"], ["Failed", (row) => count(row.failed), "number"],
       ["Tried again", (row) => count(row.retried), "number"], ["Takes", (row) => seconds(row.mean_s), "number"],
-      ["", (row) => html`<a href=${`#/tasks/${job}/${encodeURIComponent(row.name)}`}>tasks</a>`],
     ]}/>`;
 }
 
+function Plans() {
+  const { answer } = useAnswer("/api/plans", 5000);
+  if (!answer || !answer.plans.length) return null;
+  return html`<${Table} caption="Detached plans" rows=${answer.plans} rowKey=${(row) => row.id} empty="" columns=${[
+    ["Plan", (row) => row.id], ["Label", (row) => row.label], ["Tasks", (row) => count(row.tasks), "number"],
+    ["Left", (row) => (row.left === null ? "many" : count(row.left)), "number"], ["Submitted", (row) => clock(row.at)], ["Job", (row) => jobLink(row.job)],
+  ]}/>`;
+}
+
 export function Jobs({ moment, rest }) {
-  const chosen = rest[0] || (moment.jobs[0] && moment.jobs[0].job);
+  const chosen = chosenJob(moment, rest);
+  const about = moment.jobs.find((job) => job.job === chosen);
   return html`
-    ${chosen && html`<${Names} job=${chosen}/>`}
+    ${chosen && html`<${JobTools} moment=${moment} job=${chosen} page="jobs"/><${Names} job=${chosen}/>`}
+    ${about && about.state === "open" && html`<div class="tools"><${Act} what="cancel" id=${chosen} label="cancel all its tasks"/></div>`}
+    <${Plans}/>
     <${Table} caption="Jobs" rows=${moment.jobs} rowKey=${(job) => job.job} empty="No job is known."
       columns=${[
         ["Job", (job) => html`<a href=${`#/jobs/${job.job}`} aria-current=${job.job === chosen ? "true" : null}>${job.job}</a>`],
         ["State", (job) => html`<span class=${job.state === "open" ? "good" : "quiet"}>${job.state}</span>`],
-        ["Program", (job) => job.program], ["Opened", (job) => clock(job.opened)], ["Ended", (job) => clock(job.ended)],
-        ["Submitted", (job) => count(job.submitted), "number"], ["Left", (job) => count(job.left), "number"],
-        ["Failed", (job) => count(job.failed), "number"],
-        ["", (job) => html`<a href=${`#/stream/${job.job}`}>stream</a> · <a href=${`#/errors/${job.job}`}>errors</a> · <a href=${`#/objects/${job.job}`}>objects</a>`],
-      ]}/>`;
+        ["Program", (job) => html`<span class="cut" title=${job.program}>${job.program}</span>`], ["Opened", (job) => clock(job.opened)], ["Ended", (job) => clock(job.ended)],
+        ["Node", (job) => nodeLink(job.node)], ["Submitted", (job) => count(job.submitted), "number"], ["Left", (job) => count(job.left), "number"],
+        ["Failed", (job) => (job.failed ? html`<a class="bad" href=${`#/errors/${job.job}`}>${count(job.failed)}</a>` : "0"), "number"],
+        ["", (job) => html`<a href=${`#/stream/${job.job}`}>stream</a> · <a href=${`#/graph/${job.job}`}>graph</a> · ${logsLink(job.job)}`],
+      ]}/>
+    ${moment.jobs_known > moment.jobs.length ? html`<p class="label">${count(moment.jobs_known - moment.jobs.length)} older ones: loom ls jobs.</p>` : ""}`;
 }

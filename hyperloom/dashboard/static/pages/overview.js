@@ -3,6 +3,8 @@ import uPlot from "../vendor/uplot.mjs";
 import { useEffect, useRef } from "../vendor/hooks.mjs";
 import { count, Figure, html, size, Table, Track } from "../parts.js";
 
+const WHOLE = [1, 2, 5].flatMap((n) => [...Array(8).keys()].map((zeros) => n * 10 ** zeros)).sort((a, b) => a - b);
+
 function Curve({ moment }) {
   const box = useRef(null);
   const plot = useRef(null);
@@ -13,9 +15,9 @@ function Curve({ moment }) {
     const axis = { stroke: ink, grid: { stroke: line }, ticks: { stroke: line } };
     plot.current = new uPlot({
       width: box.current.clientWidth || 600, height: 200, legend: { show: false }, cursor: { y: false },
-      series: [{}, { label: "tasks/s", stroke: bar, width: 2, fill: `${bar.trim()}22` }],
-      axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(count) }],
-      scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+      series: [{}, { label: "tasks/s", stroke: bar, width: 2, fill: `${bar.trim()}22`, points: { show: false } }],
+      axes: [axis, { ...axis, size: 64, incrs: WHOLE, values: (_, ticks) => ticks.map(count) }],
+      scales: { y: { range: (_, __, most) => [0, Math.max(5, most * 1.1)] } },
     }, [[], []], box.current);
     const fit = () => plot.current.setSize({ width: box.current.clientWidth, height: 200 });
     addEventListener("resize", fit);
@@ -44,7 +46,7 @@ export function Overview({ moment }) {
       <${Figure} label="Left" value=${count(totals.left)} more=${`of ${count(totals.submitted)}`}/>
       <${Figure} label="Failed" value=${count(totals.failed)} kind=${totals.failed ? "bad" : ""} more=${totals.retried ? `${count(totals.retried)} tried again` : ""}/>
       <${Figure} label="Nodes" value=${count(alive.length)} more=${nodes.length > alive.length ? `${nodes.length - alive.length} not heard of` : ""}/>
-      <${Figure} label="Objects in shared memory" value=${size(used)} more=${`of ${size(room)}`}/>
+      <${Figure} label="Object memory" value=${size(used)} more=${`of ${size(room)}`}/>
     </div>
     <${Curve} moment=${moment}/>
     <${Table} caption="Open jobs" rows=${open} rowKey=${(job) => job.job} empty="No program is connected."

@@ -1,5 +1,6 @@
 // Who ran what when: a lane for each worker; zoom by wheel, drag, buttons or keys.
 import { useEffect, useRef, useState } from "../vendor/hooks.mjs";
+import { chosenJob, JobTools } from "../links.js";
 import { count, html, seconds, tint, Trouble, useAnswer } from "../parts.js";
 
 const LANE = 22;
@@ -36,7 +37,7 @@ function draw(canvas, seen) {
       pen.fillRect(x, TOP + LANE * lane + 2, Math.max(1, end - x - (end - x > 3 ? 0.6 : 0)), LANE - 5);
     }
   } else {
-    const step = room / Math.max(1, Math.min(seen.asked, 2000));
+    const step = room / seen.number;
     seen.bins.forEach((bins, lane) => {
       for (const [n, share, name, failed] of bins) {
         const high = (LANE - 5) * share;
@@ -48,15 +49,16 @@ function draw(canvas, seen) {
 }
 
 export function Stream({ moment, rest }) {
-  const job = rest[0] || (moment.jobs[0] && moment.jobs[0].job);
+  const job = chosenJob(moment, rest);
   const [span, setSpan] = useState(null);  // [start, end]; null: the latest
   const canvas = useRef(null);
   const drag = useRef(null);
-  const width = Math.min(2000, Math.max(200, (canvas.current ? canvas.current.clientWidth : 1200) - LEFT));
+  // In steps, so that viewers with like windows ask for the same.
+  const width = Math.min(2000, Math.max(200, 100 * Math.round(((canvas.current ? canvas.current.clientWidth : 1300) - LEFT) / 100)));
   const asked = span ? `&start=${span[0]}&end=${span[1]}` : "";
   const { answer, error } = useAnswer(`/api/stream?job=${job}&width=${Math.round(width)}${asked}`, span ? 0 : 2000);
   const last = useRef(null);
-  if (answer) last.current = { ...answer, asked: width };
+  if (answer) last.current = answer;
   const seen = last.current;
   useEffect(() => { if (seen && canvas.current) draw(canvas.current, seen); });
   const zoom = (factor, at = 0.5) => {
@@ -85,14 +87,14 @@ export function Stream({ moment, rest }) {
   };
   if (!job) return html`<p class="empty">No job is known.</p>`;
   const says = seen ? `${count(seen.count)} attempts of ${seen.names.length} functions in ${seen.lanes.length} workers within ${seconds(seen.end - seen.start)}` : "";
-  return html`<${Trouble} text=${error}/>
+  return html`<${JobTools} moment=${moment} job=${job} page="stream"/><${Trouble} text=${error}/>
     <div class="card">
       <div class="tools" role="toolbar" aria-label="Zoom">
         <button onClick=${() => zoom(0.5)}>Zoom in</button><button onClick=${() => zoom(2)}>Zoom out</button>
         <button onClick=${() => move(-0.5)}>Earlier</button><button onClick=${() => move(0.5)}>Later</button>
         <button onClick=${() => setSpan(null)}>Latest</button>
         ${seen && html`<button onClick=${() => setSpan([seen.first, seen.last + 1e-3])}>All</button>`}
-        <span class="label" role="status">${says}${seen && seen.dropped ? `; ${count(seen.dropped)} older ones are not kept` : ""}</span>
+        <span class="label" role="status">${says}${seen && seen.dropped ? `; ${count(seen.dropped)} older ones are not kept` : ""}${seen && seen.hidden_lanes ? `; ${count(seen.hidden_lanes)} more workers are not drawn` : ""}</span>
       </div>
       <canvas ref=${canvas} tabindex="0" role="img" aria-label=${`Task stream: ${says}. Plus and minus zoom, arrows move, zero shows the latest.`}
         onKeyDown=${pressed} onMouseDown=${(event) => { drag.current = place(event); }} onMouseUp=${clicked}

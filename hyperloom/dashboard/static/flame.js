@@ -1,0 +1,74 @@
+// Samples of stacks as a flame graph: the wider, the more time; what called it stands above it.
+import { useState } from "./vendor/hooks.mjs";
+import { html, seconds, tint } from "./parts.js";
+
+const HIGH = 20;
+const WIDE = 1000;
+const LEAST = 0.002;  // of the whole: narrower is not drawn
+
+const short = (file) => file.split("/").slice(-2).join("/");
+
+// All samples of some profiles (speedscope's form) as one tree.
+export function treeOf(told, profiles) {
+  const root = { name: "all", where: "", time: 0, own: 0, parts: new Map() };
+  profiles.forEach(({ samples, weights }) => samples.forEach((stack, n) => {
+    let at = root;
+    at.time += weights[n];
+    stack.forEach((number) => {
+      const { name, file, line } = told.shared.frames[number];
+      const key = `${name} ${file}`;
+      if (!at.parts.has(key)) at.parts.set(key, { name, where: `${short(file)}:${line}`, time: 0, own: 0, parts: new Map() });
+      at = at.parts.get(key);
+      at.time += weights[n];
+    });
+    at.own += weights[n];
+  }));
+  return root;
+}
+
+// Functions by the time that they take themselves.
+export function owners(root) {
+  const found = new Map();
+  const visit = (part) => {
+    const key = `${part.name} ${part.where.split(":")[0]}`;
+    const known = found.get(key) || { name: part.name, where: part.where, own: 0 };
+    known.own += part.own;
+    found.set(key, known);
+    part.parts.forEach(visit);
+  };
+  visit(root);
+  return [...found.values()].filter((each) => each.own > 0).sort((one, other) => other.own - one.own);
+}
+
+function boxes(root) {
+  const found = [];
+  const visit = (part, depth, left) => {
+    const width = part.time / root.time;
+    if (width < LEAST) return;
+    found.push({ part, depth, left, width });
+    let at = left;
+    [...part.parts.values()].sort((one, other) => other.time - one.time).forEach((each) => {
+      visit(each, depth + 1, at);
+      at += each.time / root.time;
+    });
+  };
+  visit(root, 0, 0);
+  return found;
+}
+
+export function Flame({ root }) {
+  const [chosen, choose] = useState(null);
+  const top = chosen && chosen.root === root ? chosen.part : root;
+  const drawn = boxes(top);
+  const high = HIGH * (1 + Math.max(0, ...drawn.map((box) => box.depth)));
+  const says = (part) => `${part.name}${part.where ? ` (${part.where})` : ""}: ${seconds(part.time)}, ${((100 * part.time) / root.time).toFixed(1)} %`;
+  const fits = (box) => { const room = Math.floor((box.width * WIDE) / 7) - 1; return box.part.name.length <= room ? box.part.name : room > 3 ? `${box.part.name.slice(0, room - 1)}…` : ""; };
+  return html`<div class="tools"><button disabled=${top === root} onClick=${() => choose(null)}>Show all</button>
+      <span class="label" role="status">${says(top)}</span></div>
+    <div class="scroll"><svg class="flame" viewBox=${`0 0 ${WIDE} ${high}`} role="group" aria-label="Flame graph; the table below has the same times">
+    ${drawn.map((box, n) => html`<g key=${n} class="part" onClick=${() => choose({ root, part: box.part })}>
+      <title>${says(box.part)}</title>
+      <rect x=${box.left * WIDE} y=${box.depth * HIGH} width=${Math.max(0.5, box.width * WIDE - 0.5)} height=${HIGH - 1} rx="2" fill=${tint(box.part.where.split(":")[0] || "all")}/>
+      <text x=${box.left * WIDE + 4} y=${box.depth * HIGH + 14}>${fits(box)}</text></g>`)}
+  </svg></div>`;
+}

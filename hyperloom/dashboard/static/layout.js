@@ -1,0 +1,88 @@
+// Where the boxes of a graph lie: in layers, each below what feeds it, with few crossings.  Pure.
+
+// Arrows without those that would lead back: these have no layers.
+function forward(number, arrows) {
+  const out = Array.from({ length: number }, () => []);
+  arrows.forEach(([from, to]) => { if (from !== to) out[from].push(to); });
+  const state = new Uint8Array(number);  // 1: on the way here, 2: done
+  const kept = [];
+  for (let root = 0; root < number; root += 1) {
+    if (state[root]) continue;
+    const way = [[root, 0]];
+    state[root] = 1;
+    while (way.length) {
+      const top = way[way.length - 1];
+      const [box, at] = top;
+      if (at === out[box].length) { state[box] = 2; way.pop(); continue; }
+      top[1] += 1;
+      const next = out[box][at];
+      if (state[next] === 1) continue;
+      kept.push([box, next]);
+      if (!state[next]) { state[next] = 1; way.push([next, 0]); }
+    }
+  }
+  return kept;
+}
+
+function levels(number, arrows) {
+  const level = new Array(number).fill(0);
+  const lacks = new Array(number).fill(0);
+  const out = Array.from({ length: number }, () => []);
+  arrows.forEach(([from, to]) => { lacks[to] += 1; out[from].push(to); });
+  const ready = [...lacks.keys()].filter((box) => !lacks[box]);
+  for (const box of ready) {  // grows while it is walked
+    for (const next of out[box]) {
+      level[next] = Math.max(level[next], level[box] + 1);
+      lacks[next] -= 1;
+      if (!lacks[next]) ready.push(next);
+    }
+  }
+  return level;
+}
+
+// Each layer in the order of the middles of what its boxes are joined to, down and up in turns.
+function order(layers, arrows) {
+  const place = new Map();
+  const joined = new Map();
+  arrows.forEach(([from, to]) => {
+    joined.set(to, [...(joined.get(to) || []), from]);
+    joined.set(from, [...(joined.get(from) || []), to]);
+  });
+  const settle = (layer) => layer.forEach((box, at) => place.set(box, (at + 0.5) / layer.length));
+  layers.forEach(settle);
+  const middle = (box) => {
+    const others = joined.get(box) || [];
+    return others.length ? others.reduce((sum, each) => sum + place.get(each), 0) / others.length : place.get(box);
+  };
+  for (let round = 0; round < 6; round += 1) {
+    for (const layer of round % 2 ? [...layers].reverse() : layers) {
+      const wanted = new Map(layer.map((box) => [box, middle(box)]));
+      layer.sort((one, other) => wanted.get(one) - wanted.get(other) || one - other);
+      settle(layer);
+    }
+  }
+}
+
+// Middles of `number` boxes of one size; a layer with many of them has several rows.
+export function layOut(number, arrows, size) {
+  const drawn = forward(number, arrows);
+  const level = levels(number, drawn);
+  const layers = [];
+  level.forEach((at, box) => { (layers[at] = layers[at] || []).push(box); });
+  order(layers, drawn);
+  const columns = Math.max(8, Math.ceil(1.6 * Math.sqrt(number)));
+  const [wide, high] = [size.width + size.gap, size.height + size.gap];
+  const most = Math.min(columns, Math.max(1, ...layers.map((layer) => layer.length)));
+  const points = new Array(number);
+  let y = size.gap + size.height / 2;
+  layers.forEach((layer) => {
+    for (let start = 0; start < layer.length; start += columns) {
+      const row = layer.slice(start, start + columns);
+      const left = ((most - row.length) * wide) / 2;
+      row.forEach((box, at) => { points[box] = [left + size.gap / 2 + wide * at + size.width / 2, y]; });
+      y += high;
+    }
+    y += size.between;
+  });
+  return { points, width: most * wide, height: y - size.between - size.height / 2 };
+}

@@ -1,0 +1,222 @@
+"""The graph of a job as it runs: task by task while they are few, by function when they are many.
+
+What is over is known from events, as far as they are kept; what is not, from its record.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hyperloom import events, ids, specs
+from hyperloom.events import Ended
+from hyperloom.gcs import codes, keys
+from hyperloom.watch import overall, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.live import Live
+
+SINGLY_MOST = 250  # tasks that are drawn one by one
+_NAMED_MOST = 100_000  # tasks whose function is remembered, to tell who made an input
+_ALIVE_MOST = 2000  # tasks that are not over whose inputs are looked at
+_AROUND_MOST = 40  # of a task's inputs, and of what takes its results
+
+_STATES = {Ended.DONE: "DONE", Ended.FAILED: "FAILED", Ended.PASSED_ON: "FAILED"}
+
+
+class Over(NamedTuple):
+    """A task that is over."""
+
+    name: str
+    state: str
+    inputs: list[bytes]
+
+
+class Past:
+    """What events have told of a job's graph.  `singly` is None when there are too many."""
+
+    def __init__(self) -> None:
+        self.singly: dict[bytes, Over] | None = {}
+        self.edges: Counter[tuple[str, str]] = Counter()
+        self._names: dict[bytes, str] = {}
+
+    def add(self, name: str, ran: events.Attempt) -> None:
+        """One attempt."""
+        state = _STATES.get(ran.ended)
+        if state is None:
+            return
+        self._names[ran.task] = name
+        if len(self._names) > _NAMED_MOST:
+            del self._names[next(iter(self._names))]
+        for maker in ran.inputs:
+            if maker in self._names:
+                self.edges[self._names[maker], name] += 1
+        if self.singly is not None:
+            self.singly[ran.task] = Over(name, state, ran.inputs)
+            if len(self.singly) > SINGLY_MOST:
+                self.singly = None
+
+    def name(self, task: bytes) -> str | None:
+        """The function of a task, if it is remembered."""
+        return self._names.get(task)
+
+
+class _Alive(NamedTuple):
+    """A task that is not over."""
+
+    task: bytes
+    name: str
+    inputs: list[bytes]  # tasks that make them
+
+
+def look(cluster: Cluster, job: bytes, past: Past) -> dict[str, Any]:
+    """Boxes and arrows; `single` says whether a box is a task, or all tasks of a function."""
+    counts = overall.counts(cluster, job)
+    total = sum(row["submitted"] for row in counts)
+    alive = _alive(cluster, job)
+    if past.singly is not None and total <= SINGLY_MOST:
+        return {"single": True, "total": total, **_singly(cluster, job, past.singly, alive)}
+    return {"single": False, "total": total, **_by_name(cluster, counts, past, alive)}
+
+
+def _alive(cluster: Cluster, job: bytes) -> list[_Alive]:
+    if cluster.live is None:
+        return []
+    found, _ = cluster.live.tasks(job, _ALIVE_MOST)
+    return _of_records(cluster, job, found)
+
+
+def _of_records(cluster: Cluster, job: bytes, found: list[bytes]) -> list[_Alive]:
+    records = cluster.control_plane.records(job, found)
+    return [
+        _Alive(task, cluster.name(job, specs.template_of(record)), _makers(record))
+        for task, record in zip(found, records, strict=True)
+        if record is not None
+    ]
+
+
+def _makers(record: bytes) -> list[bytes]:
+    inputs = specs.inputs_of(record)[:_AROUND_MOST]
+    return list(dict.fromkeys(oid[: ids.TASK_BYTES] for oid in inputs))
+
+
+def _singly(
+    cluster: Cluster, job: bytes, over: dict[bytes, Over], alive: list[_Alive]
+) -> dict[str, Any]:
+    boxes = {
+        task: {"id": task.hex(), "short": ids.short(task), "name": each.name, "state": each.state}
+        for task, each in over.items()
+    }
+    going_on = [each for each in alive if each.task not in over]
+    states = _states(cluster, job, [each.task for each in going_on])
+    for each, state in zip(going_on, states, strict=True):
+        boxes[each.task] = {
+            "id": each.task.hex(), "short": ids.short(each.task), "name": each.name, "state": state,
+        }  # fmt: skip
+    edges = [(maker, task) for task, each in over.items() for maker in each.inputs]
+    edges += [(maker, each.task) for each in going_on for maker in each.inputs]
+    return _drawn(boxes, Counter(edges))
+
+
+def _states(cluster: Cluster, job: bytes, found: list[bytes]) -> list[str]:
+    if not found:
+        return []
+    at_work = tasks.running(cluster)
+    stands = cluster.control_plane.where(job, found)
+    return [
+        "RUNNING" if at_work.get(task.hex(), {}).get("at") in {"running", "blocked"}
+        else "DONE" if stand.state == "OVER" else stand.state
+        for task, stand in zip(found, stands, strict=True)
+    ]  # fmt: skip
+
+
+def _by_name(
+    cluster: Cluster, counts: list[dict[str, Any]], past: Past, alive: list[_Alive]
+) -> dict[str, Any]:
+    busy = Counter(
+        work["task"] for work in tasks.running(cluster).values() if work["at"] != "behind"
+    )
+    boxes = {row["name"]: {**row, "running": busy[row["name"]]} for row in counts}
+    names = {each.task: each.name for each in alive}
+    edges = Counter(past.edges)
+    for each in alive:
+        for maker in each.inputs:
+            made_by = names.get(maker) or past.name(maker)
+            if made_by is not None:
+                edges[made_by, each.name] += 1
+    return _drawn(boxes, edges)
+
+
+def _drawn(boxes: dict[Any, dict[str, Any]], edges: Counter[tuple[Any, Any]]) -> dict[str, Any]:
+    numbers = {key: number for number, key in enumerate(boxes)}
+    arrows = [
+        [numbers[source], numbers[target], times]
+        for (source, target), times in edges.items()
+        if source in numbers and target in numbers
+    ]
+    return {"boxes": list(boxes.values()), "arrows": arrows}
+
+
+def around(cluster: Cluster, task: bytes, name_of: Callable[[bytes], str | None]) -> dict[str, Any]:
+    """One task among what it takes and what takes its results."""
+    job = bytes(ids.job_of(ids.TaskID(task)))
+    took, takers = _told(cluster, job, task)
+    if cluster.live is not None:
+        for each in _of_records(cluster, job, [task]):
+            took = each.inputs
+        takers |= dict.fromkeys(_waiters(cluster.live, job, task), "WAITING")
+    shown = list(dict.fromkeys([*took[:_AROUND_MOST], task, *list(takers)[:_AROUND_MOST]]))
+    names, states = _described(cluster, job, shown)
+    boxes = {
+        each: {
+            "id": each.hex(), "short": ids.short(each), "name": names.get(each) or name_of(each),
+            "state": takers.get(each, states[each]), "middle": each == task,
+        }
+        for each in shown
+    }  # fmt: skip
+    edges = Counter([(maker, task) for maker in took] + [(task, taker) for taker in takers])
+    hidden = len(boxes) <= len(took) + len(takers) or len(took) == events.INPUTS_MOST
+    return {"single": True, "hidden": hidden, **_drawn(boxes, edges)}
+
+
+def _told(cluster: Cluster, job: bytes, task: bytes) -> tuple[list[bytes], dict[bytes, str]]:
+    """What events say: the tasks that made its inputs; those that took its results, how it went."""
+    took: list[bytes] = []
+    takers: dict[bytes, str] = {}
+    for event in cluster.events(job):
+        if task in event.payload and event.kind == codes.RAN:
+            for ran in events.attempts(event.payload):
+                if ran.task == task:
+                    took = list(dict.fromkeys(ran.inputs)) or took
+                elif task in ran.inputs:
+                    takers[ran.task] = _STATES.get(ran.ended, "WAITING")
+    return took, takers
+
+
+def _waiters(live: Live, job: bytes, task: bytes) -> Iterable[bytes]:
+    """Tasks that lack its first result."""
+    ns = keys.job_namespace(job)
+    oid = ids.object_id(ids.TaskID(task), 0)
+    told = live.wire.call("HGET", keys.WAITERS.name(ns), oid) or b""
+    if len(told) % ids.TASK_BYTES:  # a crowd
+        return list(live.wire.call("LRANGE", keys.CROWD.name(ns, oid), 0, _AROUND_MOST))
+    return list(ids.cut(told, ids.TASK_BYTES))
+
+
+def _described(
+    cluster: Cluster, job: bytes, found: list[bytes]
+) -> tuple[dict[bytes, str], dict[bytes, str]]:
+    """Names of those that are not over, and how all of them stand."""
+    if cluster.live is None:
+        return {}, dict.fromkeys(found, "DONE")
+    names = {each.task: each.name for each in _of_records(cluster, job, found)}
+    states = dict(zip(found, _states(cluster, job, found), strict=True))
+    for task in found:
+        if task not in names and states[task] in {"DONE", "UNKNOWN"}:
+            value = cluster.live.value(job, ids.object_id(ids.TaskID(task), 0))
+            failed = value is not None and value[:1] == codes.FAILURE
+            states[task] = "FAILED" if failed else "DONE"
+    return names, states

@@ -1,0 +1,76 @@
+"""What workers printed: which files there are, whose they are, and what they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors, events
+from hyperloom.gcs import codes
+from hyperloom.watch.tasks import running
+
+if TYPE_CHECKING:
+    from hyperloom.watch.cluster import Cluster, Found
+
+
+class Whose:
+    """The workers of something: of a node, a job, a task, an actor, or (None) of all.
+
+    Raises:
+        errors.NotFound: it has not run yet.
+    """
+
+    def __init__(self, cluster: Cluster, found: Found | None) -> None:
+        self._node: str | None = None
+        self._workers: set[tuple[str, int]] | None = None
+        if found is None:
+            return
+        if found.kind == "node":
+            self._node = found.id.hex()
+            return
+        self._workers = _of_work(cluster, found)
+        if not self._workers:
+            short = found.id.hex()
+            raise errors.NotFound(f"{short} has not run yet, as far as is known; loom why {short}")
+
+    def has(self, node: str, pid: int) -> bool:
+        """Whether this worker is one of them."""
+        known = self._workers is None or (node, pid) in self._workers
+        return known and self._node in {None, node}
+
+
+def _of_work(cluster: Cluster, found: Found) -> set[tuple[str, int]]:
+    task = found.id[:16] if found.kind in {"task", "object"} else None
+    workers = {
+        (ran.node.hex(), ran.pid)
+        for event in cluster.events(found.job)
+        if event.kind == codes.RAN and (task is None or task in event.payload)
+        for ran in events.attempts(event.payload)
+        if task in {None, ran.task}
+    }
+    begins = found.job.hex() if task is None else task.hex()
+    for at_work, worker in running(cluster).items():
+        if at_work.startswith(begins):
+            workers.add((worker["node"], worker["pid"]))
+    return workers
+
+
+def files(cluster: Cluster, whose: Whose) -> list[dict[str, Any]]:
+    """Their files, by node and process: `node`, `name`, `pid`, `size`."""
+    found = [
+        {**file, "node": node, "pid": _pid(file["name"])}
+        for node, told in cluster.control_plane.answers("logs").items()
+        for file in told
+    ]
+    mine = [file for file in found if whose.has(file["node"], file["pid"])]
+    return sorted(mine, key=lambda file: (file["node"], file["pid"], file["name"]))
+
+
+def _pid(name: str) -> int:
+    return int(name.removeprefix("worker-").partition(".")[0])
+
+
+def read(cluster: Cluster, node: str, name: str, start: int) -> dict[str, Any]:
+    """A part of a file from `start` on, from its end if that is negative: `text`, and `next`."""
+    told = cluster.control_plane.answers_of([bytes.fromhex(node)], "log", name, start)
+    part = told.get(node) or {"name": name, "text": "", "next": max(0, start)}
+    return {"node": node, **part}
