@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import signal
+import time
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import click
 
+from hyperloom import errors
 from hyperloom.cli import looking
 from hyperloom.cli.words import Number
+
+if TYPE_CHECKING:
+    from hyperloom.watch.exposition import Collector
 
 _PORT_MOST = 65_535
 
@@ -19,15 +25,34 @@ _PORT_MOST = 65_535
     "--port", default=9464, show_default=True, type=Number(_PORT_MOST), help="And on this port."
 )
 @click.option("--once", is_flag=True, help="Print the figures, and end.")
+@click.option(
+    "--otlp",
+    metavar="URL",
+    default="",
+    help="Send them to an OpenTelemetry collector instead, such as http://host:4318/v1/metrics.",
+)
+@click.option(
+    "--every", default=10.0, show_default=True, type=Number(3600), help="Seconds between two times."
+)
 @click.option("--grafana", is_flag=True, help="Print a dashboard for Grafana to import, and end.")
 @looking.looks
 def command(  # noqa: PLR0913 - the options of the command
-    *, host: str, port: float, once: bool, grafana: bool, as_json: bool, session: str, address: str
+    *,
+    host: str,
+    port: float,
+    once: bool,
+    otlp: str,
+    every: float,
+    grafana: bool,
+    as_json: bool,
+    session: str,
+    address: str,
 ) -> int:
     """Serve the cluster's figures and those of `loom.metrics` to Prometheus, until Ctrl-C.
 
     Whoever can reach the port can read them: there is no password.  Needs the package
-    prometheus-client: pip install "hyperloom[metrics]".
+    prometheus-client: pip install "hyperloom[metrics]".  With --otlp they are sent to
+    OpenTelemetry instead (with --once, one time): pip install "hyperloom[otel]".
     """
     if grafana:
         click.echo(files("hyperloom.watch").joinpath("grafana.json").read_text("utf-8"))
@@ -43,7 +68,10 @@ def command(  # noqa: PLR0913 - the options of the command
         ) from None
     with looking.cluster_at(address, session) as cluster:
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(Collector(cluster))
+        collector = Collector(cluster)
+        if otlp:
+            return _send(collector, otlp, None if once else every)
+        registry.register(collector)
         if once or as_json:
             click.echo(prometheus_client.generate_latest(registry).decode(), nl=False)
             return 0
@@ -56,3 +84,26 @@ def command(  # noqa: PLR0913 - the options of the command
             server.server_close()
             thread.join()
     return 0
+
+
+def _send(collector: Collector, url: str, every_s: float | None) -> int:
+    try:
+        from hyperloom.watch.otlp import Sender  # noqa: PLC0415
+    except ImportError:
+        raise click.ClickException(
+            'this needs OpenTelemetry: pip install "hyperloom[otel]"'
+        ) from None
+    sender = Sender(url)
+    try:
+        while True:
+            try:
+                sender.send(collector.collect())
+            except errors.LoomError as error:
+                if every_s is None:
+                    raise
+                click.echo(f"loom metrics: {error}", err=True)
+            if every_s is None:
+                return 0
+            time.sleep(every_s)
+    finally:
+        sender.close()

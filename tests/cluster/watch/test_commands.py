@@ -15,6 +15,7 @@ from hyperloom.core import current
 from hyperloom.ids import short
 from hyperloom.watch import reasons, tasks, things
 from tests.cluster.watch import conftest
+from tests.collector import collecting
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -158,6 +159,14 @@ def test_figures_for_prometheus(loom_: Any, scene: Scene) -> None:
     for panel in dashboard["panels"]:
         for word in re.findall(r"loom_\w+", panel["targets"][0]["expr"]):
             assert f"# TYPE {word.removesuffix('_bucket').removesuffix('_total')}" in text, word
+
+
+def test_figures_for_opentelemetry(loom_: Any) -> None:
+    with collecting() as collector:
+        assert not loom_("metrics", "--once", "--otlp", collector.endpoint)
+    (request,) = collector.got
+    names = {metric.name for metric in request.resource_metrics[0].scope_metrics[0].metrics}
+    assert {"loom_tasks", "loom_nodes_alive", "loom_task_seconds"} <= names
 
 
 def test_a_task_is_cancelled_from_outside(loom_: Any) -> None:
