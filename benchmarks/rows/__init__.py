@@ -8,6 +8,7 @@ from benchmarks.rows import (
     actors,
     arrays,
     batch,
+    dashboard,
     direct,
     events,
     graphs,
@@ -56,11 +57,12 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "actor-creation": actors.creation,
     "actors-idle": actors.idle,
     "events": events.events,
+    "dashboard": dashboard.dashboard,
     "import": start.import_,
     "first-result": start.first_result,
     "idle": start.idle,
 }
 
 ALONE = frozenset(
-    ("events", "import", "first-result", "idle")
+    ("events", "dashboard", "import", "first-result", "idle")
 )  # they start programs, and want quiet

@@ -36,6 +36,7 @@ def listen(host: str, port: int | None) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, wanted))
+            sock.listen()  # who is told the address may come at once
         except OSError as error:
             sock.close()
             if port is not None:

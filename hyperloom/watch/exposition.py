@@ -155,6 +155,7 @@ def _nodes(told: dict[str, Any]) -> Iterator[Any]:
         for node in told["nodes"]:
             family.add_metric((node["node"], node["host"]), node[field])
         yield family
+    yield from _machines(told)
     alive = sum(node["alive"] for node in told["nodes"])
     yield _gauge("loom_nodes_alive", "Nodes that are heard of", alive)
     for name, what in (("resources", "Resources in all"), ("free", "Resources that are free")):
@@ -162,4 +163,24 @@ def _nodes(told: dict[str, Any]) -> Iterator[Any]:
         for node in told["nodes"]:
             for resource in node["resources"]:
                 family.add_metric((node["node"], resource), node[name].get(resource, 0))
+        yield family
+
+
+_LOAD = {
+    "loom_cpu_percent": ("Use of the machine's CPUs", "cpu_percent"),
+    "loom_memory_used_bytes": ("Memory of the machine that is in use", "memory_used"),
+    "loom_memory_bytes": ("Memory of the machine", "memory_bytes"),
+    "loom_spilled_bytes": ("Objects that lie on disk for want of memory", "spilled"),
+    "loom_received_bytes_per_second": ("From the network to the machine", "received_s"),
+    "loom_sent_bytes_per_second": ("From the machine to the network", "sent_s"),
+}
+
+
+def _machines(told: dict[str, Any]) -> Iterator[Any]:
+    """What nodes say of their machines; one that does not answer says nothing."""
+    for name, (what, field) in _LOAD.items():
+        family = GaugeMetricFamily(name, what, labels=("node", "host"))
+        for node in told["nodes"]:
+            if "load" in node:
+                family.add_metric((node["node"], node["host"]), node["load"][field])
         yield family

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 import httpx
+import psutil
 import pytest
 
 from hyperloom.cli import dashboard, start
@@ -41,6 +42,8 @@ def test_a_head_has_a_page_until_it_ends(home: Home) -> None:
     assert again.partition("/login")[0] == first.partition("/login")[0]
     assert again != first
     assert httpx.get(again).status_code == 303
+    listens = [each.laddr.ip for each in psutil.Process(home.pid("page")).net_connections("tcp")]
+    assert set(listens) == {"127.0.0.1"}, "nobody else's machine reaches it"
     killed = home.kill("page")
     wait_until(lambda: _is_new(home, killed), 20)
     assert links.ask(home.current, 20) is not None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WITHOUT_OUR_ANSWERS = {"import", "server-direct", "scale", "transfer"}  # they ask nothing of `get`
-SLOW = {"idle"}  # its shortest form takes seconds
+SLOW = {"idle", "dashboard"}  # their shortest forms take seconds
 
 
 @pytest.mark.slow
