@@ -121,7 +121,8 @@ class Answers:
     def graph(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """All tasks of a job, or all its functions."""
         job = cluster.job(asked.get("job"))
-        return {"job": job.hex(), **graph.look(cluster, job, self._tail(cluster, job).past)}
+        past, singly = self._tail(cluster, job).past, asked.get("by") != "function"
+        return {"job": job.hex(), **graph.look(cluster, job, past, singly=singly)}
 
     def actors(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """The actors that are not over, of a job or of all that are open."""

@@ -72,12 +72,15 @@ class _Alive(NamedTuple):
     inputs: list[bytes]  # tasks that make them
 
 
-def look(cluster: Cluster, job: bytes, past: Past) -> dict[str, Any]:
-    """Boxes and arrows; `single` says whether a box is a task, or all tasks of a function."""
+def look(cluster: Cluster, job: bytes, past: Past, *, singly: bool = True) -> dict[str, Any]:
+    """Boxes and arrows; `single` says whether a box is a task, or all tasks of a function.
+
+    They are drawn `singly` only if they are few.
+    """
     counts = overall.counts(cluster, job)
     total = sum(row["submitted"] for row in counts)
     alive = _alive(cluster, job)
-    if past.singly is not None and total <= SINGLY_MOST:
+    if singly and past.singly is not None and total <= SINGLY_MOST:
         return {"single": True, "total": total, **_singly(cluster, job, past.singly, alive)}
     return {"single": False, "total": total, **_by_name(cluster, counts, past, alive)}
 

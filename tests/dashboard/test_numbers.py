@@ -175,13 +175,9 @@ def test_the_graph_of_few_tasks_has_each(visitor: httpx.Client, scene: Scene) ->
     assert waits["state"] == "WAITING"
 
 
-def test_the_graph_of_many_has_their_functions(
-    visitor: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wait_until(lambda: asked(visitor, "/api/graph")["single"], 20)
-    monkeypatch.setattr("hyperloom.watch.graph.SINGLY_MOST", 3)
-    wait_until(lambda: not asked(visitor, "/api/graph")["single"], 20)
-    graph = asked(visitor, "/api/graph")
+def test_the_graph_of_many_has_their_functions(visitor: httpx.Client) -> None:
+    graph = asked(visitor, "/api/graph?by=function")
+    assert not graph["single"]
     names = [box["name"] for box in graph["boxes"]]
     arrows = {(names[a], names[b]): times for a, b, times in graph["arrows"]}
     assert arrows == {("double", "add"): 8, ("until", "add"): 1}

@@ -37,7 +37,11 @@ function Frame() {
   const moment = useMoments();
   const at = name || "overview";
   const [, title, Page] = PAGES.find(([each]) => each === at) || [at, "Task", Task];
-  useEffect(() => { document.title = `${title} · HyperLoom`; }, [title]);
+  useEffect(() => {
+    document.title = `${title} · HyperLoom`;
+    const current = document.querySelector("nav a[aria-current]");
+    if (current) current.scrollIntoView({ block: "nearest", inline: "nearest" });  // of a narrow window
+  }, [title]);
   const trouble = moment && moment.error;
   const says = !moment ? "connecting …" : trouble ? "no connection" : moment.server ? `${moment.server.name} ${moment.server.version}` : "history";
   return html`

@@ -3,9 +3,10 @@ import { useState } from "./vendor/hooks.mjs";
 import { html, seconds, tint } from "./parts.js";
 
 const HIGH = 20;
-const WIDE = 1000;
 const LEAST = 0.002;  // of the whole: narrower is not drawn
+const NAMED = 0.02;
 
+const percent = (share) => `${100 * share}%`;
 const short = (file) => file.split("/").slice(-2).join("/");
 
 // All samples of some profiles (speedscope's form) as one tree.
@@ -62,13 +63,13 @@ export function Flame({ root }) {
   const drawn = boxes(top);
   const high = HIGH * (1 + Math.max(0, ...drawn.map((box) => box.depth)));
   const says = (part) => `${part.name}${part.where ? ` (${part.where})` : ""}: ${seconds(part.time)}, ${((100 * part.time) / root.time).toFixed(1)} %`;
-  const fits = (box) => { const room = Math.floor((box.width * WIDE) / 7) - 1; return box.part.name.length <= room ? box.part.name : room > 3 ? `${box.part.name.slice(0, room - 1)}…` : ""; };
+  // An svg in the svg for each: it cuts off what has no room.
   return html`<div class="tools"><button disabled=${top === root} onClick=${() => choose(null)}>Show all</button>
       <span class="label" role="status">${says(top)}</span></div>
-    <div class="scroll"><svg class="flame" viewBox=${`0 0 ${WIDE} ${high}`} role="group" aria-label="Flame graph; the table below has the same times">
-    ${drawn.map((box, n) => html`<g key=${n} class="part" onClick=${() => choose({ root, part: box.part })}>
+    <svg class="flame" width="100%" height=${high} role="group" aria-label="Flame graph; the table below has the same times">
+    ${drawn.map((box, n) => html`<svg key=${n} class="part" x=${percent(box.left)} y=${box.depth * HIGH} width=${percent(box.width)} height=${HIGH} onClick=${() => choose({ root, part: box.part })}>
       <title>${says(box.part)}</title>
-      <rect x=${box.left * WIDE} y=${box.depth * HIGH} width=${Math.max(0.5, box.width * WIDE - 0.5)} height=${HIGH - 1} rx="2" fill=${tint(box.part.where.split(":")[0] || "all")}/>
-      <text x=${box.left * WIDE + 4} y=${box.depth * HIGH + 14}>${fits(box)}</text></g>`)}
-  </svg></div>`;
+      <rect width="100%" height=${HIGH - 1} rx="2" fill=${tint(box.part.where.split(":")[0] || "all")}/>
+      ${box.width > NAMED ? html`<text x="4" y="14">${box.part.name}</text>` : ""}</svg>`)}
+  </svg>`;
 }

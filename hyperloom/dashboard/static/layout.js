@@ -1,5 +1,7 @@
 // Where the boxes of a graph lie: in layers, each below what feeds it, with few crossings.  Pure.
 
+const STEPS_MOST = 150;  // places of arrows; more of them are drawn straight
+
 // Arrows without those that would lead back: these have no layers.
 function forward(number, arrows) {
   const out = Array.from({ length: number }, () => []);
@@ -63,17 +65,40 @@ function order(layers, arrows) {
   }
 }
 
-// Middles of `number` boxes of one size; a layer with many of them has several rows.
+// Arrows over several layers get a place in each between, so that they go around what lies there.
+function stepped(number, arrows, level) {
+  const steps = [];
+  const ways = new Map();
+  let next = number;
+  arrows.forEach(([from, to]) => {
+    let last = from;
+    const way = [];
+    for (let at = level[from] + 1; at < level[to] && next < number + STEPS_MOST; at += 1) {
+      level[next] = at;
+      steps.push([last, next]);
+      way.push(next);
+      last = next;
+      next += 1;
+    }
+    steps.push([last, to]);
+    ways.set(`${from} ${to}`, way);
+  });
+  return { steps, ways };
+}
+
+// Middles of `number` boxes of one size, and the points between by which each arrow goes.
+// A layer with many boxes has several rows.
 export function layOut(number, arrows, size) {
   const drawn = forward(number, arrows);
   const level = levels(number, drawn);
+  const { steps, ways } = stepped(number, drawn, level);
   const layers = [];
   level.forEach((at, box) => { (layers[at] = layers[at] || []).push(box); });
-  order(layers, drawn);
+  order(layers, steps);
   const columns = Math.max(8, Math.ceil(1.6 * Math.sqrt(number)));
   const [wide, high] = [size.width + size.gap, size.height + size.gap];
   const most = Math.min(columns, Math.max(1, ...layers.map((layer) => layer.length)));
-  const points = new Array(number);
+  const points = [];
   let y = size.gap + size.height / 2;
   layers.forEach((layer) => {
     for (let start = 0; start < layer.length; start += columns) {
@@ -84,5 +109,6 @@ export function layOut(number, arrows, size) {
     }
     y += size.between;
   });
-  return { points, width: most * wide, height: y - size.between - size.height / 2 };
+  const between = (from, to) => (ways.get(`${from} ${to}`) || []).map((step) => points[step]);
+  return { points, between, width: most * wide, height: y - size.between - size.height / 2 };
 }

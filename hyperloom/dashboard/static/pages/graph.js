@@ -10,10 +10,15 @@ const STATES = ["WAITING", "READY", "HELD", "RUNNING", "DONE", "FAILED", "CANCEL
 
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
-function arrow([x, y], [toX, toY], size) {
-  const [start, end] = [y + size.height / 2, toY - size.height / 2 - 5];
-  const bend = Math.max(14, Math.abs(end - start) / 2);
-  return `M${x},${start} C${x},${start + bend} ${toX},${end - bend} ${toX},${end}`;
+// From the foot of a box to the head of another, upright at both ends and at each point between.
+function arrow(from, to, between, size) {
+  const stops = [[from[0], from[1] + size.height / 2], ...between, [to[0], to[1] - size.height / 2 - 5]];
+  return stops.map(([x, y], n) => {
+    if (!n) return `M${x},${y}`;
+    const [beforeX, before] = stops[n - 1];
+    const bend = Math.max(14, Math.abs(y - before) / 2);
+    return `C${beforeX},${before + bend} ${x},${y - bend} ${x},${y}`;
+  }).join(" ");
 }
 
 function TaskBox({ box, x, y, size }) {
@@ -41,16 +46,16 @@ function NameBox({ box, x, y, size, job }) {
 function Picture({ answer, job }) {
   const size = answer.single ? OF_TASKS : OF_NAMES;
   const shape = JSON.stringify([answer.boxes.length, answer.arrows.map(([from, to]) => [from, to])]);
-  const { points, width, height } = useMemo(() => layOut(answer.boxes.length, answer.arrows, size), [shape, answer.single]);
+  const { points, between, width, height } = useMemo(() => layOut(answer.boxes.length, answer.arrows, size), [shape, answer.single]);
   const [scale, setScale] = useState(null);  // null: as wide as there is room for, if one can still read it
-  const fitting = Math.min(1, Math.max(0.55, (innerWidth - 80) / width));
+  const fitting = Math.min(1, Math.max(0.65, (innerWidth - 80) / width));
   const at = scale === null ? fitting : scale;
   const corner = (at) => ({ x: points[at][0] - size.width / 2, y: points[at][1] - size.height / 2, size });
   return html`<div class="tools" role="toolbar" aria-label="Size"><button onClick=${() => setScale(at / 1.3)}>Smaller</button>
     <button onClick=${() => setScale(at * 1.3)}>Larger</button><button onClick=${() => setScale(null)}>Fit</button></div>
   <div class="scroll" tabindex="0" role="region" aria-label="Graph"><svg class="graph" width=${width * at} height=${height * at} viewBox=${`0 0 ${width} ${height}`} role="group" aria-label="Boxes are ${answer.single ? "tasks" : "functions"}, arrows what they take">
     <defs><marker id="tip" viewBox="0 0 8 8" refX="4" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="tip" d="M0,0 L8,4 L0,8 z"/></marker></defs>
-    ${answer.arrows.filter(([from, to]) => from !== to).map(([from, to, times]) => html`<path key=${`${from} ${to}`} class="arrow" d=${arrow(points[from], points[to], size)} marker-end="url(#tip)"><title>${count(times)}</title></path>`)}
+    ${answer.arrows.filter(([from, to]) => from !== to).map(([from, to, times]) => html`<path key=${`${from} ${to}`} class="arrow" d=${arrow(points[from], points[to], between(from, to), size)} marker-end="url(#tip)"><title>${count(times)}</title></path>`)}
     ${answer.boxes.map((box, at) => html`<${answer.single ? TaskBox : NameBox} key=${box.id || box.name} box=${box} job=${job} ...${corner(at)}/>`)}
   </svg></div>
   <div class="keys">${(answer.single ? STATES : ["WAITING", "RUNNING", "DONE", "FAILED"]).map((state) => html`<span key=${state}><i class=${`state-${state}`}></i>${state.toLowerCase()}</span>`)}</div>`;
@@ -59,12 +64,14 @@ function Picture({ answer, job }) {
 export function Graph({ moment, rest }) {
   const task = rest[0] === "task" ? rest[1] : null;
   const job = task ? task.slice(0, 8) : chosenJob(moment, rest);
-  const { answer, error } = useAnswer(task ? `/api/around?id=${task}` : `/api/graph?job=${job}`);
+  const [together, setTogether] = useState(false);
+  const { answer, error } = useAnswer(task ? `/api/around?id=${task}` : `/api/graph?job=${job}${together ? "&by=function" : ""}`);
   const says = !answer ? "" : task ? `what it takes is above it, what takes its results below${answer.hidden ? "; there are more" : ""}`
     : answer.single ? `${count(answer.total)} tasks` : `${count(answer.total)} tasks of ${count(answer.boxes.length)} functions; each box is a function`;
   return html`<${JobTools} moment=${moment} job=${job} page="graph"/><${Trouble} text=${error}/>
     <div class="card">
       <p class="label" role="status">${task && html`${taskLink(task, "The story of this task")} · <a href=${`#/graph/${job}`}>the whole graph</a> · `}${says}</p>
+      ${!task && answer && (answer.single || together) && html`<label><input type="checkbox" checked=${together} onChange=${(event) => setTogether(event.target.checked)}/> by function</label>`}
       ${answer && (answer.boxes.length ? html`<${Picture} answer=${answer} job=${job}/>` : html`<p class="empty">It has submitted nothing yet.</p>`)}
     </div>`;
 }

@@ -41,7 +41,7 @@ export function Overview({ moment }) {
   const open = jobs.filter((job) => job.state === "open");
   return html`
     <div class="row">
-      <${Figure} label="Finished per second" value=${count(rate)}/>
+      <${Figure} label="Tasks per second" value=${count(rate)}/>
       <${Figure} label="With nodes" value=${count(totals.held)} more=${`${count(totals.ready)} ready`}/>
       <${Figure} label="Left" value=${count(totals.left)} more=${`of ${count(totals.submitted)}`}/>
       <${Figure} label="Failed" value=${count(totals.failed)} kind=${totals.failed ? "bad" : ""} more=${totals.retried ? `${count(totals.retried)} tried again` : ""}/>

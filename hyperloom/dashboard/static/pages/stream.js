@@ -23,9 +23,10 @@ function draw(canvas, seen) {
   const span = seen.end - seen.start;
   pen.fillStyle = ink;
   seen.lanes.forEach((lane, n) => pen.fillText(lane, 0, TOP + LANE * n + 14));
-  for (let n = 0; n <= 5; n += 1) {
-    pen.textAlign = n === 5 ? "right" : "left";
-    pen.fillText(seconds((span * n) / 5), LEFT + (room * n) / 5, 12);
+  const marks = Math.max(1, Math.min(5, Math.floor(room / 90)));
+  for (let n = 0; n <= marks; n += 1) {
+    pen.textAlign = n === marks ? "right" : "left";
+    pen.fillText(seconds((span * n) / marks), LEFT + (room * n) / marks, 12);
   }
   pen.textAlign = "left";
   const bad = style.getPropertyValue("--bad");
