@@ -99,7 +99,9 @@ def plan_map(bench: Bench) -> None:
         start = time.perf_counter()
         numbers = loom.submit(task_same.bind_map(range(n)))
         submitting_numbers = time.perf_counter() - start
+        spent = server.cpu_s()
         numbers.cancel()
+        spent = server.cpu_s() - spent
         numbers.release()
         start = time.perf_counter()
         go.touch()
@@ -113,6 +115,10 @@ def plan_map(bench: Bench) -> None:
     bench.figure(
         f"a map of {n:,} tasks, submission until accepted", n / submitting, "tasks/s",
         others={"of a range": n / submitting_numbers}, target=None if tiny else 100_000,
+    )  # fmt: skip
+    bench.figure(
+        f"server CPU per task of a map of {n:,} that is cancelled", spent / n * 1e6, "us/task",
+        target=None if tiny else 10, at_most=True,
     )  # fmt: skip
     bench.figure(f"a map of {n:,} tasks, run and got", n / running, "tasks/s")
     bench.figure(

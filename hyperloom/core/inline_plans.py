@@ -8,7 +8,7 @@ from hyperloom.gcs import codes
 from hyperloom.ids import TaskID, object_id, task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 def planned_tasks(
@@ -40,3 +40,12 @@ def ranged_tasks(  # noqa: PLR0913, PLR0917 - the transition's own arguments
                 item, start = codes.NUMBER + b"%d" % start, start + step
             planned.append((task, head + item, [] if wanted else [object_id(task, 0)]))
     return planned[::-1]  # it is run from its end
+
+
+def in_spans(tasks: Iterable[bytes], spans: Sequence[bytes]) -> list[bytes]:
+    """Those of the tasks that are in one of the spans of ``task_shut``."""
+    return [
+        task
+        for task in tasks
+        if any(task[:-1] == s[:-2] and s[-2] <= task[-1] <= s[-1] for s in spans)
+    ]

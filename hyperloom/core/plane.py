@@ -18,7 +18,7 @@ from hyperloom import failures, specs
 from hyperloom.core.actors.inline import InlineActors
 from hyperloom.core.execution import Code, Retry
 from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
-from hyperloom.core.inline_plans import planned_tasks, ranged_tasks
+from hyperloom.core.inline_plans import in_spans, planned_tasks, ranged_tasks
 from hyperloom.core.redirection import Redirected
 from hyperloom.core.session import FIRST
 from hyperloom.failures import Attempt
@@ -183,6 +183,10 @@ class Plane:
                 return [self._values.get(oid, codes.LOST) for oid in args[1:]]
             case "task_cancel":
                 return [b"" for task in args[2:] for _ in self._cancel(task, args[0])]
+            case "task_shut" | "task_drop":  # the first does all of it
+                for task in in_spans(self._streams, args[1:]):
+                    self._cancel(task, args[0])
+                return 0
             case "task_where":
                 return [part for task in args[1:] for part in self._where(task)]
             case "node_list":

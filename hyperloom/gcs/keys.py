@@ -46,6 +46,8 @@ class Key:
 # -- what is to be done ---------------------------------------------------------------------
 TASK = Key("task", (), "hash", "task id -> record, from submission until it is over")
 RANGE = Key("range", (), "hash", "first 15 bytes of task ids -> those of them nobody took yet")
+SHUT = Key("shut", (), "set", "cancelled tasks, as ids or their first 15 bytes: task/_shut.lua")
+DROPPING = Key("dropping", (), "list", "spans of tasks that are shut, what they become behind them")
 WAIT = Key("wait", (), "hash", "task id -> template, inputs it lacks, then: task/_await.lua")
 WAITERS = Key("waiters", (), "hash", "object id -> ids of the tasks that lack it; + for a crowd")
 CROWD = Key("crowd", ("oid",), "list", "the tasks that lack an object, when they are many")
@@ -105,11 +107,11 @@ NAMES = Key("names", (), "hash", "full name -> job, claim; '' -> claims so far",
 ABOUT = Key("about", (), "hash", "library version, durability, generation", "cluster")
 
 KEYS = (
-    TASK, RANGE, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS, REDIRECTS,
-    CHILDREN, STREAM, TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME, CEDED,
-    HOST, UNAVAILABLE, BEREFT, LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH, HEARD,
-    HOMES, METRICS, COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS, NAMES,
-    GROUPS, ROOM, ABOUT,
+    TASK, RANGE, SHUT, DROPPING, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS,
+    REDIRECTS, CHILDREN, STREAM, TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME,
+    CEDED, HOST, UNAVAILABLE, BEREFT, LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH,
+    HEARD, HOMES, METRICS, COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS,
+    NAMES, GROUPS, ROOM, ABOUT,
 )  # fmt: skip
 
 OUTLIVE = (EVENTS, NOTED, CLOSED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
 from hyperloom.core import getting, visiting
-from hyperloom.plan import detaching, mending, naming, states, submission
+from hyperloom.plan import cancelling, detaching, mending, naming, states
 from hyperloom.serialization import failure_record, to_exception
 
 if TYPE_CHECKING:
@@ -224,8 +224,8 @@ class PlanHandle:
     def cancel(self) -> None:
         """Stop what runs and drop what does not; results that are not there yet fail."""
         for numbers in self._again:
-            submission.cancel(self._session, self._session.process, numbers)
-        submission.cancel(self._session, self._plan or self._session.process, self._numbers)
+            cancelling.cancel(self._session, self._session.process, numbers)
+        cancelling.cancel(self._session, self._plan or self._session.process, self._numbers)
 
     def __len__(self) -> int:
         return len(self.results)

@@ -11,7 +11,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from hyperloom.core.alarms import Alarm
-from hyperloom.plan import submission as submissions
+from hyperloom.plan import cancelling
 from hyperloom.plan.detaching import spans_of
 from hyperloom.plan.handle import PlanHandle
 
@@ -47,7 +47,7 @@ def submit(
     numbers = submission.numbers
 
     def stop() -> None:
-        submissions.cancel(session, session.process, numbers)
+        cancelling.cancel(session, session.process, numbers)
 
     alarm = Alarm(spans_of(numbers), stop)
     session.alarms.add(alarm)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.core import cancelling
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
-from hyperloom.ids import TaskIds, task_id
+from hyperloom.ids import TaskIds
+from hyperloom.plan.cancelling import cancel
 from hyperloom.plan.graph import in_order
 from hyperloom.plan.naming import Names, parts_of
 from hyperloom.plan.packing import Packing, Wants
@@ -119,9 +119,3 @@ class Submission:
 
 def _width(node: Node) -> int:
     return 1 if isinstance(node, BoundMap) else node.outputs
-
-
-def cancel(session: Session, process: ProcessID, numbers: Sequence[int]) -> None:
-    """Cancel these tasks of the process, those who take before those who make."""
-    tasks = [task_id(process, number) for number in reversed(numbers)]
-    cancelling.cancel_tasks(session, tasks)

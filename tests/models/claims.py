@@ -119,6 +119,8 @@ class Queues(Objects):
     turn: int = 0
     held: dict[bytes, dict[bytes, int]] = field(default_factory=dict)
     idle: dict[bytes, Offer] = field(default_factory=dict)
+    shut: set[bytes] = field(default_factory=set)  # as in the real table
+    dropping: list[bytes] = field(default_factory=list)  # spans, what becomes of them behind
     host: tuple[bytes, Offer, list[bytes]] | None = None  # who steps, its offer, what it gets
 
     # -- what a record says ---------------------------------------------------------------
@@ -148,6 +150,11 @@ class Queues(Objects):
 
     # -- queues ---------------------------------------------------------------------------
 
+    def is_shut(self, entry: bytes) -> bool:
+        """Whether nothing of this task or range is handed out."""
+        of_range = entry + b"\0\0" if len(entry) == codes.RANGE_ID else entry
+        return bool({entry[: codes.RANGE_ID], of_range} & self.shut)
+
     def push_back(self, template: bytes, tasks: list[bytes]) -> None:
         self._enqueue(self.terms[template][2], [(task, 1) for task in tasks], front=False)
 
@@ -166,6 +173,7 @@ class Queues(Objects):
 
     def _enqueue(self, queue: bytes, items: list[tuple[bytes, int]], *, front: bool) -> None:
         """To who stands idle, if nothing was ready before; the rest is queued and served."""
+        items = [item for item in items if not self.is_shut(item[0])]
         wish = b"".join(queue.split(b"|")[2:])
         if wish and not self.ready.get(queue):
             items = self._choose(queue, items, wish)
@@ -305,6 +313,8 @@ class Queues(Objects):
             asked = wanted - len(found)
             got, self.ready[queue] = self.ready[queue][:asked], self.ready[queue][asked:]
             few = len(got) < asked
+            cancelled += sum(self.is_shut(task) for task, _ in got)
+            got = [item for item in got if not self.is_shut(item[0])]
             while got and len(found) < wanted:
                 task, attempt = got[0]
                 if task in self.ranges:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
 from tests.models.arrivals import Arrivals
+from tests.models.cancels import drop_next, task_cancel, task_drop, task_shut
 from tests.models.claims import Offer
 from tests.models.evictions import task_evict
 from tests.models.redirects import task_redirect
@@ -148,7 +149,7 @@ class ControlPlane(Arrivals):
         if stale:
             self.note(codes.TOO_LATE, node + b"".join(stale))
         self.end(done, oids, values)
-        more = bool(self.waking)
+        more = bool(self.waking) | (self.drop_next() > 0)
         given: list[bytes] = []
         if self.host is not None:
             _, room, given = self.host
@@ -200,7 +201,8 @@ class ControlPlane(Arrivals):
         self.tries[task] = tried
         return True
 
-    task_redirect, task_evict = task_redirect, task_evict
+    task_redirect, task_evict, task_cancel = task_redirect, task_evict, task_cancel
+    task_shut, task_drop, drop_next = task_shut, task_drop, drop_next
 
     def task_give_back(self, node: bytes, *args: bytes) -> int:
         back = []
@@ -244,34 +246,6 @@ class ControlPlane(Arrivals):
             self.served.pop(node, None)
         self.serve()
         return left
-
-    def task_cancel(self, failure: bytes, force: int, *tasks: bytes) -> list[bytes]:
-        reply: list[bytes] = []
-        ends: list[bytes] = []
-        state: dict[bytes, bytes] = {}
-        unrolled = self.unroll(list(tasks))
-        for task in tasks:
-            if task not in state:
-                state[task] = self._cancel(task, force, ends)
-            reply += [state[task], self.children.get(task, b"")]
-        if ends:
-            self.note(codes.CANCELLED, b"".join(t + self.records[t][:8] for t in ends))
-        lanes = self.lanes_behind(ends)
-        self.fail(ends, failure)
-        self.push_back_each([task for task in unrolled if task not in state])
-        self.pass_over(lanes)
-        self.serve()
-        return reply
-
-    def _cancel(self, task: bytes, force: int, ends: list[bytes]) -> bytes:
-        if task not in self.records:
-            return b"FINISHED"
-        for node, held in self.held.items():
-            if task in held and self.served.get(node) is not None:
-                self.tell(node, codes.CANCEL, task, b"%d" % force)
-                return b"RUNNING"
-        ends.append(task)
-        return b"CANCELLED"
 
     # -- streams --------------------------------------------------------------------------
 

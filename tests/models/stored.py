@@ -34,6 +34,8 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
     return {
         (keys.TASK,): model.records,
         (keys.RANGE,): {name: of.row() for name, of in model.ranges.items()},
+        (keys.SHUT,): model.shut,
+        (keys.DROPPING,): model.dropping,
         (keys.WAIT,): {
             t: model.records[t][:template]
             + b"%d" % len(m)

@@ -28,6 +28,18 @@ function many.hmget(name, fields)
   return values
 end
 
+-- 1 for each of `items` that is in the set, else 0
+function many.smismember(name, items)
+  local known = {}
+  for first = 1, #items, SLICE do
+    local last = math.min(first + SLICE - 1, #items)
+    for i, is in ipairs(call('SMISMEMBER', name, unpack(items, first, last))) do
+      known[first + i - 1] = is
+    end
+  end
+  return known
+end
+
 function many.hset(name, pairs_) sliced('HSET', name, pairs_) end
 function many.hdel(name, fields) sliced('HDEL', name, fields) end
 function many.sadd(name, items) sliced('SADD', name, items) end

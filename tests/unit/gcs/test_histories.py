@@ -145,6 +145,19 @@ class World(Owners):
     def cancel(self, which: list[int], force: int) -> None:
         self.same("task_cancel", b"4cancelled", force, *pick(self.tasks, which))
 
+    @rule(which=some, wide=st.integers(0, 2), most=st.integers(0, 3))
+    def shut(self, which: list[int], wide: int, most: int) -> None:
+        """Very many are cancelled at once, and dropped later, or by the steps of nodes."""
+        spans = []
+        for t in pick(self.tasks, which):
+            first, last = [(t[-1], t[-1]), (max(t[-1] - 2, 0), min(t[-1] + 2, 255)), (0, 255)][wide]
+            spans.append(t[:-1] + bytes([first, last]))
+        if spans:
+            self.same("task_shut", b"4dropped", *spans)
+            self.same_world()
+        if most:
+            self.same("task_drop", most)
+
     @rule(who=speaker, most=st.integers(1, 6), all_of_it=st.booleans())
     def bury(self, who: int, most: int, all_of_it: bool) -> None:  # noqa: FBT001
         """It dies, and is buried, or half buried by somebody who dies over it, and again."""

@@ -6,7 +6,9 @@
 -- stands behind it.
 
 function act.accept(ns, queue, got, wanted, entries, records)
-  local ids, found, cancelled, back = {}, 0, 0, {}
+  local open = act.not_shut(ns, got)
+  local ids, found, cancelled, back = {}, 0, #got - #open, {}
+  got = open
   for i, entry in ipairs(got) do
     ids[i] = act.split(entry)
   end

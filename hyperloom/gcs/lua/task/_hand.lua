@@ -58,6 +58,7 @@ end
 
 function act.enqueue(ns, side, queue, entries)
   local first, rest, host, wish = 1, {}, act.host, act.wish(queue)
+  entries = act.not_shut(ns, entries)
   if wish and call('EXISTS', key.ready(ns, queue)) == 0 then
     first = act.choose(ns, queue, entries, wish)
   elseif #entries > 0 and call('EXISTS', key.queues(ns)) == 0 then

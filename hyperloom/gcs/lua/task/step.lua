@@ -15,7 +15,7 @@
 -- is written about them: the node was given up, and somebody else runs them by now.  If they
 -- are over, what was stored for them is freed.  A call that is sent twice is harmless for the
 -- same reason.  `more` is 1 while there is a crowd
--- left to wake, or too many cancelled tasks stood in the way: call again, with an offer.
+-- left to wake or to drop, or too many cancelled tasks stood in the way: call again, with an offer.
 --
 -- Refuses: nothing.
 -- Writes:  held, task, tries, deaths, children, stream, ready, queues, idle, served, counts,
@@ -31,6 +31,9 @@ transition('task_step', DRAINS, function(ns, args)
   end
   local stale = act.finish(ns, node, args, 4)
   local more = call('EXISTS', key.waking(ns))
+  if call('EXISTS', key.dropping(ns)) == 1 then
+    more = act.drop_next(ns) > 0 and 1 or more
+  end
   local queued = call('EXISTS', key.queues(ns)) == 1
   if act.host then
     local offer = act.host.offer
