@@ -1,4 +1,4 @@
-"""The control plane alone: a server, the library, and calls of one hundred tasks each.
+"""The control plane alone: a server, the library, and words of one hundred tasks each.
 
 What the real path adds (smaller batches, other sections of the server) is in `roles`.
 """
@@ -19,7 +19,7 @@ from benchmarks.observe import Server
 from hyperloom import errors, specs
 from hyperloom.gcs import keys
 from hyperloom.gcs.address import Address
-from hyperloom.gcs.codes import RANGE_TASKS
+from hyperloom.gcs.codes import CALL, RANGE_TASKS
 from hyperloom.gcs.library import build
 from hyperloom.gcs.outbox import Outbox
 from hyperloom.gcs.server import FAST_TABLES, find_binary
@@ -44,6 +44,8 @@ _TASK_US = 14  # the promise: of the server's CPU
 _EDGE_US = 7
 _PLAN_EDGE_US = 4  # inside a plan, where nothing is looked up
 _TEMPLATE = TemplateID(b"benchbat")
+_METHOD = TemplateID(b"benchcal")
+_ACTOR = TemplateID(b"benchact")
 _FIRST = bytes(4)
 _CALL = b"0" + bytes(20)
 _VALUE = b"0" + bytes(7)
@@ -64,6 +66,8 @@ def direct(bench: Bench) -> None:
             for edges in (0, 1, 3)
         }
         mapped = _microseconds(bench, plane, n, partial(plane.life_of_a_map, n))
+        actor = plane.actor()
+        called = _microseconds(bench, plane, n, partial(plane.life_of_calls, actor, n))
         plane.close()
     for edges, each in by_edges.items():
         bench.figure(
@@ -84,6 +88,7 @@ def direct(bench: Bench) -> None:
         target=_PLAN_EDGE_US, at_most=True,
     )  # fmt: skip
     bench.figure("the same in a map", mapped, "us/task", target=_TASK_US, at_most=True)
+    bench.figure("the same of calls of an actor", called, "us/call", target=_TASK_US, at_most=True)
 
 
 def _microseconds(bench: Bench, plane: _Plane, n: int, life: Callable[[], None]) -> float:
@@ -172,6 +177,34 @@ class _Plane:
         self._outbox.say(self._outbox.prepare("task_range", first + n - 1, *args))
         self._outbox.settle()
         expect(self._run_all(), n, "direct: tasks of a map run")
+        self._release(tasks)
+
+    def actor(self) -> bytes:
+        """One that is open on the node."""
+        task = self._ids.next()
+        self._outbox.declare(_ACTOR, 1, 0, "0|", b"body", b"F" * 12, b"code")
+        self._outbox.declare(_METHOD, 1, 0, CALL, b"body", b"F" * 12, b"code")
+        record = specs.record(_ACTOR, (), (), _CALL)
+        self._outbox.create_actor(_ACTOR, task, record, b"", 0, 0, b"")
+        self._outbox.settle()
+        answer = self._call("task_step", self._node, "0", "1;CPU:0;")
+        expect(answer[2:4], [task, record], "direct: the actor")
+        self._call("actor_open", self._node, task, 1, 10**9, b"", b"")
+        return task
+
+    def life_of_calls(self, actor: bytes, n: int) -> None:
+        """So many calls of it, from submission to release; they come by way of the inbox."""
+        tasks = [self._ids.next() for _ in range(n)]
+        record = specs.record(_METHOD, (), (actor + _FIRST,), _CALL)
+        for task in tasks:
+            self._outbox.call_actor(actor, b"", task, record, 1)
+        self._outbox.settle()
+        for first in range(0, n, _BATCH):
+            finished: list[Any] = []
+            for task in tasks[first : first + _BATCH]:
+                finished += (task, "1", specs.refs_of(record), 1, _VALUE)
+            stale, *_ = self._call("task_step", self._node, "0", "", *finished)
+            expect(stale, b"", "direct: calls that ran")
         self._release(tasks)
 
     def _run_all(self) -> int:

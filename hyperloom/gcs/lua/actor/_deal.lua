@@ -9,9 +9,12 @@ function act.deal_new(ns, actor, calls, records, most)
   if number <= 0 then
     return 0
   end
-  local entries, theirs = {}, {}
-  for i = 1, number do
-    entries[i], theirs[i] = calls[i], records[i]
+  local entries, theirs = calls, records
+  if number < #calls then
+    entries, theirs = {}, {}
+    for i = 1, number do
+      entries[i], theirs[i] = calls[i], records[i]
+    end
   end
   act.hand_over(ns, actor, host, entries, theirs)
   return number
@@ -22,9 +25,11 @@ local function take(ns, actor, process, most, entries, records)
   local lane, lanes = key.lane(ns, actor .. process), key.lanes(ns, actor)
   local found, ids = call('LRANGE', lane, 0, most - 1), {}
   for i, entry in ipairs(found) do
-    ids[i] = string.sub(entry, 1, code.TASK_ID)
+    ids[i] = act.split(entry)
   end
-  local waits, rows, last = many.hmget(key.wait(ns), ids), many.hmget(key.task(ns), ids), #ids
+  local any = call('EXISTS', key.wait(ns)) == 1
+  local waits, rows = any and many.hmget(key.wait(ns), ids) or {}, many.hmget(key.task(ns), ids)
+  local last = #ids
   for i, entry in ipairs(found) do
     if waits[i] then
       last = i - 1

@@ -11,44 +11,44 @@
 -- Writes:  heard, task, host, held, wait, waiters, crowd, refs, children, lane, lanes, turn,
 --          counts, events, noted.
 
-local function templates_of(ns, args)
-  local known = {}
-  for i = 8, #args, 2 do
-    local template = string.sub(args[i], 1, code.TEMPLATE_ID)
+-- The template of each call; and one that was never declared, if there is one.
+local function templates_of(ns, records)
+  local templates, known, unknown = {}, {}, nil
+  for i, record in ipairs(records) do
+    local template = string.sub(record, 1, code.TEMPLATE_ID)
+    templates[i] = template
     if not known[template] then
-      known[template] = act.template(ns, template)
-      if not known[template] then
-        return template
-      end
+      known[template] = true
+      unknown = unknown or not act.template(ns, template) and template or nil
     end
   end
-  return nil
+  return templates, unknown
 end
 
--- Which of the calls lack an input; they are written down as waiting.
-local function lacking_of(ns, ids, records)
-  local unresolved, lacking = {}, {}
+-- All that the calls hold; those that have inputs, as act.await takes them; and the set of these.
+local function needs_of(ids, records, templates)
+  local holds, unresolved, lacking = {}, {}, {}
   for i, record in ipairs(records) do
     local n, refs = act.refs_of(record)
+    for k = 1, #refs do
+      holds[#holds + 1] = refs[k]
+    end
     if n > 0 then
-      for k = #refs, n + 1, -1 do
-        refs[k] = nil
-      end
-      unresolved[#unresolved + 1] = { ids[i], string.sub(record, 1, code.TEMPLATE_ID), refs, 0 }
+      unresolved[#unresolved + 1] = { ids[i], templates[i], act.inputs_of(record), 0 }
       lacking[ids[i]] = true
     end
   end
-  if #unresolved > 0 then
-    for _, task in ipairs(act.await(ns, unresolved)) do
-      lacking[task[2]] = nil
-    end
-  end
-  return lacking
+  return holds, unresolved, lacking
 end
 
 transition('actor_call', FILLS, function(ns, args)
   local process, seq, parent, actor = args[1], args[2], args[5], args[6]
-  local unknown = templates_of(ns, args)
+  local ids, records, rows, n = {}, {}, {}, 0
+  for i = 7, #args, 2 do
+    n = n + 1
+    ids[n], records[n], rows[i - 6], rows[i - 5] = args[i], args[i + 1], args[i], args[i + 1]
+  end
+  local templates, unknown = templates_of(ns, records)
   if unknown and call('EXISTS', key.closed(ns)) == 0 then
     return refuse('NOT_FOUND', 'this job has no template %s', act.hex(unknown))
   end
@@ -56,24 +56,19 @@ transition('actor_call', FILLS, function(ns, args)
   if answered then
     return answered
   end
-  local ids, records, rows, holds = {}, {}, {}, {}
-  for i = 7, #args, 2 do
-    ids[#ids + 1], records[#records + 1] = args[i], args[i + 1]
-    rows[#rows + 1], rows[#rows + 2] = args[i], args[i + 1]
-    local _, refs = act.refs_of(args[i + 1])
-    for k = 1, #refs do
-      holds[#holds + 1] = refs[k]
-    end
-  end
   many.hset(key.task(ns), rows)
-  act.count(ns, code.SUBMITTED, act.templates(ns, ids))
-  act.note(ns, code.SUBMITTED, ids[1] .. ids[#ids] .. parent)
+  act.count(ns, code.SUBMITTED, templates)
+  act.note(ns, code.SUBMITTED, ids[1] .. ids[n] .. parent)
+  local holds, unresolved, lacking = needs_of(ids, records, templates)
   act.hold(ns, holds)
   act.adopt(ns, parent, ids)
   if call('HEXISTS', key.actor(ns), actor) == 1 then
-    act.line_up(ns, actor, process, ids, lacking_of(ns, ids, records), records)
+    for _, ready in ipairs(act.await(ns, unresolved)) do
+      lacking[ready[2]] = nil
+    end
+    act.line_up(ns, actor, process, ids, lacking, records)
   else
     act.fail(ns, nil, ids, call('HGET', key.object(ns), act.output(actor, 0)) or code.LOST)
   end
-  return #ids
+  return n
 end)

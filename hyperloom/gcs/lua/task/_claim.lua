@@ -5,14 +5,11 @@
 
 -- The node holds these from now on; what it is to be given joins `given`.
 function act.give(ns, node, entries, records, given)
-  local held, inputs = {}, act.inputs(ns, records)
+  local held, inputs, last = {}, act.inputs(ns, records), #given
   for i, entry in ipairs(entries) do
-    local id, attempt = act.split(entry)
-    held[#held + 1] = id
-    held[#held + 1] = attempt
-    given[#given + 1] = entry
-    given[#given + 1] = records[i]
-    given[#given + 1] = inputs[i]
+    held[2 * i - 1], held[2 * i] = act.split(entry)
+    given[last + 1], given[last + 2], given[last + 3] = entry, records[i], inputs[i]
+    last = last + 3
   end
   many.hset(key.held(ns, node), held)
   return given

@@ -7,17 +7,17 @@
 
 local HEAD = code.TEMPLATE_ID + 6
 
-local function number3(text, at)
-  local a, b, c = string.byte(text, at, at + 2)
-  return (a * 256 + b) * 256 + c
-end
+local NONE = {}  -- nobody adds to it
 
 -- number of inputs, and all refs: the inputs first
 function act.refs_of(record)
-  local inputs = number3(record, code.TEMPLATE_ID + 1)
-  local all = inputs + number3(record, code.TEMPLATE_ID + 4)
+  local a, b, c, d, e, f = string.byte(record, code.TEMPLATE_ID + 1, HEAD)
+  local inputs = (a * 256 + b) * 256 + c
+  local all = inputs + (d * 256 + e) * 256 + f
   if all == 0 then
-    return 0, {}
+    return 0, NONE
+  elseif all == 1 then
+    return inputs, { string.sub(record, HEAD + 1, HEAD + code.OBJECT_ID) }
   end
   local refs = string.sub(record, HEAD + 1, HEAD + all * code.OBJECT_ID)
   return inputs, many.cut(refs, code.OBJECT_ID, {})
@@ -25,11 +25,12 @@ end
 
 -- the inputs alone
 function act.inputs_of(record)
-  local inputs, refs = act.refs_of(record)
-  for i = #refs, inputs + 1, -1 do
-    refs[i] = nil
+  local a, b, c = string.byte(record, code.TEMPLATE_ID + 1, code.TEMPLATE_ID + 3)
+  local inputs = (a * 256 + b) * 256 + c
+  if inputs == 0 then
+    return NONE
   end
-  return refs
+  return many.cut(string.sub(record, HEAD + 1, HEAD + inputs * code.OBJECT_ID), code.OBJECT_ID, {})
 end
 
 function act.template(ns, template)
