@@ -8,7 +8,8 @@ that was not seen yet.
 from __future__ import annotations
 
 BATCH_S = 0.002  # work in one message to a worker
-AHEAD_S = 0.020  # tasks longer than this are never held ahead
+AHEAD_S = 0.020  # of tasks longer than this one is held ahead for each worker
+ONE_AHEAD_S = 0.060  # and of those longer than this, none: what it saves is nothing to them
 MOST = 200  # tasks in one message
 _WEIGHT = 0.3  # of the newest measurement
 
@@ -37,6 +38,6 @@ class Pace:
     def ahead(self, template: bytes) -> int:
         """How many to hold for each worker beyond what runs."""
         mean = self._mean_s.get(template)
-        if mean is None or mean > AHEAD_S:
+        if mean is None or mean > ONE_AHEAD_S:
             return 0
-        return max(1, 2 * self.batch(template))
+        return 1 if mean > AHEAD_S else 4 * self.batch(template)

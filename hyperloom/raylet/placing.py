@@ -302,7 +302,7 @@ def offer(s: NodeState, job: bytes) -> str:
     for worker in s.busy.values():
         seat = worker.seat
         if seat is not None and seat.job == job and not _must_leave(s, seat):
-            ahead = 2 * s.pace.ahead(seat.template) + 1 - len(worker.sent)
+            ahead = s.pace.ahead(seat.template) + 1 - len(worker.sent)
             over[seat.queue] = over.get(seat.queue, 0) + ahead
     for name in _sought(s, job, free, over):
         over[name] = 1

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from hyperloom.raylet.pace import AHEAD_S, BATCH_S, MOST, Pace
+from hyperloom.raylet.pace import AHEAD_S, BATCH_S, MOST, ONE_AHEAD_S, Pace
 
 T = b"template"
 
@@ -26,11 +26,13 @@ def test_nothing_is_assumed_of_the_unknown() -> None:
 @pytest.mark.parametrize(
     ("seconds", "batch", "ahead"),
     [
-        (1e-9, MOST, 2 * MOST),
-        (BATCH_S / 10, 10, 20),
-        (BATCH_S, 1, 2),
-        (AHEAD_S, 1, 2),
-        (AHEAD_S * 1.01, 1, 0),
+        (1e-9, MOST, 4 * MOST),
+        (BATCH_S / 10, 10, 40),
+        (BATCH_S, 1, 4),
+        (AHEAD_S, 1, 4),
+        (AHEAD_S * 1.01, 1, 1),
+        (ONE_AHEAD_S, 1, 1),
+        (ONE_AHEAD_S * 1.01, 1, 0),
         (60.0, 1, 0),
     ],
 )
@@ -48,4 +50,4 @@ def test_one_long_task_does_not_hide_among_short_ones() -> None:
 def test_whatever_is_measured_a_batch_is_a_batch(seconds: list[float]) -> None:
     pace = paced(*seconds)
     assert 1 <= pace.batch(T) <= MOST
-    assert 0 <= pace.ahead(T) <= 2 * MOST
+    assert 0 <= pace.ahead(T) <= 4 * MOST
