@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle  # noqa: F401 - see the module
 
 from hyperloom import failpoints
-from hyperloom.config import Config
 from hyperloom.core import (
     current,
     getting,  # noqa: F401 - likewise
@@ -39,12 +38,17 @@ from hyperloom.objectstore.client import StoreClient
 if TYPE_CHECKING:
     import socket
 
+    from hyperloom.config import Config
+
 
 def run_worker(
-    about: dict[str, Any], data: socket.socket, control: socket.socket, begun: int
+    config: Config,
+    about: dict[str, Any],
+    data: socket.socket,
+    control: socket.socket,
+    begun: int,
 ) -> None:
-    """The life of a worker process."""
-    config = Config.load(environ={}, **about["config"])
+    """The life of a worker process of a node with this config."""
     failpoints.arm(config.failpoints)
     known = set(sys.path)
     sys.path.extend(path for path in about["sys_path"] if path not in known)

@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,8 @@ def _fork_template(settings: NodeSettings, close: list[int]) -> tuple[int, socke
 
     redirection.install()
     mine = settings.scratch
-    return template.fork_template(run_worker, close, lambda: clean_up(settings, mine))
+    worker = partial(run_worker, settings.config)
+    return template.fork_template(worker, close, lambda: clean_up(settings, mine))
 
 
 def furnish(settings: NodeSettings) -> None:

@@ -145,7 +145,6 @@ class NodeSettings:
             "cwd": about.get("cwd", "/"),
             "argv": about.get("argv", [""]),
             "embedded": self.embedded,
-            "config": config_values(self.config),
             "scratch": str(self.scratch),
         }
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     # and the counter of tasks that it began.
     Main = Callable[[dict[str, Any], socket.socket, socket.socket, int], None]
 
+_LIBC = ctypes.CDLL(None)  # once: each worker uses it in its first millisecond
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LINE_BUFFERED = 1  # _IOLBF
@@ -43,7 +44,7 @@ _FDS = 5  # data, control, stdout, stderr, begun
 def die_with_parent(parent: int) -> None:
     """This process is killed when its parent dies, however that happens."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we said so
         os._exit(1)
 
@@ -116,11 +117,10 @@ def _serve(sock: socket.socket, main: Main) -> None:
 def _prepare() -> None:
     """What all workers inherit, and what makes us responsible for what they leave behind."""
     if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
         # What a worker's task started becomes our child when the worker is gone; see `_reap`.
-        libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         # C code that prints would be heard of only when a buffer is full, or never.
-        libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, _LINE_BUFFERED, 0)
+        _LIBC.setvbuf(ctypes.c_void_p.in_dll(_LIBC, "stdout"), None, _LINE_BUFFERED, 0)
 
 
 def _hear(sock: socket.socket) -> tuple[bytes, list[int]]:
