@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _UNREAD_MOST = 8  # answers that nobody waits for, before we look at them
 _BATCH_BYTES = 1 << 18
+_ACTORS_AT_ONCE = 8  # for each of so many, a full batch of calls is gathered
 _RELEASES_AT_ONCE = 2000  # of one call: a plan's million results may be dropped at once
 
 
@@ -120,7 +121,9 @@ class Outbox:
             self._width = max(self._width, width)
             self._count += 1
             self._bytes += len(record)
-            if self._count >= self._batch or self._bytes > _BATCH_BYTES:
+            # What is said of several actors is said of each by itself.
+            most = self._batch * min(len(self._calls), _ACTORS_AT_ONCE)
+            if self._count >= most or self._bytes > _BATCH_BYTES:
                 self.flush()
 
     def prepare(self, function: str, made: int, *args: Argument) -> Prepared:
