@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -47,7 +48,7 @@ class Access:
     def __init__(self, hosts: Iterable[str], *, actions: bool = False) -> None:
         self._hosts = frozenset(hosts)
         self._links: list[str] = []
-        self._cookies: dict[str, str] = {}  # each with its token
+        self._cookies: dict[str, tuple[str, float]] = {}  # each with its token, and until when
         self.actions = actions
 
     def new_link(self) -> str:
@@ -68,7 +69,9 @@ class Access:
             )
         self._links.remove(known)
         cookie = secrets.token_urlsafe(32)
-        self._cookies[cookie] = secrets.token_urlsafe(32)
+        now = time.monotonic()
+        self._cookies = {old: about for old, about in self._cookies.items() if about[1] > now}
+        self._cookies[cookie] = secrets.token_urlsafe(32), now + _COOKIE_S
         response = RedirectResponse("/", 303)
         response.set_cookie(
             _cookie(request), cookie, max_age=_COOKIE_S, httponly=True, samesite="strict", path="/"
@@ -95,8 +98,10 @@ class Access:
     def token(self, request: Request) -> str:
         """What actions of this viewer must show; empty: it has no cookie of ours."""
         cookie = request.cookies.get(_cookie(request), "").encode()
-        found = [t for c, t in self._cookies.items() if hmac.compare_digest(c.encode(), cookie)]
-        return found[0] if found else ""
+        for known, (token, until) in self._cookies.items():
+            if hmac.compare_digest(known.encode(), cookie) and time.monotonic() < until:
+                return token
+        return ""
 
     def may_act(self, request: Request) -> bool:
         """Whether it may change something: it was sent by our own page, which knows the token."""

@@ -45,7 +45,10 @@ class Desk:
             raise
 
     def close(self) -> None:
-        """Hang up."""
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        """Hang up, when what was asked is answered; in the thread, whose the history is."""
+        self._thread.submit(self._hang_up)
+        self._thread.shutdown(wait=True)
+
+    def _hang_up(self) -> None:
         if self._cluster is not None:
             self._cluster.close()

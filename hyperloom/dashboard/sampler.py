@@ -89,7 +89,7 @@ class Sampler:
     def _jobs(self, cluster: Cluster) -> list[dict[str, Any]]:
         rows = []
         for job, known in reversed(list(cluster.jobs().items())):
-            row = self._over.get(job.hex()) or things.job(cluster, job, known)
+            row = self._over.get(job.hex()) or things.row_of(cluster, job, known)
             if row["state"] != "open":
                 self._over[job.hex()] = row
             rows.append(row)

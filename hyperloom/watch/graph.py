@@ -166,13 +166,14 @@ def _drawn(boxes: dict[Any, dict[str, Any]], edges: Counter[tuple[Any, Any]]) ->
 def around(cluster: Cluster, task: bytes, name_of: Callable[[bytes], str | None]) -> dict[str, Any]:
     """One task among what it takes and what takes its results."""
     job = bytes(ids.job_of(ids.TaskID(task)))
-    took, takers = _told(cluster, job, task)
+    took, takers, state = _told(cluster, job, task)
     if cluster.live is not None:
         for each in _of_records(cluster, job, [task]):
             took = each.inputs
         takers |= dict.fromkeys(_waiters(cluster.live, job, task), "WAITING")
     shown = list(dict.fromkeys([*took[:_AROUND_MOST], task, *list(takers)[:_AROUND_MOST]]))
     names, states = _described(cluster, job, shown)
+    states[task] = state or states[task]
     boxes = {
         each: {
             "id": each.hex(), "short": ids.short(each), "name": names.get(each) or name_of(each),
@@ -185,8 +186,11 @@ def around(cluster: Cluster, task: bytes, name_of: Callable[[bytes], str | None]
     return {"single": True, "hidden": hidden, **_drawn(boxes, edges)}
 
 
-def _told(cluster: Cluster, job: bytes, task: bytes) -> tuple[list[bytes], dict[bytes, str]]:
-    """What events say: the tasks that made its inputs; those that took its results, how it went."""
+def _told(
+    cluster: Cluster, job: bytes, task: bytes
+) -> tuple[list[bytes], dict[bytes, str], str | None]:
+    """What events say: the tasks that made its inputs; those that took its results; how it went."""
+    state = None
     took: list[bytes] = []
     takers: dict[bytes, str] = {}
     for event in cluster.events(job):
@@ -194,9 +198,10 @@ def _told(cluster: Cluster, job: bytes, task: bytes) -> tuple[list[bytes], dict[
             for ran in events.attempts(event.payload):
                 if ran.task == task:
                     took = list(dict.fromkeys(ran.inputs)) or took
+                    state = _STATES.get(ran.ended)
                 elif task in ran.inputs:
                     takers[ran.task] = _STATES.get(ran.ended, "WAITING")
-    return took, takers
+    return took, takers, state
 
 
 def _waiters(live: Live, job: bytes, task: bytes) -> Iterable[bytes]:

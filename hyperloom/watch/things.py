@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def jobs(cluster: Cluster) -> list[dict[str, Any]]:
     """All that are known, the latest first; their counts are exact."""
-    return [job(cluster, id_, known) for id_, known in reversed(list(cluster.jobs().items()))]
+    return [row_of(cluster, job, known) for job, known in reversed(list(cluster.jobs().items()))]
 
 
-def job(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any]:
+def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any]:
     """One of them; `known` is what `Cluster.jobs` knows."""
     total = dict.fromkeys(("submitted", "done", "failed", "retried"), 0)
     for counts in cluster.counts(job).values():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from hyperloom.dashboard import access
 from hyperloom.dashboard.answers import PAGES
 from hyperloom.dashboard.app import STATIC
 
@@ -35,6 +38,16 @@ def test_a_link_works_once(page: Page) -> None:
     assert "httponly" in cookie
     assert "samesite=strict" in cookie
     assert httpx.get(link).status_code == 403
+
+
+def test_a_cookie_is_good_for_some_hours(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = time.monotonic() + 12 * 3600 + 60
+    with page.visitor() as visitor, page.visitor() as another:
+        assert (
+            visitor.get("/api/terms").json()["token"] != another.get("/api/terms").json()["token"]
+        )
+        monkeypatch.setattr(access, "time", SimpleNamespace(monotonic=lambda: later))
+        assert visitor.get("/api/terms").status_code == 401
 
 
 def test_a_guessed_link_does_not(page: Page) -> None:

@@ -58,6 +58,7 @@ export function useAnswer(path, every = 2000) {
 
 // A moment tells its own point of the curve; only the first one, all that came before.
 const CURVE = 600;
+const AGAIN_MS = 2000;
 function joined(before, told) {
   const curve = told.curve || [...((before && before.curve) || []), told.point].slice(-CURVE);
   return { ...told, curve };
@@ -67,13 +68,27 @@ function joined(before, told) {
 export function useMoments() {
   const [moment, set] = useState(null);
   useEffect(() => {
-    const source = new EventSource("/api/moments");
-    source.onmessage = (event) => {
-      const told = JSON.parse(event.data);
-      set((before) => (told.error ? { ...before, error: told.error } : joined(before, told)));
-    };
-    source.onerror = () => set((before) => ({ ...before, error: "the page's server does not answer" }));
-    return () => source.close();
+    let source = null;
+    let timer = null;
+    const say = (error) => set((before) => ({ ...before, error }));
+    async function broken() {
+      source.close();  // a browser that gave up does not try again: we do
+      timer = setTimeout(follow, AGAIN_MS);
+      try {
+        const reply = await fetch("/api/terms");
+        say(reply.status === 401 ? "this page was started again, or you logged in long ago: loom dashboard prints a new link" : "the moments ended; they are asked for again");
+      } catch { say("the page's server does not answer"); }
+    }
+    function follow() {
+      source = new EventSource("/api/moments");
+      source.onmessage = (event) => {
+        const told = JSON.parse(event.data);
+        set((before) => (told.error ? { ...before, error: told.error } : joined(before, told)));
+      };
+      source.onerror = broken;
+    }
+    follow();
+    return () => { source.close(); clearTimeout(timer); };
   }, []);
   return moment;
 }
