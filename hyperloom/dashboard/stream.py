@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 BARS_MOST = 4000  # more are not told apart by eye, and slow a browser down
 LANES_MOST = 200
 _BINS_MOST = 60_000  # of all lanes together
-_PARTS_MOST = 3_000_000  # of bars, cut into bins
+_BINS_LEAST = 50
+_CELLS_MOST = 1_000_000  # bins of all lanes and names together
+_AT_ONCE = 100_000  # bars
 
 
 def view(bars: Bars, start: float, end: float, width: int) -> dict[str, Any]:
@@ -51,9 +53,14 @@ def view(bars: Bars, start: float, end: float, width: int) -> dict[str, Any]:
             )
         ]
         return answer
-    most = max(50, _BINS_MOST // max(1, len(answer["lanes"])))
-    bins = max(1, min(width, 2000, most))
-    return answer | _binned(seen, start, end, bins, len(answer["lanes"]))
+    sizes = len(answer["lanes"]), len(names), _bins(len(answer["lanes"]), len(names), width)
+    return answer | {"bins": _binned(seen, start, end, sizes), "number": sizes[2]}
+
+
+def _bins(lanes: int, names: int, width: int) -> int:
+    """Into how many parts the time is cut: as fine as can be seen, at a cost that is bounded."""
+    most = min(_BINS_MOST // lanes, _CELLS_MOST // (lanes * names))
+    return max(1, min(width, 2000, max(_BINS_LEAST, most)))
 
 
 def _titled(titles: list[str], column: Column) -> tuple[list[str], Column, int]:
@@ -66,55 +73,47 @@ def _titled(titles: list[str], column: Column) -> tuple[list[str], Column, int]:
 
 
 def _binned(
-    seen: dict[str, Column], start: float, end: float, number: int, lanes: int
-) -> dict[str, Any]:
-    """For each lane: [bin, busy share, number of the name, failed] where anything was done."""
-    began, stop = seen["began"], seen["began"] + seen["seconds"]
-    while True:
-        step = (end - start) / number
-        low = np.clip(((began - start) / step).astype("i8"), 0, number - 1)
-        high = np.clip(((stop - start) / step).astype("i8"), 0, number - 1)
-        parts = high - low + 1
-        if parts.sum() <= _PARTS_MOST or number == 1:
-            break
-        number = max(1, number // 2)
-    # Each bar once for each bin that it touches.
-    of = np.repeat(np.arange(len(parts)), parts)
-    nth = np.arange(len(of)) - np.repeat(np.cumsum(parts) - parts, parts)
-    cell = low[of] + nth
-    edge = start + cell * step
-    busy = np.minimum(stop[of], edge + step) - np.maximum(began[of], edge)
-    place = seen["lane"][of] * number + cell
-    names = int(seen["name"].max(initial=0)) + 1
-    keys, found = np.unique(place * names + seen["name"][of], return_inverse=True)
-    total = np.bincount(found, np.maximum(busy, 0.0))
-    bad = seen["ended"] == FAILED
-    failed = np.bincount(
-        (seen["lane"] * number + high)[bad], minlength=lanes * number
-    )  # at the moment in which it failed
-    return {"bins": _rows(keys, total, failed, (names, number, lanes), step), "number": number}
-
-
-def _rows(
-    keys: Column, total: Column, failed: Column, sizes: tuple[int, int, int], step: float
+    seen: dict[str, Column], start: float, end: float, sizes: tuple[int, int, int]
 ) -> list[list[list[Any]]]:
-    """The bins of each lane; `keys` are lane, bin and name in one number, in order."""
-    names, number, lanes = sizes
-    rows: list[list[list[Any]]] = [[] for _ in range(lanes)]
-    last, most = -1, 0.0
-    for key, seconds in zip(keys.tolist(), total.tolist(), strict=True):
-        place, name = divmod(key, names)
-        lane, cell = divmod(place, number)
-        share = seconds / step
-        if place != last:
-            rows[lane].append([cell, share, name, int(failed[place])])
-            last, most = place, share
-            continue
-        row = rows[lane][-1]
-        row[1] += share
-        if share > most:
-            row[2], most = name, share
-    for lane_rows in rows:
-        for row in lane_rows:
-            row[1] = round(min(1.0, row[1]), 3)
+    """For each lane: [bin, busy share, number of the name, failed] where anything was done."""
+    lanes, names, number = sizes
+    step = (end - start) / number
+    rows = number + 1  # a bar that goes on to the end has its next bin there
+    busy = np.zeros(lanes * names * rows)
+    whole = np.zeros(lanes * names * rows)
+    failed = np.zeros(lanes * number)
+    for at in range(0, len(seen["began"]), _AT_ONCE):
+        part = {name: column[at : at + _AT_ONCE] for name, column in seen.items()}
+        began, stop = part["began"] - start, part["began"] - start + part["seconds"]
+        low = np.clip((began / step).astype("i8"), 0, number - 1)
+        high = np.clip((stop / step).astype("i8"), 0, number - 1)
+        row = (part["lane"] * names + part["name"]) * rows
+        # What a bar takes of its first bin, of its last, and that it fills those between.
+        more = high > low
+        first = np.minimum(stop, (low + 1) * step) - np.maximum(began, low * step)
+        last = np.where(more, np.minimum(stop - high * step, step), 0.0)
+        _add(busy, row + low, first)
+        _add(busy, row + high, last)
+        _add(whole, row + low + 1, more)
+        _add(whole, row + high, -more.astype("f8"))
+        _add(failed, part["lane"] * number + high, part["ended"] == FAILED)
+    busy += np.cumsum(whole.reshape(-1, rows), axis=1).ravel() * step
+    shares = busy.reshape(lanes, names, rows)[:, :, :number] / step
+    return _rows(shares, failed.reshape(lanes, number))
+
+
+def _add(total: Column, places: Column, amounts: Column) -> None:
+    """To each place its amounts; a place may come several times."""
+    total += np.bincount(places, amounts, minlength=len(total))
+
+
+def _rows(shares: Column, failed: Column) -> list[list[list[Any]]]:
+    """`shares` by lane, name and bin; of each bin the name that has most of it."""
+    total = np.minimum(shares.sum(axis=1), 1.0).round(3)
+    most = shares.argmax(axis=1)
+    rows: list[list[list[Any]]] = [[] for _ in range(len(total))]
+    lanes, cells = np.nonzero((total > 0) | (failed > 0))
+    columns = (cells, total[lanes, cells], most[lanes, cells], failed[lanes, cells].astype("i8"))
+    for lane, *row in zip(lanes.tolist(), *(each.tolist() for each in columns), strict=True):
+        rows[lane].append(row)
     return rows
