@@ -87,7 +87,8 @@ class Code:
 class Executor:
     """Runs tasks one after the other in this process."""
 
-    leaving = False  # an actor that wants to end; see `hyperloom.core.actors.hosting`
+    leaving = ""  # why an actor wants to end; see `hyperloom.core.actors.hosting`
+    saved: tuple[bytes, ...] = ()  # its state after the last call
 
     def __init__(self, node: bytes, objects: Objects) -> None:
         self.node = node

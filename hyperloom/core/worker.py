@@ -81,6 +81,7 @@ class Worker:
         self._done: list[Any] = []
         self._done_count = 0
         self._done_bytes = 0
+        self._saved: tuple[bytes, ...] = ()  # the state of the actor after what is done
         self._busy_s = 0.0
         self.leaving = False
 
@@ -149,7 +150,7 @@ class Worker:
             self._instead_of_results(start, record, Ended.REDIRECTED, message)
         else:
             if self._hosted is not None and self.executor.leaving:
-                self.end_actor("it ended itself by exit_actor()")
+                self.end_actor(self.executor.leaving)
                 return
             self._add_results(start, entry, record, outputs)
         code = self.executor.codes[record[:8]]
@@ -164,11 +165,7 @@ class Worker:
         now = time.perf_counter()
         self._busy_s += now - start
         self.finished(entry, record, outputs, start, now)
-        if (
-            now - start > _REPORT_AFTER_S
-            or self._busy_s > _REPORT_AFTER_S
-            or (self._done_bytes > _REPORT_BYTES)
-        ):
+        if self._saved or self._busy_s > _REPORT_AFTER_S or self._done_bytes > _REPORT_BYTES:
             self.report()
 
     def finished(
@@ -182,6 +179,7 @@ class Worker:
             self._done_count += 1
             self._done_bytes += sum(map(len, outputs))
             self._attempts.add(entry, record, start, now, outputs)
+            self._saved, self.executor.saved = self.executor.saved, ()
 
     def _instead_of_results(
         self, start: float, record: bytes, ended: Ended, message: list[Any]
@@ -274,8 +272,8 @@ class Worker:
             sys.stdout.flush()
             sys.stderr.flush()
             told = self._attempts.take()
-            self._tell([words.DONE, self._done_count, self._busy_s, self._done, *told])
-            self._done = []
+            self._tell([words.DONE, self._done_count, self._busy_s, self._done, told, *self._saved])
+            self._done, self._saved = [], ()
             self._done_count = 0
             self._done_bytes = 0
             self._busy_s = 0.0

@@ -73,6 +73,7 @@ INBOX = Key("inbox", ("who",), "channel", "messages for a node or a process; not
 # -- actors -----------------------------------------------------------------------------------
 ACTOR = Key("actor", (), "hash", "actor -> whether it is detached, and its full name; until over")
 NAME = Key("name", (), "hash", "full name -> actor")
+SAVED = Key("saved", (), "hash", "actor -> its state when it was last saved")
 CEDED = Key("ceded", (), "hash", "full name -> the claims up to which another job has it")
 HOST = Key("host", (), "hash", "actor that takes calls -> node, attempt, granted, dealt")
 UNAVAILABLE = Key("unavailable", (), "hash", "actor -> what its calls become, should its node die")
@@ -106,13 +107,8 @@ ROOM = Key("room", (), "hash", "node -> what it has for groups, while one waits"
 NAMES = Key("names", (), "hash", "full name -> job, claim; '' -> claims so far", "cluster")
 ABOUT = Key("about", (), "hash", "library version, durability, generation", "cluster")
 
-KEYS = (
-    TASK, RANGE, SHUT, DROPPING, WAIT, WAITERS, CROWD, WAKING, READY, QUEUES, TURN, TRIES, DEATHS,
-    REDIRECTS, CHILDREN, STREAM, TERMS, TEMPLATE, SOURCE, HELD, IDLE, SERVED, INBOX, ACTOR, NAME,
-    CEDED, HOST, UNAVAILABLE, BEREFT, LANES, LANE, OBJECT, COPIES, REFS, HOLDS, CONTAINS, WATCH,
-    HEARD, HOMES, METRICS, COUNTS, EVENTS, NOTED, OWNERS, RECORD, CLOSED, NODES, LEASES, JOBS,
-    NAMES, GROUPS, ROOM, ABOUT,
-)  # fmt: skip
+KEYS = tuple(each for each in tuple(globals().values()) if isinstance(each, Key))
+"""All of them, as they are written above."""
 
 OUTLIVE = (EVENTS, NOTED, CLOSED)
 """Tables of a job that expire after its end, by themselves."""

@@ -184,7 +184,8 @@ class Agent:
         worker: int,
         seconds: float,
         flat: list[Any],
-        *told: Any,  # noqa: ANN401 - of `events.Run`
+        told: list[Any],
+        *saved: bytes,
     ) -> None:
         state = self.machine.workers[worker]
         tasks = tasks_of(flat)
@@ -192,7 +193,10 @@ class Agent:
         self._pool.hear_out(worker, ended=len(tasks) == len(state.calls or state.sent))
         desk = self._jobs.get(state.job)
         if desk is not None:
-            desk.finished(flat)
+            if saved and state.sent:
+                desk.saved(state.sent[0], flat, *saved)
+            else:
+                desk.finished(flat)
             self._journal.ran(state.job, events.Run(self._pool.pid(worker), *told))
             if state.hosts:
                 self._residents.answered(state, len(tasks))

@@ -241,6 +241,12 @@ class Desk:
             "actor_open", self.ns, self._node, actor, attempt, granted, b"", b"", then=then
         )
 
+    def saved(self, actor: Held, flat: Sequence[Any], refs: bytes, state: bytes) -> None:
+        """Results of its calls, and its state after them."""
+        self._gcs.apply(
+            "actor_save", self.ns, self._node, actor.task, actor.attempt, refs, state, *flat
+        )
+
     # -- after a broken connection ----------------------------------------------------------
 
     def reconcile(self, known: Callable[[], set[bytes]]) -> None:

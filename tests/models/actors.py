@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hyperloom.gcs import codes
 from tests.models.control_plane import ControlPlane
-from tests.models.references import Refusal, maker_of, output, task_of
+from tests.models.references import Refusal, maker_of, output, pieces, task_of
 
 PARKED = int(codes.PARKED)
 Entry = tuple[bytes, int]
@@ -34,6 +34,7 @@ class Actors(ControlPlane):
     actors: dict[bytes, bytes] = field(default_factory=dict)  # -> marker and full name
     names: dict[bytes, bytes] = field(default_factory=dict)
     ceded: dict[bytes, int] = field(default_factory=dict)
+    saved: dict[bytes, tuple[list[bytes], bytes]] = field(default_factory=dict)
     hosts: dict[bytes, Host] = field(default_factory=dict)
     unavailable: dict[bytes, bytes] = field(default_factory=dict)
     bereft: dict[bytes, bytes] = field(default_factory=dict)
@@ -245,6 +246,7 @@ class Actors(ControlPlane):
         row, opened = self.actors.pop(actor), self.hosts.pop(actor, None)
         self.unavailable.pop(actor, None)
         self.bereft.pop(actor, None)
+        self.let_go(self.saved.pop(actor, ([], b""))[0], ("state", actor))
         self.names.pop(row[1:], None)
         if opened is not None and node is not None:
             self.fail(self.calls_of(actor, node), failure)
@@ -285,6 +287,26 @@ class Actors(ControlPlane):
         self.fail([actor], failure)
         self.serve()
         return 1
+
+    def actor_save(
+        self, node: bytes, actor: bytes, attempt: int, refs: bytes, state: bytes, *results: bytes
+    ) -> int:
+        inner = pieces(refs, codes.OBJECT_ID)
+        self.hold(inner, ("state", actor))
+        current = self.held.get(node, {}).get(actor) == attempt
+        stale, number = self.finish(node, results)
+        saved = current and actor in self.actors and len(stale) < number
+        if saved:
+            before, _ = self.saved.get(actor, ([], b""))
+            self.saved[actor] = inner, state
+        else:
+            before = inner
+        self.let_go(before, ("state", actor))
+        self.serve()
+        return int(saved)
+
+    def actor_saved(self, actor: bytes) -> bytes | None:
+        return self.saved[actor][1] if actor in self.saved else None
 
     def actor_kill(self, actor: bytes, restart: int, failure: bytes) -> bytes:
         if actor not in self.actors:

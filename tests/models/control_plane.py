@@ -22,7 +22,7 @@ from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
 NO_PROCESS = bytes(codes.PROCESS_ID)
 
@@ -129,7 +129,8 @@ class ControlPlane(Arrivals):
         self.count(codes.FAILED, tasks)
         self.end(tasks, oids, [failure] * len(oids), uncounted=tasks)
 
-    def task_step(self, node: bytes, seen: int, offer: bytes, *args: bytes) -> list[bytes | int]:
+    def finish(self, node: bytes, args: Sequence[bytes]) -> tuple[list[bytes], int]:
+        """Those of the results that come too late, and how many there are."""
         stale, done, oids, values = [], [], [], []
         at = 0
         while at < len(args):
@@ -143,12 +144,16 @@ class ControlPlane(Arrivals):
                 for index in range(outputs if task not in self.records else 0):
                     self.turn_away(output(task, index), args[at + 4 + index])
             at += 4 + outputs
-        served = self.served.get(node) if offer else None
-        if served is not None and served == seen:
-            self.host = (node, Offer.parse(offer), [])
         if stale:
             self.note(codes.TOO_LATE, node + b"".join(stale))
         self.end(done, oids, values)
+        return stale, len(stale) + len(done)
+
+    def task_step(self, node: bytes, seen: int, offer: bytes, *args: bytes) -> list[bytes | int]:
+        served = self.served.get(node) if offer else None
+        if served is not None and served == seen:
+            self.host = (node, Offer.parse(offer), [])
+        stale, _ = self.finish(node, args)
         more = bool(self.waking) | (self.drop_next() > 0)
         given: list[bytes] = []
         if self.host is not None:

@@ -114,6 +114,10 @@ def _actors(model: Any) -> dict[Any, Any]:
     return {
         (keys.ACTOR,): model.actors,
         (keys.NAME,): model.names,
+        (keys.SAVED,): {
+            actor: b"%d;" % (len(refs) * codes.OBJECT_ID) + b"".join(refs) + state
+            for actor, (refs, state) in model.saved.items()
+        },
         (keys.CEDED,): {name: b"%d" % claim for name, claim in model.ceded.items()},
         (keys.HOST,): {actor: host.row() for actor, host in model.hosts.items()},
         (keys.UNAVAILABLE,): model.unavailable,

@@ -9,6 +9,7 @@ calls.py       calls become tasks whose place is fixed
 naming.py      making, finding, killing
 claims.py      names that the whole cluster knows
 hosting.py     the worker's side: constructor, calls one after the other, the end
+saving.py      its state, kept over restarts
 mailbox.py     which calls may begin: pure
 crowd.py       the worker's side of several calls at the same time: threads, coroutines
 """

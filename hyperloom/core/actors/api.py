@@ -59,7 +59,11 @@ def actor(cls: Any = None, /, **options: Any) -> Any:
             lifetime: ``"detached"``: it needs neither handles nor its program to live, but a
                 `kill` to end.
             max_restarts: how often it is made anew when its process or node dies; -1 without
-                end. Default 0. Its state begins anew, too.
+                end. Default 0. Its state begins anew, too, unless it is kept:
+            checkpoint_every: after so many calls its method ``checkpoint(self)`` is called, and
+                what that returns is kept before the call's result is known to anybody. When
+                the actor is made anew, ``restore(self, state)`` is called with the last one, after
+                the constructor. Default 0, never. For actors that run one call at a time.
             max_task_retries: how often a call is made again that may have run when the actor
                 was lost; -1 without end. Default 0: it fails, and says that it may have run.
             max_concurrency: calls that run at the same time, in threads; with async methods on

@@ -220,7 +220,7 @@ class Crowd:
     ) -> None:
         running_here.set(None)
         if executor.leaving:
-            self._ground.end_actor("it ended itself by exit_actor()")
+            self._ground.end_actor(executor.leaving)
         else:
             self._ground.settle()
             now = time.perf_counter()

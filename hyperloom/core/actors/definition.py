@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from hyperloom import specs
 from hyperloom.core.actors.options import MethodOptions
+from hyperloom.core.actors.saving import check_hooks
 from hyperloom.core.actors.terms import ActorTerms, MethodTerms, encode, parameters_of
 from hyperloom.core.signatures import Arity
 from hyperloom.errors import InvalidOption
@@ -109,14 +110,17 @@ def terms_of(cls: type, options: ActorOptions) -> ActorTerms:
     methods = {name: method_terms(function) for name, function in functions.items()}
     for name, method in methods.items():
         check_group(f"{cls.__qualname__}.{name}", method.group, limits)
-    return ActorTerms(
+    terms = ActorTerms(
         name=cls.__qualname__,
         methods=methods,
         max_task_retries=options.max_task_retries,
         limits=limits,
         is_async=is_async,
         max_pending=options.max_pending_calls,
+        checkpoint_every=options.checkpoint_every,
     )
+    check_hooks(cls, terms)
+    return terms
 
 
 def check_group(name: str, group: str, limits: Any) -> None:

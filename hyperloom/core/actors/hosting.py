@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from hyperloom import failures, specs
 from hyperloom.core import redirection
+from hyperloom.core.actors.saving import Saving, take_up
 from hyperloom.core.actors.terms import decode
 from hyperloom.core.bound import Replacing
 from hyperloom.core.execution import Executor, Retry, failed_among
@@ -63,7 +64,7 @@ class ActorExit(BaseException):
 class Hosted:
     """The object that lives in this process, and who it is."""
 
-    __slots__ = ("about", "codes", "instance", "node", "terms", "who")
+    __slots__ = ("about", "codes", "instance", "node", "saving", "terms", "who")
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class Hosted:
         self.instance = instance
         self.codes = codes
         self.terms = decode(template.about)
+        self.saving = Saving(instance, self.terms.checkpoint_every)
         self.about = specs.encode_template(template)  # as `actor_find` tells it
         self.node = who.node
 
@@ -110,6 +112,7 @@ def construct(executor: Executor, entry: bytes, record: bytes, inputs: bytes) ->
     """Run an actor's constructor; the failure that the actor is, if it does not come about."""
     code, running = executor.begin(entry, record)
     who = Attempt(running.task, code.template.name, running.attempt, executor.node, executor.pid)
+    hosted = None
     try:
         kept = specs.split_values(inputs) if inputs else []
         failed = failed_among(kept)
@@ -117,11 +120,16 @@ def construct(executor: Executor, entry: bytes, record: bytes, inputs: bytes) ->
             return _unborn(who, "an argument of its constructor failed:", failed)
         said = record[specs.call_start(record) :]
         args, kwargs = executor.arguments(code, record, kept, said)
-        return Hosted(who, code.function(*args, **kwargs), executor.codes, code.template)
+        hosted = Hosted(who, code.function(*args, **kwargs), executor.codes, code.template)
+        if running.attempt > 1 and hosted.terms.checkpoint_every:
+            take_up(hosted.instance, running.task)
     except ActorExit:
         return failure_inline(failures.actor_died(who, cause="its constructor called exit_actor"))
     except BaseException as error:  # noqa: BLE001 - the user's
-        return _unborn(who, "its constructor raised", executor.failure(error, running))
+        what = "its constructor" if hosted is None else "its restore()"
+        return _unborn(who, f"{what} raised", executor.failure(error, running))
+    else:
+        return hosted
     finally:
         executor.end(code)
 
@@ -142,7 +150,7 @@ class CallExecutor(Executor):
         super().__init__(node, objects)
         self.codes = hosted.codes
         self.hosted = hosted
-        self.leaving = False  # the actor wants to end
+        self.leaving = ""  # why the actor wants to end
 
     def run(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:
         """The kept values of the call's outputs.
@@ -150,6 +158,12 @@ class CallExecutor(Executor):
         What its options say to retry is tried again here and now: another call must not
         come between.
         """
+        outputs = self._tried(entry, record, inputs)
+        if not self.leaving:
+            self._save()
+        return outputs
+
+    def _tried(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:
         tried, retries = 0, self.codes[record[:8]].template.retries
         while True:
             try:
@@ -158,6 +172,13 @@ class CallExecutor(Executor):
                 tried += 1
                 if 0 <= retries < tried:
                     return [retry.failure] * self.codes[record[:8]].template.outputs
+
+    def _save(self) -> None:
+        try:
+            self.saved = self.hosted.saving.after_call()
+        except BaseException as error:  # noqa: BLE001 - the user's
+            traceback.print_exc()
+            self.leaving = f"its checkpoint() raised {type(error).__name__}: {error}"
 
     def outputs(self, code: Code, running: Running, result: Any) -> list[bytes]:  # noqa: ANN401
         """What the method returned, kept; a plan that it returned is waited for, and is its value.
@@ -181,6 +202,6 @@ class CallExecutor(Executor):
     def raised(self, code: Code, running: Running, error: BaseException) -> list[bytes]:
         """The outputs of a call that raised; see `Executor.raised`."""
         if isinstance(error, ActorExit):
-            self.leaving = True
+            self.leaving = "it ended itself by exit_actor()"
             return []
         return super().raised(code, running, error)

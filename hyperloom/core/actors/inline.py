@@ -52,7 +52,7 @@ class InlineCall(InlineExecutor):
     def raised(self, code: Code, running: Running, error: BaseException) -> list[bytes]:
         """The outputs of a call that raised; see `Executor.raised`."""
         if isinstance(error, ActorExit):
-            self.leaving = True
+            self.leaving = "it ended itself by exit_actor()"
             return []
         return super().raised(code, running, error)
 
@@ -113,7 +113,7 @@ class InlineActors:
         """The actor called `exit_actor`; what that call becomes."""
         assert isinstance(executor, InlineCall)
         hosted = executor.hosted
-        failure = hosted.ended("it ended itself by exit_actor()")
+        failure = hosted.ended(executor.leaving)
         hosted.farewell()
         self._end(hosted.who.task_id, failure)
         return failure

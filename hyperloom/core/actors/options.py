@@ -43,6 +43,7 @@ class ActorChanges(TypedDict, total=False):
     max_concurrency: int | None
     concurrency_groups: Mapping[str, int] | None
     max_pending_calls: int
+    checkpoint_every: int
 
 
 class MethodChanges(TypedDict, total=False):
@@ -75,6 +76,7 @@ class ActorOptions:
     max_concurrency: int | None = None
     concurrency_groups: Mapping[str, int] | None = None
     max_pending_calls: int = -1
+    checkpoint_every: int = 0
 
     def with_(self, changes: Mapping[str, Any]) -> ActorOptions:
         """These options with some changed, all of them checked."""
@@ -123,6 +125,9 @@ class ActorOptions:
         pending = self.max_pending_calls
         right = whole(pending, -1, _MOST) and pending != 0
         refuse_unless(right, "max_pending_calls", pending, "at least 1; or -1 for any number")
+        every = self.checkpoint_every
+        allowed = "a whole number of calls; or 0 for never"
+        refuse_unless(whole(every, 0, _MOST), "checkpoint_every", every, allowed)
 
     def _check_life(self) -> None:
         for name in ("max_restarts", "max_task_retries"):

@@ -49,6 +49,7 @@ class ActorTerms(Struct, frozen=True, array_like=True):
     limits: dict[str, int] = {}  # concurrency group -> calls at the same time
     is_async: bool = False
     max_pending: int = -1
+    checkpoint_every: int = 0
 
 
 class _Some:

@@ -184,6 +184,18 @@ class World(Books):
             args += self.finished(task, held[task] + slip, b"0v")
         self.same("task_step", NODES[at], self.model.served.get(NODES[at]) or 0, b"", *args)
 
+    @rule(at=where, which=few, calls=some, inner=some, slip=seldom)
+    def save(self, at: int, which: int, calls: list[int], inner: list[int], slip: int) -> None:
+        """Calls end together with the state after them; the refs in it are alive."""
+        for actor in pick(self.hosted(at), [which]):
+            held = self.model.held[NODES[at]]
+            over = dict.fromkeys(pick(self.model.calls_of(actor, NODES[at]), calls))
+            args = [part for t in over for part in self.finished(t, held[t] + slip, b"0v")]
+            refs = b"".join(dict.fromkeys(pick(self.alive(), inner)))
+            said = (NODES[at], actor, held[actor] + slip, refs, b"0state", *args)
+            self.same("actor_save", *said)
+            self.same("actor_saved", actor)
+
     def hosted(self, at: int) -> list[bytes]:
         return [task for task in self.model.held.get(NODES[at], {}) if task in self.model.actors]
 
