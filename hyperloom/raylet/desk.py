@@ -243,9 +243,16 @@ class Desk:
 
     def saved(self, actor: Held, flat: Sequence[Any], refs: bytes, state: bytes) -> None:
         """Results of its calls, and its state after them."""
+
+        def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if isinstance(reply, errors.LoomError):
+                raise reply
+            self.offer_due = self.offer_due or reply[1] == 1  # a crowd is left to wake
+
         self._gcs.apply(
-            "actor_save", self.ns, self._node, actor.task, actor.attempt, refs, state, *flat
-        )
+            "actor_save", self.ns, self._node, actor.task, actor.attempt, refs, state, *flat,
+            then=answered,
+        )  # fmt: skip
 
     # -- after a broken connection ----------------------------------------------------------
 

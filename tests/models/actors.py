@@ -290,7 +290,7 @@ class Actors(ControlPlane):
 
     def actor_save(
         self, node: bytes, actor: bytes, attempt: int, refs: bytes, state: bytes, *results: bytes
-    ) -> int:
+    ) -> list[int]:
         inner = pieces(refs, codes.OBJECT_ID)
         self.hold(inner, ("state", actor))
         current = self.held.get(node, {}).get(actor) == attempt
@@ -303,7 +303,7 @@ class Actors(ControlPlane):
             before = inner
         self.let_go(before, ("state", actor))
         self.serve()
-        return int(saved)
+        return [int(saved), int(bool(self.waking))]
 
     def actor_saved(self, actor: bytes) -> bytes | None:
         return self.saved[actor][1] if actor in self.saved else None

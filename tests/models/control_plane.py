@@ -18,6 +18,7 @@ from tests.models.arrivals import Arrivals
 from tests.models.cancels import drop_next, task_cancel, task_drop, task_shut
 from tests.models.claims import Offer
 from tests.models.evictions import task_evict
+from tests.models.owners import owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 
@@ -208,6 +209,7 @@ class ControlPlane(Arrivals):
 
     task_redirect, task_evict, task_cancel = task_redirect, task_evict, task_cancel
     task_shut, task_drop, drop_next = task_shut, task_drop, drop_next
+    owner_add, owner_list, owner_record = owner_add, owner_list, owner_record
 
     def task_give_back(self, node: bytes, *args: bytes) -> int:
         back = []
@@ -358,22 +360,3 @@ class ControlPlane(Arrivals):
         for books in (self.heard, self.made, self.homes, self.owners, self.records_of_owners):
             books.pop(process, None)
         return 0
-
-    # -- what keeps a job without its driver ----------------------------------------------
-
-    def owner_add(self, owner: bytes, about: bytes, record: bytes, oids: bytes) -> int:
-        new = owner not in self.owners
-        held = self.holds.setdefault(owner, set())
-        fresh = [oid for oid in dict.fromkeys(pieces(oids, codes.OBJECT_ID)) if oid not in held]
-        self.hold(fresh, ("process", owner))
-        held.update(fresh)
-        self.owners[owner] = about
-        if record:
-            self.records_of_owners[owner] = record
-        return int(new)
-
-    def owner_list(self) -> list[bytes]:
-        return [part for owner in sorted(self.owners) for part in (owner, self.owners[owner])]
-
-    def owner_record(self, owner: bytes) -> bytes | None:
-        return self.records_of_owners.get(owner)

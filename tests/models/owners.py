@@ -1,0 +1,31 @@
+"""What keeps a job without its driver.  Part of `tests.models.control_plane`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hyperloom.gcs import codes
+from tests.models.references import pieces
+
+if TYPE_CHECKING:
+    from tests.models.control_plane import ControlPlane
+
+
+def owner_add(plane: ControlPlane, owner: bytes, about: bytes, record: bytes, oids: bytes) -> int:
+    new = owner not in plane.owners
+    held = plane.holds.setdefault(owner, set())
+    fresh = [oid for oid in dict.fromkeys(pieces(oids, codes.OBJECT_ID)) if oid not in held]
+    plane.hold(fresh, ("process", owner))
+    held.update(fresh)
+    plane.owners[owner] = about
+    if record:
+        plane.records_of_owners[owner] = record
+    return int(new)
+
+
+def owner_list(plane: ControlPlane) -> list[bytes]:
+    return [part for owner in sorted(plane.owners) for part in (owner, plane.owners[owner])]
+
+
+def owner_record(plane: ControlPlane, owner: bytes) -> bytes | None:
+    return plane.records_of_owners.get(owner)
