@@ -2,8 +2,9 @@
 
 As Ray's: a warm-up second counts calls, then rounds in steps of a tenth of them.  Shorter:
 rounds of 1 s instead of 2, and no pause of 10 s before each row.  Where Ray's clients are
-actors, ours are tasks.  Rows of actor calls, placement groups and of Ray's own client have no
-counterpart here yet.  TESTS_TO_RUN and TESTS_TO_SKIP choose rows by parts of names, as there.
+actors, ours are tasks, but in the rows of actor calls (`benchmarks.ray_actor_rows`).  Rows of
+placement groups and of Ray's own client have no counterpart here yet.  TESTS_TO_RUN and
+TESTS_TO_SKIP choose rows by parts of names, as there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import hyperloom as loom
+from benchmarks import ray_actor_rows
 from benchmarks.harness import expect
 from benchmarks.peers import CPUS
 from benchmarks.report import number
@@ -101,6 +103,7 @@ def rows(scale: str) -> list[Row]:
         ),
         ("single client tasks async", lambda: _batch(small), small),
         ("multi client tasks async", lambda: _clients(many), 4 * many),
+        *ray_actor_rows.rows(scale),
     ]
 
 
