@@ -96,6 +96,8 @@ EVENTS = Key("events", (), "stream", "what happened, the latest; outlives the jo
 NOTED = Key("noted", (), "integer", "bytes of `events`, about")
 OWNERS = Key("owners", (), "hash", "what keeps the job besides its driver -> what it is")
 RECORD = Key("record", ("owner",), "string", "how to take up a detached plan")
+STOPS = Key("stops", (), "hash", "process whose tasks stop at a failure -> what they become")
+STOPPED = Key("stopped", (), "hash", "process whose tasks were stopped -> the first failure")
 CLOSED = Key("closed", (), "string", "the job is over; expires")
 
 # -- the cluster ----------------------------------------------------------------------------

@@ -65,15 +65,19 @@ def ids_of(span: bytes) -> list[bytes]:
 
 
 def task_shut(plane: ControlPlane, failure: bytes, *spans: bytes) -> int:
-    _shut(plane, failure, spans)
+    shut(plane, failure, spans)
+    stop_held(plane)
+    return len(plane.dropping)
+
+
+def stop_held(plane: ControlPlane) -> None:
     for node, held in plane.held.items():
         for task in sorted(held) if plane.served.get(node) is not None else ():
             if plane.is_shut(task):
                 plane.tell(node, codes.CANCEL, task, b"0")
-    return len(plane.dropping)
 
 
-def _shut(plane: ControlPlane, failure: bytes, spans: Sequence[bytes]) -> None:
+def shut(plane: ControlPlane, failure: bytes, spans: Sequence[bytes]) -> None:
     for span in spans:
         plane.shut.update(_names_of(plane, span))
         plane.dropping.append(span + failure)
@@ -114,7 +118,7 @@ def drop_next(plane: ControlPlane) -> int:
         plane.fail(drawn, failure)
     left = [task for task in ids if task in plane.records or plane.range_of(task)]
     for children in _cancel_all(plane, failure, 0, left)[1::2]:
-        _shut(plane, failure, _spans(pieces(children, codes.TASK_ID)))
+        shut(plane, failure, _spans(pieces(children, codes.TASK_ID)))
     whole = len(ids) == codes.RANGE_TASKS
     plane.shut.difference_update([name] if whole else [*ids, name + b"\0\0"])
     return len(plane.dropping)

@@ -21,6 +21,7 @@ from tests.models.evictions import task_evict
 from tests.models.owners import owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
+from tests.models.stops import process_stopped, process_stops, stop_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -43,6 +44,8 @@ class ControlPlane(Arrivals):
     stream: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     owners: dict[bytes, bytes] = field(default_factory=dict)
     records_of_owners: dict[bytes, bytes] = field(default_factory=dict)
+    stops: dict[bytes, bytes] = field(default_factory=dict)
+    stopped: dict[bytes, bytes] = field(default_factory=dict)
 
     # -- objects come, tasks wake ---------------------------------------------------------
 
@@ -60,6 +63,7 @@ class ControlPlane(Arrivals):
         for process, entries in told.items():
             self.tell(process, *entries)
 
+        self.stop_for(oids, values)
         woken = []
         for oid in oids:
             if oid in self.crowds:
@@ -210,6 +214,7 @@ class ControlPlane(Arrivals):
     task_redirect, task_evict, task_cancel = task_redirect, task_evict, task_cancel
     task_shut, task_drop, drop_next = task_shut, task_drop, drop_next
     owner_add, owner_list, owner_record = owner_add, owner_list, owner_record
+    process_stops, process_stopped, stop_for = process_stops, process_stopped, stop_for
 
     def task_give_back(self, node: bytes, *args: bytes) -> int:
         back = []
@@ -357,6 +362,7 @@ class ControlPlane(Arrivals):
         if last < count:
             return last + 1
         self.let_go(sorted(self.holds.pop(process, ())), ("process", process))
-        for books in (self.heard, self.made, self.homes, self.owners, self.records_of_owners):
+        for books in (self.heard, self.made, self.homes, self.owners, self.records_of_owners,
+                      self.stops, self.stopped):  # fmt: skip
             books.pop(process, None)
         return 0

@@ -82,6 +82,8 @@ def _objects(model: ControlPlane) -> dict[Any, Any]:
         (keys.CONTAINS,): {oid: b"".join(inner) for oid, inner in model.inside.items()},
         (keys.HOMES,): model.homes,
         (keys.OWNERS,): model.owners,
+        (keys.STOPS,): model.stops,
+        (keys.STOPPED,): model.stopped,
         **{(keys.RECORD, owner): text for owner, text in model.records_of_owners.items()},
         (keys.WATCH,): {oid: b"".join(who) for oid, who in model.watchers.items()},
         (keys.HEARD,): {

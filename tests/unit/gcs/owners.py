@@ -23,11 +23,23 @@ class Owners(Plans):
         self.same("owner_list")
         self.same("owner_record", self.processes[who])
 
+    @rule(who=speaker)
+    def stop_at_a_failure(self, who: int) -> None:
+        """Said before a process's first task, and again, or only later."""
+        speaks = self.processes[who]
+        self.same("process_stops", speaks, b"4stopped")
+        self.same("process_stopped", speaks)
+
     def bury_owners(self) -> None:
         """As long as there is one, the job cannot be closed."""
         for owner in list(self.model.owners):
             assert self.plane.call("job_close", 60) == -1
             self.same_world()
-            at = 1
-            while (at := self.same("process_bury", owner, at, 1000)) > 0:
-                self.same_world()
+            self._bury(owner)
+        for process in list(self.model.stops):
+            self._bury(process)
+
+    def _bury(self, process: bytes) -> None:
+        at = 1
+        while (at := self.same("process_bury", process, at, 1000)) > 0:
+            self.same_world()

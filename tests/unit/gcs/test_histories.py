@@ -337,6 +337,8 @@ class World(Owners):
         for name in NODES:
             while self.same("task_requeue", name, b"4lost", 2):
                 pass
+        self.plane.listen(LAST_NODE)
+        self.plane.inbox(LAST_NODE)
         self.same("node_attach", LAST_NODE)
         said: list[Any] = []
         while True:

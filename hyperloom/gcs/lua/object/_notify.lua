@@ -3,7 +3,7 @@
 -- Who wants to know of these objects is told: their maker as long as it holds them (`refs`
 -- are their counts), and who watches them (`watch`, empty if nobody watches anything).  Of a
 -- failure the maker is told in any case, and whole: it may stop what else it had begun, and can
--- ask nobody later.
+-- ask nobody later; or it asked for its other tasks to be stopped: see task/_stop.lua.
 --
 -- An inbox is a channel: what is published there reaches whoever listens now.  A message is
 -- msgpack, an array of byte strings, written here by hand since Lua has no packer on all
@@ -36,7 +36,7 @@ function act.tell(ns, who, message)
 end
 
 function act.notify(ns, oids, values, refs, watch)
-  local messages, processes, watched = {}, {}, {}
+  local messages, processes, watched, failed, why = {}, {}, {}, {}, {}
   local function add(process, oid, value, most)
     local message = messages[process]
     if not message then
@@ -50,6 +50,7 @@ function act.notify(ns, oids, values, refs, watch)
   for i, oid in ipairs(oids) do
     if string.sub(values[i], 1, 1) == code.FAILURE then
       add(string.sub(oid, 1, code.PROCESS_ID), oid, values[i], #values[i])
+      failed[#failed + 1], why[#why + 1] = oid, values[i]
     elseif not refs[i] or tonumber(refs[i]) >= 0 then
       add(string.sub(oid, 1, code.PROCESS_ID), oid, values[i], code.NOTIFY_MOST)
     end
@@ -63,5 +64,8 @@ function act.notify(ns, oids, values, refs, watch)
   many.hdel(key.watch(ns), watched)
   for _, process in ipairs(processes) do
     act.tell(ns, process, messages[process])
+  end
+  if #failed > 0 and call('EXISTS', key.stops(ns)) == 1 then
+    act.failed(ns, failed, why)
   end
 end

@@ -6,20 +6,8 @@
 -- streams that wait for it to read on stop at their next item.
 --
 -- Refuses: nothing.  Burying twice is harmless.
--- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record.
-
-local function task_ids(process, first, last)
-  local ids = {}
-  for n = first, last do
-    local counter, rest = '', n
-    for _ = 1, code.TASK_ID - code.PROCESS_ID do
-      counter = string.char(rest % 256) .. counter
-      rest = math.floor(rest / 256)
-    end
-    ids[#ids + 1] = process .. counter
-  end
-  return ids
-end
+-- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record,
+--          stops, stopped.
 
 -- What the process made in these tasks and puts, and still holds.
 local function made_here(ns, ids, width)
@@ -49,7 +37,7 @@ transition('process_bury', DRAINS, function(ns, args)
   local process, from, most = args[1], tonumber(args[2]), tonumber(args[3])
   local count, width = act.made(ns, process)
   local last = math.min(count, from + math.ceil(most / width) - 1)
-  local ids = task_ids(process, from, last)
+  local ids = act.task_ids(process, from, last)
   act.abandon(ns, made_here(ns, ids, width))
   act.forsaken(ns, ids)
   if last < count then
@@ -61,7 +49,9 @@ transition('process_bury', DRAINS, function(ns, args)
   act.let_go(ns, borrowed)
   call('HDEL', key.heard(ns), process)
   call('HDEL', key.homes(ns), process)
-  call('HDEL', key.owners(ns), process)
+  for _, name in ipairs({ key.owners(ns), key.stops(ns), key.stopped(ns) }) do
+    call('HDEL', name, process)
+  end
   call('DEL', key.record(ns, process))
   return 0
 end)

@@ -13,21 +13,6 @@
 transition('task_shut', DRAINS, function(ns, args)
   local failure, spans = table.remove(args, 1), args
   act.shut(ns, spans, failure)
-  local nodes = call('HGETALL', key.served(ns))
-  for i = 1, #nodes, 2 do
-    if nodes[i + 1] ~= code.LOST then
-      local held = call('HKEYS', key.held(ns, nodes[i]))
-      table.sort(held)
-      local open = {}
-      for _, id in ipairs(act.not_shut(ns, held)) do
-        open[id] = true
-      end
-      for _, id in ipairs(held) do
-        if not open[id] then
-          act.tell(ns, nodes[i], { code.CANCEL, id, '0' })
-        end
-      end
-    end
-  end
+  act.stop_held(ns)
   return call('LLEN', key.dropping(ns))
 end)
