@@ -256,7 +256,8 @@ def submit(
 def attach(id: str) -> PlanHandle:  # noqa: A002 - that is what it is
     """Take up a detached plan, from any process that is connected to its cluster.
 
-    The handle is as good as that of the process which submitted it; several may have one.
+    The handle is as good as that of the process which submitted it; several may have one.  What
+    its methods take as tasks are labels, or tasks of `PlanHandle.plan`.
 
     Args:
         id: a plan's (``handle.id``); or a job's, for all that is detached there as one handle.

@@ -163,6 +163,15 @@ def cancelled(who: Attempt) -> bytes:
     return made("cancelled", who, f"{who.name or 'the task'} was cancelled; it has no result")
 
 
+def stopped() -> bytes:
+    """Another task of its plan failed, and the plan was to stop then."""
+    text = (
+        "the task was cancelled, since another of its plan failed and the plan was submitted with "
+        'on_error="stop"; it has no result'
+    )
+    return made("cancelled", Attempt(b"", "", 0, b""), text)
+
+
 def redirected_too_often(who: Attempt, *, most: int) -> bytes:
     """It named another task in its place, and that one another, and so on."""
     text = (

@@ -39,6 +39,13 @@ def follow(session: Session, plan: bytes) -> None:
         del session.values[channel]
 
 
+def hear_of(session: Session, oids: Sequence[bytes]) -> None:
+    """Ask about those of the objects that this process came by and nobody waited for yet."""
+    unheard = set() if session.closed else session.unwatched.intersection(oids)
+    if unheard:
+        session.ask([oid for oid in oids if oid in unheard])
+
+
 def as_whom(session: Session, oids: Sequence[bytes]) -> Iterator[tuple[bytes, Sequence[bytes]]]:
     """In whose name to ask about which of these: a plan is told of its own anyway."""
     if not session.detached:

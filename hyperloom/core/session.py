@@ -99,7 +99,7 @@ class Session:
         self.broken: Exception | None = None
         self._lock = threading.RLock()
         self._waiters = Waiters()
-        self._unwatched: set[bytes] = set()
+        self.unwatched: set[bytes] = set()
         self._looked = 0
         self._declared: set[bytes] = set()
 
@@ -174,7 +174,7 @@ class Session:
             known = oid in self.values
             if not known:
                 self.values[oid] = None
-                self._unwatched.add(oid)
+                self.unwatched.add(oid)
             if not known and oid[:PROCESS_BYTES] in self.detached:
                 return ObjectRef(oid, self)  # the plan holds it
             if self.counts.adopt(oid, known=known):
@@ -206,7 +206,7 @@ class Session:
                     self.was_put.discard(oid)
                     if self.origins:
                         self.origins.pop(oid, None)
-                    self._unwatched.discard(oid)
+                    self.unwatched.discard(oid)
                     made = self.counts.forget(oid)
                     if not (made and self.detached and oid[:PROCESS_BYTES] in self.detached):
                         self.outbox.release(oid, made=made)
@@ -246,7 +246,7 @@ class Session:
             replies = self.outbox.call("object_watch", process, *part)
             entries: list[bytes] = []
             for oid, value in zip(part, replies, strict=True):
-                self._unwatched.discard(oid)
+                self.unwatched.discard(oid)
                 if value:
                     entries += (oid, value)
             self.arrived(entries)
@@ -273,7 +273,7 @@ class Session:
                     waiter.arrived(failed=value[0] == _FAILED)
             if not waiter.done:
                 self._waiters.add(waiter, missing)
-                unwatched = [oid for oid in missing if oid in self._unwatched]
+                unwatched = [oid for oid in missing if oid in self.unwatched]
         # Without the lock, which is never held over I/O.  What arrives meanwhile finds the
         # waiter registered.
         self.ask(unwatched)

@@ -8,6 +8,7 @@ from hyperloom import errors
 from hyperloom.core import current, visiting
 from hyperloom.ids import JOB_BYTES, PROCESS_BYTES, ProcessID, job_of
 from hyperloom.plan import detaching
+from hyperloom.plan.detached import Detached
 from hyperloom.plan.handle import JobHandle, PlanHandle
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def attach(what: str) -> PlanHandle:
 
 
 def _plan(session: Session, plan: ProcessID) -> PlanHandle:
-    results, numbers = detaching.taken_up(session, plan)
-    return PlanHandle(session, results, numbers, plan)
+    theirs = Detached.taken_up(session, plan)
+    return PlanHandle(session, theirs.results(), theirs.tasks, None, theirs)
 
 
 def _parsed(what: str) -> ProcessID:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from array import array
+from contextlib import suppress
 from html import escape
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
-from hyperloom.core import getting, visiting
-from hyperloom.plan import cancelling, detaching, mending, naming, states
+from hyperloom.core import following, getting, visiting
+from hyperloom.plan import cancelling, mending, naming, states
 from hyperloom.serialization import failure_record, to_exception
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
-    from hyperloom.core.alarms import Alarm
     from hyperloom.core.bound import Node
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
-    from hyperloom.ids import ProcessID
+    from hyperloom.plan.detached import Detached
     from hyperloom.plan.mending import PlanFailure
+    from hyperloom.plan.plan import Plan
     from hyperloom.plan.submission import Wanted
+    from hyperloom.plan.submitted import Submitted
 
 
 class Progress(NamedTuple):
@@ -38,30 +42,30 @@ class PlanHandle:
     A map, or a task with several outputs, wanted whole, has a list of refs in its place.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what there is to know of a plan
+    def __init__(
         self,
         session: Session,
         results: list[Any],
-        numbers: Sequence[int],
-        plan: ProcessID | None = None,
-        wanted: Sequence[Wanted] | None = None,
-        label: str = "",
+        tasks: int,
+        submitted: Submitted | None = None,
+        detached: Detached | None = None,
     ) -> None:
         self._session = session
-        self._numbers = numbers
         self._results: list[Any] | None = results
-        self._plan = plan
-        self._wanted = wanted  # None: it was submitted by another program
-        self._label = label
-        self.alarm: Alarm | None = None  # of a plan that is stopped at its first failure
+        self._tasks = tasks
+        self._submitted = submitted  # None: it has to be asked for
+        self._detached = detached
+        self._last = Progress(0, 0, 0, tasks)  # when it was released
+        # The failure for which it was stopped, if it was, as it is kept.
+        self.stopped_by: Callable[[], bytes | None] = self._stopped_there
         self._again: list[Sequence[int]] = []  # tasks of this process that make results anew
-        if plan is not None:
+        if detached is not None:
             session.handles += 1
 
     @property
     def id(self) -> str | None:
         """What `loom.attach` finds the plan by, in any process; None if it is not detached."""
-        return None if self._plan is None else self._plan.hex()
+        return None if self._detached is None else self._detached.plan.hex()
 
     @property
     def job_id(self) -> str:
@@ -88,11 +92,21 @@ class PlanHandle:
         return list(dict.fromkeys(flat))
 
     def progress(self) -> Progress:
-        """How far it is, as this process has heard; asks nobody, costs little."""
-        flat = self._flat()
-        oids = [ref.binary() for ref in flat]
+        """How far it is, as this process has heard; after `release`, how far it was then.
+
+        Costs little, but the first time after `attach`, which asks about all results.
+        """
+        if self._results is None:
+            return self._last
+        oids = [ref.binary() for ref in self._flat()]
+        self._hear(oids)
         failed = sum(self._session.failed(oid) for oid in oids)
-        return Progress(sum(self._session.ready(oids)), failed, len(flat), len(self._numbers))
+        return Progress(sum(self._session.ready(oids)), failed, len(oids), self._tasks)
+
+    def _hear(self, oids: Sequence[bytes]) -> None:
+        """Ask about those results that this process was not told of, and would not be."""
+        if self._detached is not None:
+            following.hear_of(self._session, oids)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all results are there, failures too.  False: they were not, in time."""
@@ -113,8 +127,9 @@ class PlanHandle:
         try:
             getting.get(self._session, self._flat(), timeout)
         except errors.TaskCancelled:
-            if self.alarm is not None and self.alarm.reason is not None:
-                raise to_exception(failure_record(self.alarm.reason)) from None
+            reason = self.stopped_by()
+            if reason is not None:
+                raise to_exception(failure_record(reason)) from None
             raise
         return [self._value(each) for each in results]
 
@@ -136,43 +151,69 @@ class PlanHandle:
 
         Each is named once, however many results it failed; ``print(*handle.failures())``.
         """
-        first = None if self.alarm is None else self.alarm.reason
-        return mending.failures_of(self._session, self._flat(), first)
+        flat = self._flat()
+        self._hear([ref.binary() for ref in flat])
+        return mending.failures_of(self._session, flat, self.stopped_by)
+
+    def _stopped_there(self) -> bytes | None:
+        return None if self._detached is None else self._detached.stopped_by()
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as it was submitted: to draw it, and to name its tasks.
+
+        Of a detached plan any process has it, which fetches it once; the functions of its tasks
+        must be importable there, as they are where the tasks run.
+
+        Raises:
+            ObjectLost: it was not kept, or is lost; the message says why.
+        """
+        from hyperloom.plan.plan import Plan  # noqa: PLC0415 - it makes us
+
+        submitted = self._as_submitted()
+        return Plan(submitted.wanted, label=submitted.label)
+
+    def _as_submitted(self) -> Submitted:
+        if self._submitted is None:
+            assert self._detached is not None, "whoever submitted it has it"
+            self._submitted = self._detached.submitted()
+        return self._submitted
 
     def retry_failed(self) -> int:
         """Run again what failed so far, and what it needs of what is gone; how many results.
 
         Results that are there stay, and are not made again.  Their refs stay the same; those
-        of results that failed are replaced in `results`.
+        of results that failed are replaced in `results`.  Of a detached plan any process may do
+        that; the others have the new results when they attach again.
 
         Raises:
-            ValueError: the plan was submitted by another program, which has its tasks.
-            ObjectLost: the results were released.
+            ObjectLost: the results were released; or the plan as it was submitted is not there,
+                and the message says why.
         """
+        if self._detached is not None and self._results is not None and self._detached.look():
+            self._results = self._detached.results()
         failed = self.progress().failed
-        if self._wanted is None:
-            raise ValueError(
-                "retry_failed() cannot be here: what failed is run again from the plan, and that "
-                "has only the program that submitted it. Submit the plan anew; with "
-                "resume=True what has a checkpoint is not computed again"
-            )
         if failed:
-            self._results, numbers = mending.run_failed(self._session, self._wanted, self.results)
+            wanted = self._as_submitted().wanted
+            self._results, numbers = mending.run_failed(self._session, wanted, self.results)
             self._again.append(numbers)
-            if self._plan is not None:
-                detaching.detach(
-                    self._session, self._plan, self._numbers, self._results, self._label
-                )
+            if self._detached is not None:
+                self._detached.runs_again(numbers, self._results)
         return failed
 
-    def ref(self, task: Wanted) -> Any:  # noqa: ANN401 - a ref, or a list of them
+    def ref(self, task: Wanted | str) -> Any:  # noqa: ANN401 - a ref, or a list of them
         """The ref to the result of a task of the plan, as it stands in `results`.
 
+        Args:
+            task: one of those that were bound (`plan` has them), or its label, if it is the
+                only one of that label.
+
         Raises:
-            ValueError: its result was not wanted, so it is not kept.
+            ValueError: its result was not wanted, so it is not kept; or there is no such task.
         """
-        node, index = naming.parts_of(task)
-        for each, result in zip(self._wanted or (), self.results, strict=False):
+        submitted = self._as_submitted()
+        node, index = naming.parts_of(submitted.named(task) if isinstance(task, str) else task)
+        for each, result in zip(submitted.wanted, self.results, strict=False):
             wanted, number = naming.parts_of(each)
             if wanted is node and number == index:
                 return result
@@ -183,11 +224,11 @@ class PlanHandle:
             "it to Plan.want() before the plan is submitted"
         )
 
-    def future(self, task: Wanted) -> Future[Any]:
-        """A `concurrent.futures.Future` of the task's result.
+    def future(self, task: Wanted | str) -> Future[Any]:
+        """A `concurrent.futures.Future` of the task's result; of which task: see `ref`.
 
         Raises:
-            ValueError: its result was not wanted, so it is not kept.
+            ValueError: its result was not wanted, so it is not kept; or there is no such task.
             TypeError: it has several results.
         """
         result = self.ref(task)
@@ -196,17 +237,18 @@ class PlanHandle:
         future: Future[Any] = result.future()
         return future
 
-    def state(self, task: Node) -> str:
+    def state(self, task: Node | str) -> str:
         """Where a task of the plan stands, asked of the control plane; of a map: its least far.
 
         One of ``waiting`` (for inputs), ``ready``, ``running``, ``finished``, ``failed``; and
-        ``over`` of a task whose result is not kept: finished or failed.
+        ``over`` of a task whose result is not kept: finished or failed; ``skipped`` of one that
+        was not run, since a result was there already.  Of which task: see `ref`.
 
         Raises:
-            ValueError: it is no task of this plan, or the plan is another program's.
+            ValueError: there is no such task in this plan.
         """
-        process = self._plan or self._session.process
-        return states.state_of(self._session, process, self._wanted or (), self._numbers, task)
+        process = self._session.process if self._detached is None else self._detached.plan
+        return states.state_of(self._session, process, self._as_submitted(), task)
 
     def release(self) -> None:
         """Let go of the results.  What still runs, runs on; harmless when done twice.
@@ -214,29 +256,36 @@ class PlanHandle:
         Of a detached plan nobody can have them any more; and when its driver is gone, and nothing
         else of its job is detached, the job ends, with what still runs.
         """
-        if self._results is not None and self._plan is not None:
-            detaching.release(self._session, self._plan)
-            self._results = None
+        if self._results is None:
+            return
+        self._last = self.progress()
+        self._results = None
+        if self._detached is not None:
+            self._detached.release()
             self._session.handles -= 1
             visiting.leave(self._session)
-        self._results = None
 
     def cancel(self) -> None:
         """Stop what runs and drop what does not; results that are not there yet fail."""
-        for numbers in self._again:
-            cancelling.cancel(self._session, self._session.process, numbers)
-        cancelling.cancel(self._session, self._plan or self._session.process, self._numbers)
+        if self._detached is not None:
+            with suppress(errors.NotFound):  # released: we know what we know
+                self._detached.look()
+            for process, spans in reversed(list(self._detached.tasks_of())):
+                numbers = array("Q", chain.from_iterable(range(a, b + 1) for a, b in spans))
+                cancelling.cancel(self._session, process, numbers)
+            return
+        for each in (*self._again, self._as_submitted().numbers):
+            cancelling.cancel(self._session, self._session.process, each)
 
     def __len__(self) -> int:
         return len(self.results)
 
     def __repr__(self) -> str:
         name = f"plan {self.id}" if self.id else "plan"
-        if self._results is None:
-            return f"<{name} of {len(self._numbers):,} tasks, released>"
         done, failed, wanted, tasks = self.progress()
         failures = f", {failed:,} failed" if failed else ""
-        return f"<{name} of {tasks:,} tasks: {done:,} of {wanted:,} results{failures}>"
+        released = ", released" if self._results is None else ""
+        return f"<{name} of {tasks:,} tasks: {done:,} of {wanted:,} results{failures}{released}>"
 
     def _repr_html_(self) -> str:
         words = escape(repr(self)[1:-1])
@@ -251,12 +300,50 @@ class JobHandle(PlanHandle):
 
     def __init__(self, session: Session, plans: list[PlanHandle]) -> None:
         results = [result for plan in plans for result in plan.results]
-        tasks = sum(plan.progress().tasks for plan in plans)
-        super().__init__(session, results, range(tasks))
+        super().__init__(session, results, sum(plan.progress().tasks for plan in plans))
         self.plans = plans
+
+    @property
+    def plan(self) -> Plan:
+        """There is not one.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            f"job {self.job_id} has {len(self.plans)} detached plans: take one of handle.plans"
+        )
+
+    def _hear(self, oids: Sequence[bytes]) -> None:
+        following.hear_of(self._session, oids)
+
+    def failures(self) -> list[PlanFailure]:
+        """Of all of them."""
+        return [failure for plan in self.plans for failure in plan.failures()]
+
+    def retry_failed(self) -> int:
+        """Run again what failed of each of them; how many results."""
+        failed = sum(plan.retry_failed() for plan in self.plans)
+        self._results = [result for plan in self.plans for result in plan.results]
+        return failed
+
+    def ref(self, task: Wanted | str) -> Any:  # noqa: ANN401 - a ref, or a list of them
+        """Of that plan which has the task."""
+        return self._whose(task).ref(task)
+
+    def state(self, task: Node | str) -> str:
+        """Of that plan which has the task."""
+        return self._whose(task).state(task)
+
+    def _whose(self, task: Wanted | str) -> PlanHandle:
+        for plan in self.plans:
+            if plan._as_submitted().has(task):  # noqa: SLF001 - one of us
+                return plan
+        raise ValueError(f"{task!r} is no task of the {len(self.plans)} plans of this job")
 
     def release(self) -> None:
         """Let go of the results of all of them."""
+        self._last = self.progress()
         self._results = None
         for plan in self.plans:
             plan.release()

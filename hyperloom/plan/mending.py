@@ -17,7 +17,7 @@ from hyperloom.plan.submission import Submission
 from hyperloom.serialization import failure_record, to_exception
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hyperloom.core.bound import Node
     from hyperloom.core.refs import ObjectRef
@@ -43,28 +43,40 @@ class PlanFailure(NamedTuple):
 
 
 def failures_of(
-    session: Session, refs: Iterable[ObjectRef[Any]], first: bytes | None
+    session: Session, refs: Iterable[ObjectRef[Any]], stopped_by: Callable[[], bytes | None]
 ) -> list[PlanFailure]:
     """The tasks that failed these results, as far as is known, those that failed most first.
 
-    `first`: the failure for which the plan was stopped; what was cancelled then is not named.
+    `stopped_by`: gives the failure for which the plan was stopped, if it was; what was cancelled
+    then failed by that.
     """
     oids = [ref.binary() for ref in refs]
     session.ask([oid for oid in oids if session.values.get(oid) == codes.LARGE])
-    found: dict[tuple[bytes, str, str], list[bytes]] = {}
-    if first is not None:
-        why = failures.decode(failure_record(first))
-        found[why.task_id, why.name, ""] = [failure_record(first)]
+    found: dict[_Who, list[bytes]] = {}
+    cancelled: dict[_Who, list[bytes]] = {}
     for oid in oids:
         if session.failed(oid):
             record = failure_record(session.values[oid] or b"")
             why = failures.decode(record)
-            who = (why.task_id, why.name, "" if why.task_id else why.text)
-            if first is not None and why.category == "cancelled":
-                continue
-            found.setdefault(who, []).append(record)
+            which = cancelled if why.category == "cancelled" else found
+            which.setdefault(_who(why), []).append(record)
+    first = stopped_by() if cancelled else None
+    if first is None:
+        found |= cancelled
+    else:
+        record = failure_record(first)
+        also = sum(map(len, cancelled.values()))
+        found.setdefault(_who(failures.decode(record)), []).extend([record] * also)
     several = sorted(found.items(), key=lambda each: -len(each[1]))
     return [_failure(task, name, records) for (task, name, _), records in several]
+
+
+_Who = tuple[bytes, str, str]
+
+
+def _who(why: failures.Failure) -> _Who:
+    """What tells one task that failed from another."""
+    return why.task_id, why.name, "" if why.task_id else why.text
 
 
 def _failure(task: bytes, name: str, records: Sequence[bytes]) -> PlanFailure:

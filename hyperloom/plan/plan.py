@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
@@ -9,11 +10,13 @@ from hyperloom.core import current
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, Replacing
 from hyperloom.core.visiting import session_there
 from hyperloom.errors import OtherJob
-from hyperloom.plan import detaching, stopping
+from hyperloom.plan import stopping
+from hyperloom.plan.detached import Detached, new_plan
 from hyperloom.plan.graph import in_order, shape_of
 from hyperloom.plan.handle import PlanHandle
 from hyperloom.plan.naming import parts_of
 from hyperloom.plan.submission import Submission
+from hyperloom.plan.submitted import Submitted
 
 if TYPE_CHECKING:
     import os
@@ -116,9 +119,9 @@ class Plan(Replacing):
                 that is damaged, or was made by other code, arguments or inputs, is computed
                 again, with a warning.
             on_error: ``"continue"``: a failure fails what depends on it, and all else goes on.
-                ``"stop"``: as soon as this program hears that any task failed, it cancels the
-                rest; `fetch` raises that failure. It is this program that stops the plan, so
-                a detached one cannot have it.
+                ``"stop"``: the first failure of any task cancels the rest at once, and `fetch`
+                raises that failure. A detached plan is stopped whether or not this program is
+                there still.
 
         Raises:
             InvalidOption: a checkpoint cannot be where it should be; nothing was submitted.
@@ -126,10 +129,9 @@ class Plan(Replacing):
             NotSerializable: an argument cannot travel; nothing was submitted.
             SessionClosed: an argument is a ref of an earlier session; nothing was submitted.
             OtherJob: arguments are refs of several jobs; nothing was submitted.
-            ValueError: `detach` where nothing would outlive this program; `on_error` is neither,
-                or ``"stop"`` of a detached plan.
+            ValueError: `detach` where nothing would outlive this program; `on_error` is neither.
         """
-        stops = stopping.checked(on_error, detach=detach)
+        stops = stopping.checked(on_error)
         session = current.session()
         try:
             return self._submit(session, detach=detach, resume=resume, stops=stops)
@@ -138,15 +140,18 @@ class Plan(Replacing):
             return self._submit(there, detach=detach, resume=resume, stops=stops)
 
     def _submit(self, session: Session, *, detach: bool, resume: bool, stops: bool) -> PlanHandle:
-        plan = detaching.new_plan(session) if detach else None
+        plan = new_plan(session) if detach else None
         submission = Submission(session, self.wanted, plan, resume=resume)
-        if stops:
-            return stopping.submit(session, submission, tuple(self.wanted), self.label)
-        results = submission.run()
-        if plan is not None:
-            detaching.detach(session, plan, submission.numbers, results, self.label)
         wanted = tuple(self.wanted)
-        return PlanHandle(session, results, submission.numbers, plan, wanted, self.label)
+        submitted = Submitted(wanted, submission.numbers, self.label, submission.skipped)
+        if plan is None and stops:
+            return stopping.submit(session, submission, submitted)
+        if plan is None:
+            return PlanHandle(session, submission.run(), len(submission.numbers), submitted)
+        with stopping.detached(session, plan) if stops else nullcontext():
+            results = submission.run()
+        theirs = Detached.of(session, plan, submitted, results)
+        return PlanHandle(session, results, theirs.tasks, submitted, theirs)
 
     def __repr__(self) -> str:
         return f"<plan for {len(self.wanted)} results>"

@@ -14,6 +14,7 @@ from hyperloom.plan.graph import in_order
 from hyperloom.plan.naming import Names, parts_of
 from hyperloom.plan.packing import Packing, Wants
 from hyperloom.plan.resume import kept_of
+from hyperloom.plan.submitted import skipped_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +52,8 @@ class Submission:
         self._kept.there.update(there)
         if self._kept.loads or self._kept.there:
             self._order = self._kept.order(roots)
+        run = self._order if self._kept.loads or self._kept.there else None
+        self.skipped = skipped_of(roots, run)
         ids = session.ids if plan is None else TaskIds(plan)
         self._names = Names(ids, self._order)
         self.numbers = self._names.numbers

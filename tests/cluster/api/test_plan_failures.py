@@ -214,5 +214,3 @@ def test_a_stopped_plan_without_failures_gives_its_results() -> None:
 def test_what_cannot_be_done_on_error_is_refused() -> None:
     with pytest.raises(ValueError, match="it is 'continue' or 'stop'"):
         loom.submit([add.bind(1)], on_error="ignore")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="cannot be with detach=True"):
-        loom.submit([add.bind(1)], on_error="stop", detach=True)

@@ -40,6 +40,11 @@ def needs(gate: Gate, x: int) -> int:
 
 
 @loom.task
+def fails(x: int) -> int:
+    raise KeyError(x)
+
+
+@loom.task
 def square(x: int) -> int:
     return x * x
 
@@ -56,14 +61,31 @@ def plan_of(gate: Gate) -> loom.Plan:
     return loom.Plan([add.bind(total, 1), both.bind(total), *parts[:2]], label="sums")
 
 
+def stopping_plan(gate: Gate) -> loom.Plan:
+    """One task fails when the gate is opened; the other never ends, and the result needs both."""
+    bad = passes.bind(gate, 1).named("gate")
+    slow = passes.bind(Gate(gate.path / "never"), 1)
+    return loom.Plan([add.bind(fails.bind(bad).named("the bad one"), slow), slow])
+
+
+def failing_plan(gate: Gate) -> loom.Plan:
+    """One task fails as long as the gate is shut; it and a sum are wanted."""
+    bad = needs.bind(gate, 3).named("the bad one")
+    seven = both.bind(7)
+    total = add.bind(bad, add.bind(seven[0]))
+    return loom.Plan([total, seven, bad], label="fails")
+
+
 ANSWER = [46, [45, -45], 0, 1]
 
 
 def main(path: Path, how: str) -> None:
     loom.init("auto")
-    sys.stdout.write(f"{plan_of(Gate(path)).submit(detach=True).id}\n")
+    plan = {"stops": stopping_plan, "fails": failing_plan}.get(how, plan_of)(Gate(path))
+    handle = plan.submit(detach=True, on_error="stop" if how == "stops" else "continue")
+    sys.stdout.write(f"{handle.id}\n")
     sys.stdout.flush()
-    if how == "killed":
+    if how != "ends":
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -71,7 +93,7 @@ def submit_from(home: Home, gate: Gate, how: str = "ends") -> str:
     """The id of a plan whose program is gone."""
     process = home.python("-m", __name__, str(gate.path), how)
     out, err = process.communicate(timeout=40)
-    assert process.returncode == (-signal.SIGKILL if how == "killed" else 0), err
+    assert process.returncode == (0 if how == "ends" else -signal.SIGKILL), err
     return out.strip()
 
 

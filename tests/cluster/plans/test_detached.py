@@ -9,7 +9,17 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
-from tests.cluster.plans.programs import ANSWER, add, needs, plan_of, square, submit_from, zeros
+from hyperloom.plan import detached
+from tests.cluster.plans.programs import (
+    ANSWER,
+    add,
+    fails,
+    needs,
+    plan_of,
+    square,
+    submit_from,
+    zeros,
+)
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -191,13 +201,79 @@ def test_what_failed_of_a_detached_plan_is_run_again_and_kept(
     assert handle.wait(30)
     (failure,) = loom.attach(handle.id).failures()
     assert failure.path == ("needs", "add")
-    with pytest.raises(ValueError, match="only the program that submitted it"):
-        loom.attach(handle.id).retry_failed()
     gate("go").open()
     assert handle.retry_failed() == 1
     it = handle.id
     del handle
     assert loom.attach(it).gather(30) == [2, 5]
+
+
+def test_who_takes_a_plan_up_has_all_that_its_program_had(
+    head: Home, gate: Callable[[str], Gate]
+) -> None:
+    """Its program is gone: tasks are named by labels, or are those of the plan as it was."""
+    it = submit_from(head, gate("go"), "fails")
+    loom.init("auto")
+    handle = loom.attach(it)
+    assert handle.wait(30)
+    assert repr(handle) == f"<plan {it} of 4 tasks: 4 of 4 results, 2 failed>"
+    (failure,) = handle.failures()
+    assert (failure.label, failure.path, failure.results) == (
+        "the bad one", ("the bad one",), 2,
+    )  # fmt: skip
+    assert "in needs" in "".join(failure.error.remote_traceback)  # type: ignore[attr-defined]
+    assert (handle.state("the bad one"), handle.state("both")) == ("failed", "finished")
+    assert [loom.get(ref) for ref in handle.ref("both")] == [7, -7]
+    assert isinstance(handle.future("the bad one").exception(30), KeyError)
+    with pytest.raises(ValueError, match=r"2 tasks of this plan are named 'add'.*handle\.plan"):
+        handle.state("add")
+    with pytest.raises(
+        ValueError, match=r"no task.*is named 'x'; there are: the bad one, both, add"
+    ):
+        handle.ref("x")
+    assert str(handle.plan.explain()).startswith("4 tasks (2 add, 1 ")
+    total = handle.plan.wanted[0]
+    assert handle.ref(total) == handle.results[0]
+    gate("go").open()
+    other = loom.attach(it)
+    assert handle.retry_failed() == 2
+    assert handle.fetch(30) == [10, [7, -7], 3]
+    assert other.retry_failed() == 0
+    assert other.fetch(30) == [10, [7, -7], 3]
+    handle.release()
+    assert handle.progress() == (4, 0, 4, 4)
+    assert repr(handle).endswith("4 of 4 results, released>")
+
+
+def test_a_plan_too_large_to_be_kept_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detached, "KEPT_BYTES", 1000)
+    loom.init("auto")
+    it = loom.submit([fails.bind(1), zeros.bind(bytes(2000))], detach=True).id
+    assert it is not None
+    handle = loom.attach(it)
+    assert handle.wait(30)
+    for use in (handle.retry_failed, lambda: handle.state("fails"), lambda: handle.plan):
+        with pytest.raises(errors.ObjectLost, match="known only to the program"):
+            use()
+    assert [failure.label for failure in handle.failures()] == ["fails"]
+    handle.release()
+
+
+def test_a_plan_is_stopped_by_its_first_failure_without_its_program(
+    head: Home, gate: Callable[[str], Gate]
+) -> None:
+    """It was killed before; whoever takes the plan up hears of the failure all the same."""
+    it = submit_from(head, gate("go"), "stops")
+    loom.init("auto")
+    handle = loom.attach(it)
+    assert not handle.wait(0)
+    gate("go").open()
+    assert handle.wait(30)
+    with pytest.raises(KeyError):
+        handle.fetch()
+    (failure,) = handle.failures()
+    assert (failure.label, failure.results) == ("the bad one", 2)
+    handle.release()
 
 
 def test_large_results_stay_until_they_are_released(head: Home) -> None:

@@ -10,7 +10,7 @@ from msgspec import msgpack
 
 from hyperloom.core.refs import ObjectRef
 from hyperloom.ids import ObjectID, TaskID, index_of, number_of, object_id, task_id
-from hyperloom.plan.detaching import Record, places_in, record_of, runs_of
+from hyperloom.plan.detaching import Record, places_in, record_of, runs_of, spans_of
 
 PLAN: Any = b"JOB1abcdef"
 
@@ -57,13 +57,13 @@ places = st.tuples(st.integers(1, 50), st.integers(0, 3))
 )
 def test_a_record_tells_what_was_written(numbers: set[int], results: list[Any]) -> None:
     refs = [[ref(*p) for p in each] if isinstance(each, list) else ref(*each) for each in results]
-    assert read_back(record_of(PLAN, sorted(numbers), refs)) == (sorted(numbers), results)
+    assert read_back(record_of(PLAN, spans_of(sorted(numbers)), refs)) == (sorted(numbers), results)
 
 
 def test_what_is_even_is_short_however_much_it_is() -> None:
     many = 100_000
     refs = [ref(n) for n in range(1, many + 1)]
-    record = record_of(PLAN, range(1, many + 1), [refs, *refs[:10]])
+    record = record_of(PLAN, spans_of(range(1, many + 1)), [refs, *refs[:10]])
     assert len(msgpack.encode(record)) < 60
     assert read_back(record)[0] == list(range(1, many + 1))
     assert [place(each) for each in refs] == list(places_in(record.results))[:many]
