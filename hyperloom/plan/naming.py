@@ -48,9 +48,10 @@ class Names:
 
     def output(self, node: Node, index: int) -> ObjectID:
         """Output number `index` of the node; of a map the result of that item."""
-        if isinstance(node, BoundMap):
-            return object_id(self.task(node, index), 0)
-        return object_id(self.task(node), index)
+        number = self._first[id(node)]
+        if type(node) is BoundMap:
+            number, index = number + index, 0
+        return object_id(task_id(self._process, number), index)
 
     def outputs(self, node: Node) -> list[ObjectID]:
         """All of them."""

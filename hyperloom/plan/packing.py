@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import specs
-from hyperloom.core.bound import BoundMap, output_of
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, output_of
 from hyperloom.core.refs import ObjectRef
 from hyperloom.gcs.codes import RANGE_TASKS
 from hyperloom.ids import number_of
@@ -196,12 +196,21 @@ class Packing:
         for node_id, mapped in maps.items():
             self._takers_of_all.setdefault(node_id, []).extend(takers)
             number += mapped.tasks
-        within = {oid for mapped in maps.values() for oid in self._names.outputs(mapped)}
+        within: set[bytes] = set()
+        for mapped in maps.values():
+            within.update(self._names.outputs(mapped))
         for oid in inside:
-            if oid not in within:
-                self._takers.setdefault(oid, []).extend(takers)
-                number += 1
-        outside = b"".join([oid for oid in inputs if oid not in inside and oid not in within])
+            if oid in within:
+                continue
+            number += 1
+            before = self._takers.get(oid)
+            if before is None:
+                self._takers[oid] = list(takers)
+            else:
+                before += takers
+        outside = b""
+        if number < len(inputs):
+            outside = b"".join([oid for oid in inputs if oid not in inside and oid not in within])
         inside.clear()
         maps.clear()
         return number, outside
@@ -212,13 +221,16 @@ class Packing:
                 return [ref.binary() for ref in self._kept.there[id(value)]]
             self._inside_all[id(value)] = value
             return list(self._names.outputs(value))
-        output = output_of(value)
-        if output is None:
+        if type(value) is BoundTask:  # with one output: it would not be in order else
+            node: Node = value
+            index = 0
+        elif type(value) is BoundOutput:
+            node, index = value.task, value.index
+        else:
             return self._submitter.ref_id(value)
-        node, index = output
-        there = self._kept.there.get(id(node))
-        if there is not None:
-            return self._submitter.ref_id(there[index])
+        there = self._kept.there
+        if there and id(node) in there:
+            return self._submitter.ref_id(there[id(node)][index])
         oid = self._names.output(node, index)
         self._inside[oid] = None
         if type(node) is BoundMap:
