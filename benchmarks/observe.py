@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from hyperloom.core import current
+from hyperloom.gcs import keys
 from hyperloom.gcs.wire import Wire
 
 _SERVERS = ("valkey-server", "redis-server")
@@ -38,6 +39,11 @@ class Server:
             "memory", "mem_aof_buffer"
         )
         return self.number("memory", "used_memory") - overhead
+
+    def events_bytes(self) -> float:
+        """What the session's events take: bounded, and there for a while after their tasks."""
+        name = keys.EVENTS.name(current.session().namespace)
+        return float(self._wire.call("MEMORY", "USAGE", name, "SAMPLES", 0) or 0)
 
     def close(self) -> None:
         """Hang up."""
