@@ -47,6 +47,7 @@ def command(  # noqa: PLR0913 - the options of the command
         _tell(link, opens=opens)
         return 0
     from hyperloom.dashboard import serve  # noqa: PLC0415 - an extra
+    from hyperloom.gcs.server import is_loopback  # noqa: PLC0415
 
     def connect() -> Cluster:
         return looking.cluster(address, session)
@@ -55,6 +56,8 @@ def command(  # noqa: PLR0913 - the options of the command
         _tell(link, opens=opens)
         click.echo("Ctrl-C ends it.")
 
+    if host not in {None, "localhost"} and not is_loopback(str(host)):
+        click.echo("loom: warning: what the page sends over the network is not encrypted", err=True)
     connect().close()  # who cannot be reached is told of here, and not in a browser
     sock = serve.listen(host or "127.0.0.1", port)
     serve.serve(sock, connect, serve.Terms(ready=ready, actions=allow_actions))

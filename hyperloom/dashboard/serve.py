@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psutil
 import uvicorn
 
 from hyperloom import errors
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 USUAL_PORT = 6391
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -49,6 +51,14 @@ def listen(host: str, port: int | None) -> socket.socket:
     raise errors.LoomError(f"the page cannot listen on {host}; nothing was started")
 
 
+def names_of(host: str) -> set[str]:
+    """For which names of this machine the page answers, when it listens there."""
+    if host not in _EVERYWHERE:
+        return {*_LOOPBACK, host}
+    addresses = [each.address for some in psutil.net_if_addrs().values() for each in some]
+    return {*_LOOPBACK, socket.gethostname().lower(), socket.getfqdn().lower(), *addresses}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """How a page is served."""
@@ -61,8 +71,9 @@ class Terms:
 def serve(sock: socket.socket, connect: Callable[[], Cluster], terms: Terms) -> None:
     """Until somebody ends this process."""
     host, port = sock.getsockname()[:2]
-    access = Access({*_LOOPBACK, host}, actions=terms.actions)
-    shown = f"[{host}]" if ":" in host else host
+    access = Access(names_of(host), actions=terms.actions)
+    name = socket.gethostname() if host in _EVERYWHERE else host
+    shown = f"[{name}]" if ":" in name else name
 
     def link() -> str:
         return f"http://{shown}:{port}{access.new_link()}"

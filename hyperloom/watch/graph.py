@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SINGLY_MOST = 250  # tasks that are drawn one by one
 _NAMED_MOST = 100_000  # tasks whose function is remembered, to tell who made an input
 _ALIVE_MOST = 2000  # tasks that are not over whose inputs are looked at
+_FUNCTIONS_MOST = 150  # that are drawn: those with most tasks
+_EDGES_MOST = 20_000  # different ones
 _AROUND_MOST = 40  # of a task's inputs, and of what takes its results
 
 _STATES = {Ended.DONE: "DONE", Ended.FAILED: "FAILED", Ended.PASSED_ON: "FAILED"}
@@ -42,6 +44,7 @@ class Past:
         self.singly: dict[bytes, Over] | None = {}
         self.edges: Counter[tuple[str, str]] = Counter()
         self._names: dict[bytes, str] = {}
+        self._older: dict[bytes, str] = {}  # than all of these
 
     def add(self, name: str, ran: events.Attempt) -> None:
         """One attempt."""
@@ -49,11 +52,13 @@ class Past:
         if state is None:
             return
         self._names[ran.task] = name
-        if len(self._names) > _NAMED_MOST:
-            del self._names[next(iter(self._names))]
+        if len(self._names) >= _NAMED_MOST // 2:
+            # One by one from the front of a dict would cost more the longer it goes on.
+            self._names, self._older = {}, self._names
         for maker in ran.inputs:
-            if maker in self._names:
-                self.edges[self._names[maker], name] += 1
+            made_by = self.name(maker)
+            if made_by is not None and len(self.edges) < _EDGES_MOST:
+                self.edges[made_by, name] += 1
         if self.singly is not None:
             self.singly[ran.task] = Over(name, state, ran.inputs)
             if len(self.singly) > SINGLY_MOST:
@@ -61,7 +66,7 @@ class Past:
 
     def name(self, task: bytes) -> str | None:
         """The function of a task, if it is remembered."""
-        return self._names.get(task)
+        return self._names.get(task) or self._older.get(task)
 
 
 class _Alive(NamedTuple):
@@ -142,7 +147,8 @@ def _by_name(
     busy = Counter(
         work["task"] for work in tasks.running(cluster).values() if work["at"] != "behind"
     )
-    boxes = {row["name"]: {**row, "running": busy[row["name"]]} for row in counts}
+    largest = sorted(counts, key=lambda row: -row["submitted"])[:_FUNCTIONS_MOST]
+    boxes = {row["name"]: {**row, "running": busy[row["name"]]} for row in largest}
     names = {each.task: each.name for each in alive}
     edges = Counter(past.edges)
     for each in alive:
@@ -150,7 +156,7 @@ def _by_name(
             made_by = names.get(maker) or past.name(maker)
             if made_by is not None:
                 edges[made_by, each.name] += 1
-    return _drawn(boxes, edges)
+    return {"hidden": len(counts) - len(largest), **_drawn(boxes, edges)}
 
 
 def _drawn(boxes: dict[Any, dict[str, Any]], edges: Counter[tuple[Any, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from hyperloom.dashboard import access
+from hyperloom.dashboard import access, serve
 from hyperloom.dashboard.answers import PAGES
 from hyperloom.dashboard.app import STATIC
 
@@ -53,6 +54,13 @@ def test_a_cookie_is_good_for_some_hours(page: Page, monkeypatch: pytest.MonkeyP
 def test_a_guessed_link_does_not(page: Page) -> None:
     assert httpx.get(page.url + "/login?token=").status_code == 403
     assert httpx.get(page.url + "/login?token=" + "a" * 43).status_code == 403
+
+
+def test_it_answers_for_the_names_of_this_machine_only() -> None:
+    assert serve.names_of("127.0.0.1") == {"127.0.0.1", "localhost", "::1", "[::1]"}
+    everywhere = serve.names_of("0.0.0.0")
+    assert {"127.0.0.1", socket.gethostname().lower()} <= everywhere
+    assert "0.0.0.0" not in everywhere
 
 
 @pytest.mark.parametrize("path", EVERYTHING)

@@ -67,7 +67,7 @@ export function Graph({ moment, rest }) {
   const [together, setTogether] = useState(false);
   const { answer, error } = useAnswer(task ? `/api/around?id=${task}` : `/api/graph?job=${job}${together ? "&by=function" : ""}`);
   const says = !answer ? "" : task ? `what it takes is above it, what takes its results below${answer.hidden ? "; there are more" : ""}`
-    : answer.single ? `${count(answer.total)} tasks` : `${count(answer.total)} tasks of ${count(answer.boxes.length)} functions; each box is a function`;
+    : answer.single ? `${count(answer.total)} tasks` : `${count(answer.total)} tasks of ${count(answer.boxes.length)} functions; each box is a function${answer.hidden ? `; ${count(answer.hidden)} with fewer tasks are not drawn` : ""}`;
   return html`<${JobTools} moment=${moment} job=${job} page="graph"/><${Trouble} text=${error}/>
     <div class="card">
       <p class="label" role="status">${task && html`${taskLink(task, "The story of this task")} · <a href=${`#/graph/${job}`}>the whole graph</a> · `}${says}</p>
