@@ -245,6 +245,22 @@ def test_who_takes_a_plan_up_has_all_that_its_program_had(
     assert repr(handle).endswith("4 of 4 results, released>")
 
 
+def test_what_failed_is_run_again_from_the_command_line(
+    head: Home, gate: Callable[[str], Gate]
+) -> None:
+    it = submit_from(head, gate("go"), "fails")
+    loom.init("auto")
+    assert loom.attach(it).wait(30)
+    gate("go").open()
+    told = json.loads(head.loom("retry", it[:8], "--failed", "--json").stdout)
+    assert told == {"plans": [{"id": it, "retried": 2}]}
+    handle = loom.attach(it)
+    assert handle.fetch(30) == [10, [7, -7], 3]
+    assert head.loom("retry", it, "--failed").stdout == "nothing failed so far\n"
+    handle.release()
+    assert "loom ls plans lists" in head.loom("retry", it, "--failed", exits=1).stderr
+
+
 def test_a_plan_too_large_to_be_kept_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detached, "KEPT_BYTES", 1000)
     loom.init("auto")
