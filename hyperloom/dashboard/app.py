@@ -38,8 +38,12 @@ def make_app(
     connect: Callable[[], Cluster],
     access: Access,
     beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> ASGIApp:
-    """The application over the cluster that `connect` connects to; `beside` lasts as long."""
+    """The application over the cluster that `connect` connects to; `beside` lasts as long.
+
+    Who follows moments is let go when it does not `goes_on`.
+    """
     # Who takes long keeps nobody waiting but his like.
     moments, common, reading, watching = desks = [Desk(connect) for _ in range(4)]
     slow = {"log": reading, "logs": reading, "profile": watching}
@@ -56,7 +60,7 @@ def make_app(
     app = Starlette(
         routes=[
             *_of_viewers(access),
-            *_of_moments(Sampler(moments)),
+            *_of_moments(Sampler(moments), goes_on),
             *[
                 _of_page(name, pages.page(answers, name), slow.get(name, common), shared)
                 for name in pages.PAGES
@@ -85,7 +89,7 @@ def _of_viewers(access: Access) -> list[Route]:
     return [Route("/", index), Route("/login", log_in), Route("/api/terms", terms)]
 
 
-def _of_moments(sampler: Sampler) -> list[Route]:
+def _of_moments(sampler: Sampler, goes_on: Callable[[], bool]) -> list[Route]:
     """What all of them see alike."""
 
     async def moment(_: Request) -> Response:
@@ -93,7 +97,7 @@ def _of_moments(sampler: Sampler) -> list[Route]:
 
     async def moments(request: Request) -> Response:
         return StreamingResponse(
-            _told(sampler, request), media_type="text/event-stream", headers=_NOT_KEPT
+            _told(sampler, request, goes_on), media_type="text/event-stream", headers=_NOT_KEPT
         )
 
     return [Route("/api/moment", moment), Route("/api/moments", moments)]
@@ -131,9 +135,11 @@ def _refused(status: int, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, status, headers=_NOT_KEPT)
 
 
-async def _told(sampler: Sampler, request: Request) -> AsyncIterator[bytes]:
+async def _told(
+    sampler: Sampler, request: Request, goes_on: Callable[[], bool]
+) -> AsyncIterator[bytes]:
     """Server-sent events: a moment a second."""
     async for moment in sampler.follow():
-        if await request.is_disconnected():
+        if not goes_on() or await request.is_disconnected():
             return
         yield b"data: " + moment + b"\n\n"

@@ -83,8 +83,10 @@ def serve(sock: socket.socket, connect: Callable[[], Cluster], terms: Terms) -> 
 
     if terms.ready is not None:
         terms.ready(link())
+    app = make_app(connect, access, door, lambda: not server.should_exit)
     config = uvicorn.Config(
-        make_app(connect, access, door), log_level="warning", access_log=False, lifespan="on",
-        server_header=False, timeout_graceful_shutdown=1,
+        app, log_level="warning", access_log=False, lifespan="on", server_header=False,
+        timeout_graceful_shutdown=2,
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[sock])
+    server = uvicorn.Server(config)
+    server.run(sockets=[sock])

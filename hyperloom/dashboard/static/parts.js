@@ -93,8 +93,8 @@ export function useMoments() {
   return moment;
 }
 
-export function Figure({ label, value, more, kind }) {
-  return html`<div class="card"><div class="label">${label}</div>
+export function Figure({ label, value, more, kind, to }) {
+  return html`<div class="card"><div class="label">${to ? html`<a href=${`#/${to}`}>${label}</a>` : label}</div>
     <div class=${`figure ${kind || ""}`}>${value} ${more && html`<small>${more}</small>`}</div></div>`;
 }
 

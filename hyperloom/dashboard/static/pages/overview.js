@@ -41,12 +41,12 @@ export function Overview({ moment }) {
   const open = jobs.filter((job) => job.state === "open");
   return html`
     <div class="row">
-      <${Figure} label="Tasks per second" value=${count(rate)}/>
-      <${Figure} label="With nodes" value=${count(totals.held)} more=${`${count(totals.ready)} ready`}/>
-      <${Figure} label="Left" value=${count(totals.left)} more=${`of ${count(totals.submitted)}`}/>
-      <${Figure} label="Failed" value=${count(totals.failed)} kind=${totals.failed ? "bad" : ""} more=${totals.retried ? `${count(totals.retried)} tried again` : ""}/>
-      <${Figure} label="Nodes" value=${count(alive.length)} more=${nodes.length > alive.length ? `${nodes.length - alive.length} not heard of` : ""}/>
-      <${Figure} label="Object memory" value=${size(used)} more=${`of ${size(room)}`}/>
+      <${Figure} label="Tasks per second" to="stream" value=${count(rate)}/>
+      <${Figure} label="With nodes" to="tasks" value=${count(totals.held)} more=${`${count(totals.ready)} ready`}/>
+      <${Figure} label="Left" to="jobs" value=${count(totals.left)} more=${`of ${count(totals.submitted)}`}/>
+      <${Figure} label="Failed" to="errors" value=${count(totals.failed)} kind=${totals.failed ? "bad" : ""} more=${totals.retried ? `${count(totals.retried)} tried again` : ""}/>
+      <${Figure} label="Nodes" to="nodes" value=${count(alive.length)} more=${nodes.length > alive.length ? `${nodes.length - alive.length} not heard of` : ""}/>
+      <${Figure} label="Object memory" to="objects" value=${size(used)} more=${`of ${size(room)}`}/>
     </div>
     <${Curve} moment=${moment}/>
     <${Table} caption="Open jobs" rows=${open} rowKey=${(job) => job.job} empty="No program is connected."
