@@ -8,9 +8,9 @@ one node, which costs its items.
 from __future__ import annotations
 
 from operator import index as as_index
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
 
-from hyperloom.core.options import check_checkpoint
+from hyperloom.core.options import check_checkpoint, no_kept_map
 
 if TYPE_CHECKING:
     import os
@@ -159,6 +159,14 @@ class BoundMap(_Node, Generic[R_co]):
         self.kwargs = kwargs or _NO_NAMES
         self.label = None
         self.metadata = None
+
+    def checkpoint(self, path: object = True) -> NoReturn:  # noqa: FBT002 - as of a bound task
+        """A map has no checkpoint.
+
+        Raises:
+            InvalidOption: always; it says what to write instead.
+        """
+        raise no_kept_map(f"checkpoint({path!r:.80}) of {self!r} cannot be", self.remote.name)
 
     @property
     def tasks(self) -> int:

@@ -300,10 +300,16 @@ def refuse_kept_map(options: TaskOptions, name: str) -> None:
         InvalidOption: the options say that results are kept.
     """
     if options.keeps:
-        raise InvalidOption(
-            f"{name} has checkpoint or cache, and the results of a map are not kept: write "
-            f"[{name}.bind(item) for item in items]"
-        )
+        raise no_kept_map(f"{name} has checkpoint or cache", name)
+
+
+def no_kept_map(what: str, name: str) -> InvalidOption:
+    """What to say to who wants the results of a map kept."""
+    return InvalidOption(
+        f"{what}, and the results of a map are not kept, since its items travel together: write "
+        f"tasks = [{name}.bind(item).checkpoint(...) for item in items], and *tasks or tasks "
+        "where the map stood; or keep the result of the task that takes the map"
+    )
 
 
 def check_checkpoint(path: object) -> None:

@@ -74,6 +74,8 @@ def test_maps_are_inputs_of_what_is_kept(log: Gate, tmp_path: Path) -> None:
     assert (len(results[0]), results[1], len(computed)) == (41, "top[3]", 41)
     with pytest.raises(errors.InvalidOption, match="the results of a map are not kept"):
         merge_one.options(cache=True).bind_map(range(3), log=log)
+    with pytest.raises(errors.InvalidOption, match=r"checkpoint\('x'\) of <bound map .*not kept"):
+        merge_one.bind_map(range(3), log=log).checkpoint("x")
 
 
 def test_a_built_in_task_has_checkpoint_and_cache(tmp_path: Path, configured: Any) -> None:

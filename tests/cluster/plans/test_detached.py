@@ -9,6 +9,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.cli.main import main
 from hyperloom.plan import detached
 from tests.cluster.plans.programs import (
     ANSWER,
@@ -246,19 +247,25 @@ def test_who_takes_a_plan_up_has_all_that_its_program_had(
 
 
 def test_what_failed_is_run_again_from_the_command_line(
-    head: Home, gate: Callable[[str], Gate]
+    head: Home, gate: Callable[[str], Gate], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def retry(what: str, *more: str, exits: int = 0) -> str:
+        loom.shutdown()
+        assert main(["retry", what, "--failed", *more]) == exits
+        out, err = capsys.readouterr()
+        loom.init("auto")
+        return err if exits else out
+
     it = submit_from(head, gate("go"), "fails")
     loom.init("auto")
     assert loom.attach(it).wait(30)
     gate("go").open()
-    told = json.loads(head.loom("retry", it[:8], "--failed", "--json").stdout)
-    assert told == {"plans": [{"id": it, "retried": 2}]}
+    assert json.loads(retry(it[:8], "--json")) == {"plans": [{"id": it, "retried": 2}]}
     handle = loom.attach(it)
     assert handle.fetch(30) == [10, [7, -7], 3]
-    assert head.loom("retry", it, "--failed").stdout == "nothing failed so far\n"
-    handle.release()
-    assert "loom ls plans lists" in head.loom("retry", it, "--failed", exits=1).stderr
+    assert retry(it) == "nothing failed so far\n"
+    loom.attach(it).release()
+    assert "loom ls plans lists" in retry(it, exits=1)
 
 
 def test_a_plan_too_large_to_be_kept_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
