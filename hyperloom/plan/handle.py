@@ -241,14 +241,19 @@ class PlanHandle:
         """Where a task of the plan stands, asked of the control plane; of a map: its least far.
 
         One of ``waiting`` (for inputs), ``ready``, ``running``, ``finished``, ``failed``; and
-        ``over`` of a task whose result is not kept: finished or failed; ``skipped`` of one that
-        was not run, since a result was there already.  Of which task: see `ref`.
+        ``over`` of a task whose result is not kept, and that failed no result so far; ``skipped``
+        of one that was not run, since a result was there already.  Of which task: see `ref`.
 
         Raises:
             ValueError: there is no such task in this plan.
         """
         process = self._session.process if self._detached is None else self._detached.plan
-        return states.state_of(self._session, process, self._as_submitted(), task)
+        return states.state_of(
+            self._session, process, self._as_submitted(), task, self._that_failed
+        )
+
+    def _that_failed(self) -> set[str]:
+        return set() if self._results is None else {each.task_id for each in self.failures()}
 
     def release(self) -> None:
         """Let go of the results.  What still runs, runs on; harmless when done twice.

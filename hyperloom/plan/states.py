@@ -12,6 +12,8 @@ from hyperloom.core.explain import where
 from hyperloom.ids import object_id, task_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hyperloom.core.bound import Node
     from hyperloom.core.session import Session
     from hyperloom.ids import ProcessID
@@ -22,8 +24,14 @@ _ORDER = ("waiting", "ready", "running", "failed", "over", "finished")
 _AT_ONCE = 500
 
 
-def state_of(session: Session, process: ProcessID, plan: Submitted, task: Node | str) -> str:
-    """See `PlanHandle.state`."""
+def state_of(
+    session: Session,
+    process: ProcessID,
+    plan: Submitted,
+    task: Node | str,
+    failed: Callable[[], set[str]],
+) -> str:
+    """See `PlanHandle.state`.  `failed`: ids of the tasks that are known to have failed results."""
     node = plan.named(task) if isinstance(task, str) else task
     numbers = plan.numbers_of(node)
     if numbers is None:
@@ -34,7 +42,7 @@ def state_of(session: Session, process: ProcessID, plan: Submitted, task: Node |
     if not numbers and node.tasks:
         return "skipped"
     tasks = [task_id(process, number) for number in numbers]
-    found = set()
+    found: set[tuple[bytes, str]] = set()
     for first in range(0, len(tasks), _AT_ONCE):
         part = tasks[first : first + _AT_ONCE]
         for of, stand in zip(part, where(session, part), strict=True):
@@ -44,5 +52,9 @@ def state_of(session: Session, process: ProcessID, plan: Submitted, task: Node |
                 session.ask([oid])  # the word of it is on its way
             if state == "over" and session.values.get(oid) is not None:
                 state = "failed" if session.failed(oid) else "finished"
-            found.add(state)
-    return next((state for state in _ORDER if state in found), "finished")
+            found.add((of, state))
+    over = {of.hex() for of, state in found if state == "over"}
+    states = {state for _, state in found}
+    if over and not over.isdisjoint(failed()):
+        states.add("failed")
+    return next((state for state in _ORDER if state in states), "finished")

@@ -126,9 +126,9 @@ def written(plan: Submitted) -> Packed:
 
 def _as_taken(value: Any, place: Mapping[int, int]) -> Any:  # noqa: ANN401 - the user's
     kind = type(value)
-    if kind is BoundTask or kind is BoundMap or kind is BoundOutput:
-        return _taken(value, place)
-    return value
+    if kind is BoundTask or kind is BoundMap:
+        return _Taken(place[id(value)], -1)
+    return _taken(value, place) if kind is BoundOutput else value
 
 
 def _taken(value: Wanted, place: Mapping[int, int]) -> _Taken:

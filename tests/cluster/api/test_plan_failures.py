@@ -55,6 +55,7 @@ def test_failures_are_named_once_with_what_they_cost(
     sums = [add.bind(bad, n) for n in range(3)]
     handle = loom.submit([*sums, add.bind(1, 2), add.bind(other)])
     assert handle.wait(30)
+    assert handle.state("the seventh") == "failed", "though its own result is not kept"
     first, second = handle.failures()
     assert (first.label, first.results, first.path) == ("the seventh", 3, ("the seventh", "add"))
     assert isinstance(first.error, KeyError)
