@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 from struct import Struct as Layout
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct, msgpack
 
@@ -106,17 +106,31 @@ _ran = msgpack.Decoder(Ran)
 encode = msgpack.encode
 
 
+def ran(payload: bytes) -> Ran:
+    """An ``R``, its rows as they are: for who takes very many."""
+    return _ran.decode(payload)
+
+
 def attempts(payload: bytes) -> Iterator[Attempt]:
     """The rows of an ``R``."""
-    ran = _ran.decode(payload)
-    for run in ran.runs:
+    told = ran(payload)
+    for run in told.runs:
         for number, row in enumerate(ROW.iter_unpack(run.rows)):
-            task, template, attempt, ended, begun, seconds, size = row
-            error = run.errors.get(number)
-            yield Attempt(
-                task, template, attempt, Ended(ended), begun, seconds, size, ran.node, run.pid,
-                Error(*error) if error else None, cut(run.inputs.get(number, b""), TASK_BYTES),
-            )  # fmt: skip
+            yield _attempt(told.node, run, number, row)
+
+
+def attempt(node: bytes, run: Run, number: int) -> Attempt:
+    """One of the rows of a worker on a node."""
+    return _attempt(node, run, number, ROW.unpack_from(run.rows, number * ROW.size))
+
+
+def _attempt(node: bytes, run: Run, number: int, row: tuple[Any, ...]) -> Attempt:
+    task, template, tries, ended, begun, seconds, size = row
+    error = run.errors.get(number)
+    return Attempt(
+        task, template, tries, Ended(ended), begun, seconds, size, node, run.pid,
+        Error(*error) if error else None, cut(run.inputs.get(number, b""), TASK_BYTES),
+    )  # fmt: skip
 
 
 def error_of(category: str, text: str, traceback: str = "") -> Error:

@@ -7,12 +7,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from hyperloom import events
+from hyperloom.events import Ended
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    Column = np.ndarray[Any, Any]
+    Rows = np.ndarray[Any, Any]
 
 _TASK = 16  # bytes of an id
 ENDED = ("done", "failed", "retried")
 DONE, FAILED, RETRIED = range(3)
+_SHOWN_AS = np.zeros(len(Ended), "u1")
+_SHOWN_AS[[Ended.DONE, Ended.FAILED, Ended.RETRIED]] = DONE, FAILED, RETRIED
+_SHOWN_AS[Ended.PASSED_ON] = FAILED
+
+_KINDS = {"began": "f8", "seconds": "f4", "lane": "u4", "name": "u4", "ended": "u1"}
+# `events.ROW`, for numpy.
+ROW = np.dtype([
+    ("task", "V16"), ("template", "S8"), ("attempt", "<u2"), ("ended", "u1"), ("begun", "<f8"),
+    ("seconds", "<f4"), ("bytes", "<u8"),
+])  # fmt: skip
+assert ROW.itemsize == events.ROW.size
 
 
 class Bar(NamedTuple):
@@ -47,10 +64,28 @@ class Bars:
         """One more."""
         self._began.append(bar.began)
         self._seconds.append(bar.seconds)
-        self._lane.append(self._lanes.setdefault(bar.lane, len(self._lanes)))
-        self._name.append(self._names.setdefault(bar.name, len(self._names)))
+        self._lane.append(self.lane(bar.lane))
+        self._name.append(self.name(bar.name))
         self._ended.append(bar.ended)
         self._tasks += bar.task
+
+    def add_rows(self, rows: Rows, lanes: Column, names: Column) -> None:
+        """Many more, as events have them; with the numbers of their lanes and names."""
+        columns = {
+            "began": rows["begun"], "seconds": rows["seconds"], "lane": lanes, "name": names,
+            "ended": _SHOWN_AS[rows["ended"]],
+        }  # fmt: skip
+        for name, column in columns.items():
+            getattr(self, f"_{name}").frombytes(column.astype(_KINDS[name]).tobytes())
+        self._tasks += rows["task"].tobytes()
+
+    def lane(self, title: str) -> int:
+        """The number of a lane."""
+        return self._lanes.setdefault(title, len(self._lanes))
+
+    def name(self, name: str) -> int:
+        """The number of a name."""
+        return self._names.setdefault(name, len(self._names))
 
     def trim(self) -> None:
         """Drop the oldest, many at a time, when there are too many."""
@@ -73,11 +108,10 @@ class Bars:
         """Names of functions by number."""
         return list(self._names)
 
-    def columns(self) -> dict[str, np.ndarray[Any, Any]]:
+    def columns(self) -> dict[str, Column]:
         """All of them as they are now; nothing may be added while anybody has these."""
-        kinds = {"began": "f8", "seconds": "f4", "lane": "u4", "name": "u4", "ended": "u1"}
         return {
-            name: np.frombuffer(getattr(self, f"_{name}"), kind) for name, kind in kinds.items()
+            name: np.frombuffer(getattr(self, f"_{name}"), kind) for name, kind in _KINDS.items()
         }
 
     def task(self, number: int) -> str:

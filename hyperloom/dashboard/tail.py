@@ -1,22 +1,28 @@
-"""What happened to the tasks of one job, followed entry by entry, kept as far as pages need it."""
+"""What happened to the tasks of one job, followed entry by entry, kept as far as pages need it.
+
+Rows of attempts are taken as columns: there may be a million to be read when somebody looks.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hyperloom import events
-from hyperloom.dashboard.bars import DONE, FAILED, RETRIED, Bar, Bars
+from hyperloom.dashboard.bars import ROW, Bars
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
+from hyperloom.ids import TASK_BYTES, TEMPLATE_BYTES, cut
 from hyperloom.watch.errors import Groups
 from hyperloom.watch.graph import Past
 
 if TYPE_CHECKING:
+    from hyperloom.dashboard.bars import Column, Rows
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.story import Event
 
 _BARS_MOST = 1_000_000  # the latest
-_ENDED = {Ended.DONE: DONE, Ended.FAILED: FAILED, Ended.RETRIED: RETRIED, Ended.REDIRECTED: DONE}
 
 
 class Tail:
@@ -26,7 +32,6 @@ class Tail:
         self._job = job
         self._last = b"-"
         self._names: dict[bytes, str] = {}
-        self._lanes: dict[tuple[bytes, int], str] = {}
         self.bars = Bars(_BARS_MOST)
         self.first, self.last = float("inf"), 0.0  # begin and end of what ran
         self.seconds: dict[str, list[float]] = {}  # by name: number, sum
@@ -46,30 +51,54 @@ class Tail:
         self._last = entry
         if event.kind != codes.RAN:
             return
-        for ran in events.attempts(event.payload):
-            name = self._names.get(ran.template)
-            if name is None:
-                name = self._names[ran.template] = cluster.name(self._job, ran.template)
-            self.past.add(name, ran)
-            if ran.ended is Ended.PASSED_ON:  # the failure is its input's
-                continue
-            if ran.error is not None:
-                self.errors.add(name, ran)
-            if ran.begun:
-                self._ran(name, ran)
-        self.bars.trim()
+        told = events.ran(event.payload)
+        rows = np.frombuffer(b"".join([run.rows for run in told.runs]), ROW)
+        names, of = self._named(cluster, rows["template"])
+        self._remember(told, rows, names, of)
+        lanes = [self.bars.lane(f"{told.node.hex()[:8]} {run.pid}") for run in told.runs]
+        lane = np.repeat(lanes, [len(run.rows) // ROW.itemsize for run in told.runs])
+        # What an input passed on is the input's failure; what has no begin never ran.
+        ran = (rows["ended"] != Ended.PASSED_ON) & (rows["begun"] > 0)
+        if ran.any():
+            self._ran(rows[ran], lane[ran], names, of[ran])
 
-    def _ran(self, name: str, ran: events.Attempt) -> None:
-        total = self.seconds.setdefault(name, [0, 0.0])
-        total[0] += 1
-        total[1] += ran.seconds
-        self.first = min(self.first, ran.begun)
-        self.last = max(self.last, ran.begun + ran.seconds)
-        worker = ran.node, ran.pid
-        lane = self._lanes.get(worker)
-        if lane is None:
-            lane = self._lanes[worker] = f"{ran.node.hex()[:8]} {ran.pid}"
-        self.bars.add(Bar(ran.begun, ran.seconds, lane, name, ran.task, _ENDED[ran.ended]))
+    def _named(self, cluster: Cluster, templates: Column) -> tuple[list[str], Column]:
+        """The functions that are there, and for each row which."""
+        found, of = np.unique(templates, return_inverse=True)
+        names = []
+        for short in found.tolist():
+            template = short.ljust(TEMPLATE_BYTES, b"\0")  # numpy cuts zeros off
+            if template not in self._names:
+                self._names[template] = cluster.name(self._job, template)
+            names.append(self._names[template])
+        return names, of
+
+    def _remember(self, told: events.Ran, rows: Rows, names: list[str], of: Column) -> None:
+        """What failed, and who took what from whom: of the few rows that have such a thing."""
+        tasks = cut(rows["task"].tobytes(), TASK_BYTES)
+        self.past.name_all(zip(tasks, [names[n] for n in of.tolist()], strict=True))
+        at = 0
+        for run in told.runs:
+            number = len(run.rows) // ROW.itemsize
+            singly = range(number) if self.past.singly is not None else ()
+            for n in sorted({*run.errors, *run.inputs, *singly}):
+                ran, name = events.attempt(told.node, run, n), names[of[at + n]]
+                self.past.add(name, ran)
+                if ran.error is not None and ran.ended is not Ended.PASSED_ON:
+                    self.errors.add(name, ran)
+            at += number
+
+    def _ran(self, rows: Rows, lane: Column, names: list[str], of: Column) -> None:
+        numbers, seconds = np.bincount(of), np.bincount(of, rows["seconds"])
+        for n in np.flatnonzero(numbers).tolist():
+            total = self.seconds.setdefault(names[n], [0, 0.0])
+            total[0] += int(numbers[n])
+            total[1] += float(seconds[n])
+        ends = rows["begun"] + rows["seconds"]
+        self.first = min(self.first, float(rows["begun"].min()))
+        self.last = max(self.last, float(ends.max()))
+        self.bars.add_rows(rows, lane, np.array([self.bars.name(name) for name in names])[of])
+        self.bars.trim()
 
     def mean_s(self) -> dict[str, float]:
         """Seconds of an attempt, by name."""

@@ -46,15 +46,18 @@ class Past:
         self._names: dict[bytes, str] = {}
         self._older: dict[bytes, str] = {}  # than all of these
 
-    def add(self, name: str, ran: events.Attempt) -> None:
-        """One attempt."""
-        state = _STATES.get(ran.ended)
-        if state is None:
-            return
-        self._names[ran.task] = name
+    def name_all(self, named: Iterable[tuple[bytes, str]]) -> None:
+        """Remember what functions these tasks are of, for a while."""
+        self._names.update(named)
         if len(self._names) >= _NAMED_MOST // 2:
             # One by one from the front of a dict would cost more the longer it goes on.
             self._names, self._older = {}, self._names
+
+    def add(self, name: str, ran: events.Attempt) -> None:
+        """One attempt, of a task that is named."""
+        state = _STATES.get(ran.ended)
+        if state is None:
+            return
         for maker in ran.inputs:
             made_by = self.name(maker)
             if made_by is not None and len(self.edges) < _EDGES_MOST:

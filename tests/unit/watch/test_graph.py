@@ -24,6 +24,7 @@ def ran(number: int, *inputs: int, ended: Ended = Ended.DONE) -> events.Attempt:
 
 def test_a_few_tasks_are_known_one_by_one() -> None:
     past = Past()
+    past.name_all([(task(1), "f"), (task(2), "g"), (task(3), "h")])
     past.add("f", ran(1))
     past.add("g", ran(2, 1, ended=Ended.RETRIED))
     past.add("g", ran(2, 1, ended=Ended.FAILED))
@@ -42,6 +43,7 @@ def test_many_are_known_by_function_and_the_oldest_forgotten(
     monkeypatch.setattr(graph, "_NAMED_MOST", 100)
     past = Past()
     for number in range(1, 1000):
+        past.name_all([(task(number), "f")])
         past.add("f", ran(number, number - 1))
     assert past.singly is None
     assert past.edges == {("f", "f"): 998}
