@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMES = frozenset({"redis", "rediss", "unix"})
+# What an address may say behind a "?", in the words of redis-py.
+OPTIONS = (
+    "db",
+    "ssl_ca_certs",
+    "ssl_cert_reqs",
+    "ssl_certfile",
+    "ssl_check_hostname",
+    "ssl_keyfile",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,29 @@ def parse_address(text: str, password_file: Path | None = None) -> Address:
     except ValueError:
         msg = f"address {shown!r} has no valid port after its host"
         raise ValueError(msg) from None
+    _check_options(bare, shown)
     return Address(bare, password_file, Secret(password) if password else None)
+
+
+def options_of(url: str) -> dict[str, str]:
+    """What an address says behind its "?"."""
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+
+
+def _check_options(url: str, shown: str) -> None:
+    options = options_of(url)
+    unknown = sorted(options.keys() - set(OPTIONS))
+    if unknown:
+        msg = f"address {shown!r} says {unknown[0]}=, which is none of {', '.join(OPTIONS)}"
+        raise ValueError(msg)
+    parts = urlsplit(url)
+    database = options.get("db", "" if parts.scheme == "unix" else parts.path.strip("/"))
+    if database and not database.isdecimal():
+        msg = f"address {shown!r} names a database that is no number"  # but maybe a password
+        raise ValueError(msg)
+    if options.get("ssl_cert_reqs", "required") not in {"required", "none"}:
+        msg = f"address {shown!r}: ssl_cert_reqs is required or none"
+        raise ValueError(msg)
 
 
 def _taken_apart(url: str) -> tuple[str, str | None]:

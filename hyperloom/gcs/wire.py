@@ -1,31 +1,25 @@
 """A thin connection to the server: commands out, replies in, nothing between.
 
-redis-py connects (URL, password, TLS, handshake); after that its socket is used directly,
-with hiredis to pack commands and to parse replies.  A call through redis-py's command layer
-costs 57-70 microseconds here, one through this file 17-22, of which the kernel and the
-server are 17.
+hiredis packs commands and parses replies.  A call through redis-py's command layer costs
+57-70 microseconds here, one through this file 17-22, of which the kernel and the server are 17.
 
-Nothing is ever sent twice by this layer.  redis-py's own retries are switched off: they
-would re-send a call whose reply was lost.  Who sends again is whoever knows that the call
-is idempotent (`hyperloom.gcs.outbox`, the raylet).
+Nothing is ever sent twice by this layer: a call whose reply was lost may have been done.  Who
+sends again is whoever knows that the call is idempotent (`hyperloom.gcs.outbox`, the raylet).
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
-import ssl
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hiredis
-import redis
-from redis.backoff import NoBackoff
-from redis.connection import ConnectionPool, parse_url
-from redis.retry import Retry
 
 from hyperloom import errors
+from hyperloom.gcs.dialing import dial, greeting
 from hyperloom.gcs.library import build
 from hyperloom.gcs.replies import from_reply
 
@@ -51,21 +45,31 @@ class Wire:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self._connection = _connect(address)
-        self._socket: socket.socket = self._connection._sock  # noqa: SLF001 - redis-py has no door
-        self._socket.settimeout(None)
-        self.secure = isinstance(self._socket, ssl.SSLSocket)
+        self._owner = os.getpid()
         self._reader = hiredis.Reader(replyError=_refusal)
+        self._socket = _dial(address)
+        self.secure = address.url.startswith("rediss:")
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
-        self._wait_loaded()
+        try:
+            self._greet()
+            self._wait_loaded()
+        except BaseException:
+            self.close()
+            raise
+
+    def _greet(self) -> None:
+        for words in greeting(self.address):
+            self.send(*words)
+            answer = self.receive()
+            if isinstance(answer, Exception):
+                raise _no_connection(self.address, answer) from answer
 
     def _wait_loaded(self) -> None:
         # A server that was started again takes connections before it has read its files.
         self.send("PING")
         answer = self.receive()
         if isinstance(answer, errors.ServerRefused) and str(answer).startswith("LOADING"):
-            self.close()
             raise self._lost(answer)
 
     def fileno(self) -> int:
@@ -132,8 +136,15 @@ class Wire:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Hang up.  Harmless when done twice."""
-        self._connection.disconnect()
+        """Hang up.  Harmless when done twice; in a fork, its parent's connection stays."""
+        if self._owner == os.getpid():
+            self.interrupt()  # forks of this process may have it open, too
+        self._socket.close()
+
+    def __del__(self) -> None:
+        """Who lets go of a connection hangs up."""
+        with contextlib.suppress(AttributeError):  # there never was one
+            self.close()
 
     def _fill(self) -> None:
         try:
@@ -200,21 +211,12 @@ def _refusal(message: str) -> errors.LoomError:
     return error
 
 
-def _connect(address: Address) -> Any:  # noqa: ANN401 - one of redis-py's connection classes
-    options = parse_url(address.url)  # type: ignore[no-untyped-call]
-    options.update(
-        password=address.password() or options.get("password"),
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=None,
-        socket_connect_timeout=10,
-        protocol=2,
-        driver_info=None,
-    )
+def _dial(address: Address) -> socket.socket:
     try:
-        pool = ConnectionPool(**options)
-        connection: Any = pool.make_connection()
-        connection.connect()
-    except (redis.RedisError, OSError) as error:
-        text = f"no connection to the control plane at {address}: {error}"
-        raise errors.ControlPlaneLost(text) from error
-    return connection
+        return dial(address)
+    except OSError as error:
+        raise _no_connection(address, error) from error
+
+
+def _no_connection(address: Address, error: Exception) -> errors.ControlPlaneLost:
+    return errors.ControlPlaneLost(f"no connection to the control plane at {address}: {error}")

@@ -77,6 +77,10 @@ def test_addresses_and_secrets_compare() -> None:
     ("text", "says"),
     [
         (f"http://user:{SECRET}@head:80", "begins with http://; use redis://host:port"),
+        (f"redis://user:123/{SECRET}@head", "a database that is no number"),
+        ("redis://head/1?db=x", "a database that is no number"),
+        ("rediss://head?ssl_ca_cert=/ca.pem", "ssl_ca_cert=, which is none of db"),
+        ("rediss://head?ssl_cert_reqs=perhaps", "ssl_cert_reqs is required or none"),
         (f"redis://:{SECRET}@", "names no server"),
         (f"unix://:{SECRET}@", "names no server"),
         ("unix://", "names no server"),

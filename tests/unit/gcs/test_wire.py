@@ -208,8 +208,7 @@ def test_what_came_before_the_break_is_handed_out_first(line: Wire) -> None:
 def test_garbage_is_a_lost_control_plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some other service answers on that socket, or the stream is cut."""
     ours, theirs = socket.socketpair()
-    connection = type("Connection", (), {"_sock": ours, "disconnect": lambda _: ours.close()})()
-    monkeypatch.setattr(wire, "_connect", lambda _: connection)
+    monkeypatch.setattr(wire, "dial", lambda _: ours)
     theirs.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     with pytest.raises(errors.ControlPlaneLost, match=f"unix://{tmp_path} speaks another protocol"):
         Wire(Address(f"unix://{tmp_path}")).call("PING")
