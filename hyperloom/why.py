@@ -61,7 +61,7 @@ class Facts:
 
     state: str  # a `TaskState`, UNKNOWN, or DONE, FAILED, CANCELLED where a record of that is left
     lacks: Sequence[str] = ()  # names of inputs that are not there yet, perhaps not all
-    missing: int = 0  # how many
+    missing: int = 0  # how many; of a call that is ready, 1: its actor
     lost: Sequence[str] = ()  # those of them that nobody makes
     asked: ResourceSet = NOTHING
     priority: int = 0
@@ -130,13 +130,21 @@ def _waits(facts: Facts) -> Reason:
     return Reason(Why.INPUTS, says)
 
 
+def _awaits_actor(facts: Facts) -> Reason:
+    does, advice = (
+        "answers earlier calls",
+        "max_concurrency= lets an actor answer several at a time",
+    )
+    if facts.missing:
+        does, advice = "takes no calls yet", "loom why of the actor tells why not"
+    return Reason(
+        Why.ACTOR, f"waits for {facts.actor}, which {does}", f"loom ls actors shows it; {advice}"
+    )
+
+
 def _ready(facts: Facts) -> Reason:
     if facts.actor:
-        return Reason(
-            Why.ACTOR,
-            f"waits for {facts.actor}, which answers earlier calls, or is not there yet",
-            "loom ls actors shows it; max_concurrency= lets an actor answer several at a time",
-        )
+        return _awaits_actor(facts)
     asked, again = facts.asked, ""
     first = f" at priority {facts.priority}" if facts.priority else ""
     if facts.attempt > 1:

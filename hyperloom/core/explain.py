@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import why
 from hyperloom.core.cluster import nodes
-from hyperloom.ids import OBJECT_BYTES, cut, short, task_of
+from hyperloom.ids import OBJECT_BYTES, TASK_BYTES, cut, short, task_of
 from hyperloom.resources import ResourceSet, of_node, of_symbols
 from hyperloom.specs import CALL_QUEUE, decode_template
 
@@ -31,6 +31,7 @@ class Stand(NamedTuple):
     detail: str
     name: str  # empty if the task is over or unknown
     lacks: list[bytes]
+    is_actor: bool = False
 
 
 def where(session: Session, tasks: Sequence[bytes], lacks: int = 0) -> list[Stand]:
@@ -39,9 +40,13 @@ def where(session: Session, tasks: Sequence[bytes], lacks: int = 0) -> list[Stan
     stands = []
     for at in range(0, len(answers), 4):
         state, detail, body, missing = answers[at : at + 4]
-        name = decode_template(body).name if body else ""
-        inputs = cut(missing, OBJECT_BYTES)
-        stands.append(Stand(state.decode(), detail.decode(), name, inputs))
+        of = decode_template(body) if body else None
+        stands.append(
+            Stand(
+                state.decode(), detail.decode(), of.name if of else "",
+                cut(missing, OBJECT_BYTES), is_actor=of is not None and of.role == "actor",
+            )
+        )  # fmt: skip
     return stands
 
 
@@ -83,6 +88,8 @@ def _lines(session: Session, way: Sequence[bytes], stands: Mapping[bytes, Stand]
 
 def _line(session: Session, oid: bytes, stand: Stand) -> str:
     reason = why.decide(_facts(session, stand))
+    if stand.is_actor:
+        return f"actor {stand.name} ({short(oid[:TASK_BYTES])}) {reason.says}"
     return f"ObjectRef({short(oid)}) of task {stand.name or '?'} {reason.says}"
 
 
@@ -92,7 +99,7 @@ def _facts(session: Session, stand: Stand) -> why.Facts:
             lacks = [f"ObjectRef({short(oid)})" for oid in stand.lacks]
             return why.Facts(state="WAITING", lacks=lacks, missing=int(stand.detail))
         case "READY" if stand.detail == CALL_QUEUE:
-            return why.Facts(state="READY", actor="its actor")
+            return why.Facts(state="READY", actor="its actor", missing=len(stand.lacks))
         case "READY":
             priority, shape, *_ = stand.detail.split("|")
             return why.Facts(

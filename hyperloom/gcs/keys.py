@@ -78,8 +78,11 @@ CEDED = Key("ceded", (), "hash", "full name -> the claims up to which another jo
 HOST = Key("host", (), "hash", "actor that takes calls -> node, attempt, granted, dealt")
 UNAVAILABLE = Key("unavailable", (), "hash", "actor -> what its calls become, should its node die")
 BEREFT = Key("bereft", (), "hash", "actor -> what it becomes, should its node die for good")
-LANES = Key("lanes", ("actor",), "sorted set", "processes whose calls wait, in serving order")
-LANE = Key("lane", ("lane",), "list", "calls of one process for one actor that wait")
+UNORDERED = Key(
+    "unordered", (), "set", "actors of which a call may wait without its caller's others"
+)
+LANES = Key("lanes", ("actor",), "sorted set", "its lanes, in serving order")
+LANE = Key("lane", ("lane",), "list", "calls of one process for one actor that wait; or one alone")
 
 # -- what came of it ------------------------------------------------------------------------
 OBJECT = Key("object", (), "hash", "object id -> value, or where it lies")

@@ -90,7 +90,7 @@ class Lookout:
                 why = why_infeasible(shape_of(queue), nodes)
                 if why and (job, queue) not in self._warned:
                     self._warned.add((job, queue))
-                    self._warn([job], f"tasks that ask for {why}")
+                    self._warn([job], f"tasks or actors that ask for {why}")
 
         self._gcs.command("HVALS", keys.NODES.name(keys.CLUSTER), then=answered)
 

@@ -83,7 +83,10 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
     asked = ResourceSet.parse(stand.template.shape) if stand.template else ResourceSet({})
     nodes = [node_of(about) for about in live.nodes()]
     if state == "READY" and stand.detail == specs.CALL_QUEUE:
-        return why.Facts(state=state, actor=_actor_of(live, job, task), error=error)
+        return why.Facts(
+            state=state, actor=_actor_of(live, job, task),
+            missing=len(stand.lacks), error=error,
+        )  # fmt: skip
     if state == "READY":
         at, size = live.place(job, stand.detail, task, attempt)
         return why.Facts(

@@ -34,6 +34,7 @@ class Actors(ControlPlane):
     actors: dict[bytes, bytes] = field(default_factory=dict)  # -> marker and full name
     names: dict[bytes, bytes] = field(default_factory=dict)
     ceded: dict[bytes, int] = field(default_factory=dict)
+    unordered: set[bytes] = field(default_factory=set)
     saved: dict[bytes, tuple[list[bytes], bytes]] = field(default_factory=dict)
     hosts: dict[bytes, Host] = field(default_factory=dict)
     unavailable: dict[bytes, bytes] = field(default_factory=dict)
@@ -72,7 +73,7 @@ class Actors(ControlPlane):
 
     def actor_create(  # noqa: PLR0913, PLR0917 - the transition's own arguments
         self, process: bytes, seq: int, count: int, template: bytes, actor: bytes, record: bytes,
-        name: bytes, found: int, detached: int, claim: bytes,
+        name: bytes, found: int, detached: int, claim: bytes, unordered: int,
     ) -> list[bytes]:  # fmt: skip
         heard = self.hears(process, seq)
         other = self.names.get(name) if name else None
@@ -87,6 +88,8 @@ class Actors(ControlPlane):
             return [b"CEDED"]
         if not heard:
             return [b"CREATED"]
+        if unordered:
+            self.unordered.add(actor)
         self.actors[actor] = (codes.DETACHED if detached else codes.ATTACHED) + name
         if name:
             self.names[name] = actor
@@ -163,6 +166,11 @@ class Actors(ControlPlane):
 
     def _line_up(self, actor: bytes, process: bytes, ids: list[bytes]) -> None:
         lanes, fresh = self.lanes.setdefault(actor, {}), process not in self.lanes.get(actor, {})
+        if actor in self.unordered:
+            for task in [task for task in ids if task in self.lacks]:
+                lanes[task] = [(task, 1)]
+                self.scores.setdefault(actor, {})[task] = PARKED
+            ids = [task for task in ids if task not in self.lacks]
         if fresh:
             able = next((i for i, task in enumerate(ids) if task in self.lacks), len(ids))
             host = self.hosts.get(actor)
@@ -212,20 +220,22 @@ class Actors(ControlPlane):
         super().push_front([item for item in entries if not self.is_call(item[0])])
         actors = []
         for task in calls:
-            actor, process = self.actor_of(task), maker_of(task)
-            if self._is_first(task):
-                self.scores[actor][process] = 0
+            actor, lane = self.actor_of(task), self._first_of(task)
+            if lane:
+                self.scores[actor][lane] = 0
                 actors.append(actor)
         for actor in dict.fromkeys(actors):
             self.deal(actor)
 
-    def _is_first(self, call: bytes) -> bool:
-        lane = self.lanes.get(self.actor_of(call), {}).get(maker_of(call))
-        return bool(lane) and lane[0][0] == call
+    def _first_of(self, call: bytes) -> bytes:
+        """The lane in which the call is the first, if it is."""
+        lanes = self.lanes.get(self.actor_of(call), {})
+        name = call if call in lanes else maker_of(call)
+        return name if lanes.get(name) and lanes[name][0][0] == call else b""
 
     def lanes_behind(self, tasks: list[bytes]) -> list[tuple[bytes, bytes]]:
-        firsts = [task for task in tasks if self.is_call(task) and self._is_first(task)]
-        return [(self.actor_of(task), maker_of(task)) for task in firsts]
+        firsts = [task for task in tasks if self.is_call(task) and self._first_of(task)]
+        return [(self.actor_of(task), self._first_of(task)) for task in firsts]
 
     def pass_over(self, lanes: list[tuple[bytes, bytes]]) -> None:
         for actor, process in lanes:
@@ -243,6 +253,7 @@ class Actors(ControlPlane):
             self._lay_to_rest(actor, node, failure)
 
     def _lay_to_rest(self, actor: bytes, node: bytes | None, failure: bytes) -> None:
+        self.unordered.discard(actor)
         row, opened = self.actors.pop(actor), self.hosts.pop(actor, None)
         self.unavailable.pop(actor, None)
         self.bereft.pop(actor, None)

@@ -116,6 +116,7 @@ def _actors(model: Any) -> dict[Any, Any]:
     return {
         (keys.ACTOR,): model.actors,
         (keys.NAME,): model.names,
+        (keys.UNORDERED,): model.unordered,
         (keys.SAVED,): {
             actor: b"%d;" % (len(refs) * codes.OBJECT_ID) + b"".join(refs) + state
             for actor, (refs, state) in model.saved.items()

@@ -63,6 +63,22 @@ class Scores(loom.Actor, max_restarts=1):
     def each(self) -> Iterator[int]:
         yield from self.scores
 
+    @loom.method(num_returns=2)
+    def ends(self) -> tuple[int, int]:
+        return self.scores[0], self.scores[-1]
+
+    @loom.method(max_task_retries=3)
+    def sure(self, of: int) -> str:
+        return str(self.scores[of])
+
+    @loom.method(concurrency_group="io")
+    async def slow(self) -> bytes:
+        return b""
+
+    @loom.method(num_returns="streaming")
+    def told(self) -> Iterator[str]:
+        yield ""
+
 
 scores = Scores.remote(7)
 reveal_type(scores)  # type: Scores
@@ -72,6 +88,16 @@ reveal_type(scores.best.remote(f.remote(1)))  # type: ObjectRef[int]
 reveal_type(scores.mean.remote())  # type: ObjectRef[float]
 reveal_type(scores.each.remote())  # type: ObjectRefGenerator[int]
 reveal_type(scores.best(1))  # type: int
+reveal_type(scores.ends.remote())  # type: list[ObjectRef[Any]]
+reveal_type(scores.sure.remote(1))  # type: ObjectRef[str]
+reveal_type(scores.slow.remote())  # type: ObjectRef[bytes]
+reveal_type(scores.told.remote())  # type: ObjectRefGenerator[str]
+reveal_type(scores.best.options(max_task_retries=2).remote(1))  # type: ObjectRef[int]
+reveal_type(scores.ends.options(num_returns=1).remote())  # type: ObjectRef[tuple[int, int]]
+reveal_type(scores.ends.options(num_returns=3).remote())  # type: list[ObjectRef[Any]]
+reveal_type(scores.each.options(num_returns="streaming").remote())  # type: ObjectRefGenerator[Any]
+scores.best.options(max_task_retries=2).remote("no")  # error: call-overload
+scores.best.options(retries=2)  # error: call-overload
 Scores.remote("no")  # error: arg-type
 Scores.options(name="x").remote("no")  # error: arg-type
 scores.best.remote("no")  # error: call-overload

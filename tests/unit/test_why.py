@@ -56,7 +56,7 @@ CASES = {
     Why.NEXT: (ready(BUSY, FREE), "there is room, so it is about to be taken", ""),
     Why.ACTOR: (
         Facts(state="READY", actor="actor ab-1"),
-        "waits for actor ab-1, which answers earlier calls, or is not there yet",
+        "waits for actor ab-1, which answers earlier calls",
         "loom ls actors",
     ),
     Why.NODE_SILENT: (

@@ -3,6 +3,7 @@
 options.py     what an actor, and a method, may ask for
 terms.py       what a handle must know of the class: names and signatures, as plain data
 definition.py  `@actor`: a class whose instances are actors
+marks.py       what `method` with options makes of a function, for type checkers
 typed.py       `Actor`: the same as a base class, for exact types
 handle.py      `ActorHandle`: counted, passed on like a ref; methods to call
 calls.py       calls become tasks whose place is fixed

@@ -8,6 +8,7 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Concatenate,
+    Literal,
     NoReturn,
     ParamSpec,
     TypeVar,
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from hyperloom.core.actors.handle import ActorHandle
-    from hyperloom.core.actors.options import ActorChanges, MethodChanges
+    from hyperloom.core.actors.marks import AsItIs, Plain, Several, Streaming
+    from hyperloom.core.actors.options import ActorChanges, MethodRest
     from hyperloom.core.actors.typed import Method
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.streams import ObjectRefGenerator
@@ -70,6 +72,8 @@ def actor(cls: Any = None, /, **options: Any) -> Any:
                 one loop, 1000 by default, else 1.
             concurrency_groups: ``{name: calls at the same time}``: methods of a group
                 (`hyperloom.method`) do not wait for those of others.
+            allow_out_of_order: a call that waits for its input does not hold back the later ones
+                of its caller. For actors that run several calls at the same time.
             max_pending_calls: calls of one handle that may wait; one more is refused
                 (`PendingCallsExceeded`). Default -1, any number.
 
@@ -98,7 +102,15 @@ def method(  # type: ignore[overload-overlap]  # of either kind
 @overload
 def method(function: Callable[Concatenate[Any, P], R], /) -> Method[P, ObjectRef[R], R]: ...
 @overload
-def method(**options: Unpack[MethodChanges]) -> Callable[[Callable[..., Any]], Any]: ...
+def method(*, num_returns: Literal["streaming"], **options: Unpack[MethodRest]) -> Streaming: ...
+@overload
+def method(  # type: ignore[overload-overlap]  # 1 is an int, and comes first
+    *, num_returns: Literal[1], **options: Unpack[MethodRest]
+) -> Plain: ...
+@overload
+def method(*, num_returns: int, **options: Unpack[MethodRest]) -> Several: ...
+@overload
+def method(**options: Unpack[MethodRest]) -> AsItIs: ...
 
 
 def method(function: Any = None, /, **options: Any) -> Any:

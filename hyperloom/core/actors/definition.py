@@ -120,6 +120,11 @@ def terms_of(cls: type, options: ActorOptions) -> ActorTerms:
         checkpoint_every=options.checkpoint_every,
     )
     check_hooks(cls, terms)
+    if options.allow_out_of_order and sum(limits.values()) == 1 and not is_async:
+        raise InvalidOption(
+            f"allow_out_of_order=True of {terms.name} cannot be: it runs one call at a time, in "
+            "the order of each caller. Give it async methods, max_concurrency= or groups"
+        )
     return terms
 
 

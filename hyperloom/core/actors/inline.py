@@ -69,10 +69,10 @@ class InlineActors:
 
     def create(  # noqa: PLR0913, PLR0917 - the transition's own arguments
         self, template: bytes, task: bytes, record: bytes, name: bytes, found: int, detached: int,
-        claim: bytes,
+        claim: bytes, unordered: int,
     ) -> None:  # fmt: skip
         """An actor, in the form of ``lua/actor/create.lua``."""
-        del template, claim
+        del template, claim, unordered
         plane, oid = self._plane, task + FIRST
         if name and name in self._names:
             if found:

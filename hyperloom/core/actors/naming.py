@@ -83,8 +83,9 @@ def _created(  # noqa: PLR0913, PLR0917 - what an actor is made of
     task = session.next_task()
     detached = options.lifetime == "detached"
     session.outbox.create_actor(
-        template, task, data, name, int(options.get_if_exists), int(detached), claim
-    )
+        template, task, data, name, int(options.get_if_exists), int(detached), claim,
+        int(options.allow_out_of_order),
+    )  # fmt: skip
     if large:
         session.outbox.release(large, made=True)
     return task

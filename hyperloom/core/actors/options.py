@@ -44,12 +44,12 @@ class ActorChanges(TypedDict, total=False):
     concurrency_groups: Mapping[str, int] | None
     max_pending_calls: int
     checkpoint_every: int
+    allow_out_of_order: bool
 
 
-class MethodChanges(TypedDict, total=False):
-    """The options of a method as they are written; see `hyperloom.method`."""
+class MethodRest(TypedDict, total=False):
+    """The options of a method that leave its type as it is; see `hyperloom.method`."""
 
-    num_returns: int | Literal["streaming"]
     concurrency_group: str
     max_task_retries: int
     retry_exceptions: bool | ExceptionClass | Sequence[ExceptionClass]
@@ -77,6 +77,7 @@ class ActorOptions:
     concurrency_groups: Mapping[str, int] | None = None
     max_pending_calls: int = -1
     checkpoint_every: int = 0
+    allow_out_of_order: bool = False
 
     def with_(self, changes: Mapping[str, Any]) -> ActorOptions:
         """These options with some changed, all of them checked."""
@@ -128,6 +129,8 @@ class ActorOptions:
         every = self.checkpoint_every
         allowed = "a whole number of calls; or 0 for never"
         refuse_unless(whole(every, 0, _MOST), "checkpoint_every", every, allowed)
+        free = self.allow_out_of_order
+        refuse_unless(isinstance(free, bool), "allow_out_of_order", free, "True or False")
 
     def _check_life(self) -> None:
         for name in ("max_restarts", "max_task_retries"):

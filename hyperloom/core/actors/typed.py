@@ -20,7 +20,7 @@ ordinary object.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from hyperloom.core.actors.definition import ActorClass, actor_class
 from hyperloom.core.actors.options import ActorOptions
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
-    from hyperloom.core.actors.handle import ActorMethod
-    from hyperloom.core.actors.options import ActorChanges, MethodChanges
+    from hyperloom.core.actors.options import ActorChanges, MethodRest
     from hyperloom.core.refs import ObjectRef
+    from hyperloom.core.streams import ObjectRefGenerator
 
 P = ParamSpec("P")
 C = TypeVar("C")
@@ -100,8 +100,20 @@ class BoundMethod(Protocol[P, R_co, D_co]):
     @overload
     def remote(self, a: Any, b: ObjectRef[Any], /, *args: Any, **kwargs: Any) -> R_co: ...
 
-    def options(self, **changes: Unpack[MethodChanges]) -> ActorMethod:
-        """The same with other options; see `ActorMethod.options`."""
+    @overload
+    def options(
+        self, *, num_returns: Literal["streaming"], **changes: Unpack[MethodRest]
+    ) -> BoundMethod[P, ObjectRefGenerator[Any], D_co]: ...
+    @overload
+    def options(  # type: ignore[overload-overlap]  # 1 is an int, and comes first
+        self, *, num_returns: Literal[1], **changes: Unpack[MethodRest]
+    ) -> BoundMethod[P, ObjectRef[D_co], D_co]: ...
+    @overload
+    def options(
+        self, *, num_returns: int, **changes: Unpack[MethodRest]
+    ) -> BoundMethod[P, list[ObjectRef[Any]], D_co]: ...
+    @overload
+    def options(self, **changes: Unpack[MethodRest]) -> BoundMethod[P, R_co, D_co]: ...
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> D_co:
         """Within the class: an ordinary call."""

@@ -330,6 +330,28 @@ def test_its_cpu_is_lent_while_it_waits() -> None:
     assert len(loom.get(through)) == 2
 
 
+@pytest.mark.keeps_refs  # of the actor that is killed while its call is explained
+def test_an_actor_that_nobody_can_have_is_told_as_such_and_others_wait() -> None:
+    never = Counter.options(num_cpus=100, resources={"unobtainium": 1}).remote()
+    ref = never.add.remote()
+    with pytest.raises(errors.GetTimeout, match=r"waits for its actor, which takes no") as told:
+        loom.get(ref, timeout=0.2)
+    (line,) = [line for line in str(told.value).splitlines() if "actor Counter (" in line]
+    assert "no node has that much in all" in line
+    assert "unobtainium missing" in line
+    holds = Counter.options(resources={"paint": 4}).remote()
+    assert loom.get(holds.add.remote()) == 1
+    later = Counter.options(resources={"paint": 4}).remote()
+    waits = later.add.remote()
+    with pytest.raises(errors.GetTimeout, match="which takes no calls yet"):
+        loom.get(waits, timeout=0.2)
+    loom.kill(never)
+    with pytest.raises(errors.ActorDied, match=r"loom\.kill"):
+        loom.get(ref)
+    del holds
+    assert loom.get(waits) == 1
+
+
 # -- what is refused --------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from tests.cluster.api.counters import slow
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cluster")]
@@ -220,3 +221,37 @@ def test_a_cancelled_call_that_waits_never_runs(gate, at_once: int) -> None:
 
 def wait_for(gate: Any, *lines: str) -> None:
     wait_until(lambda: gate.notes()[-len(lines) :] == list(lines))
+
+
+def test_a_call_that_waits_holds_back_nobody_if_that_is_allowed(gate) -> None:
+    @loom.actor(max_concurrency=2, allow_out_of_order=True)
+    class Log:
+        def __init__(self) -> None:
+            self.seen: list[int] = []
+
+        def see(self, n: int) -> list[int]:
+            self.seen.append(n)
+            return list(self.seen)
+
+    log, door, other = Log.remote(), gate("door"), gate("other")
+    first, dropped = log.see.remote(slow.remote(door, 1)), log.see.remote(slow.remote(other, 9))
+    assert loom.get(log.see.remote(2)) == [2]
+    assert loom.get(log.see.remote(3)) == [2, 3]
+    loom.cancel(dropped)
+    door.open()
+    assert loom.get(first) == [2, 3, 1]
+    with pytest.raises(errors.TaskCancelled):
+        loom.get(dropped)
+    waits = log.see.remote(slow.remote(other, 4))
+    loom.kill(log)
+    with pytest.raises(errors.ActorDied):
+        loom.get(waits)
+    other.open()
+
+
+def test_one_call_at_a_time_has_an_order() -> None:
+    with pytest.raises(errors.InvalidOption, match="it runs one call at a time"):
+
+        @loom.actor(allow_out_of_order=True)
+        class Plain:
+            """Never."""

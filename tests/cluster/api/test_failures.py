@@ -274,6 +274,6 @@ def test_the_driver_is_warned_of_what_can_never_run_once_for_each_shape() -> Non
     assert (done.stderr, done.returncode) == ("", 0)
     lines = done.stdout.splitlines()
     assert len(lines) == 2, done.stdout
-    assert all(line.startswith("hyperloom: tasks that ask for ") for line in lines)
+    assert all(line.startswith("hyperloom: tasks or actors that ask for ") for line in lines)
     assert "64 CPU" in lines[0]
     assert "unobtainium" in lines[1]

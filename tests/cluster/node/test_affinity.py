@@ -61,5 +61,5 @@ def test_a_task_that_is_bound_to_no_node_is_warned_about(home: Home) -> None:
         """,
     )
     (warning,) = err
-    assert "tasks that ask for node 1212121212121212, 1 CPU wait for a node" in warning
+    assert "tasks or actors that ask for node 1212121212121212, 1 CPU wait for a node" in warning
     assert "there is no node 1212121212121212 at all. Nothing is lost" in warning

@@ -59,17 +59,29 @@ class World(Books):
     @rule(
         who=speaker, kind=st.sampled_from(list(CLASSES)), name=st.sampled_from(NAMES),
         found=st.integers(0, 1), detached=st.sampled_from([0, 0, 1]), inputs=some,
-        claim=st.sampled_from([b"", b"1", b"2"]),
+        claim=st.sampled_from([b"", b"1", b"2"]), unordered=st.sampled_from([0, 0, 1]),
     )  # fmt: skip
     def create(  # noqa: PLR0913, PLR0917
         self, who: int, kind: bytes, name: bytes, found: int, detached: int, inputs: list[int],
-        claim: bytes,
+        claim: bytes, unordered: int,
     ) -> None:  # fmt: skip
         speaks = self.processes[who]
         text = record(kind, list(dict.fromkeys(pick(self.mine(speaks), inputs))))
         actor = self.next_task(speaks)
         made, seq = self.counter[speaks], self.next_seq(speaks)
-        args = (speaks, seq, made, kind, actor, text, name, found, detached, claim if name else b"")
+        args = (
+            speaks,
+            seq,
+            made,
+            kind,
+            actor,
+            text,
+            name,
+            found,
+            detached,
+            claim if name else b"",
+            unordered,
+        )
         answer = self.same("actor_create", *args)
         self.same("actor_create", *args)  # said again
         if answer[0] == b"CREATED":

@@ -45,7 +45,7 @@ class Session:
     def create(self, name: bytes, claim: bytes) -> Any:
         self.seq += 1
         actor = task(self.process, self.seq)
-        rest = (self.seq, CLASS, actor, record(CLASS), name, 1, 1, claim)
+        rest = (self.seq, CLASS, actor, record(CLASS), name, 1, 1, claim, 0)
         return self.call("actor_create", self.process, self.seq, *rest)
 
     def find(self, name: bytes) -> bytes | None:
@@ -148,7 +148,7 @@ def test_a_name_is_free_in_the_transition_that_ends_its_actor(
             fcall("actor_kill", keys.job_namespace(JOB), actor, 0, b"4killed"),
             fcall("actor_create", keys.job_namespace(JOB), second.process, second.seq + 1,
                   second.seq + 1, CLASS, task(second.process, second.seq + 1), record(CLASS),
-                  NAME, 0, 0, b""),
+                  NAME, 0, 0, b"", 0),
         ]  # fmt: skip
         assert [plane.wire.call(*words) for words in pipeline] == [b"DEAD", [b"CREATED"]]
         second.seq += 1

@@ -38,6 +38,7 @@ function act.lay_to_rest(ns, node, actor, failure)
   call('HDEL', key.actor(ns), actor)
   call('HDEL', key.unavailable(ns), actor)
   call('HDEL', key.bereft(ns), actor)
+  call('SREM', key.unordered(ns), actor)
   act.forget_state(ns, actor)
   if name ~= '' then
     call('HDEL', key.name(ns), name)

@@ -1,5 +1,6 @@
 -- act.actor_of(record), act.line_up(ns, actor, process, calls, lacking, records),
--- act.line_back(ns, actor, entries), act.is_first(ns, actor, id), act.unpark(ns, actor, process)
+-- act.line_back(ns, actor, entries), act.is_first(ns, actor, id) -> its lane, or false,
+-- act.unpark(ns, actor, lane)
 --
 -- Order among the calls of one actor is each caller's own.  A *lane* holds those of one process
 -- that were not dealt to the host yet, in the order in which it made them; so a call that waits
@@ -23,6 +24,7 @@ end
 
 -- New calls of one process enter.  `lacking`: those of them that lack an input.
 function act.line_up(ns, actor, process, calls, lacking, records)
+  calls, lacking, records = act.step_aside(ns, actor, calls, lacking, records)
   local lane, first = key.lane(ns, actor .. process), 1
   local fresh = call('EXISTS', lane) == 0
   if fresh then  -- nothing is before them: as many as may go at once, go at once
@@ -42,12 +44,17 @@ function act.line_up(ns, actor, process, calls, lacking, records)
 end
 
 function act.is_first(ns, actor, id)
-  local entry = call('LINDEX', act.lane(ns, actor, id), 0)
-  return entry and string.sub(entry, 1, code.TASK_ID) == id
+  local lane = id
+  local entry = call('LINDEX', key.lane(ns, actor .. id), 0)
+  if not entry then
+    lane = string.sub(id, 1, code.PROCESS_ID)
+    entry = call('LINDEX', key.lane(ns, actor .. lane), 0)
+  end
+  return entry and string.sub(entry, 1, code.TASK_ID) == id and lane
 end
 
-function act.unpark(ns, actor, process)
-  call('ZADD', key.lanes(ns, actor), 0, process)
+function act.unpark(ns, actor, lane)
+  call('ZADD', key.lanes(ns, actor), 0, lane)
 end
 
 -- Entries, sorted, that were dealt and are taken back, all of them at once: before the others.

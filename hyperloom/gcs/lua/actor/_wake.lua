@@ -8,8 +8,9 @@ function act.woken(ns, ids)
   local records, actors, seen = many.hmget(key.task(ns), ids), {}, {}
   for i, id in ipairs(ids) do
     local actor = records[i] and act.actor_of(records[i])
-    if actor and act.is_first(ns, actor, id) then
-      act.unpark(ns, actor, string.sub(id, 1, code.PROCESS_ID))
+    local lane = actor and act.is_first(ns, actor, id)
+    if lane then
+      act.unpark(ns, actor, lane)
       if not seen[actor] then
         seen[actor], actors[#actors + 1] = true, actor
       end
@@ -20,15 +21,16 @@ function act.woken(ns, ids)
   end
 end
 
--- Which of these tasks are calls for which their lane waits -> { actor, process } pairs
+-- Which of these tasks are calls for which their lane waits -> { actor, lane } pairs
 function act.first_calls(ns, ids)
   local found = {}
   if #ids > 0 and call('EXISTS', key.actor(ns)) == 1 then
     for i, record in ipairs(many.hmget(key.task(ns), ids)) do
       local template = record and act.template(ns, string.sub(record, 1, code.TEMPLATE_ID))
       local actor = template and template.queue == code.CALL and act.actor_of(record)
-      if actor and act.is_first(ns, actor, ids[i]) then
-        found[#found + 1] = { actor, string.sub(ids[i], 1, code.PROCESS_ID) }
+      local lane = actor and act.is_first(ns, actor, ids[i])
+      if lane then
+        found[#found + 1] = { actor, lane }
       end
     end
   end

@@ -1,4 +1,4 @@
--- actor_create(process, seq, count, template, id, record, name, found, detached, claim)
+-- actor_create(process, seq, count, template, id, record, name, found, detached, claim, unordered)
 --   -> { 'CREATED' }, { 'CEDED' }, or { 'TAKEN' or 'FOUND', id, template body } of who has the name
 --
 -- A new actor: the task `id`, whose attempts are its incarnations and whose retries its restarts.
@@ -6,12 +6,13 @@
 -- none) is its full name.  When that is taken, nothing is created; with `found` = 1 the process
 -- holds the other one from now on.  With `detached` = 1 it needs no holder, and
 -- owns the job (owner/add.lua).  `claim`: of a name that the whole cluster knows, by which claim
--- (actor/claim.lua); when that was ceded to another job, nothing is created.  Said twice, it is
--- answered by how things stand.
+-- (actor/claim.lua); when that was ceded to another job, nothing is created.  With `unordered` = 1
+-- a call that lacks an input does not hold back others.  Said twice, it is answered by how things
+-- stand.
 --
 -- Refuses: NOT_FOUND when the template was never declared; GAP, see act.answered.
 -- Writes:  heard, actor, name, task, held, idle, served, wait, waiters, crowd, refs, holds,
---          owners, ready, queues, counts, events, noted.
+--          owners, unordered, ready, queues, counts, events, noted.
 
 local function standing(ns, process, id, name, found, claim)
   local other = name ~= '' and call('HGET', key.name(ns), name)
@@ -39,7 +40,8 @@ local function enter(ns, id, template, record, queue)
 end
 
 transition('actor_create', FILLS, function(ns, args)
-  local process, seq, count, template, id, record, name, found, detached, claim = unpack(args)
+  local process, seq, count, template, id, record, name, found, detached, claim, unordered =
+    unpack(args)
   local of = act.template(ns, template)
   if not of and call('EXISTS', key.closed(ns)) == 0 then
     return refuse('NOT_FOUND', 'this job has no template %s', act.hex(template))
@@ -61,6 +63,9 @@ transition('actor_create', FILLS, function(ns, args)
   if detached == '1' then
     act.hold(ns, { act.output(id, 0) })
     call('HSET', key.owners(ns), id, code.RESIDENT .. name)
+  end
+  if unordered == '1' then
+    call('SADD', key.unordered(ns), id)
   end
   enter(ns, id, template, record, of.queue)
   return now

@@ -2,7 +2,8 @@
 --
 -- Where tasks stand, for people: WAITING (detail: number of inputs it lacks), READY (its
 -- queue), HELD (the node), OVER (an output exists), UNKNOWN.  `lacks` are the first `most`
--- of the inputs that a waiting task lacks, concatenated.
+-- of the inputs that a waiting task lacks, concatenated; a call that is ready lacks its actor, as
+-- long as that takes no calls.
 --
 -- Refuses: nothing.
 -- Writes:  nothing.
@@ -38,6 +39,11 @@ local function lacks(ns, record, most)
   return table.concat(missing)
 end
 
+local function lacks_actor(ns, record)
+  local actor = act.actor_of(record)
+  return call('HEXISTS', key.host(ns), actor) == 0 and act.output(actor, 0) or ''
+end
+
 transition('task_where', READS, function(ns, args)
   local most = tonumber(table.remove(args, 1))
   local records, reply = many.hmget(key.task(ns), args), {}
@@ -51,7 +57,11 @@ transition('task_where', READS, function(ns, args)
     reply[#reply + 1] = detail
     local template = records[i] and string.sub(records[i], 1, code.TEMPLATE_ID)
     reply[#reply + 1] = template and call('HGET', key.template(ns), template) or ''
-    reply[#reply + 1] = state == 'WAITING' and lacks(ns, records[i], most) or ''
+    if state == 'READY' and detail == code.CALL then
+      reply[#reply + 1] = lacks_actor(ns, records[i])
+    else
+      reply[#reply + 1] = state == 'WAITING' and lacks(ns, records[i], most) or ''
+    end
   end
   return reply
 end)
