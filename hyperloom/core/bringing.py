@@ -15,7 +15,14 @@ from hyperloom.ids import short
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Lost = tuple[bytes, str, list[bytes]]  # object, why, the nodes where it should have been
+# Object, why, the nodes where it should have been, why it cannot be made again.
+Lost = tuple[bytes, str, list[bytes], str]
+
+AGAIN = "again"  # why: it is being made again, or has been; look at its value
+
+
+class MadeAgain(Exception):
+    """An object is to be looked at again.  Never seen by users."""
 
 
 class Bringer:
@@ -48,7 +55,7 @@ class Bringer:
                 f"this machine's raylet does not answer ({error}), so objects of other nodes "
                 "cannot be brought here. They are where they were; try again when it is back"
             ) from error
-        return [(oid, why, nodes) for oid, why, nodes in answer]
+        return [(oid, why, nodes, cannot) for oid, why, nodes, cannot in answer]
 
 
 def _answer(sock: socket.socket) -> list[Lost]:
@@ -65,8 +72,10 @@ def _answer(sock: socket.socket) -> list[Lost]:
                 return found
 
 
-def explain(oid: bytes, why: str, nodes: Sequence[bytes]) -> errors.ObjectLost:
-    """The error for an object that cannot be brought here."""
+def explain(oid: bytes, why: str, nodes: Sequence[bytes], cannot: str) -> Exception:
+    """The error for an object that cannot be brought here; `MadeAgain` when it is made again."""
+    if why == AGAIN:
+        return MadeAgain(short(oid))
     names = ", ".join(short(node) for node in nodes)
     if why == "full":
         return errors.ObjectLost(
@@ -79,12 +88,13 @@ def explain(oid: bytes, why: str, nodes: Sequence[bytes]) -> errors.ObjectLost:
         "nodes": f"it lay in the shared memory of node {names}, which died or left",
         "absent": f"it should lie in the shared memory of node {names}, and does not",
     }[why]
-    return lost(oid, text)
+    return lost(oid, text, cannot)
 
 
-def lost(oid: bytes, why: str) -> errors.ObjectLost:
-    """The error for an object that is not there."""
+def lost(oid: bytes, why: str, cannot: str = "") -> errors.ObjectLost:
+    """The error for an object that is not there, and is not made again."""
+    because = f"It is not made again by itself, since {cannot}. " if cannot else ""
     return errors.ObjectLost(
-        f"object {short(oid)} is lost: {why}. Nothing else is lost; to have it again, run the "
-        "task that made it again"
+        f"object {short(oid)} is lost: {why}. {because}Nothing else is lost; to have it again, run "
+        "the task that made it, or put it, again"
     )

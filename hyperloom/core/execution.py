@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import data, errors, failpoints, failures, specs
-from hyperloom.core import current, redirection
+from hyperloom.core import again, current, redirection
 from hyperloom.core.bound import ABOUT, Replacing
 from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
 from hyperloom.core.redirection import Redirected
 from hyperloom.core.session import FIRST
 from hyperloom.core.streams import Items
-from hyperloom.gcs.codes import NUMBER, SHARED
+from hyperloom.gcs.codes import LOST, NUMBER, SHARED
 from hyperloom.ids import object_id
 from hyperloom.serialization import (
     Packed,
@@ -239,6 +239,9 @@ class Executor:
             return _arguments(said, ())
         in_store = said == specs.IN_STORE
         names = specs.inputs_of(record)
+        if LOST in inputs:  # of a call to an actor: a task waits until they have been made again
+            pairs = zip(names, inputs, strict=True)
+            inputs = [again.wait_for(oid) if kept == LOST else kept for oid, kept in pairs]
         plain = len(names) - in_store
         load = self._objects.load_data if code.template.takes_data else self._objects.load
         values = [load(names[i], inputs[i]) for i in range(plain)]

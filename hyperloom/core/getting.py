@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hyperloom import errors
-from hyperloom.core import current, patience
+from hyperloom.core import again, current, patience
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.core.explain import explain
 from hyperloom.core.refs import ObjectRef
@@ -88,11 +88,17 @@ def checked(session: Session, ref: object) -> bytes:
 
 def _have_all(session: Session, oids: Sequence[bytes], timeout: float | None) -> None:
     """Wait until they exist, and are on this node."""
-    start = time.monotonic()
-    _wait_for_all(session, oids, timeout)
-    left = None if timeout is None else max(0.001, timeout - (time.monotonic() - start))
+    deadline = None if timeout is None else time.monotonic() + timeout
+    left = timeout
     values = session.values
-    session.store.gather([(oid, value) for oid in oids if (value := values[oid])], left)
+    while True:
+        _wait_for_all(session, oids, left)
+        left = None if deadline is None else max(0.001, deadline - time.monotonic())
+        lost = session.store.gather([(oid, value) for oid in oids if (value := values[oid])], left)
+        if not lost:
+            return
+        again.forget_values(session, lost)
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 def _wait_for_all(session: Session, oids: Sequence[bytes], timeout: float | None) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from hyperloom.core.bringing import explain, lost
+from hyperloom.core import again
+from hyperloom.core.bringing import AGAIN, MadeAgain, explain, lost
 from hyperloom.gcs import codes
 from hyperloom.ids import NODE_BYTES
 from hyperloom.serialization import (
@@ -92,8 +93,15 @@ class Objects:
 
         Raises:
             Exception: what the task raised that should have made the object.
-            errors.ObjectLost: the value is gone.
+            errors.ObjectLost: the value is gone, and cannot be made again.
         """
+        while True:
+            try:
+                return self._load(oid, kept)
+            except MadeAgain:
+                kept = again.wait_for(oid)
+
+    def _load(self, oid: bytes, kept: bytes) -> object:
         if is_failure(kept):
             raise to_exception(failure_record(kept))
         mark = kept[:1]
@@ -110,9 +118,16 @@ class Objects:
 
     def load_data(self, oid: bytes, kept: bytes) -> Data:
         """The value as a data object, whatever made it; raises as `load`."""
+        while True:
+            try:
+                return self._load_data(oid, kept)
+            except MadeAgain:
+                kept = again.wait_for(oid)
+
+    def _load_data(self, oid: bytes, kept: bytes) -> Data:
         if is_failure(kept) or kept[:1] == codes.LOST:
-            self.load(oid, kept)
-        kind, meta, buffers = self.parts_of(oid, kept)
+            self._load(oid, kept)
+        kind, meta, buffers = self._parts_of(oid, kept)
         if kind == ERROR:
             raise to_exception(bytes(meta))
         return self._data(oid, kept, kind, meta, buffers)
@@ -135,7 +150,18 @@ class Objects:
     def parts_of(
         self, oid: bytes, kept: bytes
     ) -> tuple[int, bytes | memoryview, Sequence[memoryview]]:
-        """Kind, meta and buffers of a kept value, wherever it lies."""
+        """Kind, meta and buffers of a kept value, wherever it lies; raises as `load`."""
+        while True:
+            try:
+                return self._parts_of(oid, kept)
+            except MadeAgain:
+                kept = again.wait_for(oid)
+                if is_failure(kept) or kept[:1] == codes.LOST:
+                    self._load(oid, kept)  # raises
+
+    def _parts_of(
+        self, oid: bytes, kept: bytes
+    ) -> tuple[int, bytes | memoryview, Sequence[memoryview]]:
         return self.parts(oid, kept) if kept[:1] == codes.SHARED else split_inline(kept)
 
     def parts(
@@ -151,10 +177,11 @@ class Objects:
                 raise lost(oid, "it came to this node, and the shared memory does not have it")
         return found
 
-    def gather(self, kept: Iterable[tuple[bytes, bytes]], timeout_s: float | None) -> None:
+    def gather(self, kept: Iterable[tuple[bytes, bytes]], timeout_s: float | None) -> list[bytes]:
         """Bring what lies on other nodes here, all of it at the same time.
 
-        What cannot be had is left to `load` to complain about.
+        What cannot be had is left to `load` to complain about.  Returned are those that were lost
+        and are made again: their values are to be looked at anew.
 
         Raises:
             errors.GetTimeout: not all came in time.
@@ -165,8 +192,8 @@ class Objects:
             for oid, value in kept
             if value[:1] == codes.SHARED and not value.startswith(mine)
         ]
-        if there:
-            self._bring([pair for pair in there if not self._store.contains(pair[0])], timeout_s)
+        missing = [pair for pair in there if not self._store.contains(pair[0])]
+        return [oid for oid, why, *_ in self._bring(missing, timeout_s) if why == AGAIN]
 
     def _bring(self, kept: Sequence[tuple[bytes, bytes]], timeout_s: float | None) -> list[Lost]:
         wanted = [(oid, int(value[1 + NODE_BYTES :])) for oid, value in kept]

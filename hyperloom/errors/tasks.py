@@ -108,10 +108,10 @@ class ActorUnavailable(TaskError):
 
 
 class ObjectLost(TaskError):
-    """No copy of the object can be had here: it is gone, or lies on another node.
+    """No copy of the object can be had, and it is not made again by itself.
 
-    The message says which.  Large values do not travel between nodes yet: read it where it
-    lies.  What is gone is not made again by itself: make it anew.
+    The message says where it was and why no task makes it again: it was put, an actor made it, its
+    task is not to run twice or has used up its retries.
     """
 
 

@@ -25,6 +25,23 @@ FAILURE = b"4"  # an inline failure: why there is no value
 LARGE = b"L"  # in a message: the value is too large to send along, ask for it
 LOST = b"X"  # the object does not exist and nobody is making it
 
+# Lineage: whether a task can make again what was lost, or why not (``lua/lineage``).
+REMAKE = b"R"
+FROM_ACTOR = b"A"  # a method of an actor made it
+NO_RETRIES = b"N"  # its task is never to run again
+NO_TRIES = b"T"  # its task has used up its retries
+WAS_PUT = b"P"
+STREAMED = b"S"  # a generator yielded it
+DROPPED = b"B"  # its record had to go: LINEAGE_BYTES
+FORGOTTEN = b"F"  # nobody held it, and no record leant on it
+TOO_DEEP = b"D"  # LINEAGE_DEPTH or LINEAGE_TASKS
+
+LINEAGE_DEPTH = 100  # tasks, one after the other, that run again for one object
+LINEAGE_TASKS = 2000  # that run again for one object in all
+LINEAGE_BYTES = 64 << 20  # of records, and of small values held for them
+LINEAGE_ROW = 100  # bytes that a record takes besides its own, about
+LINEAGE_SLICE = 500  # records that end in one call
+
 # What owns a job, by the first byte of what is said about it (``lua/owner/add.lua``).
 VISITOR = b"V"  # then the node that the process lives on
 DETACHED = b"D"  # then what it is, as JSON

@@ -79,6 +79,16 @@ TASK = Lifecycle(
         "give_back": Move(
             frozenset({TaskState.HELD}), TaskState.READY, "its node has not begun it, and cannot"
         ),
+        "put_off": Move(
+            frozenset({TaskState.HELD}),
+            TaskState.WAITING,
+            "its node has not begun it, and inputs were lost; READY at once if they are there",
+        ),
+        "remake": Move(
+            frozenset({TaskState.OVER}),
+            TaskState.WAITING,
+            "what it made was lost with a node; READY at once if its inputs are there",
+        ),
         "retry": Move(
             frozenset({TaskState.HELD}), TaskState.READY, "the attempt failed; a retry is left"
         ),
@@ -106,6 +116,11 @@ OBJECT = Lifecycle(
     },
     moves={
         "settle": Move(frozenset({ObjectState.PROMISED}), ObjectState.PRESENT, "its task is over"),
+        "lose": Move(
+            frozenset({ObjectState.PRESENT}),
+            ObjectState.PROMISED,
+            "it lay on nodes that are lost, and its task runs again",
+        ),
         "drop": Move(
             frozenset({ObjectState.PROMISED, ObjectState.PRESENT}),
             ObjectState.DROPPED,

@@ -4,8 +4,8 @@
 the control plane where objects lie, and tells whoever waits: tasks whose inputs are elsewhere,
 and processes of this node that ask for an object at the door.
 
-An object that cannot be had is told to who wants it, with the reason.  The one place for whatever
-could still be done about it is `_give_up`.
+An object that cannot be had from anywhere is made again, if it can be (`Remaking`): then who wants
+it is told to look again.  Else they are told why not.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from hyperloom import errors, specs
 from hyperloom.gcs import codes, keys
 from hyperloom.ids import NODE_BYTES, OBJECT_BYTES, cut, job_of
 from hyperloom.objectstore.client import StoreClient
+from hyperloom.raylet.remaking import AGAIN, Remaking
 from hyperloom.transfer import endpoint
 from hyperloom.transfer import machine as t
 from hyperloom.transfer.endpoint import Tls
@@ -40,14 +41,16 @@ if TYPE_CHECKING:
     from hyperloom.raylet.messages import Held
     from hyperloom.raylet.node import NodeSettings
 
-    Told = Callable[[bytes, t.GaveUp | None], None]  # object; why it cannot be had
-    Lost = tuple[bytes, str, list[bytes]]  # the same, as it travels; nodes
+    # Object, why it cannot be had, from which nodes, why it is not made again.
+    Lost = tuple[bytes, str, list[bytes], str]
+    Told = Callable[[bytes, Lost | None], None]
 
 _MOVES_MOST = 4  # objects on their way at a time
 _WORTH_BYTES = 1 << 20  # a task goes after inputs of this size; smaller ones come to it
 _SHARE = 4  # of the store's bytes, a quarter may be on their way
 _KEY = b"key"
 _MARK = b":" + codes.SHARED  # in a task's inputs: a value that lies in shared memory
+_GONE = b"1:" + codes.LOST  # the same: none at all
 
 
 class Fetching:
@@ -63,6 +66,7 @@ class Fetching:
         self._checks = settings.config.check
         self._key = b""
         self._store = StoreClient(settings.store)
+        self.remaking = Remaking(settings.node, gcs)
         self._machine = t.PullMachine(settings.store_bytes // _SHARE, _MOVES_MOST)
         self._waiting: dict[bytes, list[Told]] = {}
         self._where: dict[bytes, str] = {}  # node -> its endpoint, as last heard
@@ -101,16 +105,19 @@ class Fetching:
     # -- who wants something ------------------------------------------------------------------
 
     def lacking(self, task: Held) -> list[tuple[bytes, int]]:
-        """The task's inputs that lie on other nodes only, and about how large they are."""
-        if _MARK not in task.inputs:
+        """The task's inputs that lie on other nodes only, or nowhere, and about how large."""
+        if _MARK not in task.inputs and _GONE not in task.inputs:
             return []
         names, values = specs.inputs_of(task.record), specs.split_values(task.inputs)
         return [
-            (oid, int(kept[1 + NODE_BYTES :]))
+            (oid, int(kept[1 + NODE_BYTES :] or b"0"))
             for oid, kept in zip(names, values, strict=True)
-            if kept[:1] == codes.SHARED
-            and kept[1 : 1 + NODE_BYTES] != self._node
-            and not self._store.contains(oid)
+            if kept == codes.LOST
+            or (
+                kept[:1] == codes.SHARED
+                and kept[1 : 1 + NODE_BYTES] != self._node
+                and not self._store.contains(oid)
+            )
         ]
 
     def home(self, task: Held, lacking: Sequence[tuple[bytes, int]]) -> bytes | None:
@@ -135,10 +142,10 @@ class Fetching:
         left = dict(wanted)
         lost: list[Lost] = []
 
-        def told(oid: bytes, why: t.GaveUp | None) -> None:
+        def told(oid: bytes, why: Lost | None) -> None:
             del left[oid]
             if why is not None:
-                lost.append((oid, why.why, list(why.nodes)))
+                lost.append(why)
             if not left:
                 then(lost)
 
@@ -223,9 +230,17 @@ class Fetching:
         self._gcs.apply("object_copied", _namespace(oid), self._node, oid, then=ended)
 
     def _give_up(self, oid: bytes, why: t.GaveUp) -> None:
-        self._answer(oid, why)
+        nodes = list(why.nodes)
+        if why.why == "full":
+            self._answer(oid, (oid, why.why, nodes, ""))
+            return
 
-    def _answer(self, oid: bytes, why: t.GaveUp | None) -> None:
+        def asked(cannot: str) -> None:
+            self._answer(oid, (oid, why.why if cannot else AGAIN, nodes, cannot))
+
+        self.remaking.lost(oid, nodes, asked)
+
+    def _answer(self, oid: bytes, why: Lost | None) -> None:
         for told in self._waiting.pop(oid, ()):
             told(oid, why)
 

@@ -12,13 +12,14 @@ from hyperloom import errors
 from hyperloom.gcs import codes, keys
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.desk import Desk
+from hyperloom.raylet.remaking import AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.conversation import Conversation
-    from hyperloom.raylet.fetching import Fetching
+    from hyperloom.raylet.fetching import Fetching, Lost
     from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.node import NodeSettings
@@ -81,6 +82,7 @@ class Jobs:
 
     def detach(self) -> None:
         """The node was given up: its part in the jobs begins anew."""
+        self._fetching.remaking.forget()
         for desk in self._desks.values():
             desk.detach()
 
@@ -131,7 +133,7 @@ class Jobs:
             if home is not None and held.may_be_handed_on:
                 self._hand_on(held, inputs, home)
                 continue
-            self._fetching.fetch(inputs, lambda _, task=held.task: self._has_come(task))  # type: ignore[misc]
+            self._fetch(held, inputs)
 
     def _hand_on(self, held: m.Held, inputs: list[tuple[bytes, int]], home: bytes) -> None:
         """To the node that has the inputs, if it is a member: it has the first choice.
@@ -149,13 +151,22 @@ class Jobs:
                 )  # fmt: skip
                 self.offer_again()
             else:
-                self._fetching.fetch(inputs, lambda _: self._has_come(held.task))
+                self._fetch(held, inputs)
 
         self._gcs.command("HEXISTS", keys.NODES.name(keys.CLUSTER), home, then=found)
 
-    def _has_come(self, task: bytes) -> None:
-        self.handle(m.InputsHere(task))
-        self.offer_again()
+    def _fetch(self, held: m.Held, inputs: list[tuple[bytes, int]]) -> None:
+        def told(lost: list[Lost]) -> None:
+            again = any(why == AGAIN for _, why, *_ in lost)
+            if again and self._machine.fetching.get(held.task) is held:
+                # First it is not ours any more: it may be given to us again before the answer.
+                self.handle(m.InputsHere(held.task, handed_on=True))
+                self._fetching.remaking.put_off(held, lambda: self.handle(m.TasksClaimed([held])))
+            else:
+                self.handle(m.InputsHere(held.task))
+            self.offer_again()
+
+        self._fetching.fetch(inputs, told)
 
     # -- inboxes ----------------------------------------------------------------------------
 
@@ -214,6 +225,7 @@ class Jobs:
     def _known(self) -> set[bytes]:
         """Ids of all tasks that this node knows of."""
         known = {held.task for queue in self._machine.queues.values() for held in queue.tasks}
+        known |= self._fetching.remaking.known()
         known |= self._machine.here.keys() | self._machine.fetching.keys()
         for worker in self._machine.workers.values():
             known |= {held.task for held in worker.has()}

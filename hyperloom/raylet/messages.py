@@ -74,7 +74,7 @@ class TasksLacking:
 
 @dataclass(frozen=True, slots=True)
 class InputsHere:
-    """All that could be fetched for a task is here; or it was handed on to where they are."""
+    """All that could be fetched for a task is here; or the task was handed on, or put off."""
 
     task: bytes
     handed_on: bool = False

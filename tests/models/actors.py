@@ -56,6 +56,9 @@ class Actors(ControlPlane):
             return self.terms[self.former[task][: codes.TEMPLATE_ID]]
         return super().terms_of(task)
 
+    def is_actor(self, task: bytes) -> bool:
+        return task in self.actors
+
     def is_call(self, task: bytes) -> bool:
         return task in self.records and self.terms_of(task)[2] == codes.CALL
 

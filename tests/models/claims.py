@@ -166,9 +166,9 @@ class Queues(Objects):
 
     def _push_each(self, entries: list[tuple[bytes, int]], *, front: bool) -> None:
         """The queue with the highest priority first."""
-        queues = {self.terms_of(task)[2] for task, _ in entries}
-        for queue in sorted(queues, key=lambda q: (-int(q.partition(b"|")[0]), q)):
-            mine = [item for item in entries if self.terms_of(item[0])[2] == queue]
+        queue_of = {task: self.terms_of(task)[2] for task, _ in entries}
+        for queue in sorted(set(queue_of.values()), key=lambda q: (-int(q.partition(b"|")[0]), q)):
+            mine = [item for item in entries if queue_of[item[0]] == queue]
             self._enqueue(queue, mine, front=front)
 
     def _enqueue(self, queue: bytes, items: list[tuple[bytes, int]], *, front: bool) -> None:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
-from tests.models.arrivals import Arrivals
 from tests.models.cancels import drop_next, task_cancel, task_drop, task_shut
 from tests.models.claims import Offer
 from tests.models.evictions import task_evict
+from tests.models.lineage import Lineage
 from tests.models.owners import owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
@@ -33,12 +33,15 @@ def is_failure(value: bytes) -> bool:
     return value.startswith(codes.FAILURE)
 
 
+def is_shared(value: bytes) -> bool:
+    return value.startswith(codes.SHARED)
+
+
 @dataclass
-class ControlPlane(Arrivals):
+class ControlPlane(Lineage):
     """All that one job keeps."""
 
     waking: list[bytes] = field(default_factory=list)
-    tries: dict[bytes, int] = field(default_factory=dict)
     deaths: dict[bytes, int] = field(default_factory=dict)
     redirects: dict[bytes, int] = field(default_factory=dict)
     stream: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
@@ -50,6 +53,7 @@ class ControlPlane(Arrivals):
     # -- objects come, tasks wake ---------------------------------------------------------
 
     def settle(self, oids: list[bytes], values: list[bytes]) -> None:
+        oids, values = self.missing_only(oids, values)
         unwanted = [oid for oid in oids if not self.is_held(oid)]
         told: dict[bytes, list[bytes]] = {}
         for oid, value in zip(oids, values, strict=True):
@@ -120,13 +124,12 @@ class ControlPlane(Arrivals):
         counted = failures.union(uncounted)
         self.count(codes.DONE, [task for task in tasks if task not in counted])
         self.count(codes.FAILED, [t for t in tasks if t in failures and t not in uncounted])
-        refs = []
-        for task in tasks:
-            inputs, others = self.refs_of(self.records[task])
-            refs.append((task, inputs + others))
+        large = {task_of(o) for o, value in zip(oids, values, strict=True) if is_shared(value)}
+        kept = [task for task in tasks if task in large]
+        ends = self.refs_held_by([task for task in tasks if task not in large])
+        ends += self.keep_lineage(kept)
         self.close(tasks)
         self.settle(oids, values)
-        ends = [(oid, ("task", task)) for task, held in refs for oid in held]
         self.drop(self._unheld_after(ends))
 
     def fail(self, tasks: list[bytes], failure: bytes) -> None:

@@ -27,7 +27,8 @@ def task_redirect(  # noqa: PLR0913, PLR0917 - the transition's own arguments
     plane.tries.pop(task, None)
     plane.deaths.pop(task, None)
     first = output(task, 0)
-    let_go = [(oid, ("object", first)) for oid in plane.inside.pop(first, [])]
+    inside = [] if first in plane.value else plane.inside.pop(first, [])
+    let_go = [(oid, ("object", first)) for oid in inside]
     let_go += [(oid, ("task", task)) for each in plane.refs_of(plane.records[task]) for oid in each]
     inputs, others = plane.refs_of(record)
     plane.hold(inputs + others, ("task", task))

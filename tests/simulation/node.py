@@ -16,6 +16,7 @@ from hyperloom.core import words
 from hyperloom.ids import TASK_BYTES
 from hyperloom.raylet.agent import Agent
 from hyperloom.raylet.node import NodeSettings
+from hyperloom.raylet.remaking import Remaking
 from hyperloom.resources import ResourceSet, of_node
 from tests.simulation.network import Inbox, Line
 
@@ -212,7 +213,10 @@ class _Nobody:
 
 
 class _NothingMoves(_Nobody):
-    """No object is large enough to lie on a node."""
+    """No object is large enough to lie on a node, and so none is lost with one."""
+
+    def __init__(self, settings: Any, gcs: Any, *_: Any) -> None:
+        self.remaking = Remaking(settings.node, gcs)
 
     def learn_key(self) -> None:
         pass

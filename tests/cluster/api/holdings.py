@@ -101,4 +101,6 @@ def _shown(wire: Wire, key: bytes) -> Any:
     if kind not in read:  # it went between the two calls
         return []
     found = wire.call(*read[kind])
+    if kind == b"string":
+        return found
     return [part.hex() if len(part) < 40 else part[:40] for part in found]

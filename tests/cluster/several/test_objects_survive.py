@@ -32,12 +32,16 @@ def test_a_broadcast_costs_each_node_one_receive() -> None:
 def test_a_copy_serves_when_its_maker_is_gone() -> None:
     with Cluster(nodes=3, lease_s=1, beat_s=0.1) as cluster, cluster.connect():
         _, maker, reader = cluster.nodes
-        ref, lost = on(maker.id, make).remote(MIB), on(maker.id, make).remote(MIB)
+        there = on(maker.id, make).options(max_retries=0)
+        ref, lost = there.remote(MIB), there.remote(MIB)
         assert loom.get(on(reader.id, size_of).remote(ref), timeout=30) == MIB
         loom.wait([lost], timeout=30)
         cluster.remove_node(maker, kill=True)
         assert loom.get(ref, timeout=30) == b"x" * MIB
-        why = rf"is lost: it lay in the shared memory of node {maker.id[:8]}, which died or left"
+        why = (
+            rf"is lost: it lay in the shared memory of node {maker.id[:8]}, which died or left. It "
+            "is not made again by itself, since its task has max_retries=0"
+        )
         with pytest.raises(errors.ObjectLost, match=why):
             loom.get(lost, timeout=30)
         reads = size_of.remote(lost)

@@ -18,7 +18,6 @@ from hypothesis.stateful import (
 from hyperloom.gcs import codes, keys
 from tests.models.stored import CONSTANTS
 from tests.unit.gcs.books import ALL, LAST_NODE, NODES, OFFERS, TEMPLATES, VALUES, Books, pick
-from tests.unit.gcs.owners import Owners
 from tests.unit.gcs.plane import (
     NS,
     output,
@@ -27,6 +26,7 @@ from tests.unit.gcs.plane import (
     template,
 )
 from tests.unit.gcs.plans import few, seldom, some, speaker, where
+from tests.unit.gcs.remaking import Remaking
 from tests.unit.gcs.running import run_histories
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def holds_something(world: Books) -> bool:
     return any(world.model.held.values())
 
 
-class World(Owners):
+class World(Remaking):
     """Histories as they may go."""
 
     # -- what processes say ---------------------------------------------------------------
@@ -351,10 +351,12 @@ class World(Owners):
         for speaks in self.processes:
             own, others = b"".join(self.made[speaks]), b"".join(self.borrowed[speaks])
             self.same("ref_release", speaks, self.next_seq(speaks), own, others)
-        for who in list(self.model.inbox):
-            assert self.plane.inbox(who) == self.model.inbox.pop(who)
+            self.made[speaks], self.borrowed[speaks] = [], []
         self.bury_owners()
         self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, b"")
+        self.forget_lineage()
+        for who in list(self.model.inbox):
+            assert self.plane.inbox(who) == self.model.inbox.pop(who)
         self.same_world()
         left = self.plane.world().keys() - {key.name(NS) for key in CONSTANTS}
         assert left == set(), "everything is finished and let go: nothing is left"

@@ -4,9 +4,17 @@
 -- values included, and their waiters are counted down.
 --
 -- An object whose every holder is gone already is not kept; `refs` remembers that (see
--- ref/_count.lua), and forgets it here.
+-- ref/_count.lua), and forgets it here.  What a task makes again, only to find that it exists, is
+-- turned away.
 
 function act.settle(ns, oids, values)
+  -- Mostly nobody watches or waits at all, and nothing is made again: then one look at four tables
+  -- is enough.  Without any objects too: a step that has nothing to report wakes the next slice
+  -- of a crowd.
+  local rare = call('EXISTS', key.watch(ns), key.waiters(ns), key.waking(ns), key.remade(ns)) > 0
+  if rare and call('EXISTS', key.remade(ns)) == 1 then
+    oids, values = act.missing_only(ns, oids, values)
+  end
   local refs, rows, unwanted = many.hmget(key.refs(ns), oids), {}, {}
   for i, oid in ipairs(oids) do
     if refs[i] == code.NOBODY then
@@ -16,9 +24,6 @@ function act.settle(ns, oids, values)
     rows[#rows + 1] = values[i]
   end
   many.hset(key.object(ns), rows)
-  -- Mostly nobody watches or waits at all: then one look at three tables is enough.  Without
-  -- any objects too: a step that has nothing to report wakes the next slice of a crowd.
-  local rare = call('EXISTS', key.watch(ns), key.waiters(ns), key.waking(ns)) > 0
   local watched = rare and call('EXISTS', key.watch(ns)) == 1
   act.notify(ns, oids, values, refs, watched and many.hmget(key.watch(ns), oids) or {})
   if rare then

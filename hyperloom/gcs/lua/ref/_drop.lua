@@ -25,11 +25,14 @@ end
 -- These exist, with these values, and nobody holds them: they go, and so does the hold that
 -- they have on what they contain.
 function act.remove(ns, oids, values)
-  local gone = {}
+  local gone, makers = {}, {}
   while #oids > 0 do
     local inner = {}
     for i, oid in ipairs(oids) do
-      act.free(ns, oid, values[i])
+      if act.place(values[i]) then
+        act.free(ns, oid, values[i])
+        makers[#makers + 1] = string.sub(oid, 1, code.TASK_ID)
+      end
     end
     if call('EXISTS', key.contains(ns)) == 1 then
       for _, list in ipairs(many.hmget(key.contains(ns), oids)) do
@@ -46,4 +49,7 @@ function act.remove(ns, oids, values)
     end
   end
   act.forsake(ns, gone)
+  if #makers > 0 then
+    act.forget_makers(ns, makers)
+  end
 end

@@ -2,7 +2,8 @@
 --
 -- Results come in, checked against what the node holds; see task/step.lua for the arguments.
 -- In this order: settle the outputs (wake, notify), then let go of the inputs, so that an
--- output that contains an input keeps it alive.
+-- output that contains an input keeps it alive.  Of what a task of large results took, its
+-- lineage keeps some.
 
 function act.finish(ns, node, args, from)
   local ids, first, outputs = {}, {}, {}
@@ -14,19 +15,28 @@ function act.finish(ns, node, args, from)
   end
   local held = many.hmget(key.held(ns, node), ids)
   local done, stale, oids, values, refs, good, bad = {}, {}, {}, {}, {}, {}, {}
+  local large = {}
   for k, id in ipairs(ids) do
     local at = first[k]
     if held[k] and held[k] == args[at + 1] then
       done[#done + 1] = id
-      local ended = good
+      local ended, in_store = good, false
       for index = 0, outputs[k] - 1 do
         local value = args[at + 4 + index]
         oids[#oids + 1] = act.output(id, index)
         values[#values + 1] = value
-        ended = string.sub(value, 1, 1) == code.FAILURE and bad or ended
+        local mark = string.sub(value, 1, 1)
+        ended = mark == code.FAILURE and bad or ended
+        in_store = in_store or mark == code.SHARED
       end
       ended[#ended + 1] = id
-      many.cut(args[at + 2], code.OBJECT_ID, refs)
+      if in_store then
+        large[#large + 1] = id
+        large[#large + 1] = args[at + 1]
+        large[#large + 1] = args[at + 2]
+      else
+        many.cut(args[at + 2], code.OBJECT_ID, refs)
+      end
     else
       stale[#stale + 1] = id
       act.too_late(ns, id, args, at)
@@ -37,6 +47,7 @@ function act.finish(ns, node, args, from)
   if #stale > 0 then
     act.note(ns, code.TOO_LATE, node .. table.concat(stale))
   end
+  act.keep_lineage(ns, large, refs)
   act.close(ns, node, done)
   act.settle(ns, oids, values)
   act.let_go(ns, refs)
@@ -49,28 +60,6 @@ function act.too_late(ns, id, args, at)
   if call('HEXISTS', key.task(ns), id) == 0 then
     for index = 0, tonumber(args[at + 3]) - 1 do
       act.turn_away(ns, act.output(id, index), args[at + 4 + index])
-    end
-  end
-end
-
--- The books that few tasks are in.
-function act.rare(ns)
-  return { key.tries(ns), key.deaths(ns), key.redirects(ns), key.children(ns), key.stream(ns) }
-end
-
--- The tasks are over, one way or the other: their books are closed.
-function act.close(ns, node, ids)
-  if #ids > 0 then
-    if node then
-      many.hdel(key.held(ns, node), ids)
-    end
-    many.hdel(key.task(ns), ids)
-    -- Mostly no task of the job was ever retried or redirected, has children or streams.
-    local rare = act.rare(ns)
-    if call('EXISTS', unpack(rare)) > 0 then
-      for _, name in ipairs(rare) do
-        many.hdel(name, ids)
-      end
     end
   end
 end

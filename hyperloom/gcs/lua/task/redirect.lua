@@ -28,8 +28,10 @@ end
 local function hold_instead(ns, id, refs)
   local first = act.output(id, 0)
   local _, before = act.refs_of(call('HGET', key.task(ns), id))
-  many.cut(call('HGET', key.contains(ns), first) or '', code.OBJECT_ID, before)
-  call('HDEL', key.contains(ns), first)
+  if call('HEXISTS', key.object(ns), first) == 0 then  -- it does when the other output was lost
+    many.cut(call('HGET', key.contains(ns), first) or '', code.OBJECT_ID, before)
+    call('HDEL', key.contains(ns), first)
+  end
   act.hold(ns, refs)
   act.let_go(ns, before)
 end
