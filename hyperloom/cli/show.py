@@ -38,7 +38,7 @@ def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
 
 def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
     from hyperloom import ids  # noqa: PLC0415
-    from hyperloom.watch import objects, reasons, tasks, things  # noqa: PLC0415
+    from hyperloom.watch import errors, objects, reasons, tasks, things  # noqa: PLC0415
 
     named = found.id.hex()
     match found.kind:
@@ -51,7 +51,11 @@ def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
             return {**reasons.thing(found.id, value), **refs, "made_by": maker}
         case "job":
             (job,) = [row for row in things.jobs(cluster) if row["job"] == named]
-            return {**job, "names": tasks.names(cluster, found.id)}
+            why = [
+                {"job": named, **row, "error": row["text"]}
+                for row in errors.of_job(cluster, found.id)
+            ]
+            return {**job, "names": tasks.names(cluster, found.id), "errors": why}
         case _:
             (node,) = [row for row in things.nodes(cluster) if row["node"] == named]
             return node
@@ -121,10 +125,12 @@ def _show_fields(about: dict[str, Any]) -> None:
         if isinstance(value, list | dict) and value:
             continue
         say(f"{name:<14}{looking.cell(name, value)}", markup=False)
-    if about.get("names"):
-        from hyperloom.cli.ls import COLUMNS  # noqa: PLC0415
+    from hyperloom.cli.ls import COLUMNS  # noqa: PLC0415
 
-        looking.show_table(about["names"], COLUMNS["names"])
+    for what in ("names", "errors"):
+        if about.get(what):
+            say()
+            looking.show_table(about[what], COLUMNS[what])
     if about.get("made_by"):
         say("made by")
         _show_task(about["made_by"])

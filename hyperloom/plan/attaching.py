@@ -60,13 +60,21 @@ def _parsed(what: str) -> ProcessID:
 
 
 def _nothing(home: Session, what: str) -> errors.NotFound:
+    jobs = visiting.jobs(home)
     there = [
         f"{plan.hex()} {about.label or about.program}"
-        for job in visiting.jobs(home)
+        for job in jobs
         for plan, about in detaching.detached(home, job).items()
     ]
     shown = "".join(f"\n  {line}" for line in there[-_SHOWN:])
+    why = f"it was released, or it never was at {home.address}"
+    job = jobs.get(job_of(ProcessID(bytes.fromhex(what))))
+    if job is not None and len(what) == 2 * JOB_BYTES:
+        why = (
+            f"that job is there (of process {job.get('pid')}), and a plan is taken up elsewhere "
+            "only if it was submitted with detach=True"
+        )
     return errors.NotFound(
-        f"nothing detached has the id {what}: it was released, or it never was at {home.address}. "
+        f"nothing detached has the id {what}: {why}. "
         + (f"What is detached there:{shown}" if there else "Nothing is detached there")
     )

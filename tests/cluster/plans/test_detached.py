@@ -146,7 +146,7 @@ def test_refs_of_two_jobs_do_not_mix(head: Home, gate: Callable[[str], Gate]) ->
 
 def test_all_plans_of_a_job_are_taken_up_by_its_id() -> None:
     job = loom.init("auto").job_id
-    with pytest.raises(errors.NotFound, match="nothing detached has the id"):
+    with pytest.raises(errors.NotFound, match=r"that job is there .* only if .* detach=True"):
         loom.attach(job)
     first = loom.submit([add.bind(1)], detach=True)
     assert loom.attach(job).id == first.id

@@ -85,7 +85,9 @@ def test_show_and_why_tell_the_story(scene: Scene, loom_: Any) -> None:
     assert why[1].startswith(f"  {short(scene.task('too large'))} same is ready and waits for")
     assert why[2].startswith("To do: ask for less")
     assert "made by" in loom_("show", repr(scene.refs["done"]))
-    assert scene.job.hex() in loom_("show", scene.job.hex())
+    shown = loom_("show", scene.job.hex())
+    assert scene.job.hex() in shown
+    assert "ValueError: not today" in shown, "a job's record has the reasons of its failures"
 
 
 @pytest.mark.parametrize(
