@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
 from hyperloom.core import following, getting, visiting
+from hyperloom.ids import number_of
 from hyperloom.plan import cancelling, mending, naming, states
+from hyperloom.plan.ways import Ways
 from hyperloom.serialization import failure_record, to_exception
 
 if TYPE_CHECKING:
@@ -153,7 +155,21 @@ class PlanHandle:
         """
         flat = self._flat()
         self._hear([ref.binary() for ref in flat])
-        return mending.failures_of(self._session, flat, self.stopped_by)
+        return mending.failures_of(self._session, flat, self.stopped_by, self._ways)
+
+    def _ways(self) -> Callable[[bytes, bytes], tuple[str, ...]] | None:
+        """How a failure came from a task to a result, by labels; None if the plan is not there."""
+        try:
+            ways = Ways(self._as_submitted())
+        except (errors.LoomError, ImportError):  # not kept, or its modules are not here
+            return None
+        process = self._session.process if self._detached is None else self._detached.plan
+
+        def way(task: bytes, result: bytes) -> tuple[str, ...]:
+            ours = task.startswith(process) and result.startswith(process)
+            return ways.way(number_of(task), number_of(result)) if ours else ()
+
+        return way
 
     def _stopped_there(self) -> bytes | None:
         return None if self._detached is None else self._detached.stopped_by()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from hyperloom.core.session import Session
     from hyperloom.plan.submission import Wanted
 
+    Way = Callable[[bytes, bytes], tuple[str, ...]]
+
 
 class PlanFailure(NamedTuple):
     """One task that failed, and what it took with it."""
@@ -43,34 +45,43 @@ class PlanFailure(NamedTuple):
 
 
 def failures_of(
-    session: Session, refs: Iterable[ObjectRef[Any]], stopped_by: Callable[[], bytes | None]
+    session: Session,
+    refs: Iterable[ObjectRef[Any]],
+    stopped_by: Callable[[], bytes | None],
+    ways: Callable[[], Way | None],
 ) -> list[PlanFailure]:
     """The tasks that failed these results, as far as is known, those that failed most first.
 
-    `stopped_by`: gives the failure for which the plan was stopped, if it was; what was cancelled
-    then failed by that.
+    Args:
+        session: whose refs these are.
+        refs: the results.
+        stopped_by: gives the failure for which the plan was stopped, if it was; what was
+            cancelled then failed by that.
+        ways: gives what knows the way from a task to a result, by labels, if that is known.
     """
     oids = [ref.binary() for ref in refs]
     session.ask([oid for oid in oids if session.values.get(oid) == codes.LARGE])
-    found: dict[_Who, list[bytes]] = {}
-    cancelled: dict[_Who, list[bytes]] = {}
+    found: dict[_Who, list[_Failed]] = {}
+    cancelled: dict[_Who, list[_Failed]] = {}
     for oid in oids:
         if session.failed(oid):
             record = failure_record(session.values[oid] or b"")
             why = failures.decode(record)
             which = cancelled if why.category == "cancelled" else found
-            which.setdefault(_who(why), []).append(record)
+            which.setdefault(_who(why), []).append((oid, record))
     first = stopped_by() if cancelled else None
     if first is None:
         found |= cancelled
     else:
         record = failure_record(first)
-        also = sum(map(len, cancelled.values()))
-        found.setdefault(_who(failures.decode(record)), []).extend([record] * also)
+        also = [(b"", record)] * sum(map(len, cancelled.values()))
+        found.setdefault(_who(failures.decode(record)), []).extend(also)
+    way = ways() if found else None
     several = sorted(found.items(), key=lambda each: -len(each[1]))
-    return [_failure(task, name, records) for (task, name, _), records in several]
+    return [_failure(task, name, failed, way) for (task, name, _), failed in several]
 
 
+_Failed = tuple[bytes, bytes]  # a result, and the record of its failure; or no result
 _Who = tuple[bytes, str, str]
 
 
@@ -79,9 +90,12 @@ def _who(why: failures.Failure) -> _Who:
     return why.task_id, why.name, "" if why.task_id else why.text
 
 
-def _failure(task: bytes, name: str, records: Sequence[bytes]) -> PlanFailure:
-    path = min((failures.decode(record).full_path() for record in records), key=len)
-    return PlanFailure(name, task.hex(), to_exception(records[0]), path, len(records))
+def _failure(task: bytes, name: str, failed: Sequence[_Failed], way: Way | None) -> PlanFailure:
+    paths = [(failures.decode(record).full_path(), oid) for oid, record in failed]
+    path, oid = min(paths, key=lambda each: len(each[0]))
+    if way is not None and oid and task:
+        path = way(task, oid) or path
+    return PlanFailure(name, task.hex(), to_exception(failed[0][1]), path, len(failed))
 
 
 def run_failed(

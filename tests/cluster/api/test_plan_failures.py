@@ -52,19 +52,19 @@ def test_failures_are_named_once_with_what_they_cost(
 ) -> None:
     bad = needs.bind(log, gate("no"), 7).named("the seventh")
     other = needs.bind(log, gate("no"), 8)
-    sums = [add.bind(bad, n) for n in range(3)]
+    sums = [add.bind(bad, n).named("sum") for n in range(3)]
     handle = loom.submit([*sums, add.bind(1, 2), add.bind(other)])
     assert handle.wait(30)
     assert handle.state("the seventh") == "failed", "though its own result is not kept"
     first, second = handle.failures()
-    assert (first.label, first.results, first.path) == ("the seventh", 3, ("the seventh", "add"))
+    assert (first.label, first.results, first.path) == ("the seventh", 3, ("the seventh", "sum"))
     assert isinstance(first.error, KeyError)
     assert "no 7 yet" in str(first.error)
     assert "in needs" in "".join(first.error.remote_traceback)  # type: ignore[attr-defined]
     assert len(bytes.fromhex(first.task_id)) == 16
     assert (second.label, second.results) == ("needs", 1)
     assert str(first).startswith("the seventh: KeyError: ")
-    assert str(first).endswith("by way of the seventh → add; 3 results failed with it")
+    assert str(first).endswith("by way of the seventh → sum; 3 results failed with it")
     assert loom.get(handle.results[3]) == 3
 
 
