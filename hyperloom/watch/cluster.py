@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hyperloom.watch.history import History
+    from hyperloom.watch.samples import Sample
     from hyperloom.watch.story import Event
 
 T = TypeVar("T")
@@ -106,6 +107,10 @@ class Cluster:
             yield event
         if self.live is not None:
             yield from self.live.events(job, recorded)
+
+    def samples(self, began: float, ended: float) -> list[Sample]:
+        """How busy nodes were between two times, as far as it was recorded."""
+        return [] if self.history is None else self.history.samples(began, ended)
 
     def name(self, job: bytes, template: bytes) -> str:
         """The name of a template's function."""

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from hyperloom import events
+from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
 
@@ -56,12 +56,14 @@ class Figures:
     busy: dict[tuple[str, int], list[float]]  # node, pid -> share of each bin that it was busy
     of: dict[tuple[str, int], list[str]]  # the same -> the function that ran longest in it
     ended: list[int]  # attempts that ended in each bin
+    pending: list[int]  # tasks that were submitted and not over at the end of each bin, about
     errors: list[tuple[str, str, int]]  # function, text, how many; the most first
     attempts: int
 
 
 def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
     """The figures of these events; `name_of` says what a template's function is called."""
+    told = list(told)
     ran = [
         attempt
         for event in told
@@ -85,9 +87,25 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
         busy,
         of,
         ended,
+        _pending(told, ended, began, length or 1.0),
         [(name, text, number) for (name, text), number in errors.most_common(50)],
         len(ran),
     )
+
+
+def _pending(told: list[Event], ended: list[int], began: float, length: float) -> list[int]:
+    """Tasks that are said together are told by their first and last: others may lie between."""
+    come = [0] * BINS
+    for event in told:
+        if event.kind == codes.SUBMITTED:
+            first, last, _ = events.submitted(event.payload)
+            at = min(BINS - 1, max(0, int((event.at - began) / length * BINS)))
+            come[at] += ids.number_of(last) - ids.number_of(first) + 1
+    left, pending = 0, []
+    for more, over in zip(come, ended, strict=True):
+        left = max(0, left + more - over)
+        pending.append(left)
+    return pending
 
 
 def _groups(ran: list[events.Attempt], names: dict[bytes, str]) -> list[Group]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import events
 from hyperloom.gcs import codes
+from hyperloom.watch.samples import Sample
 from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE INDEX IF NOT EXISTS of_job ON entries (job, number);
 CREATE TABLE IF NOT EXISTS counts (job BLOB PRIMARY KEY, payload BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS samples (
+    at REAL, node TEXT, host TEXT, cpu_percent REAL, memory_used INTEGER, memory_bytes INTEGER,
+    store_used INTEGER, spilled_bytes INTEGER, sent_bytes INTEGER, received_bytes INTEGER
+);
+CREATE INDEX IF NOT EXISTS of_time ON samples (at);
 """
 _LEVEL = 1  # of compression: rows repeat much, and time matters more
 _TRIMMED = 100  # entries that go at a time
@@ -102,6 +108,16 @@ class History:
         row = self._db.execute("SELECT dropped FROM jobs WHERE job = ?", (job,)).fetchone()
         return int(kept) + (row[0] if row else 0)
 
+    def samples(self, began: float, ended: float) -> list[Sample]:
+        """How busy nodes were between two times, in seconds since 1970."""
+        try:
+            rows = self._db.execute(
+                "SELECT * FROM samples WHERE at BETWEEN ? AND ? ORDER BY at", (began, ended)
+            ).fetchall()
+        except sqlite3.OperationalError:  # written before samples were kept
+            return []
+        return [Sample(*row) for row in rows]
+
     # -- writing ----------------------------------------------------------------------------
 
     def add(self, job: bytes, entries: Sequence[tuple[bytes, Event]], dropped: int = 0) -> None:
@@ -134,15 +150,25 @@ class History:
         self._db.execute("INSERT OR REPLACE INTO counts VALUES (?, ?)", (job, payload))
         self._db.commit()
 
+    def sample(self, samples: Sequence[Sample]) -> None:
+        """How busy nodes are now."""
+        with self._db:
+            marks = ", ".join("?" * len(Sample._fields))
+            self._db.executemany(f"INSERT INTO samples VALUES ({marks})", samples)  # noqa: S608
+
     def trim(self, most_bytes: int) -> None:
         """Let the oldest go until the file is no larger; what went is counted as dropped."""
         while self._bytes() > most_bytes:
             with self._db:
+                self._db.execute(
+                    "DELETE FROM samples WHERE rowid IN (SELECT rowid FROM samples ORDER BY at"
+                    " LIMIT ?)", (_TRIMMED,)
+                )  # fmt: skip
                 old = self._db.execute(
                     "SELECT entries.number, entries.job FROM entries JOIN jobs USING (job)"
                     " ORDER BY ended IS NULL, number LIMIT ?", (_TRIMMED,)
                 ).fetchall()  # fmt: skip
-                if not old:
+                if not old and not self._has_samples():
                     return
                 self._db.executemany(
                     "UPDATE jobs SET dropped = dropped + 1 WHERE job = ?", [row[1:] for row in old]
@@ -150,6 +176,9 @@ class History:
                 self._db.executemany(
                     "DELETE FROM entries WHERE number = ?", [row[:1] for row in old]
                 )
+
+    def _has_samples(self) -> bool:
+        return self._db.execute("SELECT 1 FROM samples LIMIT 1").fetchone() is not None
 
     def _bytes(self) -> int:
         with closing(self._db.cursor()) as cursor:

@@ -14,6 +14,7 @@ from hyperloom import errors, events
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.watch.live import Live
+from hyperloom.watch.samples import SAMPLE_S, of_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ class Recorder:
         self._history = history
         self._most_bytes = most_bytes
         self._seen = history.seen()  # job -> its last entry that we have
-        self._counted = self._trimmed = 0.0
+        self._counted = self._sampled = self._trimmed = 0.0
 
     def run(self, goes_on: Callable[[], bool]) -> None:
         """As long as it `goes_on`; then once more, so that what has happened by then is kept."""
@@ -85,6 +86,9 @@ class Recorder:
     def read(self, live: Live) -> None:
         """Keep what came since the last time."""
         now = time.monotonic()
+        if self._seen and now - self._sampled >= SAMPLE_S:
+            self._sampled = now
+            self._sample(live)
         counting = now - self._counted >= _COUNT_S
         for job, seen in list(self._seen.items()):
             entries = list(live.entries(job, seen))
@@ -99,6 +103,12 @@ class Recorder:
         if now - self._trimmed >= _TRIM_S:
             self._trimmed = now
             self._history.trim(self._most_bytes)
+
+    def _sample(self, live: Live) -> None:
+        """How busy nodes are, of those that answer."""
+        at = time.time()
+        answers = live.answers("status")
+        self._history.sample([of_answer(node, told, at) for node, told in answers.items()])
 
     def _is_gone(self, live: Live, job: bytes) -> bool:
         """It was ended, and nothing of it is left to be read."""

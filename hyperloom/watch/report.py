@@ -12,16 +12,16 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from hyperloom.watch import nodes_report
+from hyperloom.watch.drawn import LABEL, WIDTH, label, line, picture, seconds_text, size_text
 from hyperloom.watch.figures import BINS, Figures, Group, figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from hyperloom.watch.cluster import Cluster
 
-_WIDTH = 960
 _ROW = 18
-_LABEL = 200
 _WORKERS = 64  # rows of the picture of workers
 _GROUPS = 30
 _LEAST_S = 1e-6  # nothing is shorter in a picture
@@ -39,8 +39,9 @@ def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[
         note=_note(hidden, told),
         functions=_functions(rows, told.groups),
         boxes=_boxes(told.groups[:_GROUPS]),
-        rate=_rate(told),
+        rate=_rate(told) + _pending(told),
         workers=_workers(told),
+        nodes=nodes_report.section(cluster, told.began, told.length_s),
         errors=_errors(told),
     )
 
@@ -50,10 +51,10 @@ def _facts(about: dict[str, Any], told: Figures) -> str:
     work = sum(sum(group.seconds) for group in told.groups)
     facts = {
         "program": about["program"], "job": about["job"], "began": when or "?",
-        "took": _time(told.length_s), "state": about["state"],
+        "took": seconds_text(told.length_s), "state": about["state"],
         "tasks": f"{about['submitted']:,}", "done": f"{about['done']:,}",
         "failed": f"{about['failed']:,}", "tried again": f"{about['retried']:,}",
-        "workers": str(len(told.busy)), "time in functions": _time(work),
+        "workers": str(len(told.busy)), "time in functions": seconds_text(work),
     }  # fmt: skip
     cells = [f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items()]
     return f"<dl>{''.join(cells)}</dl>"
@@ -81,7 +82,7 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
     for row in sorted(rows, key=lambda row: -row["submitted"]):
         group = groups.get(row["name"], Group(row["name"]))
         number = len(group.seconds)
-        mean = _time(sum(group.seconds) / number) if number else ""
+        mean = seconds_text(sum(group.seconds) / number) if number else ""
         total = max(1, row["submitted"])
         done, failed = 100 * row["done"] / total, 100 * row["failed"] / total
         body.append(
@@ -91,7 +92,8 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
             f'<span class=failed style="width:{failed:.1f}%"></span></td>'
             + "".join([f"<td>{text}</td>" for text in (
                 f"{row['submitted']:,}", f"{row['done']:,}", f"{row['failed']:,}",
-                f"{row['retried']:,}", mean, _time(sum(group.seconds)), _size(group.output_bytes),
+                f"{row['retried']:,}", mean, seconds_text(sum(group.seconds)),
+                size_text(group.output_bytes),
             )]) + "</tr>"
         )  # fmt: skip
     heads = ("function", "", "tasks", "done", "failed", "tried again", "mean", "in all", "results")
@@ -112,57 +114,68 @@ def _boxes(groups: Sequence[Group]) -> str:
     span = max(high - low, 1e-9)
 
     def x(seconds: float) -> float:
-        return _LABEL + (log10(max(_LEAST_S, seconds)) - low) / span * (_WIDTH - _LABEL - 20)
+        return LABEL + (log10(max(_LEAST_S, seconds)) - low) / span * (WIDTH - LABEL - 20)
 
     parts = []
     for at, (group, box) in enumerate(drawn):
         y = at * _ROW + 4
-        words = ", ".join([f"{name} {_time(value)}" for name, value in box._asdict().items()])
+        words = ", ".join(
+            [f"{name} {seconds_text(value)}" for name, value in box._asdict().items()]
+        )
         name = escape(group.name)
         parts.append(
-            f"<g><title>{name}: {words}</title>{_label(group.name, y)}"
+            f"<g><title>{name}: {words}</title>{label(group.name, y)}"
             f'<line x1="{x(box.least):.1f}" x2="{x(box.most):.1f}" y1="{y + 6}" y2="{y + 6}"/>'
             f'<rect x="{x(box.low):.1f}" y="{y}" height="12" '
             f'width="{max(2.0, x(box.high) - x(box.low)):.1f}" class=box />'
             f'<line x1="{x(box.median):.1f}" x2="{x(box.median):.1f}" y1="{y}" y2="{y + 12}" '
             "class=median /></g>"
         )
-    return _svg(parts, len(drawn) * _ROW + 8, "How long attempts ran, by function")
+    return picture(parts, len(drawn) * _ROW + 8, "How long attempts ran, by function")
 
 
 def _rate(told: Figures) -> str:
     most = max(told.ended, default=0)
     if not most or not told.length_s:
         return "<p>Nothing ran.</p>"
-    width, height = _WIDTH / BINS, 120
+    width, height = WIDTH / BINS, 120
     bin_s = told.length_s / BINS
     bars = [
         f'<rect x="{at * width:.1f}" width="{width:.2f}" y="{height - h:.1f}" height="{h:.1f}" '
-        f"class=done><title>{_time(at * bin_s)}: {n / bin_s:,.0f} a second</title></rect>"
+        f"class=done><title>{seconds_text(at * bin_s)}: {n / bin_s:,.0f} a second</title></rect>"
         for at, n in enumerate(told.ended)
         if (h := n / most * height)
     ]
-    return _svg(bars, height, f"Attempts that ended, a second; at most {most / bin_s:,.0f}")
+    return picture(bars, height, f"Attempts that ended, a second; at most {most / bin_s:,.0f}")
+
+
+def _pending(told: Figures) -> str:
+    most = max(told.pending, default=0)
+    if not most:
+        return ""
+    curve = [(at / (BINS - 1), count) for at, count in enumerate(told.pending)]
+    what = f"Tasks that were submitted and not over; at most {most:,}"
+    return picture([line(curve, most, 80, "pending")], 80, what)
 
 
 def _workers(told: Figures) -> str:
     colours = _colours(told.groups)
-    parts, width = [], (_WIDTH - _LABEL) / BINS
+    parts, width = [], (WIDTH - LABEL) / BINS
     rows = sorted(told.busy.items())[:_WORKERS]
     for at, ((node, pid), shares) in enumerate(rows):
         y = at * _ROW
-        parts.append(_label(f"{node[:8]} {pid}: {100 * sum(shares) / BINS:.0f} %", y + 4))
+        parts.append(label(f"{node[:8]} {pid}: {100 * sum(shares) / BINS:.0f} %", y + 4))
         names = told.of[node, pid]
         parts += [
-            f'<rect x="{_LABEL + n * width:.1f}" y="{y}" width="{width:.2f}" height="{_ROW - 2}" '
+            f'<rect x="{LABEL + n * width:.1f}" y="{y}" width="{width:.2f}" height="{_ROW - 2}" '
             f'fill="{colours.get(names[n], "none")}" fill-opacity="{share:.2f}">'
             f"<title>{escape(names[n])}: busy {100 * share:.0f} %</title></rect>"
             for n, share in enumerate(shares)
             if share > 0.005  # noqa: PLR2004 - nothing to be seen
         ]
     more = len(told.busy) - len(rows)
-    picture = _svg(parts, len(rows) * _ROW, "When workers were busy, and with which function")
-    return picture + (f"<p>and {more} more workers</p>" if more > 0 else "")
+    shown = picture(parts, len(rows) * _ROW, "When workers were busy, and with which function")
+    return shown + (f"<p>and {more} more workers</p>" if more > 0 else "")
 
 
 def _errors(told: Figures) -> str:
@@ -174,33 +187,3 @@ def _errors(told: Figures) -> str:
     ]
     heads = "<th>function</th><th>times</th><th class=text>what</th>"
     return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
-
-
-def _label(text: str, y: float) -> str:
-    short = text if len(text) <= _LETTERS else f"…{text[1 - _LETTERS :]}"
-    return f'<text x="{_LABEL - 8}" y="{y + 10:.0f}" text-anchor="end">{escape(short)}</text>'
-
-
-_LETTERS = 28
-
-
-def _svg(parts: Iterable[str], height: float, what: str) -> str:
-    return (
-        f'<figure><figcaption>{escape(what)}</figcaption><svg viewBox="0 0 {_WIDTH} {height:.0f}" '
-        f'role="img" aria-label="{escape(what)}">{"".join(parts)}</svg></figure>'
-    )
-
-
-def _time(seconds: float) -> str:
-    for unit, scale in (("µs", 1e6), ("ms", 1e3)):
-        if seconds * scale < 1000:  # noqa: PLR2004 - the next unit
-            return f"{seconds * scale:.3g} {unit}"
-    return f"{seconds:,.1f} s"
-
-
-def _size(amount: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:  # noqa: PLR2004 - the next unit
-            return f"{amount:.4g} {unit}"
-        amount /= 1024
-    return f"{amount:.4g} TiB"

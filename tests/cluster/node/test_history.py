@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,8 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     shown = home.loom("show", failed["id"]).stdout
     assert "FAILED: failed: ValueError: recorded" in shown
     assert "began, attempt 1, on node" in shown
+    home.loom("report", first["job"], "-o", "report.html")
+    assert re.search("<tr><th>[0-9a-f]{8} on ", (home.path / "report.html").read_text())
     assert "no node of yours runs here" in home.loom("stack", exits=1).stderr
     assert "would be freed" in home.loom("clean", "--all", "--dry-run").stdout
     home.loom("clean", "--all")

@@ -9,6 +9,7 @@ import pytest
 
 from hyperloom.gcs import codes
 from hyperloom.watch.history import History
+from hyperloom.watch.samples import Sample
 from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
@@ -39,6 +40,19 @@ def test_what_is_added_is_read_again(tmp_path: Path) -> None:
     assert reader.counts(OTHER) == {}
     assert history.seen() == {OTHER: b"3000-0"}
     reader.close()
+    history.close()
+
+
+def sample(at: float) -> Sample:
+    return Sample(at, "node", "host", 12.5, 1, 2, 3, 4, 5, 6)
+
+
+def test_how_busy_nodes_were_is_kept_by_time(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite", write=True)
+    history.sample([sample(at) for at in (3.0, 1.0, 2.0, 9.0)])
+    assert history.samples(2.0, 5.0) == [sample(2.0), sample(3.0)]
+    history.trim(0)
+    assert history.samples(0.0, 10.0) == []
     history.close()
 
 

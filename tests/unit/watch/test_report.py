@@ -11,7 +11,9 @@ from hyperloom import events
 from hyperloom.events import Ended, Ran, Run
 from hyperloom.gcs import codes
 from hyperloom.watch.figures import BINS, figures
+from hyperloom.watch.nodes_report import section
 from hyperloom.watch.report import report
+from hyperloom.watch.samples import Sample
 from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ def told() -> Iterator[Event]:
         ended = Ended.FAILED if n == 99 else Ended.DONE
         rows += events.ROW.pack(task, b"somekin%d" % (n % 2), 1, ended, 1000 + n, 0.5, 10)
     run = Run(7, rows, {99: ("app", f"Bad: {EVIL}")})
+    first, last = (JOB + b"driver" + n.to_bytes(6, "big") for n in (0, 99))
+    yield Event(1000.0, codes.SUBMITTED, first + last)
     yield Event(0.0, codes.RAN, events.encode(Ran(b"node-one", [run])))
 
 
@@ -44,12 +48,21 @@ def test_figures_add_up() -> None:
     assert max(shares) <= 1
     assert [len(group.seconds) for group in found.groups] == [50, 50]
     assert found.groups[0].box() == (0.5, 0.5, 0.5, 0.5, 0.5)
+    assert (found.pending[0], found.pending[-1]) == (99, 0)
+    assert found.pending == sorted(found.pending, reverse=True)
     assert found.errors == [(name(b"somekin1"), f"Bad: {EVIL}", 1)]
 
 
 class FakeCluster:
     def events(self, _: bytes) -> Iterator[Event]:
         return told()
+
+    def samples(self, began: float, ended: float) -> list[Sample]:
+        mib = 1 << 20
+        return [
+            Sample(at, "ab" * 8, EVIL, 50, 3 * mib, 4 * mib, mib, 0, at_ * mib, 2 * mib)
+            for at_, at in enumerate((began, (began + ended) / 2, ended))
+        ]
 
     def name(self, _: bytes, somekine: bytes) -> str:
         return name(somekine)
@@ -69,10 +82,23 @@ def test_the_page_needs_nothing_and_escapes_everything() -> None:
     assert "&lt;script&gt;" in page
     assert re.findall(r"(?:src|href)=", page) == []
     assert "http" not in re.sub(r"http-equiv", "", page)
-    assert page.count("<svg") == page.count("</svg>") == 3
+    assert page.count("<svg") == page.count("</svg>") == 5
+    assert "at most 99" in page
+    (row,) = re.findall(r"<tr><th>abababab on.*?</tr>", page)
+    assert re.findall(r"<td>(.*?)</td>", row) == ["50 %", "3 MiB", "1 MiB", "0 B", "2 MiB", "0 B"]
+    assert len(re.findall("<polyline", page)) == 4
     assert "default-src 'none'" in page
 
 
 def test_a_run_without_events_has_a_page_too() -> None:
     assert figures([], name).length_s == 0
     assert figures([], name).groups == []
+
+
+def test_without_samples_the_page_says_so() -> None:
+    class Nothing(FakeCluster):
+        def samples(self, began: float, ended: float) -> list[Sample]:
+            del began, ended
+            return []
+
+    assert "No figures were recorded" in section(Nothing(), 0.0, 1.0)  # type: ignore[arg-type]
