@@ -12,8 +12,9 @@ makes it the name of a *resource shape* in the control plane.
 Being a certain node is a resource too, ``@<node id>``, which a node adds to what it has
 (:func:`of_node`) and a task asks a little of that must run there (:func:`at_node`).  So is having
 a symbol, ``@<symbol>`` (:func:`of_symbols`, :func:`with_symbols`), or a label, ``@<key>!<value>``
-(:func:`of_labels`, :func:`with_labels`).  So what must run on certain nodes waits, is offered and
-is complained about like all else.  Users neither write nor see it.
+(:func:`of_labels`, :func:`with_labels`); what is kept for placement groups is in
+`hyperloom.bundles`.  So what must run on certain nodes waits, is offered and is complained about
+like all else.  Users neither write nor see it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import math
 import re
 from numbers import Real
 from typing import TYPE_CHECKING
+
+from hyperloom import bundles
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterable, Mapping, Sequence
@@ -115,8 +118,17 @@ class ResourceSet:
 
     def describe(self) -> str:
         """For messages: `0.5 CPU, 2.0 GiB memory`; `nothing` when empty."""
+        group = bundles.group_of(self._units)
+        if group:
+            bundle = bundles.bundle_of(self._units)
+            of = "a bundle" if bundle == bundles.ANY else f"bundle {bundle}"
+            return f"{self.plain().describe()} in {of} of placement group {group}"
         parts = [_spoken(name, amount) for name, amount in self._units.items()]
         return ", ".join(parts) or "nothing"
+
+    def plain(self) -> ResourceSet:
+        """The same, whether it is kept for a placement group or not."""
+        return ResourceSet(bundles.plain(self._units))
 
     def __bool__(self) -> bool:
         return bool(self._units)

@@ -221,7 +221,7 @@ class Desk:
             light=about.light,
             role=about.role,
             concurrency=about.concurrency,
-        )
+        ).in_group()
         for then in waiting:
             then()
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from hyperloom import bundles
+from hyperloom.resources import CPU, GPU
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +30,24 @@ class Kind:
     light: bool = False  # one of ours that takes no time
     role: Literal["", "actor", "call"] = ""  # see `hyperloom.specs.Template`
     concurrency: int = 1  # of an actor: calls that it may run at the same time
+    group: str = ""  # the placement group in which it runs, if it does
+    cpus: tuple[str, ...] = (CPU,)  # what of its needs is lent while it waits
+    gpu: str = GPU  # what of its needs are GPUs
+
+    def in_group(self) -> Kind:
+        """The same, with what its needs say of a placement group."""
+        group = bundles.group_of(self.needs)
+        if not group:
+            return self
+        names = (bundles.ANY, bundles.bundle_of(self.needs))
+        cpus = tuple({bundles.name_of(group, each, CPU): 0 for each in names})
+        gpu = bundles.name_of(group, bundles.ANY, GPU)
+        return replace(self, group=group, cpus=cpus, gpu=gpu)
+
+    def in_none(self) -> Kind:
+        """The same, with what it needs out of what the node has for everybody."""
+        needs = bundles.plain(self.needs)
+        return replace(self, needs=needs, group="", cpus=(CPU,), gpu=GPU)
 
     @property
     def priority(self) -> int:

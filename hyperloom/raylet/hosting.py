@@ -25,7 +25,6 @@ from hyperloom.raylet.messages import (
     Run,
 )
 from hyperloom.raylet.state import Call, take_out
-from hyperloom.resources import CPU
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,7 +107,7 @@ def _rest(s: NodeState, worker: WorkerState) -> None:
     s.no_actor(worker)
     worker.sent.clear()
     if worker.state == "blocked" and worker.seat is not None:
-        s.free[CPU] -= worker.seat.needs.get(CPU, 0)
+        s.lend(worker, -1)
     s.turn(worker, "ending")
     worker.kill_at = s.now + REST_S
     s.at(worker.kill_at)

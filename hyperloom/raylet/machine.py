@@ -30,10 +30,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.raylet import ends, hosting, hunger, placing, ticks
+from hyperloom.raylet import ends, hosting, hunger, placing, reserving, ticks
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.state import NodeState, take_out
-from hyperloom.resources import CPU
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,6 +50,8 @@ class NodeMachine(NodeState):
         self.now = now
         effects = HANDLERS[type(event)](self, event)
         effects = (effects or []) + placing.place(self)
+        if self.owed:
+            reserving.cover(self)
         hunger.look(self)
         return effects
 
@@ -61,16 +62,17 @@ class NodeMachine(NodeState):
 
 def _claimed(s: NodeState, event: m.TasksClaimed) -> list[Effect]:
     here = []
+    tasks, effects = reserving.turned_away(s, event.tasks) if s.gone else (event.tasks, [])
     if s.hungry or s.room_since is not None:
-        for kind in {held.kind.queue: held.kind for held in event.tasks}.values():
+        for kind in {held.kind.queue: held.kind for held in tasks}.values():
             hunger.fed(s, kind)
-    for held in event.tasks:
+    for held in tasks:
         if held.is_light:
             s.here[held.task] = held
             here.append(held)
         else:
             s.queue_of(held.kind).tasks.append(held)
-    return [m.RunHere(here)] if here else []
+    return [*effects, m.RunHere(here)] if here else effects
 
 
 def _ran_here(s: NodeState, event: m.RanHere) -> None:
@@ -172,7 +174,7 @@ def _blocked(s: NodeState, event: m.WorkerBlocked) -> list[Effect]:
     effects = _return(s, worker, event.unbegun)
     if worker.state in {"busy", "hosting"} and worker.seat is not None:
         s.turn(worker, "blocked")
-        s.free[CPU] = s.free.get(CPU, 0) + worker.seat.needs.get(CPU, 0)
+        s.lend(worker, 1)
         # 1. we sent tasks  2. the worker said what it had not begun  3. the tasks arrived:
         # they lie behind the one that waits, maybe for one of them.
         if len(worker.sent) > 1 and not worker.asked_back:
@@ -187,7 +189,7 @@ def _unblocked(s: NodeState, event: m.WorkerUnblocked) -> None:
     if worker.state == "blocked" and worker.seat is not None:
         s.turn(worker, "hosting" if worker.hosts else "busy")
         worker.since = s.now
-        s.free[CPU] -= worker.seat.needs.get(CPU, 0)
+        s.lend(worker, -1)
 
 
 def _returned(s: NodeState, event: m.TasksReturned) -> list[Effect]:
@@ -241,7 +243,9 @@ def _job_ended(s: NodeState, event: m.JobEnded) -> list[Effect]:
 
 
 def _given_up(s: NodeState, _: m.NodeGivenUp) -> list[Effect]:
-    return ends.give_up(s)
+    effects = ends.give_up(s)
+    reserving.forget(s)
+    return effects
 
 
 def _queues_seen(s: NodeState, event: m.QueuesSeen) -> None:
@@ -277,5 +281,6 @@ HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.JobEnded: _job_ended,
     m.NodeGivenUp: _given_up,
     m.QueuesSeen: _queues_seen,
+    m.BundlesTold: reserving.told,
     m.Tick: _tick,
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from hyperloom.raylet.held import LIGHT_BYTES, Held, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["LIGHT_BYTES", "Held", "Kind"]  # part of this vocabulary
 
@@ -188,6 +188,24 @@ class QueuesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A bundle that this node is to keep: its group's id with its number in decimals."""
+
+    bundle: bytes
+    needs: Mapping[str, int]
+    open: bool  # tasks may run in it
+    patience_s: float  # until it is given up if tasks still have what it takes
+
+
+@dataclass(frozen=True, slots=True)
+class BundlesTold:
+    """The control plane said which bundles this node is to keep, and which groups are gone."""
+
+    kept: Sequence[Kept]
+    gone: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The moment has come that the machine named; see `NodeState.due`."""
 
@@ -215,6 +233,7 @@ Event = (
     | JobEnded
     | NodeGivenUp
     | QueuesSeen
+    | BundlesTold
     | Tick
 )
 
@@ -261,7 +280,7 @@ class Stop:
 
     worker: int
     task: Held
-    why: str  # "cancelled" or "timeout"
+    why: str  # "cancelled", "timeout" or "removed" (its placement group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +348,7 @@ class ReportFailed:
 
     task: Held
     worker: int
-    why: str  # "cancelled" or "timeout"
+    why: str  # "cancelled", "timeout" or "removed" (its placement group)
 
 
 @dataclass(frozen=True, slots=True)

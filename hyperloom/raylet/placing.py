@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from hyperloom.raylet import hunger
 from hyperloom.raylet.messages import EndWorker, Run, StartWorker, WarnStuck
 from hyperloom.raylet.state import WorkerState
-from hyperloom.resources import CPU, GPU, UNIT, shape_of
+from hyperloom.resources import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,10 +105,11 @@ def _starves(s: NodeState, queue: Queue) -> bool:
 
 def _lacks(s: NodeState, queue: Queue) -> list[str]:
     """Of what there is not enough free for the queue's first task."""
-    needs = queue.tasks[0].kind.needs
-    lacking = [name for name, amount in needs.items() if s.free.get(name, 0) < amount]
-    if not lacking and GPU in needs and not s.gpus.fits(needs[GPU]):
-        return [GPU]  # the sum would do, but it is in pieces
+    kind = queue.tasks[0].kind
+    lacking = [name for name, amount in kind.needs.items() if s.free.get(name, 0) < amount]
+    gpu = kind.needs.get(kind.gpu)
+    if not lacking and gpu and not s.gpus_of(kind.group).fits(gpu):
+        return [kind.gpu]  # the sum would do, but it is in pieces
     return lacking
 
 
@@ -152,7 +153,7 @@ def _has_worker(s: NodeState, job: bytes) -> bool:
 
 def keep(s: NodeState) -> int:
     """So many workers may be idle for long."""
-    return max(1, s.total.get(CPU, 0) // UNIT)
+    return max(1, s.cpus)
 
 
 def limit(s: NodeState) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hyperloom.raylet.messages import Held, Kind
+    from hyperloom.raylet.reserving import Bundle
 
 # `ending`: told to end, or said that it will; it gets nothing more.
 # `hosting`: an actor lives in it, which has its seat as long as it lives.
@@ -83,7 +84,7 @@ class Queue:
 class NodeState:
     """See the module."""
 
-    total: Mapping[str, int]
+    total: dict[str, int]  # less what is kept for placement groups; that has names of its own
     most_workers: int  # beyond so many, a worker is started only when all others wait
     utmost_workers: int = 1000  # beyond so many none is started
     kill_grace_s: float = 5.0
@@ -100,6 +101,11 @@ class NodeState:
     held_back: dict[str, int] = field(default_factory=dict)  # resource -> priority it is kept for
     pace: Pace = field(default_factory=Pace)
     gpus: Gpus = field(init=False)
+    cpus: int = field(init=False)  # whole ones, whoever has them
+    bundles: dict[bytes, Bundle] = field(default_factory=dict)  # see `reserving`
+    owed: set[bytes] = field(default_factory=set)  # those of them that are not held yet
+    group_gpus: dict[str, Gpus] = field(default_factory=dict)
+    gone: dict[str, None] = field(default_factory=dict)  # groups that are, the latest last
     hungry: bool = False  # see `hunger`
     room_since: float | None = None
     born: int = 0
@@ -112,8 +118,10 @@ class NodeState:
 
     def __post_init__(self) -> None:
         """All is free."""
+        self.total = dict(self.total)
         self.free = dict(self.total)
         self.gpus = Gpus(self.total.get(GPU, 0) // UNIT)
+        self.cpus = self.total.get(CPU, 0) // UNIT
 
     # -- time -------------------------------------------------------------------------------
 
@@ -177,7 +185,7 @@ class NodeState:
 
     def take_seat(self, worker: WorkerState, kind: Kind) -> bool:
         """Give it the resources of one such task; False: there is no GPU left whole enough."""
-        gpus = self.gpus.take(kind.needs.get(GPU, 0))
+        gpus = self.gpus_of(kind.group).take(kind.needs.get(kind.gpu, 0))
         if gpus is None:
             return False
         worker.seat, worker.gpus = kind, gpus
@@ -190,10 +198,21 @@ class NodeState:
         seat = worker.seat
         if seat is not None:
             for name, amount in seat.needs.items():
-                if name != CPU or worker.state != "blocked":
+                if name not in seat.cpus or worker.state != "blocked":
                     self.free[name] += amount
-            self.gpus.give(worker.gpus, seat.needs.get(GPU, 0))
+            self.gpus_of(seat.group).give(worker.gpus, seat.needs.get(seat.gpu, 0))
             worker.seat, worker.gpus = None, ()
+
+    def lend(self, worker: WorkerState, times: int) -> None:
+        """While it waits its CPUs are others'."""
+        seat = worker.seat
+        assert seat is not None, "who waits runs a task"
+        for name in seat.needs.keys() & set(seat.cpus):
+            self.free[name] += times * seat.needs[name]
+
+    def gpus_of(self, group: str) -> Gpus:
+        """Those of a placement group, or everybody's."""
+        return self.group_gpus.setdefault(group, Gpus()) if group else self.gpus
 
     # -- tasks ------------------------------------------------------------------------------
 
@@ -232,7 +251,7 @@ class NodeState:
         for number, worker in self.workers.items():
             self._check_worker(number, worker)
             for name, amount in (worker.seat.needs if worker.seat else {}).items():
-                if name != CPU or worker.state != "blocked":
+                if worker.state != "blocked" or (worker.seat and name not in worker.seat.cpus):
                     taken[name] = taken.get(name, 0) + amount
         for name, amount in self.total.items():
             assert self.free[name] == amount - taken.get(name, 0), f"{name} went astray"
@@ -241,6 +260,7 @@ class NodeState:
         assert self.ordinary() <= self.utmost_workers, "too many workers"
         assert self.hosts == sum(w.hosts for w in self.workers.values())
         assert all(self.workers.get(w.number) is w and w.hosts for w in self.actors.values())
+        assert self.owed <= self.bundles.keys()
         assert all(queue.tasks for queue in self.queues.values()), "an empty queue is kept"
 
     def _check_worker(self, number: int, worker: WorkerState) -> None:

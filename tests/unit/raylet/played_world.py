@@ -12,6 +12,7 @@ from math import inf
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.machine import NodeMachine
 from hyperloom.resources import CPU, GPU, UNIT
+from tests.unit.raylet import played_groups
 from tests.unit.raylet.cast import Dead, Worker
 
 TOTAL = {CPU: 2 * UNIT, GPU: 2 * UNIT, "licence": UNIT}
@@ -42,6 +43,10 @@ class World:
         self.claimed = 0
         self.passed_on: list[bytes] = []
         self.sacrificed: set[int] = set()
+        self.bundles: dict[bytes, tuple[dict[str, int], bool]] = {}  # wanted here; whether open
+        self.groups_made = 0
+        self.gone: list[int] = []  # groups whose end was not told yet
+        self.removed: set[str] = set()
 
     # -- the machine ------------------------------------------------------------------------
 
@@ -90,7 +95,7 @@ class World:
                 self.forget(held)
                 self.report(held, "redirected")
             case m.ReportFailed(held, _, why):
-                assert held.task in (self.asked_to_stop if why == "cancelled" else self.over_time)
+                assert played_groups.is_right(self, held, why)
                 self.forget(held)
                 self.report(held, why)
             case m.CancelElsewhere(task):
@@ -105,6 +110,7 @@ class World:
         if not worker.tasks:  # it takes a seat
             free = self.free()
             assert all(free[name] >= amount for name, amount in kind.needs.items()), "no room"
+            assert not kind.group or kind.group not in self.removed
             worker.gpus = gpus
             self.check_gpus()
         else:
@@ -163,6 +169,8 @@ class World:
         ids = range(self.claimed + 1, self.claimed + number + 1)
         new = [m.Held(task.to_bytes(16, "big"), b"", b"", kind) for task in ids]
         self.claimed += number
+        if kind.group in self.removed:
+            self.asked_to_stop |= {held.task for held in new}
         (self.lacking if lacking else self.waiting).extend(new)
         self.tell(m.TasksLacking(new) if lacking else m.TasksClaimed(new))
 
@@ -300,6 +308,7 @@ class World:
             for held in place:
                 self.report(held, "dropped")
             place.clear()
+        self.bundles.clear()
         self.tell(m.NodeGivenUp())
 
     def end_job(self, job: bytes) -> None:
@@ -349,16 +358,27 @@ class World:
         left = dict(self.machine.total)
         for worker in self.workers.values():
             if worker.tasks:
-                for name, amount in worker.tasks[0].kind.needs.items():
-                    if name != CPU or not worker.seen_blocked:
+                kind = self.kind_of(worker)
+                for name, amount in kind.needs.items():
+                    if name not in kind.cpus or not worker.seen_blocked:
                         left[name] -= amount
         return left
+
+    def kind_of(self, worker: Worker) -> m.Kind:
+        """Of what it runs; what it has of a group that is no more is the node's own."""
+        kind = worker.tasks[0].kind
+        return kind.in_none() if kind.group and kind.cpus[0] not in self.machine.total else kind
+
+    def all_held(self) -> list[m.Held]:
+        places = (self.waiting, self.here, self.lacking, *(w.tasks for w in self.workers.values()))
+        return [held for place in places for held in place]
 
     def check_gpus(self) -> None:
         used: Counter[int] = Counter()
         for worker in self.workers.values():
             if worker.tasks or worker.gpus:
-                units = worker.tasks[0].kind.needs.get(GPU, 0) if worker.tasks else 0
+                kind = worker.tasks[0].kind if worker.tasks else None
+                units = kind.needs.get(kind.gpu, 0) if kind else 0
                 used.update({index: min(units, UNIT) for index in worker.gpus if units})
         assert all(units <= UNIT for units in used.values()), "a GPU is given twice"
 
@@ -372,8 +392,7 @@ class World:
             assert list(sent) == worker.tasks, "what a worker has, in its order"
         assert all(times == 1 for times in self.over.values()), "reported twice"
         assert self.machine.here.keys() == {held.task for held in self.here}
-        places = (self.waiting, self.here, self.lacking, *(w.tasks for w in self.workers.values()))
-        assert sum(map(len, places)) + len(self.over) == self.claimed, "a task is nowhere"
+        assert len(self.all_held()) + len(self.over) == self.claimed, "a task is nowhere"
         self.check_nobody_waits_for_nothing()
 
     def check_nobody_waits_for_nothing(self) -> None:
@@ -394,7 +413,7 @@ class World:
             needs = held.kind.needs
             if not needs and (lit >= TOTAL[CPU] // UNIT or machine.due < inf):
                 continue  # light tasks have no more workers than CPUs; others get more in time
-            fits = all(free[name] >= amount for name, amount in needs.items())
-            if fits and machine.gpus.fits(needs.get(GPU, 0)):
+            fits = all(free.get(name, 0) >= amount for name, amount in needs.items())
+            if fits and machine.gpus_of(held.kind.group).fits(needs.get(held.kind.gpu, 0)):
                 assert not machine.held_back.keys().isdisjoint(needs), "it fits, and waits"
                 assert machine.due < inf, "held back for ever"

@@ -8,14 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperloom.raylet import messages as m
+from tests.unit.raylet import played_groups
 from tests.unit.raylet.cast import JOBS, KINDS
-from tests.unit.raylet.played_world import World
+from tests.unit.raylet.played_world import TOTAL, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-OUTCOMES = {"done", "retry", "redirected", "lost", "cancelled", "timeout", "dropped"}
+OUTCOMES = {"done", "retry", "redirected", "lost", "cancelled", "timeout", "dropped", "removed"}
 
 
 def play(random: Random, steps: int, tell: Callable[..., None] = lambda *_: None) -> None:
@@ -99,6 +100,16 @@ class Player:
             self.tell("claim", kind.name, kind.job, number, lacking)
             self.world.claim(kind, number, lacking=lacking)
 
+    def tasks_of_a_group_come(self) -> None:
+        kind = played_groups.kind(self.world, self.random)
+        if kind.job not in self.world.closed:
+            self.tell("claim in group", kind.queue, kind.job)
+            self.world.claim(kind, self.random.randint(1, 3))
+
+    def bundles_are_told(self) -> None:
+        self.tell("bundles", self.world.bundles)
+        played_groups.play(self.world, self.random)
+
     def inputs_come(self) -> None:
         if self.world.lacking:
             held = self.random.choice(self.world.lacking)
@@ -172,6 +183,8 @@ WEIGHTS = {
     "worker_obeys": 5,
     "worker_leaves": 1,
     "tasks_come": 10,
+    "tasks_of_a_group_come": 3,
+    "bundles_are_told": 8,
     "light_tasks_are_run": 6,
     "inputs_come": 6,
     "worker_comes_up": 9,
@@ -189,6 +202,7 @@ WEIGHTS = {
 
 def play_out(world: World) -> None:
     """No more surprises: all must come to an end."""
+    played_groups.end(world)
     while world.lacking:
         world.inputs_come(world.lacking[0])
     for _ in range(3000):
@@ -199,7 +213,7 @@ def play_out(world: World) -> None:
     assert not world.waiting, "some tasks wait for ever"
     for worker in list(world.workers.values()):
         world.die(worker)
-    assert world.machine.free == world.machine.total
+    assert world.machine.free == world.machine.total == TOTAL
     assert sum(world.over.values()) == world.claimed
     assert set(world.outcome.values()) <= OUTCOMES
 
