@@ -34,6 +34,7 @@ Category = Literal[
     "infeasible",  # no node has what it asks for
     "node",  # its node is gone
     "died",  # its actor is dead
+    "removed",  # its placement group was removed
     "unavailable",  # its actor was lost while the call may have run; it starts again
 ]
 
@@ -170,6 +171,16 @@ def stopped() -> bytes:
         'on_error="stop"; it has no result'
     )
     return made("cancelled", Attempt(b"", "", 0, b""), text)
+
+
+def group_removed(who: Attempt, *, group: str) -> bytes:
+    """The placement group in which it was to run, or ran, does not exist any more."""
+    text = (
+        f"placement group {group} does not exist any more: it was removed, or its job has ended. "
+        f"{who.name or 'What was to run in it'} was stopped, or never began, and has no result.\n"
+        "  Make a new group, and submit again"
+    )
+    return made("removed", who, text)
 
 
 def redirected_too_often(who: Attempt, *, most: int) -> bytes:

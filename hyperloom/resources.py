@@ -126,6 +126,10 @@ class ResourceSet:
         parts = [_spoken(name, amount) for name, amount in self._units.items()]
         return ", ".join(parts) or "nothing"
 
+    def visible(self) -> ResourceSet:
+        """Those that users know by name."""
+        return ResourceSet({n: a for n, a in self._units.items() if not n.startswith(_HIDDEN)})
+
     def plain(self) -> ResourceSet:
         """The same, whether it is kept for a placement group or not."""
         return ResourceSet(bundles.plain(self._units))

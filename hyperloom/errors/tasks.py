@@ -99,6 +99,10 @@ class NodeLost(TaskError):
     """The node that ran the task is gone, and no retry was left."""
 
 
+class PlacementGroupRemoved(TaskError):
+    """The placement group in which the task, or the actor, was to run does not exist any more."""
+
+
 class ActorDied(TaskError):
     """The actor is over, and so are the calls that it had not answered; see `max_restarts`."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from hyperloom.core import words
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.lookout import stuck
+from hyperloom.raylet.reserving import REMOVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,6 +121,9 @@ class Actions:
         desk = self._jobs.get(task.kind.job)
         if desk is not None:
             failure = self._reporter.failure(task, worker, why)
+            if task.kind.role == "actor" and why == REMOVED:
+                self._residents.removed(task, failure)
+                return
             state = self._machine.workers.get(worker)
             since = state.since if state and state.sent and state.sent[0] is task else None
             desk.finished(self._reporter.failed(task, worker, failure, since))

@@ -24,6 +24,7 @@ from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.desk import outputs_of, tasks_of
 from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.fetching import Fetching
+from hyperloom.raylet.groups import Groups
 from hyperloom.raylet.jobs import Jobs
 from hyperloom.raylet.journal import Journal
 from hyperloom.raylet.light import Light
@@ -52,6 +53,8 @@ _WATCH_S = 0.25  # how often a node that is at work looks at its memory and at t
 class Agent:
     """See the module."""
 
+    _tick_at = inf
+
     def __init__(
         self,
         settings: NodeSettings,
@@ -71,7 +74,6 @@ class Agent:
             utmost_workers=config.workers_most,
             kill_grace_s=config.kill_grace_s,
         )
-        self._tick_at = inf
         self._sessions: dict[int, bytes] = {}  # worker -> process id of its session
         self._gcs = Conversation(settings.address, self.loop, self._come_back)
         self._journal = Journal(self._gcs, self.loop, settings.node, on=config.events)
@@ -96,8 +98,10 @@ class Agent:
         self.left, self.end_forsaken = self._owners.left, self._owners.end_forsaken
         self._door = Door(settings.socket, self.loop, self)
         self._owners.drivers_of = self._door.guests_of
+        groups = Groups(settings, self._gcs, self.loop, self._jobs, self.machine, self._handle)
+        self.groups_changed = groups.sync
         self._membership = Membership(settings, self._gcs, self.loop, self)
-        self._lookout = Lookout(settings, self._gcs, self._handle, self.warn)
+        self._lookout = Lookout(settings, self._gcs, self._handle, self.warn, groups.seen)
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
         self.loop.every(_WATCH_S, self._watch)
         self.loop.every(config.lease_s, lambda: self._unburied.look(self._namespaces()))
@@ -318,7 +322,7 @@ class Agent:
         used, capacity = self._keeper.usage()
         return {
             **self._settings.describe(),
-            "free": dict(self.machine.free),
+            "free": {k: n for k, n in self.machine.free.items() if not k.startswith("@^")},
             "store": {"used": used, "capacity": capacity},
             **self._fetching.describe(),
         }

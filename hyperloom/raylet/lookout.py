@@ -12,7 +12,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors
+from hyperloom import bundles, errors
 from hyperloom.gcs import keys
 from hyperloom.raylet.messages import QueuesSeen
 from hyperloom.resources import ResourceSet, shape_of, why_infeasible
@@ -38,6 +38,7 @@ class Lookout:
         gcs: Conversation,
         handle: Callable[[Event], None],
         warn: Callable[[Sequence[bytes], str], None],
+        of_groups: Callable[[bytes, Sequence[str]], None],
     ) -> None:
         self._here = settings.resources
         self._beat_s = settings.config.beat_s
@@ -45,6 +46,7 @@ class Lookout:
         self._gcs = gcs
         self._handle = handle
         self._warn = warn
+        self._of_groups = of_groups
         self._too_large: dict[Queue, float] = {}  # since when
         self._warned: set[Queue] = set()
         self._next_look = 0.0
@@ -69,13 +71,16 @@ class Lookout:
         self._gcs.command("ZRANGE", queues, 0, _MOST - 1, then=answered)
 
     def _seen(self, job: bytes, queues: Sequence[str]) -> None:
-        fit = [queue for queue in queues if shape_of(queue).fits_in(self._here)]
+        grouped = [queue for queue in queues if group_in(queue)]
+        self._of_groups(job, grouped)
+        fit = [q for q in queues if q in grouped or shape_of(q).fits_in(self._here)]
         if fit:
             self._handle(QueuesSeen(job, fit))
         now = time.monotonic()
         for queue in [q for of, q in self._too_large if of == job and q not in queues]:
             del self._too_large[job, queue]
-        large = [q for q in queues if q not in fit and (job, q) not in self._warned]
+        large = [q for q in queues if q not in fit or q in grouped]
+        large = [q for q in large if (job, q) not in self._warned]
         since = {queue: self._too_large.setdefault((job, queue), now) for queue in large}
         late = [queue for queue in large if now - since[queue] >= self._patience_s]
         if late:
@@ -87,12 +92,39 @@ class Lookout:
                 return
             nodes = [ResourceSet(json.loads(row)["resources"]) for row in rows]
             for queue in queues:
+                if group := group_in(queue):
+                    self._try_group(job, queue, group, nodes)
+                    continue
                 why = why_infeasible(shape_of(queue), nodes)
                 if why and (job, queue) not in self._warned:
                     self._warned.add((job, queue))
                     self._warn([job], f"tasks or actors that ask for {why}")
 
         self._gcs.command("HVALS", keys.NODES.name(keys.CLUSTER), then=answered)
+
+    def _try_group(self, job: bytes, queue: str, group: str, nodes: Sequence[ResourceSet]) -> None:
+        def answered(fits: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            if fits == 0:
+                self._warned.add((job, queue))
+                self._warn([job], infeasible_group(group))
+
+        have = [str(node.visible()) for node in nodes]
+        self._gcs.apply("group_fits", keys.CLUSTER, bytes.fromhex(group), *have, then=answered)
+
+
+def group_in(queue: str) -> str:
+    """The placement group in which the tasks of a queue are to run, or ""."""
+    return bundles.group_of(name for name, _ in shape_of(queue).items())
+
+
+def infeasible_group(group: str) -> str:
+    """The warning that a placement group will not come about."""
+    return (
+        f"tasks wait for placement group {group}, which the nodes that there are cannot keep, even "
+        "if they had nothing else to do: a bundle is larger than what a node has, or the strategy "
+        "asks for more nodes. Nothing is lost: it is placed as soon as such nodes join; or remove "
+        "it, and ask for less"
+    )
 
 
 def stuck(workers: int) -> str:

@@ -46,6 +46,9 @@ class Member(Protocol):
     def reap(self, node: bytes) -> None:
         """Another node is dead."""
 
+    def groups_changed(self) -> None:
+        """What this node keeps for placement groups is to be asked for."""
+
     def asked(self, reply_to: bytes, question: list[Any]) -> None:
         """Somebody wants to know something of this node."""
 
@@ -99,6 +102,7 @@ class Membership:
             self._member.job_opened(jobs[at], json.loads(jobs[at + 1]))
         for job in known.difference(jobs[::2]):
             self._member.job_unknown(job)
+        self._member.groups_changed()
 
     def _beat(self) -> None:
         self._say("node_beat", self._beaten)
@@ -121,11 +125,14 @@ class Membership:
             self._inbox.close()
             self._loop.later(0, self._find_inbox)
             return
-        for kind, job, *about in messages:
+        for kind, *parts in messages:
+            job, *about = parts or (b"",)
             if kind == codes.JOB_OPENED:
                 self._member.job_opened(job, json.loads(about[0]))
             elif kind == codes.JOB_ENDED:
                 self._member.job_ended(job)
+            elif kind == codes.GROUPS:
+                self._member.groups_changed()
             elif kind == codes.ASK:
                 self._member.asked(job, asking.asked_of(about))
 

@@ -12,6 +12,7 @@ from hyperloom import errors, events, failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
 from hyperloom.ids import OBJECT_BYTES, cut, job_of, short
+from hyperloom.raylet.reserving import REMOVED
 from hyperloom.specs import refs_of, split_entry
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ class Reporter:
         self._codes = {worker: code}
 
     def failure(self, task: Held, worker: int, why: str) -> bytes:
-        """The inline failure of a task that was cancelled, was too slow or took too much."""
+        """The inline failure of a task that is over for a reason that `ReportFailed` has."""
         who = self._who(task, worker)
         if why == "timeout":
             return _FAILURE + failures.timed_out(who, limit_s=task.kind.timeout_s or 0)
+        if why == REMOVED:
+            return _FAILURE + failures.group_removed(who, group=task.kind.group)
         return _FAILURE + failures.cancelled(who)
 
     def failed(self, task: Held, worker: int, failure: bytes, since: float | None) -> list[Any]:

@@ -45,6 +45,10 @@ class Residents:
         say = self._reporter.actor_lost(actor, worker, begun, killed)
         self._end(actor, say)
 
+    def removed(self, actor: Held, failure: bytes) -> None:
+        """It may not go on; its worker, or what waits for one, is told so when that is known."""
+        self._end(actor, lambda: self._reporter.actor_over(actor, failure))
+
     def worker_says(self, worker: WorkerState, failure: bytes = b"") -> Event:
         """The actor in this worker takes calls; or has ended by itself, with this failure."""
         if not failure:

@@ -27,6 +27,7 @@ from hyperloom.errors import (
     NodeLost,
     ObjectLost,
     OutOfMemory,
+    PlacementGroupRemoved,
     TaskCancelled,
     TaskError,
     TaskPoisoned,
@@ -55,6 +56,7 @@ _CLASSES: dict[failures.Category, type[TaskError]] = {
     "infeasible": Infeasible,
     "node": NodeLost,
     "died": ActorDied,
+    "removed": PlacementGroupRemoved,
     "unavailable": ActorUnavailable,
 }
 

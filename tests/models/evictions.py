@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 def task_evict(plane: ControlPlane, mark: bytes, failure: bytes, most: int) -> int:
     ids: list[bytes] = []
     found = 0
+    for node in [node for node, offer in plane.idle.items() if mark in offer.text()]:
+        del plane.idle[node]
     for queue in plane.order():
         if mark not in queue or found >= most:
             continue

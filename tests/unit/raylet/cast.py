@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from hyperloom.raylet import messages as m
 from hyperloom.resources import CPU, GPU, UNIT
 
+TOTAL = {CPU: 2 * UNIT, GPU: 2 * UNIT, "licence": UNIT}
+MOST, UTMOST = 4, 8
+GRACE_S = 1.0
+
 SHAPES = {
     "one": {CPU: UNIT},
     "half": {CPU: UNIT // 2},

@@ -7,17 +7,12 @@ Messages lie in channels until a rule delivers them, so that they cross each oth
 from __future__ import annotations
 
 from collections import Counter, deque
-from math import inf
 
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.machine import NodeMachine
-from hyperloom.resources import CPU, GPU, UNIT
-from tests.unit.raylet import played_groups
-from tests.unit.raylet.cast import Dead, Worker
-
-TOTAL = {CPU: 2 * UNIT, GPU: 2 * UNIT, "licence": UNIT}
-MOST, UTMOST = 4, 8
-GRACE_S = 1.0
+from hyperloom.resources import UNIT
+from tests.unit.raylet import played_checks, played_groups
+from tests.unit.raylet.cast import GRACE_S, MOST, TOTAL, UTMOST, Dead, Worker
 
 
 class World:
@@ -335,22 +330,7 @@ class World:
             self.tell(m.Tick())
             assert self.machine.due > before, "a tick that changes nothing comes again and again"
         self.now = until
-        self.check_patience()
-
-    def check_patience(self) -> None:
-        """What time should have brought."""
-        for worker in self.workers.values():
-            if not worker.tasks or worker.doomed:
-                continue
-            waited = self.now - worker.progress
-            if len(worker.tasks) > 1 and waited > 0.1 and not worker.leaving:
-                assert worker.asked_back, "short tasks wait behind a long one"
-            limit = worker.tasks[0].kind.timeout_s
-            if limit is not None and waited > limit + 0.1:
-                assert {worker.tasks[0].task} & (self.over_time | self.asked_to_stop), "too long"
-            stop = worker.tasks[0].task in self.over_time | self.asked_to_stop
-            if stop and waited > GRACE_S + (limit or 0) + 0.1:
-                assert self.now - self.stop_asked < GRACE_S + 0.1, "it did not stop, and lives"
+        played_checks.time_brought_its_own(self)
 
     # -- the books --------------------------------------------------------------------------
 
@@ -393,27 +373,4 @@ class World:
         assert all(times == 1 for times in self.over.values()), "reported twice"
         assert self.machine.here.keys() == {held.task for held in self.here}
         assert len(self.all_held()) + len(self.over) == self.claimed, "a task is nowhere"
-        self.check_nobody_waits_for_nothing()
-
-    def check_nobody_waits_for_nothing(self) -> None:
-        """What fits has a reason to wait: a worker on its way, the bound, or a moment to come."""
-        free, machine = self.free(), self.machine
-        workers = self.workers.values()
-        coming = any(not w.up or w.doomed or w.leaving or "exit" in w.unread for w in workers)
-        working = any(w.tasks and not w.seen_blocked for w in workers)
-        full = len(self.workers) >= (MOST if working else UTMOST)
-        if coming or full or not self.waiting:
-            return
-        calm = machine.calm_until > self.now and working
-        if calm or machine.start_after > self.now:
-            assert machine.due < inf, "nobody will ever look again"
-            return
-        lit = sum(bool(w.tasks) and w.tasks[0].kind.light and not w.seen_blocked for w in workers)
-        for held in self.waiting:
-            needs = held.kind.needs
-            if not needs and (lit >= TOTAL[CPU] // UNIT or machine.due < inf):
-                continue  # light tasks have no more workers than CPUs; others get more in time
-            fits = all(free.get(name, 0) >= amount for name, amount in needs.items())
-            if fits and machine.gpus_of(held.kind.group).fits(needs.get(held.kind.gpu, 0)):
-                assert not machine.held_back.keys().isdisjoint(needs), "it fits, and waits"
-                assert machine.due < inf, "held back for ever"
+        played_checks.nobody_waits_for_nothing(self)

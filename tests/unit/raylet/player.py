@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from hyperloom.raylet import messages as m
 from tests.unit.raylet import played_groups
-from tests.unit.raylet.cast import JOBS, KINDS
-from tests.unit.raylet.played_world import TOTAL, World
+from tests.unit.raylet.cast import JOBS, KINDS, TOTAL
+from tests.unit.raylet.played_world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,10 +2,11 @@
 --
 -- Nobody will ever offer what has `mark` in its name: the placement group does not exist any more.
 -- Tasks that are ready and ask for it become `failure`.  Works in slices of `most`: call until it
--- answers 0.  Those that are not ready yet are met when they are.
+-- answers 0.  Those that are not ready yet are met when they are.  Standing claims that speak of it
+-- are withdrawn: their nodes offer again as soon as they have heard.
 --
 -- Refuses: nothing.
--- Writes:  range, ready, queues, events, noted, and what task/_fail.lua writes.
+-- Writes:  idle, range, ready, queues, events, noted, and what task/_fail.lua writes.
 
 local function pop(ns, queue, most, ids)
   local entries, got = {}, call('LPOP', key.ready(ns, queue), most) or {}
@@ -21,7 +22,12 @@ end
 
 transition('task_evict', DRAINS, function(ns, args)
   local mark, failure, most = args[1], args[2], tonumber(args[3])
-  local ids, found, named = {}, 0, {}
+  local ids, found, named, idle = {}, 0, {}, call('HGETALL', key.idle(ns))
+  for i = 1, #idle, 2 do
+    if string.find(idle[i + 1], mark, 1, true) then
+      call('HDEL', key.idle(ns), idle[i])
+    end
+  end
   for _, queue in ipairs(call('ZRANGE', key.queues(ns), 0, -1)) do
     if string.find(queue, mark, 1, true) and found < most then
       found = found + pop(ns, queue, most - found, ids)
