@@ -54,6 +54,14 @@ if TYPE_CHECKING:
     from hyperloom.core.actors.typed import Actor
     from hyperloom.core.bound import BoundMap, BoundTask
     from hyperloom.core.context import Context
+    from hyperloom.core.grouping import (
+        get_current_placement_group,
+        get_placement_group,
+        placement_group,
+        placement_group_table,
+        remove_placement_group,
+    )
+    from hyperloom.core.groups import GroupAffinity, PlacementGroup
     from hyperloom.core.options import NodeAffinity, NodeLabels
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.remote import RemoteFunction
@@ -102,6 +110,14 @@ _HOMES = {
     "hyperloom.core.actors.typed": ("Actor",),
     "hyperloom.core.bound": ("BoundMap", "BoundTask"),
     "hyperloom.core.context": ("Context",),
+    "hyperloom.core.grouping": (
+        "get_current_placement_group",
+        "get_placement_group",
+        "placement_group",
+        "placement_group_table",
+        "remove_placement_group",
+    ),
+    "hyperloom.core.groups": ("GroupAffinity", "PlacementGroup"),
     "hyperloom.core.options": ("NodeAffinity", "NodeLabels"),
     "hyperloom.core.refs": ("ObjectRef",),
     "hyperloom.core.remote": ("RemoteFunction",),
@@ -122,10 +138,12 @@ __all__ = [
     "BoundTask",
     "Connection",
     "Context",
+    "GroupAffinity",
     "NodeAffinity",
     "NodeLabels",
     "ObjectRef",
     "ObjectRefGenerator",
+    "PlacementGroup",
     "Plan",
     "PlanHandle",
     "RemoteFunction",
@@ -143,6 +161,8 @@ __all__ = [
     "follow",
     "get",
     "get_actor",
+    "get_current_placement_group",
+    "get_placement_group",
     "init",
     "inspect_serializability",
     "is_initialized",
@@ -151,10 +171,13 @@ __all__ = [
     "method",
     "metrics",
     "nodes",
+    "placement_group",
+    "placement_group_table",
     "put",
     "read_checkpoint",
     "register",
     "register_serializer",
+    "remove_placement_group",
     "shutdown",
     "submit",
     "symbol",

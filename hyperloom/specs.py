@@ -81,6 +81,7 @@ class Template(Struct, frozen=True, array_like=True):
     group: str = ""  # of a call: the concurrency group in which it runs
 
     wish: str = ""  # where it would rather run: spread, pack, a node, labels
+    captures_children: bool = False  # what its tasks make runs in their placement group, too
 
     @property
     def outputs(self) -> int:

@@ -30,6 +30,7 @@ class Why(StrEnum):
     INPUT_LOST = "input-lost"
     INPUTS = "inputs"
     NO_NODE = "no-node"
+    GROUP = "placement-group"
     TOO_LARGE = "too-large"
     BUSY = "busy"
     CALM = "calm"
@@ -68,6 +69,8 @@ class Facts:
     position: int | None = None  # in its queue, from 0 on
     waiting: int = 0  # tasks in that queue
     nodes: Sequence[Node] = ()
+    group_state: str = ""  # of what runs in a placement group, and waits: how that stands,
+    group_fits: bool = True  # and whether the nodes could keep it if they were idle
     actor: str = ""  # of a call that waits: its actor, or "its actor" where that was not asked
     holder: str = ""  # the node that has it
     at_node: str = ""  # there it is: "running", "blocked", "behind" another task, "seat"
@@ -87,6 +90,8 @@ class Reason(NamedTuple):
 
 def decide(facts: Facts) -> Reason:
     """The first thing that keeps the task from being over."""
+    if facts.actor and facts.state == "READY":
+        return _awaits_actor(facts)
     return _OF_STATE[facts.state](facts)
 
 
@@ -142,14 +147,19 @@ def _awaits_actor(facts: Facts) -> Reason:
     )
 
 
-def _ready(facts: Facts) -> Reason:
-    if facts.actor:
-        return _awaits_actor(facts)
-    asked, again = facts.asked, ""
+def _is_ready(facts: Facts) -> str:
+    again = ""
     first = f" at priority {facts.priority}" if facts.priority else ""
     if facts.attempt > 1:
         again = f", for attempt {facts.attempt}{facts.error and f' after: {facts.error}'}"
-    says = f"is ready{first}{again} and waits for a node with {asked.describe()} free"
+    return f"is ready{first}{again} and waits for"
+
+
+def _ready(facts: Facts) -> Reason:
+    if facts.group_state:
+        return _in_group(facts)
+    asked = facts.asked
+    says = f"{_is_ready(facts)} a node with {asked.describe()} free"
     alive = [node for node in facts.nodes if node.alive]
     if not alive:
         return Reason(
@@ -182,6 +192,46 @@ def _ready(facts: Facts) -> Reason:
         f"{says}{before}; {has} busy",
         "wait, or add a node, or give what is urgent a higher priority=",
     )
+
+
+def _in_group(facts: Facts) -> Reason:
+    says = f"{_is_ready(facts)} {facts.asked.describe()}"
+    if facts.group_state == "CREATED":
+        return Reason(
+            Why.BUSY, f"{says}, which other tasks of the group have",
+            "wait, or make a group with larger bundles",
+        )  # fmt: skip
+    group = of_group(facts.group_state, fits=facts.group_fits)
+    return Reason(group.why, f"{says}, which {group.says}", group.advice)
+
+
+def of_group(state: str, fits: bool) -> Reason:  # noqa: FBT001 - of `hyperloom.gcs.groups`
+    """Why a placement group has no place; `fits`: the nodes could keep it if they were idle."""
+    match state:
+        case "GONE":
+            return Reason(
+                Why.GROUP, "does not exist any more",
+                "it was removed, or its job has ended; what waits for it fails in a moment",
+            )  # fmt: skip
+        case "CREATED":
+            return Reason(Why.DONE, "is there: nodes keep all its bundles")
+        case "PREPARED":
+            return Reason(
+                Why.GROUP, "has its places, and tasks still have what its bundles take",
+                "it is there when they end, or looks for other places after a while",
+            )  # fmt: skip
+        case _ if not fits:
+            return Reason(
+                Why.TOO_LARGE,
+                "is more than the nodes that there are could keep if they had nothing else to do",
+                "remove it and ask for less, or add nodes; it is placed as soon as they join",
+            )
+        case _:
+            return Reason(
+                Why.GROUP, "waits for room on enough nodes at the same time",
+                "it is placed when tasks end, another group is removed, or a node joins; loom ls "
+                "groups and loom ls nodes show who has what",
+            )  # fmt: skip
 
 
 def _held(facts: Facts) -> Reason:

@@ -1,4 +1,4 @@
-"""``loom ls``: tasks, jobs, nodes, workers and objects in tables."""
+"""``loom ls``: tasks, jobs, nodes, actors, placement groups and so on in tables."""
 
 from __future__ import annotations
 
@@ -49,6 +49,10 @@ COLUMNS: dict[str, looking.Columns] = {
     "actors": {
         "actor": "short", "class": "class", "name": "name", "state": "state", "node": "node",
         "calls": "dealt", "waiting": "waiting", "restarts": "restarts", "job": "job",
+    },
+    "groups": {
+        "group": "id", "name": "name", "state": "state", "strategy": "strategy",
+        "bundles": "bundles_text", "nodes": "nodes_text", "job": "job",
     },
     "objects": {
         "object": "short", "creator": "name", "size": "bytes", "where": "where",
@@ -155,6 +159,12 @@ def _errors(cluster: Cluster, jobs: list[bytes], keep: Keep, limit: int, _: Any)
     return _limited("errors", rows, keep, limit)
 
 
+def _groups(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[str, Any]:  # noqa: ANN401
+    from hyperloom.watch import groups  # noqa: PLC0415
+
+    return _limited("groups", groups.table(cluster), keep, limit)
+
+
 def _plans(
     cluster: Cluster,
     jobs: list[bytes],
@@ -181,7 +191,8 @@ def _objects(
 
 _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
     "tasks": _tasks, "names": _names, "jobs": _of_jobs, "nodes": _nodes, "workers": _workers,
-    "errors": _errors, "actors": _actors, "plans": _plans, "objects": _objects,
+    "errors": _errors, "actors": _actors, "plans": _plans, "groups": _groups,
+    "objects": _objects,
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hyperloom import bundles
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Context:
             its node was given up for dead and was not; its result is committed once.
         assigned_resources: what the task asked for, such as ``{"CPU": 1.0}``.
         gpu_ids: the node's GPUs that are this task's.
+        placement_group_id: the `PlacementGroup` in which it runs, or None.
         label: what the task of a plan was named; see `BoundTask.named`.
         metadata: what it was given by `BoundTask.with_metadata`.
     """
@@ -38,6 +40,7 @@ class Context:
     attempt: int | None = None
     assigned_resources: dict[str, float] = field(default_factory=dict)
     gpu_ids: tuple[int, ...] = ()
+    placement_group_id: str | None = None
     label: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     _is_cancelled: Callable[[], bool] | None = field(default=None, repr=False)
@@ -65,10 +68,14 @@ class Running:
     cancelled: bytes = b""  # the failure that its outputs become, once somebody cancelled it
     label: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    home: Template = field(
+        init=False, repr=False, compare=False
+    )  # of a call: its actor's; says where they run
     was_interrupted: bool = False  # the exception that says so was raised in it
 
     def context(self, job: bytes, node: bytes, process: bytes, namespace: str) -> Context:
         """For the user."""
+        shape, home = ResourceSet.parse(self.template.shape), ResourceSet.parse(self.home.shape)
         return Context(
             job_id=job.hex(),
             node_id=node.hex(),
@@ -77,7 +84,8 @@ class Running:
             task_id=self.task.hex(),
             task_name=self.template.name,
             attempt=self.attempt,
-            assigned_resources=ResourceSet.parse(self.template.shape).as_dict(),
+            assigned_resources=shape.plain().as_dict(),
+            placement_group_id=bundles.group_of(name for name, _ in home.items()) or None,
             gpu_ids=self.gpus,
             label=self.label,
             metadata=self.metadata,

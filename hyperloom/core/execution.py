@@ -96,6 +96,7 @@ class Executor:
         self.pid = os.getpid()
         self.codes: dict[bytes, Code] = {}
         self.running: Running | None = None
+        self.home: Template | None = None  # the actor's, of who runs its calls
         self.unwanted: dict[bytes, bytes] = {}  # tasks to come that were cancelled -> why
         self.gpus: tuple[int, ...] = ()
         self._stored: list[bytes] = []  # outputs of this attempt that lie in the node's store
@@ -131,7 +132,9 @@ class Executor:
         """What runs from now on."""
         code = self.codes[record[:8]]
         task, attempt = specs.split_entry(entry)
-        running = self.running = Running(task, attempt, code.template, self.gpus)
+        running = Running(task, attempt, code.template, self.gpus)
+        running.home = self.home or code.template
+        self.running = running
         session = current.current()
         if session is not None:
             session.task = task

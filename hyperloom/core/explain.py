@@ -6,10 +6,12 @@ thing that it lacks, until one is found that does not wait for another.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperloom import why
+from hyperloom import bundles, why
 from hyperloom.core.cluster import nodes
+from hyperloom.gcs import groups, keys
 from hyperloom.ids import OBJECT_BYTES, TASK_BYTES, cut, short, task_of
 from hyperloom.resources import ResourceSet, of_node, of_symbols
 from hyperloom.specs import CALL_QUEUE, decode_template
@@ -102,16 +104,26 @@ def _facts(session: Session, stand: Stand) -> why.Facts:
             return why.Facts(state="READY", actor="its actor", missing=len(stand.lacks))
         case "READY":
             priority, shape, *_ = stand.detail.split("|")
+            asked = ResourceSet.parse(shape)
+            there = [_node(about) for about in nodes(session)]
+            group = _group(session, asked, there)
             return why.Facts(
-                state="READY",
-                asked=ResourceSet.parse(shape),
-                priority=int(priority),
-                nodes=[_node(about) for about in nodes(session)],
-            )
+                state="READY", asked=asked, priority=int(priority), nodes=there,
+                group_state=group.state, group_fits=group.fits,
+            )  # fmt: skip
         case "HELD":
             return why.Facts(state="HELD", holder=stand.detail)
         case _:
             return why.Facts(state=stand.state)
+
+
+def _group(session: Session, asked: ResourceSet, there: Sequence[why.Node]) -> groups.Standing:
+    """Of the placement group in which what asks for this is to run, if there is one."""
+    group = bundles.group_of(name for name, _ in asked.items())
+    if not group:
+        return groups.Standing("", fits=True)
+    call = partial(session.outbox.call, namespace=keys.CLUSTER)
+    return groups.standing(call, group, [node.total for node in there if node.alive])
 
 
 def _node(about: dict[str, Any]) -> why.Node:

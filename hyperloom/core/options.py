@@ -12,9 +12,11 @@ from difflib import get_close_matches
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from hyperloom.core.groups import GroupAffinity, Grouped, in_group
 from hyperloom.errors import InvalidOption
 from hyperloom.ids import NODE_BYTES
 from hyperloom.resources import (
+    NOTHING,
     ResourceSet,
     at_node,
     label_marks,
@@ -63,7 +65,7 @@ class NodeLabels:
         return hash((tuple(sorted(self.labels.items())), self.soft))
 
 
-Scheduling = str | NodeAffinity | NodeLabels
+Scheduling = str | NodeAffinity | NodeLabels | Grouped
 
 
 class TaskChanges(TypedDict, total=False):
@@ -131,6 +133,8 @@ class TaskOptions:
         retry = changed.get("retry_exceptions")
         if isinstance(retry, (list, type)):
             changed["retry_exceptions"] = tuple(retry) if isinstance(retry, list) else (retry,)
+        if "scheduling" in changed:
+            changed["scheduling"] = in_group(changed["scheduling"])
         needs = changed.get("needs")
         if isinstance(needs, (str, list)):
             changed["needs"] = (needs,) if isinstance(needs, str) else tuple(needs)
@@ -151,7 +155,15 @@ class TaskOptions:
             asked += at_node(bytes.fromhex(where.node_id).hex())
         elif isinstance(where, NodeLabels) and not where.soft:
             asked += with_labels(where.labels)
+        elif isinstance(where, GroupAffinity):
+            asked = where.shape(asked)
         return asked + with_symbols(self.needs) if self.needs else asked
+
+    @property
+    def captures_children(self) -> bool:
+        """Whether what it makes runs in its placement group, too."""
+        where = self.scheduling
+        return isinstance(where, GroupAffinity) and bool(where.capture_child_tasks)
 
     def wish(self) -> str:
         """Where it would rather run, in the words of ``lua/task/_room.lua``; "" for anywhere."""
@@ -160,7 +172,7 @@ class TaskOptions:
             return bytes.fromhex(where.node_id).hex() if where.soft else ""
         if isinstance(where, NodeLabels):
             return "&".join(label_marks(where.labels)) if where.soft else ""
-        return "" if where == "default" else where
+        return where if isinstance(where, str) and where != "default" else ""
 
     def check(self) -> None:
         """Refuse what cannot be.
@@ -170,9 +182,11 @@ class TaskOptions:
         """
         self._check_scheduling()
         try:
-            self.shape()
+            shape = self.shape()
         except (TypeError, ValueError) as error:
             raise InvalidOption(str(error)) from None
+        if isinstance(self.scheduling, GroupAffinity):
+            self.scheduling.check(shape.plain().visible())
         returns = self.num_returns
         refuse_unless(
             returns in (None, "streaming") or whole(returns, 0, _RETURNS_MOST),
@@ -272,11 +286,15 @@ class TaskOptions:
                 raise InvalidOption(str(error)) from None
             refuse_unless(right, "scheduling", where, "at least one label")
             return
+        if isinstance(where, GroupAffinity):
+            where.check(NOTHING)
+            return
         refuse_unless(
             isinstance(where, str) and where in ("default", "spread", "pack"),
             "scheduling",
             where,
-            "'default', 'spread', 'pack', NodeAffinity(node_id) or NodeLabels({key: value})",
+            "'default', 'spread', 'pack', NodeAffinity(node_id), NodeLabels({key: value}) or a "
+            "placement group",
         )
 
 

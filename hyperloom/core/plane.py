@@ -18,6 +18,7 @@ from hyperloom import failures, specs
 from hyperloom.core.actors.inline import InlineActors
 from hyperloom.core.execution import Code, Retry
 from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
+from hyperloom.core.inline_groups import InlineGroups
 from hyperloom.core.inline_plans import in_spans, planned_tasks, ranged_tasks
 from hyperloom.core.redirection import Redirected
 from hyperloom.core.session import FIRST
@@ -55,6 +56,7 @@ class Plane:
         self._node = node
         self.objects = objects
         self._resources = resources
+        self._groups = InlineGroups(node)
         self._codes: dict[bytes, Code] = {}
         self._values: dict[bytes, bytes] = {}
         self._held: set[bytes] = set()
@@ -194,7 +196,8 @@ class Plane:
                 about = {"host": "inline", "resources": amounts, "free": amounts}
                 return [self._node, json.dumps(about), 1]
             case _:
-                return self.actors.answer(function, *args)
+                who = self._groups if function in InlineGroups.ANSWERS else self.actors
+                return who.answer(function, *args)
 
     # -- tasks ------------------------------------------------------------------------------
 
@@ -222,9 +225,11 @@ class Plane:
     def _run_as(self, template: bytes, task: bytes, record: bytes, first: int) -> list[bytes]:
         code = self._codes[template]
         shape = ResourceSet.parse(code.template.shape)
-        missing = shape.missing_from(self._resources)
+        missing = shape.plain().missing_from(self._resources)
+        who = Attempt(task, code.template.name, 1, self._node)
+        if failure := self._groups.lost(shape, who):
+            return [failure_inline(failure)] * code.template.outputs
         if missing:
-            who = Attempt(task, code.template.name, 1, self._node)
             failure = failures.infeasible(
                 who, asked=shape.describe(), missing=[called(name) for name, _ in missing.items()]
             )

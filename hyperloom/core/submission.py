@@ -15,6 +15,7 @@ from hyperloom import specs
 from hyperloom.core import current
 from hyperloom.core.calling import Calling
 from hyperloom.core.cluster import refuse_unless_known, total
+from hyperloom.core.grouping import inherited
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.session import FIRST
 from hyperloom.ids import function_id, object_id, template_id
@@ -107,11 +108,24 @@ class SessionSubmitter(Calling):
             captures=bool(captured),
             takes_data=remote.takes_data,
             light=remote.light,
+            captures_children=options.captures_children,
         )
         self._id = self._declare(self._template)
         # Weakly: it has us, and in a circle the refs that its function captured would live on.
         self._remote_ref = ref(remote)
+        self._in_groups: dict[str, tuple[object, Submitter]] = {}
         self._bare = record(self._id, (), self._captured, _EMPTY)
+
+    def _inheriting(self) -> Submitter | None:
+        """What submits instead, if what runs here has its children run in its placement group."""
+        where = inherited(self._session)
+        if where is None or self._remote.task_options.scheduling != "default":
+            return None
+        known = self._in_groups.get(where.group.id)
+        if known is None:
+            remote = self._remote.options(scheduling=where)
+            known = self._in_groups[where.group.id] = (remote, self._session.submitter(remote))
+        return known[1]
 
     def _declare(self, template: Template) -> Any:  # noqa: ANN401 - a TemplateID
         body = encode_template(template)
@@ -130,6 +144,8 @@ class SessionSubmitter(Calling):
     def submit(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """One task."""
         session = self._session
+        if session.running is not None and (instead := self._inheriting()) is not None:
+            return instead.submit(args, kwargs)
         self._arity.check(args, kwargs)
         data, large = self._call(args, kwargs) if args or kwargs else (self._bare, b"")
         task = session.next_task()
@@ -140,6 +156,8 @@ class SessionSubmitter(Calling):
 
     def map(self, items: Iterable[Any], chunk: int | None) -> list[Any]:
         """A task for each item, or for each `chunk` of them."""
+        if self._session.running is not None and (instead := self._inheriting()) is not None:
+            return instead.map(items, chunk)
         if chunk is None:
             items = list(items)
             chunk = self._good_chunk(items)

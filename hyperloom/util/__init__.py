@@ -1,6 +1,7 @@
 """Small libraries on top of actors, for user programs.
 
 actor_pool.py  `ActorPool`: values go to whichever of some actors is free
+placement_group.py, scheduling_strategies.py  placement groups and policies by Ray's names
 queue.py       `Queue`: a first-in-first-out queue that any task or actor may use
 
 They use what every program may use, and nothing else knows them.

@@ -32,12 +32,12 @@ _HEX = re.compile(r"[0-9a-f]{2,40}")
 class Found(NamedTuple):
     """What an id means."""
 
-    kind: str  # "job", "node", "task" or "object"
+    kind: str  # "job", "node", "group" (of placement), "task" or "object"
     id: bytes
 
     @property
     def job(self) -> bytes:
-        """The job that it belongs to, unless it is a node."""
+        """The job that it belongs to, unless it is a node or a group."""
         return self.id[: ids.JOB_BYTES]
 
 
@@ -156,9 +156,11 @@ class Cluster:
             Found("node", node) for node in (bytes.fromhex(each["node"]) for each in nodes)
             if _begins(node, text)
         ]  # fmt: skip
+        placed = [] if self.live is None else self.live.groups()
+        found += [Found("group", group) for group in placed if _begins(group, text)]
         if len(found) != 1 and len(text) > 2 * ids.JOB_BYTES:
             found += self._long(text)
-        return _only(found, text, "job, node, task or object")
+        return _only(found, text, "job, node, placement group, task or object")
 
     def _long(self, text: str) -> list[Found]:
         """Tasks and objects whose id begins so; more than two are not looked for."""

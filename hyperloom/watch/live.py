@@ -65,6 +65,10 @@ class Live:
         """The cluster's nodes, as they said lately."""
         return overview.nodes(self.wire)
 
+    def groups(self) -> list[bytes]:
+        """The ids of the cluster's placement groups."""
+        return list(self.wire.call("HKEYS", keys.GROUPS.name(keys.CLUSTER)))
+
     def jobs(self) -> dict[bytes, dict[str, Any]]:
         """Open jobs: who and where their drivers are."""
         listed = self.wire.call("HGETALL", keys.JOBS.name(keys.CLUSTER))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import events, ids, specs, why
+from hyperloom import bundles, events, ids, specs, why
 from hyperloom.gcs import codes
+from hyperloom.gcs.groups import Standing
 from hyperloom.resources import ResourceSet, of_node, of_symbols
-from hyperloom.watch import errors, story
+from hyperloom.watch import errors, groups, story
 from hyperloom.watch.tasks import running
 
 if TYPE_CHECKING:
@@ -88,10 +89,13 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
             missing=len(stand.lacks), error=error,
         )  # fmt: skip
     if state == "READY":
+        group = bundles.group_of(name for name, _ in asked.items())
+        placed = groups.standing(live, group) if group else Standing("", fits=True)
         at, size = live.place(job, stand.detail, task, attempt)
         return why.Facts(
             state=state, asked=asked, priority=int(stand.detail.partition("|")[0]), nodes=nodes,
             position=at, waiting=size, attempt=attempt, error=error,
+            group_state=placed.state, group_fits=placed.fits,
         )  # fmt: skip
     work = at_work.get(task.hex())
     return why.Facts(

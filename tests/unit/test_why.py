@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hyperloom.bundles import asked
 from hyperloom.gcs.lifecycles import TaskState
 from hyperloom.resources import ResourceSet
 from hyperloom.why import Facts, Node, Why, decide
@@ -11,6 +12,7 @@ from hyperloom.why import Facts, Node, Why, decide
 ONE = ResourceSet.parse("CPU:10000")
 TWO = ResourceSet.parse("CPU:20000")
 NONE = ResourceSet.parse("CPU:0")
+GROUPED = ResourceSet(asked(dict(ONE.items()), "0123456789abcdef", 0))
 FREE = Node("aaaaaaaaaaaa", TWO, TWO)
 BUSY = Node("bbbbbbbbbbbb", TWO, NONE)
 DEAD = Node("cccccccccccc", TWO, TWO, alive=False)
@@ -51,6 +53,11 @@ CASES = {
         ready(BUSY, DEAD, priority=2, position=3, waiting=10),
         "priority 2 and waits for a node with 1 CPU free; 3 of 9 others in its queue are before it",
         "priority=",
+    ),
+    Why.GROUP: (
+        ready(FREE, asked=GROUPED, group_state="PENDING"),
+        "waits for 1 CPU in bundle 0 of placement group 0123456789abcdef, which waits for room",
+        "loom ls groups",
     ),
     Why.CALM: (ready(CALM), "memory was short there, so tasks run one at a time", "memory="),
     Why.NEXT: (ready(BUSY, FREE), "there is room, so it is about to be taken", ""),
@@ -101,3 +108,24 @@ def test_a_task_that_is_tried_again_says_after_what() -> None:
 
 def test_several_busy_nodes_are_counted() -> None:
     assert "the 2 nodes that have it are busy" in decide(ready(BUSY, BUSY)).says
+
+
+@pytest.mark.parametrize(
+    ("state", "fits", "why", "says"),
+    [
+        ("PENDING", False, Why.TOO_LARGE, "which is more than the nodes that there are could keep"),
+        ("RESCHEDULING", True, Why.GROUP, "which waits for room on enough nodes"),
+        ("PREPARED", True, Why.GROUP, "which has its places, and tasks still have"),
+        ("CREATED", True, Why.BUSY, "which other tasks of the group have"),
+        ("GONE", False, Why.GROUP, "which does not exist any more"),
+    ],
+)
+def test_what_waits_for_a_group_waits_as_that_stands(
+    state: str,
+    fits: bool,  # noqa: FBT001
+    why: Why,
+    says: str,
+) -> None:
+    reason = decide(ready(FREE, asked=GROUPED, group_state=state, group_fits=fits))
+    assert reason.why == why
+    assert says in reason.says

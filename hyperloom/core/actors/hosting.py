@@ -64,7 +64,7 @@ class ActorExit(BaseException):
 class Hosted:
     """The object that lives in this process, and who it is."""
 
-    __slots__ = ("about", "codes", "instance", "node", "saving", "terms", "who")
+    __slots__ = ("about", "codes", "instance", "node", "saving", "template", "terms", "who")
 
     def __init__(
         self,
@@ -76,6 +76,7 @@ class Hosted:
         self.who = who
         self.instance = instance
         self.codes = codes
+        self.template = template
         self.terms = decode(template.about)
         self.saving = Saving(instance, self.terms.checkpoint_every)
         self.about = specs.encode_template(template)  # as `actor_find` tells it
@@ -150,6 +151,7 @@ class CallExecutor(Executor):
         super().__init__(node, objects)
         self.codes = hosted.codes
         self.hosted = hosted
+        self.home = hosted.template
         self.leaving = ""  # why the actor wants to end
 
     def run(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:

@@ -17,6 +17,7 @@ from hyperloom.core.actors import claims
 from hyperloom.core.actors.claims import NO_CLAIM
 from hyperloom.core.actors.handle import ActorHandle
 from hyperloom.core.calling import Calling
+from hyperloom.core.grouping import inherited
 from hyperloom.core.session import FIRST
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes
@@ -42,6 +43,8 @@ def make(
     """See `ActorClass.remote`."""
     session: Session = current.session_of((*args, *kwargs.values()))
     cls.arity.check(args, kwargs)
+    if cls.actor_options.scheduling == "default" and (where := inherited(session)) is not None:
+        cls = cls.options(scheduling=where)
     options = cls.actor_options
     if options.name is None:
         task = _created(session, cls, args, kwargs)
@@ -153,6 +156,7 @@ def _declared(session: Session, cls: ActorClass[Any]) -> tuple[TemplateID, list[
         wish=placing.wish(),
         captures=bool(captured),
         role="actor",
+        captures_children=placing.captures_children,
         concurrency=sum(cls.terms.limits.values()),
         about=cls.encoded,
     )
