@@ -149,6 +149,7 @@ def end_job(s: NodeState, job: bytes) -> list[Effect]:
         del s.queues[name]
     for name in [name for name in s.sought if name[0] == job]:
         del s.sought[name]
+        s.passed_by.pop(name, None)
     for books in (s.here, s.fetching):
         for task in [task for task, held in books.items() if held.kind.job == job]:
             del books[task]
@@ -160,6 +161,7 @@ def give_up(s: NodeState) -> list[Effect]:
     s.here.clear()
     s.queues.clear()
     s.sought.clear()
+    s.passed_by.clear()
     s.fetching.clear()
     return [drop(s, worker) for worker in list(s.workers.values()) if worker.sent]
 

@@ -4,6 +4,11 @@ A task may wish for a node, or for labels, or it was handed on to the node that 
 node that could not do what it wishes leaves it alone, as long as it finds something else to do.
 After it had room for `HUNGRY_AFTER_S` and got nothing, it is *hungry*, and takes such tasks too,
 until it is given one that may as well run here.
+
+But a node may have room for such a task and never have nothing else to do: its CPUs are taken
+without end, and the task asks for none.  If that is so of all nodes, and none is as it wishes,
+nobody would ever take it.  So of a queue that was seen waiting for `PATIENT_S` a node asks for one
+task, then for another after as long.
 """
 
 from __future__ import annotations
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from hyperloom.raylet.state import NodeState
 
 HUNGRY_AFTER_S = 0.3
+PATIENT_S = 1.5
+GLANCE_S = 1.5  # a queue that was not seen for so long was empty meanwhile
 MARK = "~"  # in an offer; see ``lua/task/_room.lua``
 
 
@@ -37,9 +44,29 @@ def look(s: NodeState) -> None:
 
 def fed(s: NodeState, kind: Kind) -> None:
     """It was given a task of this kind."""
-    wish = kind.queue.split("|")[2:]
-    if not wish or wish[0] in {"spread", "pack"} or grants(s, wish[0]):
+    if first(s, kind.queue):
         s.hungry, s.room_since = False, None
+
+
+def first(s: NodeState, queue: str) -> bool:
+    """Whether this node is one that comes first for the tasks of a queue, as most do for most."""
+    wish = queue.split("|")[2:]
+    return not wish or wish[0] in {"spread", "pack"} or grants(s, wish[0])
+
+
+def seen(s: NodeState, job: bytes, queue: str) -> None:
+    """A queue has tasks that no node has taken yet."""
+    name = (job, queue)
+    if s.now >= s.sought.get(name, s.now) + GLANCE_S:
+        s.passed_by.pop(name, None)
+    if not first(s, queue):
+        s.passed_by.setdefault(name, s.now)
+    s.sought[name] = s.now
+
+
+def has_waited(s: NodeState, job: bytes, queue: str) -> bool:
+    """Whether nobody took its tasks for so long that this node may."""
+    return s.now >= s.passed_by.get((job, queue), s.now) + PATIENT_S
 
 
 def grants(s: NodeState, wish: str) -> bool:

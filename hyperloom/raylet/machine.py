@@ -250,7 +250,7 @@ def _given_up(s: NodeState, _: m.NodeGivenUp) -> list[Effect]:
 
 def _queues_seen(s: NodeState, event: m.QueuesSeen) -> None:
     for queue in event.queues:
-        s.sought[event.job, queue] = s.now
+        hunger.seen(s, event.job, queue)
 
 
 def _tick(s: NodeState, _: m.Tick) -> list[Effect]:

@@ -319,9 +319,16 @@ def offer(s: NodeState, job: bytes) -> str:
 def _sought(
     s: NodeState, job: bytes, free: Mapping[str, int], over: Mapping[str, int]
 ) -> list[str]:
-    """Queues that would starve: of each a task is claimed all the same, to wait its turn here."""
+    """Queues that would starve: of each a task is claimed all the same, to wait its turn here.
+
+    What they ask for is never free, or another node has the first choice of them for too long.
+    """
     names = [name for of, name in s.sought if of == job and name not in over]
-    starving = [name for name in names if not s.seats(needs_of(name), free)]
+    starving = [
+        name
+        for name in names
+        if not s.seats(needs_of(name), free) or hunger.has_waited(s, job, name)
+    ]
     return [name for name in starving if s.seats(needs_of(name), s.total)][:SOUGHT_MOST]
 
 
@@ -335,3 +342,4 @@ def forget_sought(s: NodeState) -> None:
     """Queues that were not seen for long are not asked for any more."""
     for name in [name for name, seen in s.sought.items() if s.now - seen > SOUGHT_S]:
         del s.sought[name]
+        s.passed_by.pop(name, None)

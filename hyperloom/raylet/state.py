@@ -98,6 +98,7 @@ class NodeState:
     actors: dict[bytes, WorkerState] = field(default_factory=dict)  # those that live here
     hosts: int = 0  # workers that are no use but to their actors
     sought: dict[tuple[bytes, str], float] = field(default_factory=dict)  # queue -> last seen
+    passed_by: dict[tuple[bytes, str], float] = field(default_factory=dict)  # since when: `hunger`
     held_back: dict[str, int] = field(default_factory=dict)  # resource -> priority it is kept for
     pace: Pace = field(default_factory=Pace)
     gpus: Gpus = field(init=False)
@@ -223,6 +224,7 @@ class NodeState:
         if queue is None:
             queue = self.queues[name] = Queue(name, kind.priority, self.now)
             self.sought[name] = self.now
+            self.passed_by.pop(name, None)
         return queue
 
     def requeue(self, tasks: Iterable[Held]) -> None:

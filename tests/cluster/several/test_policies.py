@@ -136,3 +136,48 @@ def test_what_cannot_be_wished_is_refused_at_once() -> None:
     ):
         with pytest.raises(errors.InvalidOption, match=why):
             where.options(scheduling=scheduling)
+
+
+def test_a_wish_that_nobody_can_grant_is_no_reason_to_wait_for_ever(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """All CPUs are taken without end, so no node has nothing else to do; there is room for it."""
+    crowd = Crowd(tmp_path, waits, 12)
+    behind = [where.remote() for _ in range(12)]
+    nobody = where.options(scheduling=loom.NodeAffinity("12" * 8, soft=True), num_cpus=0)
+    assert loom.get(nobody.remote(), timeout=30) in {node.id for node in cluster.nodes}
+    assert crowd.counts() == {node.id: 4 for node in cluster.nodes}
+    loom.get(behind, timeout=30)
+
+
+def test_tasks_of_a_map_that_pack_or_spread_all_run(cluster: Cluster) -> None:
+    nodes = {node.id for node in cluster.nodes}
+    for how in ("spread", "pack"):
+        refs = place_of_item.options(scheduling=how).map(range(300), chunk=1)
+        assert set(loom.get(refs, timeout=50)) <= nodes
+
+
+def test_actors_spread_and_pack(cluster: Cluster) -> None:
+    spread = [Resident.options(scheduling="spread").remote() for _ in range(6)]
+    places = Counter(loom.get([each.where.remote() for each in spread], timeout=30))
+    assert places == {node.id: 2 for node in cluster.nodes}
+    for each in spread[1:]:
+        loom.kill(each)
+    first = loom.get(spread[0].where.remote(), timeout=30)
+    wait_until(lambda: loom.available_resources()["CPU"] == 11, 20)
+    packed = [Resident.options(scheduling="pack").remote() for _ in range(3)]
+    assert set(loom.get([each.where.remote() for each in packed], timeout=30)) == {first}
+    for each in [spread[0], *packed]:
+        loom.kill(each)
+    wait_until(lambda: loom.available_resources()["CPU"] == 12, 20)
+
+
+@loom.task
+def place_of_item(_: int) -> str:
+    return loom.context().node_id
+
+
+@loom.actor(num_cpus=1)
+class Resident:
+    def where(self) -> str:
+        return loom.context().node_id
