@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _RETRY_S = 0.1
 _LEFT_ASIDE = 2  # see ``task/step.lua``
+_ON_THEIR_WAY = 1 << 20  # more tasks than can be in an inbox, not read yet
 _STEP_MOST = 4000  # arguments of one step: some hundreds of tasks
 
 
@@ -68,7 +69,8 @@ class Desk:
 
     def attach(self) -> None:
         """Take part in the job (again)."""
-        self._gcs.apply("node_attach", self.ns, self._node, then=self._is_attached)
+        first = self._seen + _ON_THEIR_WAY if self._seen else 0
+        self._gcs.apply("node_attach", self.ns, self._node, first, then=self._is_attached)
 
     def _is_attached(self, answer: Any) -> None:  # noqa: ANN401 - Redis' own reply
         if isinstance(answer, errors.NotFound) or self.closed:
