@@ -101,7 +101,7 @@ class Agent:
         groups = Groups(settings, self._gcs, self.loop, self._jobs, self.machine, self._handle)
         self.groups_changed = groups.sync
         self._membership = Membership(settings, self._gcs, self.loop, self)
-        self._lookout = Lookout(settings, self._gcs, self._handle, self.warn, groups.seen)
+        self._lookout = Lookout(settings, self._gcs, self._seen, self.warn, groups.seen)
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
         self.loop.every(_WATCH_S, self._watch)
         self.loop.every(config.lease_s, lambda: self._unburied.look(self._namespaces()))
@@ -129,6 +129,12 @@ class Agent:
             self._handle(m.Tick())
             if self.machine.hungry is not before:
                 self._jobs.offer_again()
+
+    def _seen(self, event: m.Event) -> None:
+        """Queues that wait in the control plane."""
+        self._handle(event)
+        if self.machine.passed_by:  # perhaps for so long that we may ask for their tasks
+            self._jobs.offer_again()
 
     def _watch(self) -> None:
         at_work = self.machine.at_work()

@@ -248,6 +248,7 @@ class Stage:
             "membership.Inbox": lambda _, name: self.acting.gets_inbox(name),
             "desk.Inbox": lambda _, name: self.acting.gets_inbox(name),
             "lookout.time": clock,
+            "groups.time": clock,
         }
         self._patches = [patch(f"hyperloom.raylet.{name}", what) for name, what in played.items()]
         for each in self._patches:

@@ -157,19 +157,14 @@ def test_tasks_of_a_map_that_pack_or_spread_all_run(cluster: Cluster) -> None:
         assert set(loom.get(refs, timeout=50)) <= nodes
 
 
-def test_actors_spread_and_pack(cluster: Cluster) -> None:
-    spread = [Resident.options(scheduling="spread").remote() for _ in range(6)]
-    places = Counter(loom.get([each.where.remote() for each in spread], timeout=30))
-    assert places == {node.id: 2 for node in cluster.nodes}
-    for each in spread[1:]:
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(("how", "number"), [("pack", 1), ("spread", 3)])
+def test_actors_spread_and_pack(how: str, number: int) -> None:
+    wait_until(lambda: loom.available_resources().get("CPU") == 12, 20)
+    actors = [Resident.options(scheduling=how).remote() for _ in range(3)]
+    assert len(set(loom.get([each.where.remote() for each in actors], timeout=30))) == number
+    for each in actors:
         loom.kill(each)
-    first = loom.get(spread[0].where.remote(), timeout=30)
-    wait_until(lambda: loom.available_resources()["CPU"] == 11, 20)
-    packed = [Resident.options(scheduling="pack").remote() for _ in range(3)]
-    assert set(loom.get([each.where.remote() for each in packed], timeout=30)) == {first}
-    for each in [spread[0], *packed]:
-        loom.kill(each)
-    wait_until(lambda: loom.available_resources()["CPU"] == 12, 20)
 
 
 @loom.task
