@@ -117,7 +117,7 @@ def test_only_members_of_a_job_hold_its_tasks(plane: Plane, driver: Process) -> 
 
 
 def test_who_comes_back_counts_on_above_what_was_sent_to_it_before(plane: Plane) -> None:
-    """1. Tasks are on their way to a node.  2. It is given up.  3. It comes back, and reads them."""
+    """1. Tasks are on their way to it.  2. It is given up.  3. It comes back, and reads them."""
     host = Node(plane)
     assert plane.call("node_attach", host.id, 100) == 0, "it takes part already"
     host.lost()
