@@ -199,6 +199,11 @@ def split_entry(entry: bytes) -> tuple[TaskID, int]:
     return TaskID(entry[:TASK_BYTES]), int(entry[TASK_BYTES:] or b"1")
 
 
+def join_entry(task: bytes, attempt: int) -> bytes:
+    """The other way round."""
+    return task if attempt == 1 else task + b"%d" % attempt
+
+
 def split_values(data: bytes) -> list[bytes]:
     """The values of a claimed task's inputs: each is ``<length>:<bytes>``."""
     values = []

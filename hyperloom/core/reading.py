@@ -5,7 +5,8 @@ value reads for itself; of several that wait, one reads for all and passes the r
 pump (`hyperloom.core.pump`) reads when nobody waits.
 
 Nobody waits without end for a message: it is a hint and may be lost.  Who waits looks at the
-state itself from time to time (`Config.reconcile_s`), and after each broken connection.
+state itself from time to time (`Config.reconcile_s`), and after each broken connection.  Before
+that it asks whether the state is still the one that it knew: it may be an older one, or none.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from hyperloom import errors
 from hyperloom.core.pump import LINGER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from hyperloom.core.session import Session
     from hyperloom.core.waiting import Waiter
     from hyperloom.gcs.inbox import Inbox
+
+
+_LOOK_AT = 500  # objects at a time
 
 
 class Reading:
@@ -34,6 +38,7 @@ class Reading:
         self._role = threading.Lock()
         self._turn = threading.Condition(threading.Lock())
         self._sleepers = 0
+        self._looked = 0
         self.waiting = 0  # threads in `until`
         self.last = 0.0  # when one left it
 
@@ -75,7 +80,7 @@ class Reading:
                     self._sleep(waiter, left)
                 if time.monotonic() >= look_again:
                     look_again = time.monotonic() + slow_s
-                    session.look(oids)
+                    self.look(oids)
         finally:
             self.waiting -= 1
             self.last = time.monotonic()
@@ -125,7 +130,29 @@ class Reading:
                 pause_s = min(pause_s * 2, 0.5)
         # Closed: it was interrupted because it is over; what goes with it is not lost by itself.
         if not session.closed:
-            session.look_at_all()
+            self.look_at_all()
+
+    def look(self, oids: Iterable[bytes]) -> None:
+        """A message may be lost: ask about those of `oids` that are not known yet."""
+        self._compare()
+        session = self._session
+        missing = [oid for oid in oids if session.values.get(oid, b"") is None]
+        first = self._looked % max(1, len(missing))  # each time at the next ones
+        self._looked = first + _LOOK_AT
+        session.ask((missing[first:] + missing[:first])[:_LOOK_AT])
+        session.finish()
+
+    def look_at_all(self) -> None:
+        """The same of everything, after the connection broke."""
+        self._compare()
+        self._session.ask(self._session.unknown())
+
+    def _compare(self) -> None:
+        try:
+            self._session.outbox.compare()
+        except errors.ClusterStateLost as error:
+            self._session.lost(error)  # nobody shall wait for it in vain
+            raise
 
     def interrupt(self) -> None:
         """Wake the thread that reads."""

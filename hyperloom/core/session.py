@@ -65,7 +65,7 @@ class Session:
         self.job = job
         self.address = address
         self.config = config
-        self.process = process or new_process_id(job)
+        self.process, self._is_driver = process or new_process_id(job), process is not None
         self.node = b""
         self.user_namespace = ""
         self.namespace = keys.job_namespace(job)
@@ -88,6 +88,7 @@ class Session:
         # Called when somebody begins to wait; what it returns, when that ends.
         self.blocked: Callable[[], Callable[[], None]] = lambda: nobody_minds
         self.wake: Callable[[], None] = lambda: None  # the pump's
+        self.when_lost: Callable[[Exception], None] = lambda _: None
         self.home: Session = self  # of a session in another job: the process's own
         self.guests: dict[bytes, Session] = {}  # sessions in other jobs: `hyperloom.core.visiting`
         self.enter: Callable[[JobID], Session] = nowhere  # how there comes to be one
@@ -100,7 +101,6 @@ class Session:
         self._lock = threading.RLock()
         self._waiters = Waiters()
         self.unwatched: set[bytes] = set()
-        self._looked = 0
         self._declared: set[bytes] = set()
 
     def _doors(self) -> tuple[Outbox, Inbox]:
@@ -113,7 +113,7 @@ class Session:
         config = self.config
         return Outbox(
             self.address, self.namespace, process,
-            batch=config.submit_batch, outage_s=config.outage_s,
+            batch=config.submit_batch, outage_s=config.outage_s, repeats=self._is_driver,
         )  # fmt: skip
 
     # -- saying -----------------------------------------------------------------------------
@@ -303,19 +303,10 @@ class Session:
         finally:
             self.unregister(waiter, oids)
 
-    def look(self, oids: Iterable[bytes]) -> None:
-        """A message may be lost: ask about those of `oids` that are not known yet."""
-        missing = [oid for oid in oids if self.values.get(oid, b"") is None]
-        first = self._looked % max(1, len(missing))  # each time at the next ones
-        self._looked = first + _ASK_AT_ONCE
-        self.ask((missing[first:] + missing[:first])[:_ASK_AT_ONCE])
-        self.finish()
-
-    def look_at_all(self) -> None:
-        """The same of everything, after the connection broke."""
+    def unknown(self) -> list[bytes]:
+        """What it holds and does not know the value of."""
         with self._lock:
-            missing = [oid for oid, value in self.values.items() if value is None]
-        self.ask(missing)
+            return [oid for oid, value in self.values.items() if value is None]
 
     def _refuse_when_lost(self) -> None:
         if self.broken is not None:
@@ -385,6 +376,7 @@ class Session:
         self._end()
         for guest in list(self.guests.values()):
             guest.lost(error)
+        self.when_lost(error)
 
     def _end(self) -> None:
         self.closed = True

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle  # noqa: F401 - see the module
 
-from hyperloom import failpoints
+from hyperloom import errors, failpoints
 from hyperloom.core import (
     current,
     getting,  # noqa: F401 - likewise
@@ -39,6 +39,13 @@ if TYPE_CHECKING:
     import socket
 
     from hyperloom.config import Config
+
+
+def _end_if_forgotten(error: Exception) -> None:
+    """A worker that the control plane has forgotten is of no use: its task is tried again."""
+    if isinstance(error, errors.ClusterStateLost):
+        print(error, file=sys.stderr, flush=True)  # noqa: T201 - who asks why it died is shown this
+        os._exit(1)
 
 
 def run_worker(
@@ -68,6 +75,7 @@ def run_worker(
         session.node = about["node"]
         session.user_namespace = about["namespace"]
         session.ends_with_driver = about["embedded"]
+        session.when_lost = _end_if_forgotten
         worker.join(session)
         current.set_current(session)
         Pump(session)

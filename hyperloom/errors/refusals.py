@@ -81,9 +81,9 @@ class ControlPlaneLost(LoomError):
 
 
 class ClusterStateLost(LoomError):
-    """The server answers, but it is not the one we knew: its data is gone.
+    """The server answers, but has forgotten what it had accepted of this process.
 
-    Raised when it was restarted without its append-only file, or flushed.  All tasks and
-    refs of this session are lost.  Start a new session and submit again; start the head
-    with `--durability always` if this must not happen.
+    Raised when it was emptied, or restored from a state older than some seconds; by all that wait,
+    within 5 s.  All tasks and refs of this session are lost.  Start a new session and submit again;
+    start the head with `--durability always` if this must not happen.
     """

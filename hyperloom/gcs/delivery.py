@@ -3,6 +3,10 @@
 Whatever happens on the way (an answer is lost, the server restarts, it refuses for lack of memory),
 the same words are said again, and nothing overtakes them.  The server applies each once
 (`hyperloom.gcs.outbox`).
+
+A server may come back in an older state, or empty.  So after every silence it is asked for the
+number of the last call that it remembers: what it has forgotten since is said again as well, as far
+as it is known here (`hyperloom.gcs.recent`).  If it is not, the process's part in its job is lost.
 """
 
 from __future__ import annotations
@@ -12,14 +16,18 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
-from hyperloom.gcs.wire import Wire
+from hyperloom.gcs.recent import Recent
+from hyperloom.gcs.replies import NotNow
+from hyperloom.gcs.wire import Wire, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hyperloom.gcs.address import Address
+    from hyperloom.gcs.wire import Argument
 
 _UNANSWERED_MOST = 32  # calls on their way; more and the sender waits for the server
+_PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 _REFUSED_WAIT_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -37,20 +45,32 @@ class Said(NamedTuple):
     """One call, packed, and who waits for its answer."""
 
     words: bytes
+    number: int = 0  # of the process's words; 0: it may be applied twice
     reply: Reply | None = None
 
 
 class Delivery:
-    """Of one process's words; for one thread at a time, but for `break_off`."""
+    """Of one process's words; for one thread at a time, but for `break_off`.
 
-    def __init__(self, address: Address, outage_s: float) -> None:
+    `heard` asks the server for the number of the last call that it remembers; `repeats`: what it
+    has forgotten lately is said again.
+    """
+
+    def __init__(
+        self, address: Address, heard: tuple[Argument, ...], outage_s: float, *, repeats: bool
+    ) -> None:
         self._address = address
+        self._heard = heard
         self._outage_s = outage_s
         self._wire = Wire(address)
         # Sent and not answered, in order; and what the server refused for now, in order.
         self._unanswered: deque[Said] = deque()
         self._refused: deque[Said] = deque()
         self._refusals = 0
+        self._recent = Recent() if repeats else None
+        self._confirmed = 0  # number of the last call that was answered
+        self._tries = 0  # connections in a row that came to nothing
+        self._trouble_since = 0.0
         self._broken: Exception | None = None
 
     @property
@@ -82,12 +102,22 @@ class Delivery:
     def ask(self, words: bytes) -> Any:  # noqa: ANN401 - Redis' own reply
         """Say this, and wait for its answer; raise what the server refuses."""
         reply = Reply()
-        self.say([Said(words, reply)])
+        self.say([Said(words, reply=reply)])
         while not reply.came:
             self._survive(self._receive_one)
         if isinstance(reply.value, Exception):
             raise reply.value
         return reply.value
+
+    def compare(self) -> None:
+        """See whether the server remembers what it answered, and say again what it does not.
+
+        Raises:
+            errors.ClusterStateLost: it has forgotten more than is known here.
+        """
+        heard = self.ask(pack(self._heard))
+        if 0 <= heard < self._confirmed:
+            self._reconnect(errors.ControlPlaneLost("its server has forgotten our words"))
 
     def check(self) -> None:
         """Raise what ended it, if anything did."""
@@ -122,17 +152,11 @@ class Delivery:
             self._try_refused()
 
     def _answered(self, answer: Any) -> None:  # noqa: ANN401 - Redis' own reply
+        if isinstance(answer, NotNow) or (isinstance(answer, errors.Gap) and not self._refused):
+            # Of a gap: nothing that we said was refused, and yet the server misses some of it.
+            raise errors.ControlPlaneLost(str(answer)) from answer
         said = self._unanswered.popleft()
         reply = said.reply
-        if isinstance(answer, errors.Gap) and not self._refused:
-            # Nothing that we said was refused, and yet the server misses some of it: it was
-            # answered once and is forgotten.
-            self._broken = errors.ClusterStateLost(
-                "the control plane has lost words that it had answered (its server was restored "
-                "from an older state, or emptied). Tasks and objects of this job may be lost; "
-                "nothing of it can go on. Call loom.shutdown() and loom.init() to begin anew"
-            )
-            return
         if self._refused:
             # What stands in line before this was refused, so this found a server that does not
             # know of it.  A call's answer is out of date, and a refusal may have that reason.
@@ -144,6 +168,7 @@ class Delivery:
             if not self._unanswered:
                 self._try_refused()
             return
+        self._tries = 0
         if reply is not None:
             reply.came = True
             reply.value = answer
@@ -151,6 +176,9 @@ class Delivery:
             self._broken = answer
         if not self._refused:
             self._refusals = 0
+        self._confirmed = max(self._confirmed, said.number)
+        if self._recent is not None:
+            self._recent.add(said._replace(reply=None), time.monotonic())
 
     def _try_refused(self) -> None:
         """The server had no memory: wait a moment for it to drain, say it all again."""
@@ -159,33 +187,62 @@ class Delivery:
         again, self._refused = self._refused, deque()
         self._send(again)
 
+    # -- when it breaks ---------------------------------------------------------------------
+
     def _survive(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except errors.ControlPlaneLost:
-            self._reconnect()
+        except errors.ControlPlaneLost as error:
+            self._reconnect(error)
         except BaseException:
             # Ctrl-C, in the middle of sending or reading: nobody knows how much of it was done.
             # The next step finds the wire closed, connects anew and says again what is unanswered.
             self._wire.close()
             raise
 
-    def _reconnect(self) -> None:
-        """Connect anew and say again all that was not answered."""
-        deadline = time.monotonic() + self._outage_s
+    def _reconnect(self, error: errors.LoomError) -> None:
+        """Connect anew and say again all that was not answered, or was forgotten."""
         self._wire.close()
         self._unanswered.extendleft(reversed(self._refused))  # they were said before
         self._refused.clear()
-        pause_s = 0.01
         while True:
             self.check()
+            self._wait_a_moment(error)
             try:
                 self._wire = Wire(self._address)
+                self._bring_back(self._wire.call(*self._heard))
                 self._wire.send_packed(b"".join([each.words for each in self._unanswered]))
-            except errors.LoomError:  # a password file that is gone too: its node may be dying
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(pause_s)
-                pause_s = min(pause_s * 2, 0.5)
+            except errors.ClusterStateLost as lost:
+                self._broken = lost
+            except errors.LoomError as again:  # or a password file that is gone: its node may die
+                error = again
+                self._wire.close()  # nothing was said on it
             else:
                 return
+
+    def _wait_a_moment(self, error: errors.LoomError) -> None:
+        """Not before the first try, longer each time; raise `error` when it has been too long."""
+        if self._tries == 0:
+            self._trouble_since = time.monotonic()
+        elif time.monotonic() > self._trouble_since + self._outage_s:
+            self._tries = 0
+            raise error
+        else:
+            time.sleep(_PAUSES_S[min(self._tries, len(_PAUSES_S)) - 1])
+        self._tries += 1
+
+    def _bring_back(self, heard: int) -> None:
+        """The server remembers our words up to this number."""
+        if heard < 0 or heard >= self._confirmed:
+            return
+        recent = self._recent
+        if recent is None or (said := recent.after(heard, self._trouble_since)) is None:
+            raise errors.ClusterStateLost(
+                f"the control plane at {self._address} has lost words that it had answered: it "
+                f"knows {heard} of {self._confirmed} calls of this process (its server was "
+                "restored from an older state, or emptied). Tasks and objects of this job may be "
+                "lost; nothing of it can go on. Call loom.shutdown() and loom.init() to begin anew"
+            )
+        self._unanswered.extendleft(reversed(said))
+        recent.clear(heard)
+        self._confirmed = heard

@@ -6,6 +6,7 @@ new enough for functions (7.0), and has our library in the same version or none.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from typing import TYPE_CHECKING
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 _OLDEST = (7, 0)
 _PAUSE_S = 0.003
+_PATIENCE_S = 2.0
 _VERSION = b"version"
 DURABILITY = b"durability"
+GENERATION = b"generation"
 
 
 def wait(address: Address, timeout_s: float, alive: Callable[[], bool]) -> Wire:
@@ -59,8 +62,22 @@ def install(wire: Wire, *, replace: bool, durability: str = "") -> None:
     if there != library.version or not _loaded(wire):
         wire.call("FUNCTION", "LOAD", "REPLACE", library.text)
         wire.call("HSET", keys.ABOUT.name(keys.CLUSTER), _VERSION, library.version)
+    wire.call("HSETNX", keys.ABOUT.name(keys.CLUSTER), GENERATION, int(time.time()))
     if durability:
         wire.call("HSET", keys.ABOUT.name(keys.CLUSTER), DURABILITY, durability)
+
+
+def again(address: Address, *, replace: bool, durability: str = "") -> None:
+    """The server may have lost our library, or all it had: `install` it anew, if we may.
+
+    If we may not, or it does not answer, somebody else will, or the next try.
+    """
+    with contextlib.suppress(errors.LoomError):
+        wire = Wire(address, _PATIENCE_S)
+        try:
+            install(wire, replace=replace, durability=durability)
+        finally:
+            wire.close()
 
 
 def check(wire: Wire, *, any_library: bool = False) -> str | None:

@@ -50,15 +50,27 @@ class Prepared(NamedTuple):
 
 
 class Outbox:
-    """The words of one process.  For any thread."""
+    """The words of one process.  For any thread.
 
-    def __init__(
-        self, address: Address, namespace: str, process: bytes, *, batch: int, outage_s: float
+    `repeats`: a server that comes back without the last of them is told them again.
+    """
+
+    def __init__(  # noqa: PLR0913 - who speaks, to whom, how
+        self,
+        address: Address,
+        namespace: str,
+        process: bytes,
+        *,
+        batch: int,
+        outage_s: float,
+        repeats: bool = False,
     ) -> None:
         self._ns = namespace
         self._process = process
         self._batch = batch
-        self._delivery = Delivery(address, outage_s)
+        self._delivery = Delivery(
+            address, fcall("process_heard", namespace, process), outage_s, repeats=repeats
+        )
         self._lock = threading.RLock()
         self._seq = 0
         self._fresh()
@@ -137,7 +149,7 @@ class Outbox:
             self._seq += 1
             function, made, args = prepared
             first = fcall(function, self._ns, self._process, self._seq, made)
-            self._delivery.say([Said(args.behind(first))])
+            self._delivery.say([Said(args.behind(first), self._seq)])
 
     def put(self, oid: bytes, value: bytes, contained: Iterable[bytes] = ()) -> None:
         """An object that this process made itself."""
@@ -218,6 +230,15 @@ class Outbox:
             self.flush()
             return self._delivery.ask(pack(fcall(function, namespace or self._ns, *args)))
 
+    def compare(self) -> None:
+        """See whether the server remembers what it answered, and say again what it does not.
+
+        Raises:
+            errors.ClusterStateLost: it has forgotten more than is known here.
+        """
+        with self._lock:
+            self._delivery.compare()
+
     def break_off(self, error: Exception) -> None:
         """There will be no server any more: who speaks from now on, or is speaking, hears why."""
         self._delivery.break_off(error)  # without the lock: whoever tries to connect holds it
@@ -232,7 +253,7 @@ class Outbox:
         def say(function: str, *args: Argument) -> None:
             self._seq += 1
             words = fcall(function, self._ns, self._process, self._seq, *args)
-            said.append(Said(pack(words)))
+            said.append(Said(pack(words), self._seq))
 
         said += [Said(pack(fcall("template_declare", self._ns, *args))) for args in self._declares]
         self._say_made(say)

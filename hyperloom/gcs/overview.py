@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.gcs import keys
-from hyperloom.gcs.install import DURABILITY
+from hyperloom.gcs.install import DURABILITY, GENERATION
 from hyperloom.gcs.wire import Wire, fcall, raised
 from hyperloom.resources import ResourceSet
 
@@ -111,6 +111,7 @@ def _server(wire: Wire) -> dict[str, Any]:
         "memory_most_bytes": int(info.get("maxmemory", 0)),
         "clients": int(info.get("connected_clients", 0)),
         "library": (wire.call("HGET", keys.ABOUT.name(keys.CLUSTER), "version") or b"?").decode(),
+        "generation": int(wire.call("HGET", keys.ABOUT.name(keys.CLUSTER), GENERATION) or 0),
         "durability": durability,
         "promise": PROMISES.get(durability, "its configuration may not be read"),
         "writes": info.get("aof_last_write_status", "ok"),

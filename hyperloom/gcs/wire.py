@@ -38,16 +38,19 @@ pack: Callable[[tuple[Argument, ...]], bytes] = hiredis.pack_command  # type: ig
 class Wire:
     """One connection.  Not for two threads at once.
 
+    `patience_s`: a server that answers nothing for so long counts as lost; without it, none does.
+
     Raises:
         errors.ControlPlaneLost: from any method, when the connection breaks; what was sent
             may or may not have been done.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, patience_s: float | None = None) -> None:
         self.address = address
         self._owner = os.getpid()
         self._reader = hiredis.Reader(replyError=_refusal)
         self._socket = _dial(address)
+        self._socket.settimeout(patience_s)
         self.secure = address.url.startswith("rediss:")
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)

@@ -161,6 +161,14 @@ class Driver:
             elif message[0] == "warning":
                 sys.stderr.write(f"hyperloom: {message[1]}\n")
                 sys.stderr.flush()
+            elif message[0] == "look":
+                self._look()
+
+    def _look(self) -> None:
+        """The raylet had to join anew: the control plane's data may be another."""
+        for session in (self.session, *self.session.guests.values()):
+            with contextlib.suppress(errors.LoomError):  # then who waits is told why
+                session.reading.look_at_all()
 
     def _come_back(self) -> bool:
         """The raylet died: wait for the next one of the node, and go on with it."""

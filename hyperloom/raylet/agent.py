@@ -21,10 +21,10 @@ from hyperloom.raylet import messages as m
 from hyperloom.raylet.actions import Actions
 from hyperloom.raylet.answers import Answers
 from hyperloom.raylet.conversation import Conversation
-from hyperloom.raylet.desk import outputs_of, tasks_of
 from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.fetching import Fetching
 from hyperloom.raylet.groups import Groups
+from hyperloom.raylet.healing import Healing
 from hyperloom.raylet.jobs import Jobs
 from hyperloom.raylet.journal import Journal
 from hyperloom.raylet.light import Light
@@ -38,6 +38,7 @@ from hyperloom.raylet.pool import Pool
 from hyperloom.raylet.printed import Logs
 from hyperloom.raylet.reporter import Reporter
 from hyperloom.raylet.residents import Residents
+from hyperloom.raylet.results import outputs_of, tasks_of
 from hyperloom.raylet.unburied import Unburied
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ class Agent:
         self._owners.drivers_of = self._door.guests_of
         groups = Groups(settings, self._gcs, self.loop, self._jobs, self.machine, self._handle)
         self.groups_changed = groups.sync
+        self._healing = Healing(settings, self._door)
+        self._gcs.heal = self._healing.library
         self._membership = Membership(settings, self._gcs, self.loop, self)
         self._lookout = Lookout(settings, self._gcs, self._seen, self.warn, groups.seen)
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
@@ -206,7 +209,7 @@ class Agent:
             if saved and state.sent:
                 desk.saved(state.sent[0], flat, *saved)
             else:
-                desk.finished(flat)
+                desk.finished(flat, state.disowned)
             self._journal.ran(state.job, events.Run(self._pool.pid(worker), *told))
             if state.hosts:
                 self._residents.answered(state, len(tasks))
@@ -223,7 +226,7 @@ class Agent:
         """It is gone."""
         self._reporter.exited(worker, code, self.machine.workers[worker].since)
         process = self._sessions.pop(worker, None)
-        job, sent = self.machine.workers[worker].job, self.machine.workers[worker].has()
+        job, sent = self.machine.workers[worker].job, self.machine.workers[worker].owns()
         # Before the machine reports them lost: the next attempt may store under the same names.
         self._keeper.free(outputs_of(sent))
         self._handle(m.WorkerExited(worker, begun))
@@ -309,9 +312,10 @@ class Agent:
             self._jobs.close(job)
 
     def given_up(self) -> None:
-        """The cluster gave this node up, and took its tasks from it."""
+        """The cluster gave this node up, and took its tasks from it; or it has lost them all."""
         self._handle(m.NodeGivenUp())
         self._jobs.detach()
+        self._healing.strange(self._jobs)
 
     def reap(self, node: bytes) -> None:
         """Another node is dead: its tasks go to others."""

@@ -11,14 +11,15 @@ half of it is used, so that a busy actor never waits for us and an idle one cost
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperloom.raylet.messages import CallsDealt, Held
+from hyperloom.specs import join_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from hyperloom.raylet.messages import Event, Kind
 
@@ -34,6 +35,8 @@ class _Actor:
     granted: int = 0
     taken: int = 0  # number of the last call that came
     over: int = 0  # calls that it has answered
+    missing: int = 0  # calls that were dealt, and did not come before this node looks
+    behind: bool = False  # the server knows of fewer calls than have come
     coming: deque[tuple[bytes, bytes, bytes]] = field(default_factory=deque)
 
 
@@ -86,6 +89,8 @@ class Calls:
 
         def told(dealt: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if isinstance(dealt, int) and granted == 0:
+                state.missing += max(0, dealt - state.taken)
+                state.behind = state.behind or dealt < state.taken
                 state.taken = max(state.taken, dealt)
 
         self._desk.grant(actor, state.attempt, granted, told)
@@ -133,12 +138,24 @@ class Calls:
     def go_on(self) -> None:
         """It has looked."""
         for actor, state in self._actors.items():
+            state.missing = 0
             self._grant(actor, state, state.over + state.window)
 
     def on_their_way(self) -> set[bytes]:
-        """Ids of calls that came and were not passed on."""
-        return {entry[:16] for state in self._actors.values() for entry, _, _ in state.coming}
+        """Entries of calls that came and were not passed on."""
+        return {entry for state in self._actors.values() for entry, _, _ in state.coming}
 
-    def not_among(self, tasks: set[bytes]) -> list[bytes]:
+    def not_among(self, entries: Container[bytes]) -> list[bytes]:
         """The actors here that are not."""
-        return [actor for actor in self._actors if actor not in tasks]
+        here = self._actors.items()
+        return [actor for actor, state in here if join_entry(actor, state.attempt) not in entries]
+
+    def behind(self, listed: Iterable[bytes]) -> list[bytes]:
+        """The actors of which the server knows less than has happened.
+
+        `listed`: whose the calls are that it says are here and that are not.  If these are more
+        than did not come, some were answered, and the server has forgotten it.
+        """
+        counts = Counter(listed)
+        here = self._actors.items()
+        return [actor for actor, s in here if s.behind or counts[actor] > s.missing]

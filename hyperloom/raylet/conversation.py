@@ -2,7 +2,8 @@
 
 The rule: every transition that a raylet asks for is idempotent by (task, attempt) or by its
 nature, so after a lost connection all that was not answered is said again, in order.  While
-there is no server, words are kept; workers go on.
+there is no server, words are kept; workers go on.  A server that can do nothing for now (its disk
+is full, it has lost our library) counts as none; `heal` is called then, and may help it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
+from hyperloom.gcs import keys
+from hyperloom.gcs.replies import NotNow
 from hyperloom.gcs.wire import Wire, fcall, pack
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     Answer = Callable[[Any], None]
 
 _PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5)
+_NOBODY = b""
 
 
 class Conversation:
@@ -32,6 +36,7 @@ class Conversation:
         self._address = address
         self._loop = loop
         self._when_back = when_back
+        self.heal: Callable[[], None] = lambda: None
         self._unanswered: deque[tuple[bytes, Answer | None]] = deque()
         self._tries = 0
         self._wire: Wire | None = Wire(address)
@@ -81,6 +86,9 @@ class Conversation:
                 return
             if answer is False:
                 return
+            if isinstance(answer, NotNow):
+                self._lost()
+                return
             _, then = self._unanswered.popleft()
             if then is not None:
                 then(answer)
@@ -106,8 +114,11 @@ class Conversation:
     def _reconnect(self) -> None:
         try:
             wire = Wire(self._address)
+            wire.call(*fcall("process_heard", keys.CLUSTER, _NOBODY))  # would it take words?
             wire.send_packed(b"".join([words for words, _ in self._unanswered]))
-        except errors.ControlPlaneLost:
+        except (errors.ControlPlaneLost, NotNow) as error:
+            if isinstance(error, NotNow):
+                self.heal()
             pause_s = _PAUSES_S[min(self._tries, len(_PAUSES_S) - 1)]
             self._tries += 1
             self._loop.later(pause_s, self._reconnect)

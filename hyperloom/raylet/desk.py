@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors, failpoints, specs
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
-from hyperloom.ids import TASK_BYTES, TaskID, object_id
 from hyperloom.raylet.calls import Calls
-from hyperloom.raylet.messages import ActorUnwanted, Held, Kind, TasksClaimed
+from hyperloom.raylet.messages import ActorUnwanted, Held, Kind, TasksClaimed, TasksDisowned
+from hyperloom.raylet.results import entries_of, without
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.messages import Event
@@ -94,14 +94,17 @@ class Desk:
 
     # -- results out, tasks in --------------------------------------------------------------
 
-    def finished(self, flat: Sequence[Any]) -> None:
-        """Results in the form in which ``task_step`` takes them."""
-        self._done += flat
+    def finished(self, flat: Sequence[Any], disowned: Collection[bytes] = ()) -> None:
+        """Results in the form in which ``task_step`` takes them; but not those of `disowned`.
 
-    def after_results(self, task: bytes, say: Callable[[], None]) -> None:
+        These may have been given to this node again, and no task may stand in a call twice.
+        """
+        self._done += without(flat, disowned) if disowned else flat
+
+    def after_results(self, entry: bytes, say: Callable[[], None]) -> None:
         """Say something about a task when all that is finished by now is said."""
         if self._done:
-            self._after.append((task, say))
+            self._after.append((entry, say))
         else:
             say()
 
@@ -150,7 +153,8 @@ class Desk:
             self._left_aside = True
         elif more:
             self.offer_due = True
-        self._take(answer[2:])
+        if not self._reconciling:  # else the list has them; and we may have some already
+            self._take(answer[2:])
 
     def hear(self) -> list[list[bytes]]:
         """Read the inbox: tasks are taken, other messages returned."""
@@ -158,6 +162,8 @@ class Desk:
         for message in self.inbox.poll(0):
             if message[0] != codes.TASK:
                 others.append(message)
+            elif self._reconciling:
+                continue  # it is in the list
             elif (served := int(message[1])) > self._seen:  # else `reconcile` has it already
                 self._seen = served
                 if self._left_aside:
@@ -199,14 +205,23 @@ class Desk:
         waiting = self._learning.setdefault(template, [])
         waiting.append(then)
         if len(waiting) == 1:
+            self._fetch(template)
+
+    def _fetch(self, template: bytes) -> None:
+        if not self.closed:
             self._gcs.apply(
                 "template_fetch", self.ns, template, then=lambda reply: self._know(template, reply)
             )
 
     def _know(self, template: bytes, reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+        if self.closed:
+            return
+        if reply is None or isinstance(reply, errors.LoomError):
+            # The job has ended, and we shall hear of it; or the server has forgotten its last
+            # seconds, and will be told again.
+            self._gcs.later(_RETRY_S, lambda: self._fetch(template))
+            return
         waiting = self._learning.pop(template, [])
-        if self.closed or reply is None or isinstance(reply, errors.LoomError):
-            return  # the job ended meanwhile
         body, pickled = reply
         about = specs.decode_template(body)
         self.bodies[template] = (body, pickled)
@@ -258,8 +273,11 @@ class Desk:
 
     # -- after a broken connection ----------------------------------------------------------
 
-    def reconcile(self, known: Callable[[], set[bytes]]) -> None:
-        """Take up what the node holds and does not know of; see ``task/held.lua``.
+    def reconcile(self, known: Callable[[bytes], set[bytes]]) -> None:
+        """Take up what the node holds and does not know of, and drop what it does not hold.
+
+        See ``task/held.lua``.  A server that came back in an older state may know nothing of what
+        was given to this node since, or hold against it what is finished: that is done again.
 
         Why nothing is lost and nothing is taken twice:
 
@@ -267,8 +285,8 @@ class Desk:
            what we finished or gave back is not held any more when the server lists.
         2. The first slice withdraws our standing claim, and we offer nothing until the last
            one: what is listed is all that was ever given to us.
-        3. Messages that were on their way tell the same tasks; their count is not above the
-           one that comes with the list, so `hear` passes over them.
+        3. Messages and answers that were on their way tell the same tasks: until the list is there
+           they are passed over, and then the count of a message is not above the list's.
         """
         self._rounds += 1
         self._reconciling = self._rounds
@@ -277,40 +295,56 @@ class Desk:
         self.attach()  # a server that lost its last second may not know that we take part
         self._adopt(self._rounds, "0", known)
 
-    def _adopt(self, number: int, cursor: str, known: Callable[[], set[bytes]]) -> None:
+    def _adopt(self, number: int, cursor: str, known: Callable[[bytes], set[bytes]]) -> None:
         def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if number != self._reconciling or self.closed:
                 return  # the connection broke again, and a later round began
             if isinstance(reply, errors.LoomError):
                 raise reply
-            self._seen = max(self._seen, int(reply[1]))
+            self._seen = int(reply[1])  # less than before, if the server has forgotten some
             self._listed += zip(*[iter(reply[2:])] * 4, strict=True)
             if int(reply[0]) == 0:
                 self._reconciling = 0
                 self.offer_due = True
-                self._take_up(known())
+                self._take_up(known(self.job))
             else:
                 self._adopt(number, reply[0].decode(), known)
 
         self._gcs.apply("task_held", self.ns, self._node, cursor, then=answered)
 
     def _take_up(self, known: set[bytes]) -> None:
-        listed = sorted(self._listed)  # calls begin in the order in which they were made
-        there = known | set(tasks_of(self._done)) | self._on_their_way()
-        new: list[bytes] = []
-        for task, attempt, record, inputs in listed:
-            if task not in there:
-                new += (task if attempt == b"1" else task + attempt, record, inputs)
-        self._take(new)
-        for actor in self.calls.not_among({task for task, *_ in listed}):
+        listed = {
+            specs.join_entry(task, int(attempt)): (record, inputs)
+            for task, attempt, record, inputs in sorted(self._listed)
+        }  # calls begin in the order in which they were made
+        self._listed = []
+        for actor in self.calls.not_among(listed):
             self._handle(ActorUnwanted(actor, "kill"))  # it is over, and we were not told
             self.calls.gone(actor)
+        if disowned := known - listed.keys():
+            self._handle(TasksDisowned(disowned))
+        for template, tasks in self._unknown.items():
+            self._unknown[template] = [task for task in tasks if task[0] in listed]
+        self._done = without(self._done, set(entries_of(self._done)) - listed.keys())
+        there = known | set(entries_of(self._done)) | self._on_their_way()
+        new = [(entry, *listed[entry]) for entry in listed if entry not in there]
+        for actor in self.calls.behind(self._actors_of(new)):
+            # It has answered calls that the server gives it again: what it has become by now is
+            # not what the server knows.  It starts anew, as if its process had died.
+            self._handle(ActorUnwanted(actor, "restart"))
+            self.calls.gone(actor)
+        self._take([part for task in new for part in task])
         self.calls.go_on()
+
+    def _actors_of(self, tasks: Iterable[tuple[bytes, bytes, bytes]]) -> list[bytes]:
+        """Of those that are calls, whose."""
+        kinds = ((self._kinds.get(record[:8]), record) for _, record, _ in tasks)
+        return [specs.actor_of(record) for kind, record in kinds if kind and kind.role == "call"]
 
     def _on_their_way(self) -> set[bytes]:
         # Claimed; their template is being fetched.
-        tasks = {entry[:TASK_BYTES] for tasks in self._unknown.values() for entry, _, _ in tasks}
-        return tasks | self.calls.on_their_way() | {task for task, _ in self._after}
+        entries = {entry for tasks in self._unknown.values() for entry, _, _ in tasks}
+        return entries | self.calls.on_their_way() | {entry for entry, _ in self._after}
 
     def close(self) -> None:
         """Hang up."""
@@ -320,20 +354,3 @@ class Desk:
 
 def _flat(tasks: list[tuple[bytes, bytes, bytes]]) -> list[bytes]:
     return [part for task in tasks for part in task]
-
-
-def tasks_of(flat: Sequence[Any]) -> list[bytes]:
-    """The ids in results of the form in which ``task_step`` takes them."""
-    tasks: list[bytes] = []
-    at = 0
-    while at < len(flat):
-        tasks.append(flat[at])
-        at += 4 + flat[at + 3]
-    return tasks
-
-
-def outputs_of(tasks: Iterable[Held]) -> Iterator[bytes]:
-    """The ids of the objects that these tasks make."""
-    for held in tasks:
-        for index in range(held.kind.outputs):
-            yield object_id(TaskID(held.task), index)

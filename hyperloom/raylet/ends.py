@@ -43,6 +43,8 @@ def bury(s: NodeState, number: int, begun: int) -> list[Effect]:
     # In the order of `sent`: tasks that had ended but were not reported yet, the one that
     # ran, those that were not begun.
     for position, held in enumerate(sent):
+        if held.entry in worker.disowned:
+            continue
         if held.task in worker.stopping:
             effects.append(ReportFailed(held, number, worker.stopping[held.task].why))
         elif position >= ran:
@@ -164,6 +166,33 @@ def give_up(s: NodeState) -> list[Effect]:
     s.passed_by.clear()
     s.fetching.clear()
     return [drop(s, worker) for worker in list(s.workers.values()) if worker.sent]
+
+
+def disown(s: NodeState, entries: set[bytes]) -> list[Effect]:
+    """The control plane is in a state in which this node does not have these tasks.
+
+    It may give them to anybody, to this node too.  So they are forgotten without a word, and what
+    runs one of them ends; what else that had is lost or goes back, as when it dies.
+    """
+    for books in (s.here, s.fetching):
+        for task in [task for task, held in books.items() if held.entry in entries]:
+            del books[task]
+    for name, queue in list(s.queues.items()):
+        for held in [held for held in queue.tasks if held.entry in entries]:
+            queue.tasks.remove(held)
+        if not queue.tasks:
+            del s.queues[name]
+    effects: list[Effect] = []
+    for worker in list(s.workers.values()):
+        theirs = entries & {held.entry for held in worker.has()}
+        if not theirs:
+            continue
+        if worker.sent[0].kind.role == "actor" and worker.sent[0].entry in theirs:
+            effects.append(drop(s, worker))
+        else:
+            worker.disowned |= theirs
+            effects.append(kill(worker, "restart" if worker.hosts else "ended"))
+    return effects
 
 
 def drop(s: NodeState, worker: WorkerState) -> Effect:

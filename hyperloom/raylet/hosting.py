@@ -94,7 +94,8 @@ def bury(s: NodeState, number: int, begun: int) -> list[Effect]:
     worker = s.forget(number)
     actor = worker.sent[0]
     ran = begun - worker.reported  # the constructor is the first
-    lost = [call.held for call in worker.calls.values() if call.number < ran]
+    begun_calls = [call.held for call in worker.calls.values() if call.number < ran]
+    lost = [held for held in begun_calls if held.entry not in worker.disowned]
     s.no_actor(worker)
     if ran <= 0 and not worker.killed:
         s.requeue([actor])

@@ -222,11 +222,13 @@ class Jobs:
         for desk in self._desks.values():
             desk.reconcile(self._known)
 
-    def _known(self) -> set[bytes]:
-        """Ids of all tasks that this node knows of."""
-        known = {held.task for queue in self._machine.queues.values() for held in queue.tasks}
+    def _known(self, job: bytes) -> set[bytes]:
+        """Entries of all tasks of a job that this node has."""
+        machine = self._machine
+        known = {held.entry for queue in machine.queues.values() for held in queue.tasks}
         known |= self._fetching.remaking.known()
-        known |= self._machine.here.keys() | self._machine.fetching.keys()
-        for worker in self._machine.workers.values():
-            known |= {held.task for held in worker.has()}
-        return known
+        for books in (machine.here, machine.fetching):
+            known |= {held.entry for held in books.values()}
+        for worker in machine.workers.values():
+            known |= {held.entry for held in worker.owns()}
+        return {entry for entry in known if entry.startswith(job)}

@@ -248,6 +248,10 @@ def _given_up(s: NodeState, _: m.NodeGivenUp) -> list[Effect]:
     return effects
 
 
+def _disowned(s: NodeState, event: m.TasksDisowned) -> list[Effect]:
+    return ends.disown(s, event.entries)
+
+
 def _queues_seen(s: NodeState, event: m.QueuesSeen) -> None:
     for queue in event.queues:
         hunger.seen(s, event.job, queue)
@@ -280,6 +284,7 @@ HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.MemoryShort: _memory_short,
     m.JobEnded: _job_ended,
     m.NodeGivenUp: _given_up,
+    m.TasksDisowned: _disowned,
     m.QueuesSeen: _queues_seen,
     m.BundlesTold: reserving.told,
     m.Tick: _tick,

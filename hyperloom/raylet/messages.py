@@ -180,6 +180,13 @@ class NodeGivenUp:
 
 
 @dataclass(frozen=True, slots=True)
+class TasksDisowned:
+    """The control plane does not know that this node has these (any more): nobody wants them."""
+
+    entries: set[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class QueuesSeen:
     """A job has tasks in these queues ("priority|shape") that no node has taken yet."""
 
@@ -232,6 +239,7 @@ Event = (
     | MemoryShort
     | JobEnded
     | NodeGivenUp
+    | TasksDisowned
     | QueuesSeen
     | BundlesTold
     | Tick

@@ -69,8 +69,8 @@ class Remaking:
         )  # fmt: skip
 
     def known(self) -> set[bytes]:
-        """Ids of the tasks that are on their way back."""
-        return set(self._put_off)
+        """Entries of the tasks that are on their way back."""
+        return {held.entry for held in self._put_off.values()}
 
     def forget(self) -> None:
         """The node was given up: what it held is not its own any more."""

@@ -61,6 +61,7 @@ class WorkerState:
     stopping: dict[bytes, Stopping] = field(default_factory=dict)  # tasks that shall stop
     kill_at: float = inf  # if the first of `sent` has not stopped by then
     killed: str = ""  # why we killed it
+    disowned: set[bytes] = field(default_factory=set)  # entries of which nobody is to hear
     hosts: bool = False  # an actor lives, or lived, in it; the first of `sent` is its constructor
     calls: dict[bytes, Call] = field(default_factory=dict)  # the actor's, in the order they came
     called: int = 0  # calls that the actor was sent so far
@@ -68,6 +69,10 @@ class WorkerState:
     def has(self) -> list[Held]:
         """All that it was given and has not reported."""
         return [*self.sent, *[call.held for call in self.calls.values()]]
+
+    def owns(self) -> list[Held]:
+        """Of these, those that the control plane gave this node."""
+        return [held for held in self.has() if held.entry not in self.disowned]
 
 
 @dataclass(slots=True)

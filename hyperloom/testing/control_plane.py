@@ -17,6 +17,7 @@ import select
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ _DESCRIPTION = "control-plane.json"
 _NETWORK = "network"  # file with its name; it is removed with all else
 _LOOK_MS = 100  # how often it looks whether the server lives
 _WAIT_S = 30
+_LIBRARY_LOOK_S = 1.0
 
 
 class ControlPlane:
@@ -129,11 +131,15 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
         wire.close()
         os.write(ready, b"ready\n")
         os.close(ready)
+        looked = time.monotonic()
         poll = select.poll()
         poll.register(alive, select.POLLIN)
         while not poll.poll(_LOOK_MS):
             if process.poll() is not None:
                 process = _start(settings, folder)
+            elif time.monotonic() - looked > _LIBRARY_LOOK_S:
+                looked = time.monotonic()  # somebody may have emptied it
+                install.again(admin, replace=True, durability=settings.durability)
     finally:
         process.terminate()
         process.wait()

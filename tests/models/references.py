@@ -87,6 +87,9 @@ class Objects:
         self.heard[process] = seq
         return True
 
+    def process_heard(self, process: bytes) -> int:
+        return -1 if self.closed else self.heard.get(process, 0)
+
     def has_made(self, process: bytes, count: int, width: int) -> None:
         before, widest = self.made.get(process, (0, 1))
         self.made[process] = (max(before, count), max(widest, width))

@@ -6,9 +6,13 @@ accepted = committed + reported failed; each commit once; dependants after their
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hyperloom.ids import TASK_BYTES, object_id
 from tests.simulation.node import value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass
@@ -27,6 +31,8 @@ class Books:
         self._tasks: dict[bytes, _Task] = {}
         self._values: dict[bytes, bytes] = {}  # object -> the value that somebody was shown
         self.calm = True  # nothing was killed, cut or paused
+        self.forgetful = False  # the server came back in an older state
+        self.value_now: Callable[[bytes], bytes | None] = self._values.get  # the server's
 
     def submitted(self, task: bytes, retries: int, inputs: list[bytes]) -> None:
         self._tasks[task] = _Task(retries, inputs)
@@ -43,7 +49,8 @@ class Books:
         known = self._tasks[task]
         assert inputs == known.inputs, "it is given what it asked for"
         for oid, value in zip(inputs, values, strict=True):
-            self.told(oid, value)
+            if not self.forgetful or self.value_now(oid) == value:
+                self.told(oid, value)  # else the server has forgotten that it gave this
         assert known.retries < 0 or attempt <= known.retries + 1, "it is tried so often, not more"
         known.runs.append(attempt)
 
@@ -55,15 +62,27 @@ class Books:
         if value[:1] == b"4":
             self._justified(known, oid)
         else:
+            assert known.runs, "somebody ran it"
+            if self.forgetful and not self._values.keys() >= set(known.inputs):
+                return  # what it was given was told in a past that is forgotten
             inputs = [self._values[each] for each in known.inputs]
             assert value == value_of(task, inputs), "it is the value of that task"
-            assert known.runs, "somebody ran it"
 
     def _justified(self, task: _Task, oid: bytes) -> None:
         if task.cancelled or any(self._values.get(i, b"")[:1] == b"4" for i in task.inputs):
             return
         assert not self.calm, f"{oid.hex()} failed, and nothing had happened"
         assert task.retries >= 0, f"{oid.hex()} is retried without end, and failed"
+
+    def copied(self) -> dict[bytes, bytes]:
+        """What was told so far."""
+        return dict(self._values)
+
+    def rolled_back(self, told_then: dict[bytes, bytes], known: dict[bytes, bytes]) -> None:
+        """It is where it was when this was told and known; what came since counts no more."""
+        self.calm, self.forgetful = False, True
+        still = {oid: v for oid, v in self._values.items() if known.get(oid) == v}
+        self._values = told_then | still
 
     def check_end(self, held: list[bytes]) -> None:
         """All is over: what is held has a value, and in a calm world nothing was done twice."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, specs
 from hyperloom.gcs import codes, keys
+from hyperloom.gcs.wire import fcall
 from hyperloom.ids import JOB_BYTES, PROCESS_BYTES, ProcessID, TaskIds, object_id
 from hyperloom.specs import Template, encode_template
 from tests.simulation.network import Inbox, Line
@@ -29,25 +30,36 @@ class Driver:
         self._rng = rng
         self._books = books
         self.ns = keys.job_namespace(job)
-        self._process = ProcessID(job + bytes(PROCESS_BYTES - JOB_BYTES))
-        self._ids = TaskIds(self._process)
+        self.process = ProcessID(job + bytes(PROCESS_BYTES - JOB_BYTES))
+        self._ids = TaskIds(self.process)
         self.line = Line(server, self._connected_again)
-        self.inbox = Inbox(server, keys.INBOX.name(self.ns, self._process))
+        self.inbox = Inbox(server, keys.INBOX.name(self.ns, self.process))
         self._seq = 0
+        self._answered: list[tuple[int, tuple[Any, ...], Any]] = []  # number or 0, words
         self.held: list[bytes] = []  # object ids
         self.values: dict[bytes, bytes] = {}
         self.line.apply("job_open", keys.CLUSTER, job, '{"pid": 1}')
         for name, (retries, priority, shape) in KINDS.items():
             template = Template(b"function----", name.decode(), 1, retries, priority, shape)  # type: ignore[arg-type]
             body = encode_template(template)
-            self.line.apply(
-                "template_declare", self.ns, name, 1, retries, template.queue, body,
-                b"function----", b"code",
+            self._speak(
+                0, "template_declare", name, 1, retries, template.queue, body, b"function----",
+                b"code",
             )  # fmt: skip
 
     def _say(self, function: str, *args: Any, then: Any = None) -> None:
         self._seq += 1
-        self.line.apply(function, self.ns, self._process, self._seq, *args, then=then)
+        self._speak(self._seq, function, self.process, self._seq, *args, then=then)
+
+    def _speak(self, number: int, function: str, *args: Any, then: Any = None) -> None:
+        words = fcall(function, self.ns, *args)
+
+        def answered(answer: Any) -> None:
+            self._answered.append((number, words, answered))
+            if then is not None:
+                then(answer)
+
+        self.line.command(*words, then=answered)
 
     # -- what it does of its own will -----------------------------------------------------------
 
@@ -85,7 +97,7 @@ class Driver:
         """One of the latest."""
         task = self._rng.choice(self.held)[: codes.TASK_ID]
         self._books.cancelled(task)
-        self.line.apply("task_cancel", self.ns, b"4cancelled", self._rng.randint(0, 1), task)
+        self._speak(0, "task_cancel", b"4cancelled", self._rng.randint(0, 1), task)
 
     # -- what happens to it ---------------------------------------------------------------------
 
@@ -102,12 +114,19 @@ class Driver:
     def _connected_again(self) -> None:
         self._ask()
 
+    def brings_back(self, heard: int, known: set[bytes]) -> None:
+        """The server remembers its words up to this number, and these objects."""
+        at = max((i for i, (n, *_) in enumerate(self._answered) if 0 < n <= heard), default=-1) + 1
+        forgotten, self._answered[at:] = self._answered[at:], []
+        self.line.say_first([(words, then) for _, words, then in forgotten])
+        self.values = {oid: value for oid, value in self.values.items() if oid in known}
+
     def _ask(self) -> None:
         """A message may be lost: look at the state itself."""
         missing = [oid for oid in self.held if oid not in self.values]
         if missing:
             self.line.apply(
-                "object_watch", self.ns, self._process, *missing,
+                "object_watch", self.ns, self.process, *missing,
                 then=lambda values: self._know(missing, values),
             )  # fmt: skip
 

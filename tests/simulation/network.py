@@ -47,6 +47,11 @@ class Line:
     def command(self, *args: Any, then: Any = None) -> None:
         self._said.append((args, then))
 
+    def say_first(self, said: list[tuple[tuple[Any, ...], Callable[[Any], None] | None]]) -> None:
+        """When it connects anew, before all that has no answer."""
+        assert not self.connected
+        self._said.extendleft(reversed(said))
+
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         assert self._timers is not None
         self._timers(seconds, call)

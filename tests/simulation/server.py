@@ -9,6 +9,7 @@ from msgspec import msgpack
 from hyperloom import errors
 from hyperloom.gcs import keys
 from hyperloom.gcs.wire import Wire
+from hyperloom.ids import JOB_BYTES
 from tests.unit.gcs.plane import Plane
 
 if TYPE_CHECKING:
@@ -57,6 +58,19 @@ class Server:
             for inbox in list(self._inboxes.get(message[1], ())):
                 inbox.publish(told)
             self.trail.append(f"        publishes to {message[1]!r}: {told!r:.3000}")
+
+    def heard(self, ns: str, process: bytes) -> int:
+        """The number of the process's last call that it remembers."""
+        return int(self.plane.call("process_heard", process, ns=ns))
+
+    def value_now(self, oid: bytes) -> bytes | None:
+        name = keys.OBJECT.name(keys.job_namespace(oid[:JOB_BYTES]))
+        value: bytes | None = self.plane.wire.call("HGET", name, oid)
+        return value
+
+    def objects(self, ns: str) -> dict[bytes, bytes]:
+        table = self.plane.wire.call("HGETALL", keys.OBJECT.name(ns))
+        return dict(zip(table[::2], table[1::2], strict=True))
 
     def value(self, ns: str, oids: list[bytes]) -> list[bytes | None]:
         if not oids:

@@ -31,9 +31,12 @@ class World:
         self._rng = Random(seed)
         self.server = Server(socket)
         self.books = Books()
+        self.books.value_now = self.server.value_now
         self._clock = Clock()
         self._stage = Stage(self._clock)
         self._born = 0
+        self._backup: dict[bytes, bytes] = {}  # of the server's data
+        self._told_then: dict[bytes, bytes] = {}
         self.nodes: list[Node] = []
         for _ in range(self._rng.randint(1, 3)):
             self._node_joins()
@@ -136,7 +139,7 @@ class World:
             return []
         trouble = self._rng.choice(
             [self._worker_dies, self._cut_line, self._cut_inbox, self._pause, self._give_up,
-             self._node_dies, self._resume, self._node_joins]
+             self._node_dies, self._resume, self._node_joins, self._back_up, self._restore]
         )  # fmt: skip
         return [(trouble.__name__, trouble)] * 3
 
@@ -169,8 +172,10 @@ class World:
 
     def _lease_ends(self, node: Node) -> None:
         self.books.calm = False
-        leases = keys.LEASES.name(keys.CLUSTER)
-        self.server.plane.wire.call("ZADD", leases, "XX", 1, node.node)
+        self._dead(node.node)
+
+    def _dead(self, node: bytes) -> None:
+        self.server.plane.wire.call("ZADD", keys.LEASES.name(keys.CLUSTER), "XX", 1, node)
 
     def _node_dies(self) -> None:
         if self.nodes:
@@ -181,6 +186,36 @@ class World:
                 node.line.do_next()
             node.dies()
             self._lease_ends(node)
+
+    def _back_up(self) -> None:
+        """The server's disk has all that it did so far."""
+        if len(self.server.plane.wire.call("HKEYS", keys.JOBS.name(keys.CLUSTER))) == len(
+            self.drivers
+        ):
+            self._backup = self.server.plane.backup()
+            self._told_then = self.books.copied()
+
+    def _restore(self) -> None:
+        """The server dies, and comes back with what its disk has."""
+        if not self._backup:
+            return
+        self.server.plane.restore(self._backup)
+        known: dict[bytes, bytes] = {}
+        for driver in self.drivers:
+            known |= self.server.objects(driver.ns)
+        self.books.rolled_back(self._told_then, known)
+        for node in self.nodes:
+            node.line.cut()
+        for driver in self.drivers:
+            driver.line.cut()
+            driver.brings_back(self.server.heard(driver.ns, driver.process), set(known))
+        for box in [box for node in self.nodes for box in node.inboxes if not box.closed]:
+            box.cut()
+        for driver in self.drivers:
+            driver.inbox.cut()
+        for name in self.server.plane.wire.call("HKEYS", keys.NODES.name(keys.CLUSTER)):
+            if name not in {node.node for node in self.nodes}:
+                self._dead(name)
 
     def _node_joins(self) -> None:
         if len(self.nodes) < 3:

@@ -82,6 +82,17 @@ class Plane:
             self.ears[who] = Wire(self.address)
             self.ears[who].call("SSUBSCRIBE", keys.INBOX.name(ns, who))
 
+    def backup(self) -> dict[bytes, bytes]:
+        """All that it has, for `restore`."""
+        names = self.wire.call("KEYS", "*")
+        return {name: self.wire.call("DUMP", name) for name in names}
+
+    def restore(self, backup: dict[bytes, bytes]) -> None:
+        """What it had then, and nothing else."""
+        self.wire.call("FLUSHALL")
+        for name, dumped in backup.items():
+            self.wire.call("RESTORE", name, 0, dumped)
+
     def close(self) -> None:
         for wire in (self.wire, *self.ears.values()):
             wire.close()

@@ -137,6 +137,10 @@ class World(Remaking):
     def list_processes(self, at: int) -> None:
         self.same("process_list", NODES[at])
 
+    @rule(who=speaker)
+    def is_it_remembered(self, who: int) -> None:
+        self.same("process_heard", self.processes[who])
+
     @rule(who=speaker, which=some)
     def watch(self, who: int, which: list[int]) -> None:
         self.same("object_watch", self.processes[who], *pick(self.alive(), which))

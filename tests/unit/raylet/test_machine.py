@@ -231,6 +231,24 @@ def test_a_node_that_was_given_up_ends_all_that_it_runs() -> None:
     assert not scene.machine.queues
 
 
+def test_what_the_control_plane_does_not_know_of_is_forgotten_without_a_word() -> None:
+    """And what the worker had besides is lost, or goes back, as when it dies."""
+    scene = batch_scene(4)
+    scene.claim(ONE, 2)  # these wait
+    forgotten = {task_id(number) for number in (3, 4, 6)}
+    assert scene.tell(m.TasksDisowned(forgotten)) == [("kill", 1)]
+    assert scene.tell(m.WorkerExited(1, 3)) == [
+        ("lost", 2, 1, "was there", "ended"),
+        ("start", 2, JOB),
+    ]
+    assert scene.ready(2) == [("run", 2, 5, 7)]
+
+
+def test_a_task_that_nobody_has_is_nothing_to_be_disowned() -> None:
+    scene = batch_scene(1)
+    assert scene.tell(m.TasksDisowned({task_id(1), task_id(9)})) == []
+
+
 def test_a_thread_of_an_ended_task_may_wait_without_anybody_losing_a_cpu() -> None:
     """1. a task's thread waits  2. the task ends  3. the thread goes on."""
     scene = batch_scene(1)

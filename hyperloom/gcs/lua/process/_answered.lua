@@ -46,6 +46,11 @@ function act.widen(ns, process, width)
   return last ~= nil
 end
 
+-- The number of its last call applied.
+function act.last(ns, process)
+  return row_of(ns, process) or 0
+end
+
 -- How many tasks and puts, of what width, it has made.
 function act.made(ns, process)
   local _, count, width = row_of(ns, process)
