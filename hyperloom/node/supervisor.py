@@ -3,7 +3,8 @@
 It starts the server (on a head) and the raylet, starts again whichever ends, and ends both
 when told to.  It speaks with neither and so is small and hard to kill by accident.
 
-- The server dies: it is started on its files; raylets and drivers connect again and go on.
+- The server dies: it is started on its files; raylets and drivers connect again and go on.  If it
+  died of a full disk, room that was kept for this is freed first (`hyperloom.node.ballast`).
 - The raylet dies: its workers die with it.  The next one has the same node id and finds the
   objects where they were; what its predecessor held goes back into the queues
   (`hyperloom.raylet.handover`), and drivers connect again and go on.
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING
 from hyperloom.gcs import server
 from hyperloom.node import folder as folders
 from hyperloom.node import processes
+from hyperloom.node.ballast import Ballast
 from hyperloom.node.processes import Mark
 from hyperloom.node.start import start_beside, start_raylet
 from hyperloom.objectstore.reaper import remove_store
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 _PAUSES_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)  # before the first, second, … start in a row
 _STEADY_S = 30.0  # who lived that long died of something new
 _ADOPTED_LOOK_S = 0.5
+_ROOM_LOOK_S = 5.0
 _SERVER_END_S = 30.0
 _RAYLET_END_S = 15.0
 
@@ -101,7 +104,11 @@ class Supervisor:
         os.set_blocking(self._ready, False)
         self._raylet = Ward("raylet", self._start_raylet)
         self._wards = [self._raylet]
+        self._ballast: Ballast | None = None
+        self._room_look = 0.0
         if self._settings.server is not None:
+            if self._settings.server["durability"] != "off":
+                self._ballast = Ballast(Path(self._settings.server["folder"]), self._say)
             self._wards.insert(0, Ward("server", self._start_server))
             if self._settings.config.events and self._settings.config.history_bytes:
                 self._wards.append(self._beside("recorder", "hyperloom.node.record"))
@@ -143,6 +150,8 @@ class Supervisor:
         for ward in self._wards:
             if ward.look():
                 self._say(f"the {ward.name} died; deaths in a row: {ward.deaths}")
+                if ward.name == "server" and self._ballast is not None:
+                    self._ballast.server_died()
                 if not self._served and ward.needed:
                     return False
             if ward.mark is None and time.monotonic() >= ward.due:
@@ -150,11 +159,17 @@ class Supervisor:
                 self._record()
         if not self._served and self._raylet.mark is not None and self._raylet.process is None:
             self._begin_to_serve()  # taken over: it has been ready for long
+        if self._served and self._ballast is not None and time.monotonic() >= self._room_look:
+            self._room_look = time.monotonic() + _ROOM_LOOK_S
+            with contextlib.suppress(OSError):  # the disk is gone; the server will say so
+                self._ballast.look()
         return True
 
     def _wait(self, woken: int) -> None:
         now = time.monotonic()
         waits = [ward.due - now for ward in self._wards if ward.mark is None]
+        if self._served and self._ballast is not None:
+            waits.append(self._room_look - now)
         waits += [_ADOPTED_LOOK_S for ward in self._wards if ward.mark and not ward.process]
         poll = select.poll()
         poll.register(woken, select.POLLIN)
@@ -210,6 +225,8 @@ def clear(folder: Path, settings: NodeSettings) -> None:
     shutil.rmtree(settings.spill, ignore_errors=True)
     for name in ("gcs.sock", "raylet.sock", "page.sock", "processes.json"):
         (folder / name).unlink(missing_ok=True)
+    if settings.server is not None:
+        Ballast(Path(settings.server["folder"]), lambda _: None).remove()
     if settings.server is not None and Path(settings.server["folder"]).parent == folder:
         # Nobody said that it shall be continued.  A head that was killed keeps all this.
         for data in (folder / "gcs").glob("appendonly*"):

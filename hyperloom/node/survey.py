@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, frames
 from hyperloom.gcs import overview
+from hyperloom.node import ballast
 from hyperloom.node import folder as folders
 from hyperloom.raylet.node import DESCRIPTION, NodeSettings
 from hyperloom.resources import ResourceSet
@@ -45,6 +46,9 @@ def report(folder: Path, *, is_current: bool) -> dict[str, Any]:
             "its supervisor is gone, so nothing is started again when it dies. Run the loom start "
             "line that you started it with once more"
         )
+    if settings.server and settings.server["durability"] != "off":
+        with contextlib.suppress(OSError):
+            problems += filter(None, [ballast.shortage(Path(settings.server["folder"]))])
     node = cluster = None
     try:
         node = ask_raylet(settings.socket)
