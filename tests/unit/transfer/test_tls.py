@@ -1,0 +1,189 @@
+"""The channel with TLS: objects come as without it; plain peers and strangers get nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hyperloom.objectstore.client import StoreClient
+from hyperloom.objectstore.keeper import StoreKeeper
+from hyperloom.transfer import endpoint, protocol
+from hyperloom.transfer import machine as t
+from hyperloom.transfer.endpoint import Tls
+from hyperloom.transfer.giver import Giver
+from hyperloom.transfer.taker import Taker
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY, OID, NODE = b"k" * protocol.KEY_BYTES, b"o" * 20, b"n" * 8
+SIZE = (1 << 20) + 7
+
+
+class Authority:
+    """Signs certificates of nodes, with openssl(1)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+        self._made = 0
+        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                      "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=loom",
+                      "-days", "2")  # fmt: skip
+
+    def _openssl(self, *words: str) -> None:
+        openssl = shutil.which("openssl") or pytest.skip("there is no openssl(1) here")
+        subprocess.run([openssl, *words], cwd=self._folder, capture_output=True, check=True)
+
+    def sign(self) -> Tls:
+        """What a node is given."""
+        self._made += 1
+        name = f"node{self._made}"
+        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                      "-keyout", f"{name}.key", "-out", f"{name}.csr",
+                      "-subj", f"/CN={name}")  # fmt: skip
+        self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                      "-CAcreateserial", "-out", f"{name}.pem", "-days", "2")  # fmt: skip
+        files = (self._folder / f for f in (f"{name}.pem", f"{name}.key", "ca.pem"))
+        return Tls(*map(str, files))
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls") / "ours")
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls") / "theirs")
+
+
+class Node:
+    """A store that gives from a TCP port, and fetches."""
+
+    def __init__(self, folder: Path, tls: Tls | None) -> None:
+        folder.mkdir()
+        self.keeper = StoreKeeper(folder / "store", folder / "spill", 64 << 20)
+        self.keeper.start(with_reaper=False)
+        self.store = StoreClient(folder / "store")
+        self.events: SimpleQueue[Any] = SimpleQueue()
+        listener, self.where = endpoint.listen_tcp("127.0.0.1", 0, "127.0.0.1")
+        self.giver = Giver(listener, self.store, lambda: KEY, tls)
+        self.taker = Taker(self.store, lambda: KEY, self.events.put, tls)
+
+    def fetch(self, source: Node) -> t.Event:
+        self.taker.fetch(OID, NODE, source.where, 2)
+        return self.events.get(timeout=30)
+
+    def close(self) -> None:
+        self.giver.close()
+        self.taker.close()
+        self.store.close()
+        self.keeper.close(remove=True)
+
+
+@pytest.fixture
+def giver(tmp_path: Path, ours: Authority) -> Iterator[Node]:
+    """A node that asks for TLS, with an object."""
+    node = Node(tmp_path / "giver", ours.sign())
+    node.store.put(OID, 3, b"meta", [memoryview(os.urandom(SIZE))])
+    yield node
+    node.close()
+    wait_until(lambda: not [x for x in threading.enumerate() if x.name.startswith("loom-")])
+
+
+def asks(tmp_path: Path, giver: Node, tls: Tls | None) -> tuple[t.Event, bool]:
+    """What a node with these papers is answered, and whether it has the object then."""
+    node = Node(tmp_path / "taker", tls)
+    try:
+        event = node.fetch(giver)
+        return event, node.store.contains(OID)
+    finally:
+        node.close()
+
+
+def test_an_object_comes_through_it(tmp_path: Path, ours: Authority, giver: Node) -> None:
+    assert asks(tmp_path, giver, ours.sign()) == (t.Moved(OID, NODE), True)
+    assert giver.giver.objects == 1
+
+
+@pytest.mark.parametrize("who", ["plain", "of another authority"])
+def test_who_is_not_of_the_cluster_gets_nothing(
+    who: str, tmp_path: Path, theirs: Authority, giver: Node
+) -> None:
+    """Although it knows the cluster's key."""
+    event, there = asks(tmp_path, giver, None if who == "plain" else theirs.sign())
+    assert isinstance(event, t.Failed)
+    assert event.why == "broken"
+    assert not there
+    assert giver.giver.objects == 0
+
+
+def test_a_node_with_tls_takes_nothing_from_one_without(tmp_path: Path, giver: Node) -> None:
+    plain = Node(tmp_path / "plain", None)
+    plain.store.put(OID, 3, b"meta", [memoryview(b"forged")])
+    try:
+        giver.store.free(OID)  # or it would say that it has it already
+        event = giver.fetch(plain)
+        assert isinstance(event, t.Failed)
+        assert not giver.store.contains(OID)
+        assert plain.giver.objects == 0
+    finally:
+        plain.close()
+
+
+def test_the_bytes_on_the_wire_are_not_the_objects(
+    tmp_path: Path, ours: Authority, giver: Node
+) -> None:
+    """A listener between the two sees neither the key's proof nor the value."""
+    seen: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as between:
+        port = between.getsockname()[1]
+        thread = threading.Thread(target=_relay, args=(between, giver.where, seen))
+        thread.start()
+        node = Node(tmp_path / "taker", ours.sign())
+        try:
+            node.taker.fetch(OID, NODE, f"tcp:127.0.0.1:{port}", 2)
+            assert node.events.get(timeout=30) == t.Moved(OID, NODE)
+            found = node.store.get(OID)
+            assert found is not None
+            secret = bytes(found[2][0][1000:1032])
+            del found
+        finally:
+            node.close()
+        thread.join(20)
+    passed = b"".join(seen)
+    assert len(passed) > SIZE
+    assert secret not in passed
+    assert protocol.MAGIC not in passed
+
+
+def _relay(between: socket.socket, where: str, seen: list[bytes]) -> None:
+    client, _ = between.accept()
+    host, _, port = where.removeprefix("tcp:").rpartition(":")
+    server = socket.create_connection((host, int(port)))
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                seen.append(data)
+                target.sendall(data)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    back = threading.Thread(target=pump, args=(server, client))
+    back.start()
+    pump(client, server)
+    back.join()
+    client.close()
+    server.close()
