@@ -82,7 +82,7 @@ def start(kind: str, folder: Path | None = None, options: Sequence[str] = ()) ->
         raise LookupError(msg)
     # Not pytest's tmp_path: a socket's path may have 107 bytes at most, and tests have long names.
     folder = folder or Path(tempfile.mkdtemp(prefix="loom-test-"))
-    command = [*_dying_with_us(), str(found), "--port", "0", "--unixsocket", str(folder / "s")]
+    command = [*dying_with_us(), str(found), "--port", "0", "--unixsocket", str(folder / "s")]
     command += ["--unixsocketperm", "600", "--dir", str(folder)]
     command += ["--save", "", "--maxmemory-policy", "noeviction", *options]
     with (folder / "log").open("ab") as log:  # not --logfile: a wrong option is told to stderr
@@ -97,7 +97,7 @@ def start(kind: str, folder: Path | None = None, options: Sequence[str] = ()) ->
     return server
 
 
-def _dying_with_us() -> list[str]:
+def dying_with_us() -> list[str]:
     """A prefix by which the kernel ends the server when we are gone, even by kill -9."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
