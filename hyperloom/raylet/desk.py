@@ -61,6 +61,7 @@ class Desk:
         self._stepping = False  # an exchange is on its way
         self._reconciling = 0  # not 0: the number of the reconciliation that is on its way
         self._rounds = 0
+        self._begins_anew: Callable[[bytes], set[bytes]] | None = None
         self._listed: list[tuple[bytes, ...]] = []
         self._seen = 0
         self._offered_at = 0  # what had been seen at the latest offer
@@ -82,9 +83,18 @@ class Desk:
         self._seen = answer
         self.attached = True
         self.offer_due = True
+        if self._begins_anew is not None:
+            known, self._begins_anew = self._begins_anew, None
+            self.reconcile(known)
 
-    def detach(self) -> None:
-        """The node was given up: what it did for this job counts no more."""
+    def detach(self, known: Callable[[bytes], set[bytes]]) -> None:
+        """The node was given up: what it did for this job counts no more.
+
+        1. the server is emptied  2. a job begins, and this node, of which the server knows nothing,
+        takes a task of it  3. its beat is refused: all that it has is dropped, the task too.  So
+        when it takes part again it looks at what it holds.
+        """
+        self._begins_anew = known
         self.attached = False
         self._done.clear()
         self._after.clear()

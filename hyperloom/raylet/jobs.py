@@ -84,7 +84,7 @@ class Jobs:
         """The node was given up: its part in the jobs begins anew."""
         self._fetching.remaking.forget()
         for desk in self._desks.values():
-            desk.detach()
+            desk.detach(self._known)
 
     def hang_up(self) -> None:
         """This node ends."""
