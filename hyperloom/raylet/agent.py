@@ -63,9 +63,8 @@ class Agent:
         template: tuple[int, socket.socket],
         clock: Callable[[], float],
     ) -> None:
-        config = settings.config
+        config, self._settings = settings.config, settings
         failpoints.arm(config.failpoints)
-        self._settings = settings
         self._keeper = keeper
         self._now = clock
         self.loop = Loop()
@@ -101,8 +100,7 @@ class Agent:
         self._owners.drivers_of = self._door.guests_of
         groups = Groups(settings, self._gcs, self.loop, self._jobs, self.machine, self._handle)
         self.groups_changed = groups.sync
-        self._healing = Healing(settings, self._door)
-        self._gcs.heal = self._healing.library
+        self._healing = Healing(settings, self._gcs, self._door)
         self._membership = Membership(settings, self._gcs, self.loop, self)
         self._lookout = Lookout(settings, self._gcs, self._seen, self.warn, groups.seen)
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))

@@ -13,6 +13,7 @@ from hyperloom.gcs import install
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.doors import Door
     from hyperloom.raylet.node import NodeSettings
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 class Healing:
     """See the module."""
 
-    def __init__(self, settings: NodeSettings, door: Door) -> None:
+    def __init__(self, settings: NodeSettings, gcs: Conversation, door: Door) -> None:
         self._settings = settings
         self._door = door
+        gcs.heal = self.library
 
     def library(self) -> None:
         """The server lacks something: load it, if this node may."""

@@ -39,7 +39,7 @@ loom.init("auto")
 slow = runs.options(resources={"here": 1}).remote()
 refs = [plus_one.remote(i) for i in range(500)]
 while not (folder / "begun").exists():
-    time.sleep(0.01)
+    time.sleep(0.01)  # the task begins
 (folder / "waits").touch()
 assert loom.get(slow) == "ran"
 assert loom.get(refs) == list(range(1, 501))
