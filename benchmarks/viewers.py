@@ -37,6 +37,8 @@ def watch(host: str, port: int, cookie: str, number: int) -> None:
         sock.sendall(request.encode())
         selector.register(sock, selectors.EVENT_READ)
         silent.add(sock)
+    if not silent:
+        print("all of them look", flush=True)
     while True:
         for key, _ in selector.select():
             sock = key.fileobj
