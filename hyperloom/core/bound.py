@@ -259,7 +259,7 @@ def _taken(values: Iterable[object]) -> Iterator[tuple[Node, int]]:
 
 def _travels(what: object) -> str:
     return (
-        f"{what!r} is part of a plan and cannot travel inside a value: make it an argument of "
-        "its own; or let a task return it by itself, or a plan of several, to go on as that; or "
-        "submit its plan first and pass on the refs"
+        f"{what!r} is part of a plan, and travels neither with .remote() nor inside a value: make "
+        "it an argument of its own of .bind(); or let a task return it by itself, or a plan of "
+        "several, to go on as that; or submit its plan first and pass on the refs"
     )
