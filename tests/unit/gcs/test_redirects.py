@@ -36,6 +36,18 @@ def test_the_new_task_runs_in_its_place_and_its_result_is_the_first_ones(
     assert left(plane) == {}
 
 
+def test_what_one_task_held_is_no_input_of_others(plane: Plane, driver: Process) -> None:
+    """A task without refs says that its result contains another's, and goes on as one that takes
+    that; tasks without inputs that are claimed from then on have none."""
+    host, worker = Node(plane), Process(plane, "worker")
+    (first,) = driver.submit()
+    (one,) = host.claim(ONE)
+    (child,) = worker.submit(parent=first)
+    worker.contain(output(first), output(child))
+    assert redirect(plane, host, one, record(PLAIN, [output(child)])) == "WAITING"
+    assert [(each.id, each.inputs) for each in host.claim(ROOM)] == [(child, b"")]
+
+
 def test_said_twice_it_is_stale_the_second_time(plane: Plane, driver: Process) -> None:
     """1. A raylet says it, and the answer is lost.  2. It claims the new attempt.  3. It says
     again what was not answered: the new attempt is not touched."""

@@ -26,8 +26,11 @@ end
 
 -- The task holds what the new record names, and no more what it held until now.
 local function hold_instead(ns, id, refs)
-  local first = act.output(id, 0)
-  local _, before = act.refs_of(call('HGET', key.task(ns), id))
+  local first, before = act.output(id, 0), {}
+  local _, held = act.refs_of(call('HGET', key.task(ns), id))
+  for i, oid in ipairs(held) do  -- `held` may be a list that is nobody's to add to
+    before[i] = oid
+  end
   if call('HEXISTS', key.object(ns), first) == 0 then  -- it does when the other output was lost
     many.cut(call('HGET', key.contains(ns), first) or '', code.OBJECT_ID, before)
     call('HDEL', key.contains(ns), first)
