@@ -239,6 +239,7 @@ class Driver:
     def _hang_up(self) -> None:
         """Say no more, and show what was printed before; the raylet closes when that is said."""
         with self._switching:
+            self._say(["farewell"])
             for sock in {self._socket, self._knocking}:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_WR if sock is self._socket else socket.SHUT_RDWR)

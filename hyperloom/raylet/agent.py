@@ -95,6 +95,7 @@ class Agent:
         )  # fmt: skip
         self._owners = Owners(settings.node, self._gcs, self.loop, self._journal, self._jobs)
         self._owners.bury, self._owners.ended = self._reporter.bury, self.job_ended
+        self._owners.mourn = self._reporter.mourn
         self.left, self.end_forsaken = self._owners.left, self._owners.end_forsaken
         self._door = Door(settings.socket, self.loop, self)
         self._owners.drivers_of = self._door.guests_of
@@ -233,7 +234,8 @@ class Agent:
         tasks = [held.task for held in sent]
         if process is not None:
             # After its burial nothing that it said can be on its way any more.
-            self._reporter.bury(process, lambda: self._sweep(job, process, *tasks))
+            bury = self._reporter.mourn if code else self._reporter.bury
+            bury(process, lambda: self._sweep(job, process, *tasks))
         elif tasks:
             self._sweep(job, *tasks)
         self._jobs.offer_again()
@@ -268,6 +270,8 @@ class Agent:
                 self._fetching.fetch(wanted, lambda lost: guest.say(["fetched", lost]))
             case ["visits", bytes(process), bool(begins)]:
                 self._owners.visits(guest, process, begins)
+            case ["farewell"]:
+                guest.ends = True
             case ["status"]:
                 guest.say(["status", self._answers.status()])
             case ["stop"]:

@@ -42,6 +42,7 @@ class Guest:
         self._loop = loop
         self.reader = frames.FrameReader(sock)
         self.job: bytes | None = None
+        self.ends = False  # it said that it ends; else it is killed, when it is gone
         self._left = b""
         self.dropped = 0
 

@@ -20,6 +20,7 @@ from hyperloom.failures import Attempt
 from hyperloom.gcs import keys
 from hyperloom.gcs.wire import Wire, fcall
 from hyperloom.ids import OBJECT_BYTES, cut
+from hyperloom.raylet.reporter import given_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,7 @@ def _bury(wire: Wire, job: bytes, node: bytes) -> list[bytes]:
     for process in processes:
         at = 1
         while at:
-            at = wire.call(*fcall("process_bury", namespace, process, at, _AT_ONCE))
+            at = wire.call(*fcall("process_bury", namespace, process, at, _AT_ONCE, given_up(node)))
     return processes
 
 

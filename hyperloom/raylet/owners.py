@@ -32,7 +32,11 @@ _KEPT = -1  # the answer of ``job_close``
 
 
 class Owners:
-    """See the module.  `bury` is told of processes that are gone, `ended` of jobs that are over."""
+    """See the module.
+
+    `bury` is told of processes that have ended, `mourn` of those that were killed, `ended` of jobs
+    that are over.
+    """
 
     def __init__(
         self, node: bytes, gcs: Conversation, loop: Loop, journal: Journal, jobs: Jobs
@@ -42,6 +46,7 @@ class Owners:
         self._journal = journal
         self._jobs = jobs
         self.bury: Callable[[bytes], None] = lambda _: None
+        self.mourn: Callable[[bytes], None] = lambda _: None
         self.ended: Callable[[bytes], None] = lambda _: None
         self.drivers_of: Callable[[bytes], Sequence[Guest]] = lambda _: ()  # that are here
         self._visitors: dict[bytes, object] = {}  # process -> who of this machine it is
@@ -62,7 +67,7 @@ class Owners:
         """Somebody is gone."""
         for process in [each for each, of in self._visitors.items() if of == who]:
             del self._visitors[process]
-            self.bury(process)
+            self.mourn(process)
 
     def reap(self, node: bytes, jobs: Collection[bytes]) -> None:
         """Another node is dead, and its drivers' visits with it."""
@@ -72,7 +77,7 @@ class Owners:
     def _bury_all(self, found: dict[bytes, bytes], node: bytes) -> None:
         for process, about in found.items():
             if about == codes.VISITOR + node:
-                self.bury(process)
+                self.mourn(process)
 
     # -- the end of jobs --------------------------------------------------------------------
 
@@ -80,17 +85,17 @@ class Owners:
         """A driver is gone: its job ends, unless that has other owners."""
         self.gone(guest)
         if guest.job is not None:
-            self._without_driver(guest.job)
+            self._without_driver(guest.job, self.bury if guest.ends else self.mourn)
 
     def end_forsaken(self) -> None:
         """End the jobs of drivers that were here and did not come back to this raylet."""
         for job in self._jobs:
             if self._about(job).get("node") == self._node.hex():
-                self._without_driver(job)
+                self._without_driver(job, self.mourn)
 
-    def _without_driver(self, job: bytes) -> None:
+    def _without_driver(self, job: bytes, bury: Callable[[bytes], None]) -> None:
         if not self.drivers_of(job):
-            self._ask(job, bytes.fromhex(self._about(job).get("process", "")))
+            self._ask(job, bytes.fromhex(self._about(job).get("process", "")), bury)
 
     def _about(self, job: bytes) -> dict[str, Any]:
         desk = self._jobs.get(job)
@@ -103,9 +108,9 @@ class Owners:
     def _ask_again(self) -> None:
         if self._gcs.connected:
             for job in self._kept:
-                self._ask(job)
+                self._ask(job, b"", self.bury)
 
-    def _ask(self, job: bytes, driver: bytes = b"") -> None:
+    def _ask(self, job: bytes, driver: bytes, bury: Callable[[bytes], None]) -> None:
         """Close the job if nobody owns it, now that its driver, that process, is gone."""
 
         def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
@@ -114,7 +119,7 @@ class Owners:
                 self.ended(job)
             elif driver:
                 self._kept.add(job)
-                self.bury(driver)
+                bury(driver)
             else:
                 self._list(job, self._look_at)
 
@@ -130,7 +135,7 @@ class Owners:
         here = codes.VISITOR + self._node
         unknown = {p for p, about in found.items() if about == here and p not in self._visitors}
         for process in unknown & self._strangers:
-            self.bury(process)
+            self.mourn(process)
         self._strangers = (self._strangers - set(found)) | unknown
 
     def _list(self, job: bytes, then: Callable[[dict[bytes, bytes]], None]) -> None:

@@ -181,17 +181,25 @@ class Reporter:
             _FAILURE + failure, _FAILURE + poison, then=answered,
         )  # fmt: skip
 
-    def bury(self, process: bytes, then: Callable[[], None] = lambda: None, first: int = 1) -> None:
-        """A process is gone: what it held is let go, slice by slice; `then` all is."""
+    def bury(self, process: bytes, then: Callable[[], None] = lambda: None) -> None:
+        """A process has ended: what it held is let go, slice by slice; `then` all is."""
+        self._bury(process, then, 1, ())
 
+    def mourn(self, process: bytes, then: Callable[[], None] = lambda: None) -> None:
+        """The same, but it was killed: calls of which it alone wanted a result are given up."""
+        self._bury(process, then, 1, (given_up(self._node),))
+
+    def _bury(
+        self, process: bytes, then: Callable[[], None], first: int, why: tuple[bytes, ...]
+    ) -> None:
         def next_slice(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if isinstance(reply, int) and reply:
-                self.bury(process, then, reply)
+                self._bury(process, then, reply, why)
             else:
                 then()
 
         namespace = keys.job_namespace(job_of(process))  # type: ignore[arg-type]
-        self._gcs.apply("process_bury", namespace, process, first, _AT_ONCE, then=next_slice)
+        self._gcs.apply("process_bury", namespace, process, first, _AT_ONCE, *why, then=next_slice)
 
     def strays(
         self, job: bytes, oids: Sequence[bytes], free: Callable[[list[bytes]], None]
@@ -227,10 +235,15 @@ class Reporter:
     def _bury_all(self, processes: Any) -> None:  # noqa: ANN401 - Redis' own reply
         if not isinstance(processes, errors.LoomError):
             for process in processes:
-                self.bury(process)  # the store of a dead node is gone with it
+                self.mourn(process)  # the store of a dead node is gone with it
 
     def _who(self, task: Held, worker: int) -> Attempt:
         return Attempt(task.task, task.kind.name, task.attempt, self._node, self._pool.pid(worker))
+
+
+def given_up(node: bytes) -> bytes:
+    """What calls become of which nobody wants a result any more."""
+    return _FAILURE + failures.cancelled(Attempt(b"", "", 0, node))
 
 
 def _deaths_most(retries: int) -> int:

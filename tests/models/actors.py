@@ -246,6 +246,13 @@ class Actors(ControlPlane):
                 self.scores[actor][process] = 0
                 self.deal(actor)
 
+    def forgo(self, oids: list[bytes], failure: bytes) -> None:
+        wanted = {task_of(oid) for oid in oids if self.is_held(oid)}
+        tasks = dict.fromkeys(task_of(oid) for oid in oids if task_of(oid) in self.records)
+        calls = [task for task in tasks if self.is_call(task) and task not in wanted]
+        if calls:
+            self.task_cancel(failure, 0, *calls)
+
     # -- ends -------------------------------------------------------------------------------
 
     def fail(self, tasks: list[bytes], failure: bytes) -> None:

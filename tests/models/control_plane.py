@@ -343,7 +343,10 @@ class ControlPlane(Lineage):
         known = self.value.keys() | self.records.keys()
         return b"".join(oid for oid in oids if oid not in known and task_of(oid) not in known)
 
-    def process_bury(self, process: bytes, start: int, most: int) -> int:
+    def forgo(self, oids: list[bytes], failure: bytes) -> None:
+        """Only calls of actors are given up: `tests.models.actors`."""
+
+    def process_bury(self, process: bytes, start: int, most: int, failure: bytes = b"") -> int:
         count, width = self.made.get(process, (0, 1))
         last = min(count, start + -(-most // width) - 1)
         made = []
@@ -358,6 +361,8 @@ class ControlPlane(Lineage):
                 if there and oid not in self.let_go_by_maker:
                     made.append(oid)
         self.abandon(made)
+        if failure:
+            self.forgo(made, failure)
         for n in range(start, last + 1):
             task = process + n.to_bytes(6, "big")
             if task in self.stream:

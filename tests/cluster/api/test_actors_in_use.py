@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
@@ -210,3 +211,53 @@ def test_a_killed_actors_name_is_free_again_and_again() -> None:
         loom.kill(counter)
     del counter
     wait_until(lambda: loom.list_named_actors() == [])
+
+
+@loom.actor
+class Porch:
+    """Who comes waits; it knows how many do."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.door = asyncio.Event()
+
+    async def wait(self) -> None:
+        self.waiting += 1
+        try:
+            await self.door.wait()
+        finally:
+            self.waiting -= 1
+
+    def count(self) -> int:
+        return self.waiting
+
+
+@loom.actor
+class Visitor:
+    def visit(self, porch: Any, busy: Any) -> None:
+        kept = [porch.wait.remote(), busy.add.remote(1000)]
+        busy.add.remote(1)
+        loom.get(kept)
+
+    def pid(self) -> int:
+        return os.getpid()
+
+
+@pytest.mark.parametrize("how", ["kill -9", "loom.kill"])
+def test_who_is_killed_takes_the_calls_along_of_which_it_alone_wanted_the_result(
+    gate: Any, how: str
+) -> None:
+    """One that runs, and one that waits; what it had let go of runs on."""
+    porch, busy, door = Porch.remote(), Counter.remote(), gate()
+    first = busy.wait.remote(door)
+    visitor = Visitor.remote()
+    pid = loom.get(visitor.pid.remote())
+    visitor.visit.remote(porch, busy)
+    wait_until(lambda: loom.get(porch.count.remote()) == 1)
+    if how == "loom.kill":
+        loom.kill(visitor)
+    else:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: loom.get(porch.count.remote()) == 0)
+    door.open()
+    assert loom.get([first, busy.add.remote(0)]) == [0, 1]

@@ -161,10 +161,10 @@ class World(Books):
         self.made[speaks] = [oid for oid in self.made[speaks] if oid not in own]
         self.borrowed[speaks] = [oid for oid in self.borrowed[speaks] if oid not in others]
 
-    @rule(who=speaker)
-    def bury(self, who: int) -> None:
+    @rule(who=speaker, why=st.sampled_from([[], [b"4killed"]]))
+    def bury(self, who: int, why: list[bytes]) -> None:
         dead, at = self.processes[who], 1
-        while (at := self.same("process_bury", dead, at, 4)) > 0:
+        while (at := self.same("process_bury", dead, at, 4, *why)) > 0:
             self.same_world()
         self.made[dead], self.borrowed[dead] = [], []
         self.processes[who] = self.born()

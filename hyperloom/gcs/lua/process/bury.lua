@@ -1,13 +1,14 @@
--- process_bury(process, from, most) -> number to go on from, or 0 when done
+-- process_bury(process, from, most, failure) -> number to go on from, or 0 when done
 --
 -- A process is dead, or something detached is released (owner/add.lua): what it held is let go.
 -- What it made is found by counting, since ids are its own followed by 1, 2, 3, …; it works in
 -- slices of about `most` objects.  Tasks that it submitted run on: they were accepted.  Its
--- streams that wait for it to read on stop at their next item.
+-- streams that wait for it to read on stop at their next item.  With a `failure` it was killed:
+-- calls of actors of which it alone wanted a result become that (actor/_forgo.lua).
 --
 -- Refuses: nothing.  Burying twice is harmless.
--- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record,
---          stops, stopped.
+-- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record, stops, stopped,
+--          and what task/cancel.lua writes.
 
 -- What the process made in these tasks and puts, and still holds.
 local function made_here(ns, ids, width)
@@ -38,7 +39,11 @@ transition('process_bury', DRAINS, function(ns, args)
   local count, width = act.made(ns, process)
   local last = math.min(count, from + math.ceil(most / width) - 1)
   local ids = act.task_ids(process, from, last)
-  act.abandon(ns, made_here(ns, ids, width))
+  local held = made_here(ns, ids, width)
+  act.abandon(ns, held)
+  if args[4] then
+    act.forgo(ns, held, args[4])
+  end
   act.forsaken(ns, ids)
   if last < count then
     return last + 1
