@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import os
 import signal
@@ -261,3 +262,55 @@ def test_who_is_killed_takes_the_calls_along_of_which_it_alone_wanted_the_result
     wait_until(lambda: loom.get(porch.count.remote()) == 0)
     door.open()
     assert loom.get([first, busy.add.remote(0)]) == [0, 1]
+
+
+def test_more_calls_than_may_wait_are_refused_at_the_call(gate: Any) -> None:
+    counter, door = Counter.options(max_pending_calls=2).remote(), gate()
+    refs = [counter.wait.remote(door), counter.add.remote()]
+    with pytest.raises(errors.PendingCallsExceeded, match=r"2 calls of .*Counter\.add was not"):
+        counter.add.remote()
+    door.open()
+    assert loom.get(refs) == [0, 1]
+    assert loom.get(counter.add.remote()) == 2
+
+
+def test_a_call_is_made_again_as_often_as_said_and_then_it_may_have_run(gate: Any) -> None:
+    log = gate("log")
+
+    @loom.actor(max_restarts=-1, max_task_retries=2)
+    class Fatal:
+        def go(self) -> None:
+            log.note("go")
+            os._exit(3)
+
+        def well(self) -> bool:
+            return True
+
+    fatal = Fatal.remote()
+    with pytest.raises(
+        errors.ActorUnavailable, match=r"incarnation 3\).*exit code 3.*may have run"
+    ):
+        loom.get(fatal.go.remote())
+    assert log.notes() == ["go"] * 3
+    assert loom.get(fatal.well.remote())
+
+
+def test_what_was_registered_with_atexit_runs_at_a_peaceful_end_and_not_at_a_kill(
+    gate: Any,
+) -> None:
+    log = gate("log")
+
+    @loom.actor
+    class Tidy:
+        def __init__(self, name: str) -> None:
+            atexit.register(log.note, name)
+
+        def ready(self) -> bool:
+            return True
+
+    killed, ends = Tidy.remote("killed"), Tidy.remote("ends")
+    assert loom.get([killed.ready.remote(), ends.ready.remote()]) == [True, True]
+    loom.kill(killed)
+    del ends
+    wait_until(log.notes)
+    assert log.notes() == ["ends"]

@@ -140,6 +140,7 @@ def test_nodes_are_lost_one_after_the_other(cluster: Cluster) -> None:
     doomed = [cluster.add_node(), cluster.add_node()]
     spread = Counter.options(scheduling="spread", max_restarts=-1, max_task_retries=-1)
     actors = [spread.remote() for _ in range(6)]
+    assert len({loom.get(actor.where.remote(), timeout=30)[0] for actor in actors}) > 1
     results = [[loom.get(actor.add.remote(), timeout=30) for actor in actors]]
     for node in doomed:
         refs = [[actor.add.remote() for actor in actors] for _ in range(5)]
