@@ -9,6 +9,7 @@ cluster (`claims`); any other to its own program, so that programs do not get in
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, failures, specs
@@ -179,9 +180,12 @@ def find(name: str, namespace: str | None) -> ActorHandle[Any]:
     if elsewhere is not None:
         return _found(*elsewhere)
     where = namespace if namespace is not None else session.user_namespace
+    there = [each["name"] for each in names(all_namespaces=True) if each["namespace"] == where]
+    close = get_close_matches(name, there, n=1)
+    hint = f". Did you mean {close[0]!r}?" if close else ""
     raise errors.ActorNotFound(
         f"no actor has the name {name!r} in namespace {where!r}: it was never made here, or is "
-        "over, which frees its name; or another program made it, and it is not detached"
+        f"over, which frees its name; or another program made it, and it is not detached{hint}"
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hyperloom.core.actors.terms import ActorTerms
 
 _SAVE, _RESTORE = "checkpoint", "restore"
-NOTHING: tuple[bytes, ...] = ()
+NOTHING: tuple[bytes, ...] = ()  # is kept after this call
 
 
 def check_hooks(cls: type, terms: ActorTerms) -> None:
@@ -66,8 +66,10 @@ class Saving:
         Raises:
             BaseException: what the hook raised; or its value cannot travel.
         """
+        if not self._every:
+            return NOTHING
         self._calls += 1
-        if not self._every or self._calls < self._every:
+        if self._calls < self._every:
             return NOTHING
         self._calls = 0
         name = type(self._instance).__qualname__

@@ -272,6 +272,8 @@ def test_names() -> None:
     counter = Counter.options(name="one").remote(1)
     assert loom.get(loom.get_actor("one").add.remote()) == 2
     assert loom.list_named_actors() == ["one"]
+    with pytest.raises(errors.ActorNotFound, match="Did you mean 'one'"):
+        loom.get_actor("once")
     with pytest.raises(errors.ActorNameTaken, match="'one' is taken by Actor"):
         Counter.options(name="one").remote()
     elsewhere = Counter.options(name="one", namespace="other").remote(50)
