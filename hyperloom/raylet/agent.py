@@ -94,11 +94,10 @@ class Agent:
             self._residents, light, self.warn,
         )  # fmt: skip
         self._owners = Owners(settings.node, self._gcs, self.loop, self._journal, self._jobs)
-        self._owners.bury, self._owners.ended = self._reporter.bury, self.job_ended
-        self._owners.mourn = self._reporter.mourn
+        self._owners.bury, self._owners.mourn = self._reporter.bury, self._reporter.mourn
         self.left, self.end_forsaken = self._owners.left, self._owners.end_forsaken
         self._door = Door(settings.socket, self.loop, self)
-        self._owners.drivers_of = self._door.guests_of
+        self._owners.drivers_of, self._owners.ended = self._door.guests_of, self.job_ended
         groups = Groups(settings, self._gcs, self.loop, self._jobs, self.machine, self._handle)
         self.groups_changed = groups.sync
         self._healing = Healing(settings, self._gcs, self._door)
