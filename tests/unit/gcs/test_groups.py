@@ -196,3 +196,15 @@ def test_a_group_that_waits_for_long_takes_what_tasks_will_leave(plane: Plane) -
     a.tasks = {}
     a.settle()
     assert groups(plane)[G].created
+
+
+def test_a_group_that_was_not_created_yet_is_placed_anew_as_a_whole(plane: Plane) -> None:
+    """Its node is lost before it says that it holds its bundle: the other's is let go, too."""
+    a, b = Keeper(plane, "a", CPU), Keeper(plane, "b", CPU)
+    create(plane, G, "STRICT_SPREAD", CPU, CPU)
+    a.sync()
+    b.sync()
+    assert not groups(plane)[G].waits
+    plane.call("node_leave", b.id, ns=keys.CLUSTER)
+    assert groups(plane)[G].nodes == ["", ""]
+    assert a.told()

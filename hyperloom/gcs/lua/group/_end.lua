@@ -7,14 +7,13 @@ function act.lose_bundles(ns, node)
   local lost, hex = false, act.hex(node)
   call('HDEL', key.room(ns), node)
   for _, group in ipairs(act.all_groups(ns)) do
-    local some = false
+    local there = {}
     for _, bundle in ipairs(group.bundles) do
-      if bundle.node == hex then
-        bundle.node, bundle.held, some = nil, false, true
-      end
+      there[#there + 1] = bundle.node == hex and bundle or nil
     end
-    if some then
-      group.since, lost = act.now_ms(), true
+    if #there > 0 then
+      lost = true
+      act.displace(ns, group, there, hex)
       act.put_group(ns, group)
     end
   end

@@ -1,13 +1,16 @@
--- act.hear_node(ns, node, known) -> whether a node gave up a bundle
+-- act.hear_node(ns, node, known) -> whether a node gave up a bundle,
+-- act.displace(ns, group, bundles, node)
 --
 -- What a node says of its bundles (group/sync.lua); `node` is in hex, as in all books of groups.
 
-local function give_up(ns, group, bundle, node)
+-- These bundles of the group look for another place; all of them, if it was not created yet.
+-- `node`, which had them, knows.
+function act.displace(ns, group, bundles, node)
   act.tell_holders(ns, group, node)
-  for _, other in ipairs(group.created == 1 and { bundle } or group.bundles) do
-    other.node, other.held = nil, false
+  for _, bundle in ipairs(group.created == 1 and bundles or group.bundles) do
+    bundle.node, bundle.held = nil, false
   end
-  group.declined, group.since = group.declined + 1, act.now_ms()
+  group.since = act.now_ms()
 end
 
 local function hear(ns, group, node, known)
@@ -22,7 +25,8 @@ local function hear(ns, group, node, known)
     all = all and bundle.held
   end
   if given_up then
-    give_up(ns, group, given_up, node)
+    act.displace(ns, group, { given_up }, node)
+    group.declined = group.declined + 1
   elseif held and all and group.created == 0 then
     group.created, group.declined = 1, 0
     act.tell_holders(ns, group, node)
