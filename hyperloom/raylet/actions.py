@@ -67,6 +67,9 @@ class Actions:
                 self._run(worker, tasks, gpus)
             case m.RunHere(tasks):
                 self._light.take(tasks)
+            case m.GiveBack(tasks):
+                self._reporter.give_back(tasks)
+                self._jobs.offer_again()
             case m.StartWorker(worker, job):
                 self._start(worker, job)
             case m.AskBack(worker):

@@ -273,6 +273,13 @@ class RunHere:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Give tasks that were not begun back to the control plane, for other nodes to run."""
+
+    tasks: Sequence[Held]
+
+
+@dataclass(frozen=True, slots=True)
 class AskBack:
     """Ask a worker to report what has ended (`TasksDone`) and return what it has not begun.
 
@@ -378,6 +385,7 @@ Effect = (
     StartWorker
     | Run
     | RunHere
+    | GiveBack
     | AskBack
     | Stop
     | EndWorker

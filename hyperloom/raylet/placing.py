@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom.raylet import hunger
 from hyperloom.raylet.messages import EndWorker, Run, StartWorker, WarnStuck
+from hyperloom.raylet.sharing import GIVE_BACK_S, stands_still
 from hyperloom.raylet.state import WorkerState
 from hyperloom.resources import shape_of
 
@@ -254,6 +255,8 @@ def _send(s: NodeState, worker: WorkerState, queue: Queue) -> Effect:
 def _top_up(s: NodeState) -> list[Effect]:
     """Send more to busy workers before they run out, if their tasks are short (also this one)."""
     effects: list[Effect] = []
+    if s.queues:
+        s.at(s.now + GIVE_BACK_S)  # see `sharing`
     for worker in s.busy.values():
         seat = worker.seat
         assert seat is not None
@@ -303,7 +306,8 @@ def offer(s: NodeState, job: bytes) -> str:
     for worker in s.busy.values():
         seat = worker.seat
         if seat is not None and seat.job == job and not _must_leave(s, seat):
-            ahead = s.pace.ahead(seat.template) + 1 - len(worker.sent)
+            still = stands_still(s, worker)
+            ahead = 0 if still else s.pace.ahead(seat.template) + 1 - len(worker.sent)
             over[seat.queue] = over.get(seat.queue, 0) + ahead
     for name in _sought(s, job, free, over):
         over[name] = 1

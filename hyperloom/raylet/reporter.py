@@ -70,6 +70,12 @@ class Reporter:
         outputs = task.kind.outputs
         return [task.task, task.attempt, refs_of(task.record), outputs, *[failure] * outputs]
 
+    def give_back(self, tasks: Sequence[Held]) -> None:
+        """Others shall run these; all are of one job."""
+        namespace = keys.job_namespace(tasks[0].kind.job)
+        said = [part for held in tasks for part in (held.task, held.attempt)]
+        self._gcs.apply("task_give_back", namespace, self._node, *said)
+
     def cancel(self, task: bytes, *, force: bool) -> None:
         """We do not have it (any more, or yet): who has it shall hear of it."""
         failure = _FAILURE + failures.cancelled(Attempt(task, "", 0, self._node))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom.raylet.ends import ask_back, kill, stop
 from hyperloom.raylet.placing import IDLE_S, STEAL_AFTER_S, end, forget_sought, keep
+from hyperloom.raylet.sharing import overdue
 
 if TYPE_CHECKING:
     from hyperloom.raylet.messages import Effect
@@ -35,6 +36,7 @@ def tick(s: NodeState) -> list[Effect]:
             effects += _share(s, worker)
         s.at(min(worker.deadline, worker.kill_at))
     effects += _end_idle(s)
+    effects += overdue(s)
     for moment in (s.calm_until, s.start_after):
         if moment > s.now:
             s.at(moment)

@@ -37,6 +37,14 @@ def waits(gate: Gate, notes: Gate) -> str:
 
 
 @loom.task
+def waits_or_not(gate: Gate | None, notes: Gate | None) -> str:
+    if gate is not None and notes is not None:
+        notes.note("runs")
+        gate.pass_through()
+    return loom.context().node_id
+
+
+@loom.task
 def place_of(data: bytes) -> str:
     assert data
     return loom.context().node_id
@@ -120,10 +128,27 @@ def test_but_not_when_that_node_is_busy(cluster: Cluster, tmp_path: Path) -> Non
     assert crowd.counts() == {full.id: 4}
 
 
-def test_no_node_starves(cluster: Cluster) -> None:
-    counts = Counter(loom.get([where.remote() for _ in range(1000)], timeout=50))
-    assert set(counts) <= {node.id for node in cluster.nodes}
+def test_no_node_starves(cluster: Cluster, tmp_path: Path) -> None:
+    """All have their CPUs full before the first of a thousand tasks ends, and all of these run."""
+    gate, notes = Gate(tmp_path / "gate"), Gate(tmp_path / "notes")
+    refs = [waits.remote(gate, notes) for _ in range(1000)]
+    wait_until(lambda: len(notes.notes()) == 12, 30)
+    gate.open()
+    counts = Counter(loom.get(refs, timeout=50))
     assert sum(counts.values()) == 1000
+    assert all(counts[node.id] >= 4 for node in cluster.nodes)
+
+
+def test_who_stands_idle_takes_what_a_node_holds_and_does_not_get_to(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """Tasks that were short were held ahead; then they take long, and there are idle nodes."""
+    loom.get([waits_or_not.remote(None, None) for _ in range(300)], timeout=30)
+    gate, notes = Gate(tmp_path / "gate"), Gate(tmp_path / "notes")
+    refs = [waits_or_not.remote(gate, notes) for _ in range(40)]
+    wait_until(lambda: len(notes.notes()) == 12, 30)
+    gate.open()
+    assert set(loom.get(refs, timeout=30)) == {node.id for node in cluster.nodes}
 
 
 def test_what_cannot_be_wished_is_refused_at_once() -> None:

@@ -67,6 +67,10 @@ class World:
                     assert held.kind.light
                     self.waiting.remove(held)
                     self.here.append(held)
+            case m.GiveBack(tasks):
+                for held in tasks:
+                    self.waiting.remove(held)
+                    self.report(held, "given back")
             case m.AskBack(number):
                 worker = self.workers[number]
                 assert not worker.asked_back, "asked twice"

@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-OUTCOMES = {"done", "retry", "redirected", "lost", "cancelled", "timeout", "dropped", "removed"}
+OUTCOMES = {
+    "done",
+    "retry",
+    "redirected",
+    "lost",
+    "cancelled",
+    "timeout",
+    "dropped",
+    "removed",
+    "given back",
+}
 
 
 def play(random: Random, steps: int, tell: Callable[..., None] = lambda *_: None) -> None:

@@ -78,7 +78,7 @@ def number_of(held: m.Held) -> int:
     return int.from_bytes(held.task, "big")
 
 
-def short(effect: m.Effect) -> tuple:  # noqa: PLR0911 - one for each effect
+def short(effect: m.Effect) -> tuple:  # noqa: PLR0911, PLR0912 - one for each effect
     match effect:
         case m.StartWorker(worker, job):
             return ("start", worker, job)
@@ -86,6 +86,8 @@ def short(effect: m.Effect) -> tuple:  # noqa: PLR0911 - one for each effect
             return ("run", worker, *map(number_of, tasks), *([gpus] if gpus else []))
         case m.RunHere(tasks):
             return ("run here", *map(number_of, tasks))
+        case m.GiveBack(tasks):
+            return ("give back", *map(number_of, tasks))
         case m.AskBack(worker):
             return ("ask back", worker)
         case m.Stop(worker, task, why):

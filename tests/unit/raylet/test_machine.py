@@ -179,12 +179,12 @@ def test_what_is_not_here_may_be_on_its_way_or_back_in_the_queue() -> None:
 
 def test_a_task_is_stopped_when_its_time_is_over() -> None:
     scene = Scene(cpus=1)
-    scene.claim(kind_of("short", timeout_s=0.5, single=True), 2)
+    scene.claim(kind_of("short", timeout_s=0.4, single=True), 2)
     scene.ready(1)
-    assert scene.pass_time(0.49) == []
+    assert scene.pass_time(0.39) == []
     assert scene.pass_time(0.01) == [("stop", 1, 1, "timeout")]
     assert scene.done(1, 1) == [("run", 1, 2)]
-    assert scene.pass_time(0.5 + GRACE_S) == [("stop", 1, 2, "timeout"), ("kill", 1)]
+    assert scene.pass_time(0.4 + GRACE_S) == [("stop", 1, 2, "timeout"), ("kill", 1)]
     assert scene.tell(m.WorkerExited(1, 2)) == [("failed", 2, "timeout")]
 
 

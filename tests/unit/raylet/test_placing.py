@@ -118,7 +118,7 @@ def test_what_no_node_like_this_has_holds_nothing_back() -> None:
     scene = busy_scene(cpus=1)
     scene.claim(kind_of("huge", "CPU:90000"))
     scene.claim(ONE)
-    scene.pass_time(1)
+    scene.pass_time(0.4)
     assert scene.done(1, 1) == [("run", 1, 3)]
 
 
