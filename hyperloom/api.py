@@ -112,7 +112,8 @@ def task(function: Any = None, /, **options: Any) -> Any:
             max_calls: the worker process ends after so many calls; 0 for never.
             scheduling: ``"default"``: wherever there is room; ``"spread"``: of several nodes with
                 room, one with the most; ``"pack"``: one with the least; `NodeAffinity`: a certain
-                node; `NodeLabels`: nodes with certain labels.
+                node; `NodeLabels`: nodes with certain labels; a `PlacementGroup` or
+                `GroupAffinity`: with what nodes keep for it.
             needs: symbols, such as ``"lab/align"``, that its node must have (`hyperloom.symbol`).
             stream_ahead: items that a stream may be ahead of its reader; 0 without limit.
             checkpoint: file to which the results are written too, before the task counts as

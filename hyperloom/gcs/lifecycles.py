@@ -35,6 +35,16 @@ class ObjectState(StrEnum):
     DROPPED = "DROPPED"  # nobody holds it, or its job is over
 
 
+class GroupState(StrEnum):
+    """Where a placement group stands."""
+
+    PENDING = "PENDING"  # it waits for room for all its bundles
+    PREPARED = "PREPARED"  # they have places, and some are not held yet
+    CREATED = "CREATED"  # all are held
+    RESCHEDULING = "RESCHEDULING"  # they were, and some look for another place
+    REMOVED = "REMOVED"  # nobody wants it, or its job is over
+
+
 class ActorState(StrEnum):
     """Where an actor stands.  It is a task too: its constructor, which is held while it lives."""
 
@@ -153,4 +163,39 @@ ACTOR = Lifecycle(
     },
 )
 
-LIFECYCLES = (TASK, OBJECT, ACTOR)
+GROUP = Lifecycle(
+    name="placement group",
+    born=GroupState.PENDING,
+    found={
+        GroupState.PENDING: "groups (a bundle without a node)",
+        GroupState.PREPARED: "groups (all bundles with nodes)",
+        GroupState.CREATED: "groups (created, all bundles held)",
+        GroupState.RESCHEDULING: "groups (created, some bundles not held)",
+        GroupState.REMOVED: "none",
+    },
+    moves={
+        "place": Move(
+            frozenset({GroupState.PENDING}), GroupState.PREPARED, "there is room for all of it"
+        ),
+        "hold": Move(
+            frozenset({GroupState.PREPARED, GroupState.RESCHEDULING}),
+            GroupState.CREATED,
+            "all its bundles are held",
+        ),
+        "give_up": Move(
+            frozenset({GroupState.PREPARED}),
+            GroupState.PENDING,
+            "a node cannot hold a bundle, or is lost",
+        ),
+        "lose": Move(
+            frozenset({GroupState.CREATED}), GroupState.RESCHEDULING, "a node of it is lost"
+        ),
+        "remove": Move(
+            frozenset(set(GroupState) - {GroupState.REMOVED}),
+            GroupState.REMOVED,
+            "it was removed, or its job has ended",
+        ),
+    },
+)
+
+LIFECYCLES = (TASK, OBJECT, ACTOR, GROUP)
