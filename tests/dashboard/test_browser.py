@@ -22,8 +22,10 @@ sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(150),  # a browser begins slowly where others are busy
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
 ]
+_PATIENCE_MS = 100_000
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
 PLACES = [
     "overview", "jobs", "graph", "stream", "tasks", "actors", "nodes", "objects", "errors", "logs",
@@ -64,6 +66,7 @@ class _tab:  # noqa: N801 - a function in all but name
 
     def __enter__(self) -> Any:
         opened = self._context.new_page()
+        opened.set_default_timeout(_PATIENCE_MS)
         opened.on("console", lambda message: self._complaints.append(message.text))
         opened.on("pageerror", lambda error: self._complaints.append(str(error)))
         opened.goto(self._page.url + self._page.access.new_link())
