@@ -36,7 +36,7 @@ GPU = "GPU"
 MEMORY = "memory"
 
 _BUILT_IN = {CPU: "num_cpus", GPU: "num_gpus", MEMORY: "memory"}  # name -> its own option
-_HIDDEN = "@"
+HIDDEN = "@"
 _IS = "!"  # between key and value of a label
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _PLENTY = 10**9  # more than there can be tasks at a time
@@ -109,12 +109,12 @@ class ResourceSet:
         return {
             name: amount / _scale(name)
             for name, amount in self._units.items()
-            if not name.startswith(_HIDDEN)
+            if not name.startswith(HIDDEN)
         }
 
     def symbols(self) -> list[str]:
         """The symbols among them."""
-        return [name[1:] for name in self._units if name.startswith(_HIDDEN) and "/" in name]
+        return [name[1:] for name in self._units if name.startswith(HIDDEN) and "/" in name]
 
     def describe(self) -> str:
         """For messages: `0.5 CPU, 2.0 GiB memory`; `nothing` when empty."""
@@ -128,7 +128,7 @@ class ResourceSet:
 
     def visible(self) -> ResourceSet:
         """Those that users know by name."""
-        return ResourceSet({n: a for n, a in self._units.items() if not n.startswith(_HIDDEN)})
+        return ResourceSet({n: a for n, a in self._units.items() if not n.startswith(HIDDEN)})
 
     def plain(self) -> ResourceSet:
         """The same, whether it is kept for a placement group or not."""
@@ -192,32 +192,32 @@ def offered(
 
 def of_node(node: str) -> ResourceSet:
     """What the node of this id has because it is that node."""
-    return ResourceSet({_HIDDEN + node: _PLENTY})
+    return ResourceSet({HIDDEN + node: _PLENTY})
 
 
 def at_node(node: str) -> ResourceSet:
     """What a task asks for that must run on the node of this id."""
-    return ResourceSet({_HIDDEN + node: 1})
+    return ResourceSet({HIDDEN + node: 1})
 
 
 def of_symbols(symbols: Iterable[str]) -> ResourceSet:
     """What a node has because it has these symbols."""
-    return ResourceSet({_HIDDEN + symbol: _PLENTY for symbol in symbols})
+    return ResourceSet({HIDDEN + symbol: _PLENTY for symbol in symbols})
 
 
 def with_symbols(symbols: Iterable[str]) -> ResourceSet:
     """What a task asks for that must run where these symbols are."""
-    return ResourceSet({_HIDDEN + symbol: 1 for symbol in symbols})
+    return ResourceSet({HIDDEN + symbol: 1 for symbol in symbols})
 
 
 def of_labels(labels: Mapping[str, str]) -> ResourceSet:
     """What a node has because it bears these labels."""
-    return ResourceSet({_HIDDEN + mark: _PLENTY for mark in label_marks(labels)})
+    return ResourceSet({HIDDEN + mark: _PLENTY for mark in label_marks(labels)})
 
 
 def with_labels(labels: Mapping[str, str]) -> ResourceSet:
     """What a task asks for that must run where these labels are."""
-    return ResourceSet({_HIDDEN + mark: 1 for mark in label_marks(labels)})
+    return ResourceSet({HIDDEN + mark: 1 for mark in label_marks(labels)})
 
 
 def label_marks(labels: Mapping[str, str]) -> list[str]:
@@ -247,7 +247,7 @@ def shape_of(queue: str) -> ResourceSet:
 
 def called(name: str) -> str:
     """A resource's name in messages."""
-    if not name.startswith(_HIDDEN):
+    if not name.startswith(HIDDEN):
         return name
     if _IS in name:
         return "label " + name[1:].replace(_IS, "=")
@@ -345,4 +345,4 @@ def _scale(name: str) -> int:
 def _spoken(name: str, amount: int) -> str:
     if name == MEMORY:
         return f"{amount / 2**30:.1f} GiB memory"
-    return called(name) if name.startswith(_HIDDEN) else f"{amount / UNIT:g} {name}"
+    return called(name) if name.startswith(HIDDEN) else f"{amount / UNIT:g} {name}"

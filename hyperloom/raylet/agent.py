@@ -20,6 +20,7 @@ from hyperloom.gcs import keys
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.actions import Actions
 from hyperloom.raylet.answers import Answers
+from hyperloom.raylet.asleep import asleep
 from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.fetching import Fetching
@@ -143,6 +144,9 @@ class Agent:
             victim = self._memory.look(self.machine.workers, self._pool.pids())
             if victim is not None:
                 self._handle(m.MemoryShort(victim))
+            if numbers := self.machine.may_sleep(self._now()):
+                pids = self._pool.pids()
+                self._handle(m.WorkersAsleep(asleep({number: pids[number] for number in numbers})))
         self._lookout.look(self._namespaces(), at_work=at_work)
 
     def _namespaces(self) -> dict[bytes, str]:

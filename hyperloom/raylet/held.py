@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from hyperloom import bundles
-from hyperloom.resources import CPU, GPU
+from hyperloom.resources import CPU, GPU, HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,11 @@ class Kind:
         """The same, with what it needs out of what the node has for everybody."""
         needs = bundles.plain(self.needs)
         return replace(self, needs=needs, group="", cpus=(CPU,), gpu=GPU)
+
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether any number of them fits: at most they ask for a node, or for labels."""
+        return all(name.startswith(HIDDEN) for name in bundles.plain(self.needs))
 
     @property
     def priority(self) -> int:

@@ -55,6 +55,11 @@ class NodeMachine(NodeState):
         hunger.look(self)
         return effects
 
+    def may_sleep(self, now: float) -> list[int]:
+        """Workers of which it matters whether they sleep, see `WorkersAsleep`."""
+        self.now = now
+        return placing.may_sleep(self)
+
     def offer(self, job: bytes) -> str:
         """What the node has room for, in the form of ``lua/task/_offer.lua``."""
         return placing.offer(self, job)
@@ -238,6 +243,10 @@ def _memory_short(s: NodeState, event: m.MemoryShort) -> list[Effect]:
     return ends.sacrifice(s, event.worker)
 
 
+def _asleep(s: NodeState, event: m.WorkersAsleep) -> None:
+    s.asleep = set(event.workers)
+
+
 def _job_ended(s: NodeState, event: m.JobEnded) -> list[Effect]:
     return ends.end_job(s, event.job)
 
@@ -282,6 +291,7 @@ HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.WorkerExited: _exited,
     m.CancelAsked: _cancel_asked,
     m.MemoryShort: _memory_short,
+    m.WorkersAsleep: _asleep,
     m.JobEnded: _job_ended,
     m.NodeGivenUp: _given_up,
     m.TasksDisowned: _disowned,

@@ -168,6 +168,13 @@ class MemoryShort:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkersAsleep:
+    """These wait for something in their tasks, and use no CPU just now; all others do."""
+
+    workers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class JobEnded:
     """Nothing of a job is wanted any more."""
 
@@ -237,6 +244,7 @@ Event = (
     | WorkerExited
     | CancelAsked
     | MemoryShort
+    | WorkersAsleep
     | JobEnded
     | NodeGivenUp
     | TasksDisowned

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 IDLE_S = 2.0  # an idle worker beyond one for each CPU ends after this
 STEAL_AFTER_S = 0.02  # a worker that made no progress for so long is asked for what it waits on
-UNBOUNDED_AFTER_S = 0.02  # tasks that ask for nothing get more workers after so long
+UNBOUNDED_AFTER_S = 1.0  # tasks that ask for nothing get more workers after so long
 HOLD_AFTER_S = 0.02  # a queue that has waited for so long starves
 HOLD_S = 5.0  # the first time that something is held back; each time twice as long
 PAUSE_S = 1.0  # between two such times
@@ -178,7 +178,7 @@ def _startable(s: NodeState, job: bytes) -> int:
         if of == job:
             needs = queue.tasks[0].kind.needs
             seats = min(len(queue.tasks), s.seats(needs, free))
-            if not needs and queue.tasks[0].kind.role != "actor":
+            if _is_unbounded(queue.tasks[0].kind):
                 seats = min(seats, _unbounded(s, queue))
             number += seats
             _subtract(free, needs, seats)
@@ -188,18 +188,35 @@ def _startable(s: NodeState, job: bytes) -> int:
 def _unbounded(s: NodeState, queue: Queue) -> int:
     """How many workers more are worth having for tasks that ask for nothing, so all fit at once.
 
-    As many as there are CPUs.  More, twice as many each time, only as these tasks turn out to wait
-    for something rather than to be over soon: when no worker took one for a while.
+    As many as there are CPUs, and more in place of those that sleep, twice as many each time.
+    Or when none was begun for long: who knows what they wait for without sleeping.
     """
     if queue.tasks[0].kind.light:  # they are over soon
         return max(0, keep(s) - s.light_seats())
-    running = sum([not worker.sent[0].kind.needs for worker in s.busy.values()])
-    if running < keep(s):
-        return keep(s) - running
+    running = [number for number, w in s.busy.items() if w.sent[0].kind.takes_nothing]
+    more = keep(s) + 2 * len(s.asleep.intersection(running)) - len(running)
+    if more > 0:
+        return more
     if s.now < queue.since + UNBOUNDED_AFTER_S:
         s.at(queue.since + UNBOUNDED_AFTER_S)
         return 0
-    return running
+    return len(running)
+
+
+def _is_unbounded(kind: Kind) -> bool:
+    return kind.takes_nothing and kind.role != "actor"  # each actor has a worker for itself
+
+
+def may_sleep(s: NodeState) -> list[int]:
+    """Workers of which it matters whether they sleep: others wait that ask for nothing.
+
+    Between two short tasks they sleep, too: so only those that made no progress for a while.
+    """
+    kinds = [queue.tasks[0].kind for queue in s.queues.values()]
+    if not any(_is_unbounded(kind) and not kind.light for kind in kinds):
+        return []
+    long_at_it = [w for w in s.busy.values() if s.now >= w.since + STEAL_AFTER_S]
+    return [w.number for w in long_at_it if w.sent[0].kind.takes_nothing]
 
 
 def _subtract(free: dict[str, int], needs: Mapping[str, int], times: int) -> None:

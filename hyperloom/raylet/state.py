@@ -100,6 +100,7 @@ class NodeState:
     workers: dict[int, WorkerState] = field(default_factory=dict)
     busy: dict[int, WorkerState] = field(default_factory=dict)  # those of `workers` that are
     idle: dict[bytes, list[int]] = field(default_factory=dict)  # by job, the latest last
+    asleep: set[int] = field(default_factory=set)  # busy workers that used no CPU lately
     actors: dict[bytes, WorkerState] = field(default_factory=dict)  # those that live here
     hosts: int = 0  # workers that are no use but to their actors
     sought: dict[tuple[bytes, str], float] = field(default_factory=dict)  # queue -> last seen
@@ -147,6 +148,7 @@ class NodeState:
         worker.state = state
         if state == "busy":
             self.busy[number] = worker
+            self.asleep.discard(number)
         elif state == "idle":
             self.idle.setdefault(worker.job, []).append(number)
 

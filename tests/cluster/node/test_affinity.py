@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-@loom.task(num_cpus=0)
-def where() -> str:
-    return loom.context().node_id
-
-
 def test_a_task_that_is_bound_to_a_node_runs_only_there(head: Home) -> None:
+    @loom.task(num_cpus=0)
+    def where() -> str:  # here, so that no worker has to import all this
+        return loom.context().node_id
+
     url, password = head.status()["address"], head.current / "password"
     head.loom("start", "--address", url, "--password-file", password, "--num-cpus", "2")
     loom.init()

@@ -44,7 +44,7 @@ def nobody_waits_for_nothing(world: World) -> None:
     lit = sum(bool(w.tasks) and w.tasks[0].kind.light and not w.seen_blocked for w in workers)
     for held in world.waiting:
         needs = held.kind.needs
-        if not needs and (lit >= TOTAL[CPU] // UNIT or machine.due < inf):
+        if held.kind.takes_nothing and (lit >= TOTAL[CPU] // UNIT or machine.due < inf):
             continue  # light tasks have no more workers than CPUs; others get more in time
         fits = all(free.get(name, 0) >= amount for name, amount in needs.items())
         if fits and machine.gpus_of(held.kind.group).fits(needs.get(held.kind.gpu, 0)):

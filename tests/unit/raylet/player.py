@@ -160,6 +160,12 @@ class Player:
         for worker in self.some("takes too much", lambda _: True):
             self.world.run_short(worker)
 
+    def some_sleep(self) -> None:
+        asked = self.world.machine.may_sleep(self.world.now)
+        sleep = self.random.sample(asked, self.random.randint(0, len(asked)))
+        self.tell("sleep", sleep)
+        self.world.tell(m.WorkersAsleep(frozenset(sleep)))
+
     def a_queue_is_seen(self) -> None:
         kind = self.random.choice(KINDS)
         if kind.job not in self.world.closed:
@@ -203,6 +209,7 @@ WEIGHTS = {
     "worker_dies_as_expected": 2,
     "somebody_cancels": 3,
     "memory_is_short": 1,
+    "some_sleep": 2,
     "a_queue_is_seen": 1,
     "time_passes": 5,
     "a_job_ends": 1,

@@ -143,10 +143,10 @@ def test_a_task_that_asks_for_nothing_runs_beside_a_full_machine() -> None:
     assert scene.ready(3) == [("run", 3, 3)]
 
 
-def test_short_tasks_that_ask_for_nothing_have_a_worker_for_each_cpu() -> None:
-    scene = Scene(cpus=2)
-    nothing = kind_of("nothing", "")
-    assert scene.claim(nothing, 100) == [("start", 1, JOB), ("start", 2, JOB)]
+@pytest.mark.parametrize("shape", ["", "@node:1", "@^group^*^:1"])
+def test_short_tasks_that_ask_for_nothing_have_a_worker_for_each_cpu(shape: str) -> None:
+    scene = Scene(cpus=2, **{"@node": 1_000, "@^group^*^": 1_000})
+    assert scene.claim(kind_of("nothing", shape), 100) == [("start", 1, JOB), ("start", 2, JOB)]
     scene.ready(1, 2)
     for _ in range(40):
         for worker in (1, 2):
@@ -155,17 +155,37 @@ def test_short_tasks_that_ask_for_nothing_have_a_worker_for_each_cpu() -> None:
             assert [effect[0] for effect in effects] == ["run"]
 
 
-def test_tasks_that_ask_for_nothing_and_wait_get_ever_more_workers() -> None:
-    """They may wait for each other: in the end all of them run."""
-    scene = Scene(cpus=2, most=40)
-    assert len(scene.claim(kind_of("waits", ""), 20)) == 2
-    rounds = []
-    while scene.machine.queues:
-        starting = [w.number for w in scene.machine.workers.values() if w.state == "starting"]
-        rounds.append(len(starting))
+def come_up(scene: Scene) -> int:
+    """All workers that are on their way, and those that follow from it; how many."""
+    number = 0
+    while starting := [w.number for w in scene.machine.workers.values() if w.state == "starting"]:
         scene.ready(*starting)
-        scene.pass_time(UNBOUNDED_AFTER_S)
-    assert rounds == [2, 2, 4, 4, 4, 4], "twice as many each time, up to four on their way"
+        number += len(starting)
+    return number
+
+
+def test_tasks_that_ask_for_nothing_and_sleep_get_ever_more_workers() -> None:
+    """They may wait for each other: in the end all of them run."""
+    scene = Scene(cpus=2, most=100, utmost=100)
+    scene.claim(kind_of("sleeps", ""), 50)
+    rounds = [come_up(scene)]
+    assert scene.machine.may_sleep(scene.now) == [], "they have just begun"
+    while scene.machine.queues:
+        scene.now += STEAL_AFTER_S
+        scene.tell(m.WorkersAsleep(frozenset(scene.machine.may_sleep(scene.now))))
+        rounds.append(come_up(scene))
+    assert rounds == [2, 4, 8, 16, 20]
+    assert scene.machine.may_sleep(scene.now + 1) == [], "nobody waits, so nobody asks"
+
+
+def test_tasks_that_ask_for_nothing_and_compute_get_more_workers_only_after_long() -> None:
+    scene = Scene(cpus=2)
+    scene.claim(kind_of("computes", ""), 20)
+    assert come_up(scene) == 2
+    scene.tell(m.WorkersAsleep(frozenset()))
+    assert come_up(scene) == 0
+    scene.pass_time(UNBOUNDED_AFTER_S)
+    assert come_up(scene) == 2
 
 
 def test_an_actor_that_asks_for_nothing_has_a_worker_at_once() -> None:
