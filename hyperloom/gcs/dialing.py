@@ -35,6 +35,12 @@ def dial(address: Address) -> socket.socket:
     return sock
 
 
+def prepare(address: Address) -> None:
+    """Import what `dial` needs: before forks, each of which would import it for itself."""
+    if urlsplit(address.url).scheme != "unix":
+        import redis.connection  # noqa: F401, PLC0415 - see the module
+
+
 def greeting(address: Address) -> Iterator[tuple[str, ...]]:
     """What is left to be said first: who we are, and of which database we speak."""
     parts, options = urlsplit(address.url), options_of(address.url)

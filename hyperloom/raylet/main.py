@@ -95,9 +95,11 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
 def _fork_template(settings: NodeSettings, close: list[int]) -> tuple[int, socket.socket]:
     """With all imported that its workers need."""
     from hyperloom.core.start import run_worker  # noqa: PLC0415
+    from hyperloom.gcs import dialing  # noqa: PLC0415
     from hyperloom.plan import redirection  # noqa: PLC0415
     from hyperloom.raylet import template  # noqa: PLC0415
 
+    dialing.prepare(settings.address)
     redirection.install()
     mine = settings.scratch
     worker = partial(run_worker, settings.config)

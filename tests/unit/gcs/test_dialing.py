@@ -64,3 +64,17 @@ def test_a_missing_authority_is_named(tmp_path: Path) -> None:
         address = Address(f"rediss://127.0.0.1:{port}?ssl_ca_certs={tmp_path}/ca.pem")
         with pytest.raises(errors.ControlPlaneLost, match=f"{tmp_path}/ca.pem: .*No such file"):
             Wire(address)
+
+
+@pytest.mark.parametrize(("url", "imported"), [("unix:///run/s", "False"), ("redis://h", "True")])
+def test_forks_find_imported_what_they_need_and_no_more(url: str, imported: str) -> None:
+    """It takes a quarter of a second and 36 MB in each worker that would import it for itself."""
+    program = f"""
+import sys
+from hyperloom.gcs.address import Address
+from hyperloom.gcs.dialing import prepare
+prepare(Address({url!r}))
+print("redis.connection" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    assert done.stdout.decode().strip() == imported
