@@ -9,12 +9,50 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from hyperloom.raylet.effects import (
+    AskBack,
+    CancelElsewhere,
+    Effect,
+    EndWorker,
+    GiveBack,
+    KillWorker,
+    OpenActor,
+    Redirect,
+    ReportActorLost,
+    ReportFailed,
+    ReportLost,
+    Run,
+    RunHere,
+    StartWorker,
+    Stop,
+    WarnStuck,
+)
 from hyperloom.raylet.held import LIGHT_BYTES, Held, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["LIGHT_BYTES", "Held", "Kind"]  # part of this vocabulary
+__all__ = [  # part of this vocabulary, from files of their own
+    "LIGHT_BYTES",
+    "AskBack",
+    "CancelElsewhere",
+    "Effect",
+    "EndWorker",
+    "GiveBack",
+    "Held",
+    "KillWorker",
+    "Kind",
+    "OpenActor",
+    "Redirect",
+    "ReportActorLost",
+    "ReportFailed",
+    "ReportLost",
+    "Run",
+    "RunHere",
+    "StartWorker",
+    "Stop",
+    "WarnStuck",
+]
 
 
 # -- events: something happened ---------------------------------------------------------------
@@ -251,158 +289,4 @@ Event = (
     | QueuesSeen
     | BundlesTold
     | Tick
-)
-
-# -- effects: please do this ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class StartWorker:
-    """Start a worker process for a job.  Answered by `WorkerReady` or `WorkerExited`."""
-
-    worker: int
-    job: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Send tasks to a worker."""
-
-    worker: int
-    tasks: Sequence[Held]
-    gpus: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RunHere:
-    """Run these light tasks in the raylet itself.  Answered by `RanHere`."""
-
-    tasks: Sequence[Held]
-
-
-@dataclass(frozen=True, slots=True)
-class GiveBack:
-    """Give tasks that were not begun back to the control plane, for other nodes to run."""
-
-    tasks: Sequence[Held]
-
-
-@dataclass(frozen=True, slots=True)
-class AskBack:
-    """Ask a worker to report what has ended (`TasksDone`) and return what it has not begun.
-
-    Answered by `TasksReturned`.
-    """
-
-    worker: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Ask a worker to stop a task: cancelled, or its time is over."""
-
-    worker: int
-    task: Held
-    why: str  # "cancelled", "timeout" or "removed" (its placement group)
-
-
-@dataclass(frozen=True, slots=True)
-class EndWorker:
-    """Tell an idle worker to end."""
-
-    worker: int
-
-
-@dataclass(frozen=True, slots=True)
-class KillWorker:
-    """End a worker now.  Answered by `WorkerExited`."""
-
-    worker: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReportLost:
-    """Tell the control plane that an attempt came to nothing; it may be tried again.
-
-    `died`: the worker died of it, as far as we know; else it was merely there.  `killed`: why
-    we ended the worker, if we did: "oom" (of this one), "cancelled" or "timeout" (of another).
-    """
-
-    task: Held
-    worker: int
-    died: bool
-    killed: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenActor:
-    """Tell the control plane that the actor takes calls."""
-
-    actor: Held
-    worker: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReportActorLost:
-    """Tell the control plane that an actor's worker is gone; `begun` calls may have run.
-
-    `killed`: why we ended it, if we did: "oom" or "restart".
-    """
-
-    actor: Held
-    worker: int
-    begun: Sequence[Held]
-    killed: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """Have the control plane put another record in the place of the task's."""
-
-    task: Held
-    worker: int
-    record: bytes
-    row: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportFailed:
-    """Tell the control plane that a task failed for good."""
-
-    task: Held
-    worker: int
-    why: str  # "cancelled", "timeout" or "removed" (its placement group)
-
-
-@dataclass(frozen=True, slots=True)
-class CancelElsewhere:
-    """Tell the control plane again: we do not have the task; maybe it is in a queue again."""
-
-    task: bytes
-    force: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WarnStuck:
-    """Tell the drivers: all workers that there may be wait for tasks that nobody can run."""
-
-    workers: int
-
-
-Effect = (
-    StartWorker
-    | Run
-    | RunHere
-    | GiveBack
-    | AskBack
-    | Stop
-    | EndWorker
-    | KillWorker
-    | ReportLost
-    | OpenActor
-    | ReportActorLost
-    | Redirect
-    | ReportFailed
-    | CancelElsewhere
-    | WarnStuck
 )
