@@ -1,4 +1,4 @@
-"""Cancelling from outside: by who is no part of the job."""
+"""Cancelling very many tasks; and cancelling from outside, by who is no part of the job."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from hyperloom import failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.wire import fcall
+from hyperloom.ids import PROCESS_BYTES, ProcessID, number_of, task_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from hyperloom.gcs.wire import Wire
 
+MANY = codes.RANGE_TASKS
+"""More tasks than these are dropped in spans, and not by their names."""
+
 _AT_ONCE = 500
+_SHUT_AT_ONCE = 4000  # spans
+_DROPPED_AT_ONCE = 4
 _STATES = {b"CANCELLED": "cancelled", b"RUNNING": "running", b"FINISHED": "finished"}
 
 
@@ -33,7 +39,51 @@ def cancel(wire: Wire, job: bytes, tasks: Sequence[bytes], *, force: bool) -> di
 
 def cancel_all(wire: Wire, job: bytes, *, force: bool) -> dict[str, int]:
     """The same for all tasks of a job that are not over: those first that nobody has."""
-    return cancel(wire, job, sorted(_tasks(wire, job), reverse=True), force=force)
+    tasks = sorted(_tasks(wire, job), reverse=True)
+    if len(tasks) <= MANY:
+        return cancel(wire, job, tasks, force=force)
+    ns = keys.job_namespace(job)
+    failure = codes.FAILURE + failures.cancelled(Attempt(b"", "", 0, b""))
+    drop(lambda name, *args: wire.call(*fcall(name, ns, *args)), failure, _around(tasks))
+    told = cancel(wire, job, list(_held(wire, job)), force=force)
+    return {**told, "cancelled": len(tasks) - told["running"], "finished": 0}
+
+
+def drop(call: Callable[..., int], failure: bytes, spans: Sequence[bytes]) -> None:
+    """Nothing of these `spans` is handed out from now on; what no node has becomes `failure`.
+
+    What they submitted, too.  `call`: applies a transition of the job.
+    """
+    for at in range(0, len(spans), _SHUT_AT_ONCE):
+        call("task_shut", failure, *spans[at : at + _SHUT_AT_ONCE])
+    while call("task_drop", _DROPPED_AT_ONCE):
+        pass
+
+
+def spans_of(process: ProcessID, numbers: Iterable[int]) -> list[bytes]:
+    """The tasks with these numbers, as ``lua/task/_shut.lua`` takes them, the last ones first."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1 and number % codes.RANGE_TASKS:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return [_span(process, first, last) for first, last in reversed(spans)]
+
+
+def _around(tasks: Iterable[bytes]) -> list[bytes]:
+    """Spans with all tasks of the job that are not over, and with others, which are over."""
+    blocks: dict[bytes, list[int]] = {}
+    for task in tasks:
+        blocks.setdefault(task[:-1], []).append(number_of(task))
+    return [
+        _span(ProcessID(name[:PROCESS_BYTES]), min(numbers), max(numbers))
+        for name, numbers in blocks.items()
+    ]
+
+
+def _span(process: ProcessID, first: int, last: int) -> bytes:
+    return task_id(process, first) + bytes([last % codes.RANGE_TASKS])
 
 
 def kill_actor(wire: Wire, job: bytes, actor: bytes, name: str) -> bool:
@@ -42,6 +92,12 @@ def kill_actor(wire: Wire, job: bytes, actor: bytes, name: str) -> bool:
     failure = codes.FAILURE + failures.actor_died(who, cause="it was killed from outside")
     state = wire.call(*fcall("actor_kill", keys.job_namespace(job), actor, 0, failure))
     return bool(state != b"OVER")
+
+
+def _held(wire: Wire, job: bytes) -> Iterator[bytes]:
+    ns = keys.job_namespace(job)
+    for node in wire.call("HKEYS", keys.SERVED.name(ns)):
+        yield from wire.call("HKEYS", keys.HELD.name(ns, node))
 
 
 def _tasks(wire: Wire, job: bytes) -> Iterator[bytes]:

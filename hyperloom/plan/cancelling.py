@@ -13,7 +13,7 @@ from hyperloom import failures
 from hyperloom.core.cancelling import cancel_tasks
 from hyperloom.core.explain import where
 from hyperloom.failures import Attempt
-from hyperloom.gcs.codes import RANGE_TASKS
+from hyperloom.gcs.cancelling import MANY, drop, spans_of
 from hyperloom.ids import TASK_BYTES, task_id
 from hyperloom.serialization import failure_inline
 
@@ -23,34 +23,17 @@ if TYPE_CHECKING:
     from hyperloom.core.session import Session
     from hyperloom.ids import ProcessID
 
-_SHUT_AT_ONCE = 4000  # spans of one call
-_DROPPED_AT_ONCE = 4
 _ASKED = 250  # spans whose tasks are asked for their names
 
 
 def cancel(session: Session, process: ProcessID, numbers: Sequence[int]) -> None:
     """Cancel these tasks of the process, and the tasks that they submitted."""
-    if len(numbers) <= RANGE_TASKS:
+    if len(numbers) <= MANY:
         cancel_tasks(session, [task_id(process, number) for number in reversed(numbers)])
         return
-    spans = _spans(process, numbers)[::-1]
+    spans = spans_of(process, numbers)
     who = Attempt(b"", _name(session, spans), 0, b"")
-    failure = failure_inline(failures.cancelled(who))
-    for at in range(0, len(spans), _SHUT_AT_ONCE):
-        session.outbox.call("task_shut", failure, *spans[at : at + _SHUT_AT_ONCE])
-    while session.outbox.call("task_drop", _DROPPED_AT_ONCE):
-        pass
-
-
-def _spans(process: ProcessID, numbers: Sequence[int]) -> list[bytes]:
-    """Tasks in a row whose ids differ in their last byte: the first one's id, the last's byte."""
-    spans: list[list[int]] = []
-    for number in sorted(numbers):
-        if spans and number == spans[-1][1] + 1 and number % RANGE_TASKS:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return [task_id(process, first) + bytes([last % RANGE_TASKS]) for first, last in spans]
+    drop(session.outbox.call, failure_inline(failures.cancelled(who)), spans)
 
 
 def _name(session: Session, spans: Sequence[bytes]) -> str:

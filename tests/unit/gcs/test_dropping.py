@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes, keys
+from hyperloom.gcs.cancelling import cancel_all, spans_of
 from tests.unit.gcs.cast import FULL, ONE, PLAIN, Node, Process, left
-from tests.unit.gcs.plane import output, record
+from tests.unit.gcs.plane import JOB, output, process, record, task
 from tests.unit.gcs.test_ranges import submit
 
 if TYPE_CHECKING:
@@ -125,3 +126,32 @@ def test_a_waiting_range_whose_results_others_take_ends_with_what_it_held(
     node.step(FULL, made, last)
     driver.release(output(maker), output(taker))
     assert left(plane) == {}
+
+
+def test_all_of_a_job_is_cancelled_from_outside(plane: Plane, driver: Process) -> None:
+    """Of a range, of tasks as any others, of what is over between them and of what runs."""
+    node = Node(plane)
+    over = driver.submit(3)
+    node.step(FULL, *node.claim("3;CPU:30000;"))
+    waits = driver.submit(300, inputs=[output(driver.submit()[0])])
+    (runs,) = node.claim(ONE)
+    ids = submit(driver, 256)
+    told = cancel_all(plane.wire, JOB, force=True)
+    assert told == {"cancelled": len(waits) + len(ids), "running": 1, "finished": 0}
+    assert plane.messages(node.id)[-1] == [codes.CANCEL, runs.id, b"1"]
+    node.step("", runs)
+    assert node.claim() == node.step(FULL).given == []
+    driver.release(*map(output, [*over, runs.id, *waits, *ids]))
+    assert left(plane) == {}
+
+
+def test_tasks_in_a_row_are_few_spans() -> None:
+    who = process("p")
+    numbers = [*range(250, 1000), 5, 7, 6]
+    assert spans_of(who, numbers) == [
+        task(who, 768) + bytes([999 - 768]),
+        task(who, 512) + b"\xff",
+        task(who, 256) + b"\xff",
+        task(who, 250) + b"\xff",
+        task(who, 5) + b"\x07",
+    ]

@@ -58,10 +58,13 @@ end
 
 function act.enqueue(ns, side, queue, entries)
   local first, rest, host, wish = 1, {}, act.host, act.wish(queue)
-  entries = act.not_shut(ns, entries)
+  local rare = #entries > 0 and call('EXISTS', key.queues(ns), key.shut(ns)) > 0
+  if rare then
+    entries = act.not_shut(ns, entries)
+  end
   if wish and call('EXISTS', key.ready(ns, queue)) == 0 then
     first = act.choose(ns, queue, entries, wish)
-  elseif #entries > 0 and call('EXISTS', key.queues(ns)) == 0 then
+  elseif #entries > 0 and not (rare and call('EXISTS', key.queues(ns)) == 1) then
     first = hand_out(ns, queue, entries)
   end
   for i = first, #entries do

@@ -30,8 +30,9 @@ transition('task_step', DRAINS, function(ns, args)
     act.host = { node = node, offer = act.offer(offer_text), given = given }
   end
   local stale = act.finish(ns, node, args, 4)
-  local more = call('EXISTS', key.waking(ns))
-  if call('EXISTS', key.dropping(ns)) == 1 then
+  local more = call('EXISTS', key.waking(ns), key.dropping(ns)) > 0 and 1 or 0
+  if more == 1 then  -- both are rare
+    more = call('EXISTS', key.waking(ns))
     more = act.drop_next(ns) > 0 and 1 or more
   end
   local queued = call('EXISTS', key.queues(ns)) == 1
