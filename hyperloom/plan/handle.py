@@ -58,8 +58,8 @@ class PlanHandle:
         self._submitted = submitted  # None: it has to be asked for
         self._detached = detached
         self._last = Progress(0, 0, 0, tasks)  # when it was released
-        # The failure for which it was stopped, if it was, as it is kept.
-        self.stopped_by: Callable[[], bytes | None] = self._stopped_there
+        # What `stopped_by` asks first.  (No method of ours, or the results would live in a circle.)
+        self.reason: Callable[[], bytes | None] | None = None
         self._again: list[Sequence[int]] = []  # tasks of this process that make results anew
         if detached is not None:
             session.handles += 1
@@ -171,7 +171,10 @@ class PlanHandle:
 
         return way
 
-    def _stopped_there(self) -> bytes | None:
+    def stopped_by(self) -> bytes | None:
+        """The failure for which it was stopped, if it was, as it is kept."""
+        if self.reason is not None:
+            return self.reason()
         return None if self._detached is None else self._detached.stopped_by()
 
     @property

@@ -69,6 +69,6 @@ def submit(session: Session, submission: Submission, submitted: Submitted) -> Pl
     if alarm.reason is not None:  # it went off before all tasks were there to be cancelled
         stop()
     handle = PlanHandle(session, results, len(numbers), submitted)
-    handle.stopped_by = lambda: alarm.reason
+    handle.reason = lambda: alarm.reason
     weakref.finalize(handle, session.alarms.discard, alarm).atexit = False
     return handle
