@@ -20,6 +20,8 @@ def task_evict(plane: ControlPlane, mark: bytes, failure: bytes, most: int) -> i
             continue
         got, asked = plane.ready[queue][: most - found], most - found
         plane.ready[queue] = plane.ready[queue][len(got) :]
+        found += sum(plane.is_shut(entry) for entry, _ in got)
+        got = [item for item in got if not plane.is_shut(item[0])]
         taken = 0
         while got and taken < asked:
             task = got[0][0]
