@@ -71,7 +71,7 @@ class ControlPlane(Lineage):
         woken = []
         for oid in oids:
             if oid in self.crowds:
-                self.waking.append(oid)
+                self.waking += [oid] if oid not in self.waking else []  # it came twice
             else:
                 woken += [(task, oid) for task in self.lackers.pop(oid, [])]
         self.wake(woken + self._slice_of_a_crowd())

@@ -77,7 +77,7 @@ class Remaking(Owners):
     def forget_lineage(self) -> None:
         """What is over goes in slices, when other records come."""
         self.processes[0] = self.born()  # of whom nothing is shut
-        for _ in range(40):
+        for _ in range(400):
             if not self.model.lineage:
                 return
             self.chain(0, 0, [template("pair")], wants=True, other=0)
