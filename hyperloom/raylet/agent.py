@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import events, failpoints
 from hyperloom.core import words
 from hyperloom.gcs import keys
+from hyperloom.raylet import hunger
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.actions import Actions
 from hyperloom.raylet.answers import Answers
@@ -132,10 +133,10 @@ class Agent:
             if self.machine.hungry is not before:
                 self._jobs.offer_again()
 
-    def _seen(self, event: m.Event) -> None:
-        """Queues that wait in the control plane."""
+    def _seen(self, event: m.QueuesSeen) -> None:
+        """Queues that wait in the control plane, perhaps for so long that we may ask for them."""
         self._handle(event)
-        if self.machine.passed_by:  # perhaps for so long that we may ask for their tasks
+        if any(hunger.has_waited(self.machine, event.job, each) for each in event.queues):
             self._jobs.offer_again()
 
     def _watch(self) -> None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from hyperloom.raylet.conversation import Conversation
-    from hyperloom.raylet.messages import Event
     from hyperloom.raylet.node import NodeSettings
 
 _MOST = 64  # queues of a job that are looked at
@@ -36,7 +35,7 @@ class Lookout:
         self,
         settings: NodeSettings,
         gcs: Conversation,
-        handle: Callable[[Event], None],
+        handle: Callable[[QueuesSeen], None],
         warn: Callable[[Sequence[bytes], str], None],
         of_groups: Callable[[bytes, Sequence[str]], None],
     ) -> None:
