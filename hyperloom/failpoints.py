@@ -16,6 +16,8 @@ checkpoint.written          a file of results is written, and has not got its na
 raylet.before_step          results lie ready, the control plane is told next
 raylet.after_step           it was told, and has not answered
 raylet.claimed              it has given tasks, no worker has them
+membership.beaten           the raylet's lease was renewed
+transfer.begun              a raylet receives an object from another node, and has not all of it
 ==========================  ====================================================================
 
 Actions: ``kill9``, ``segv``, ``exit:CODE`` (without any clean-up), ``stop`` (until somebody
@@ -41,6 +43,8 @@ POINTS = (
     "raylet.before_step",
     "raylet.after_step",
     "raylet.claimed",
+    "membership.beaten",
+    "transfer.begun",
 )
 
 ON = False  # whether any point of this process is set

@@ -117,7 +117,7 @@ class Delivery:
         """
         heard = self.ask(pack(self._heard))
         if 0 <= heard < self._confirmed:
-            self._reconnect(errors.ControlPlaneLost("its server has forgotten our words"))
+            self._reconnect("its server has forgotten our words")
 
     def check(self) -> None:
         """Raise what ended it, if anything did."""
@@ -193,21 +193,22 @@ class Delivery:
         try:
             step()
         except errors.ControlPlaneLost as error:
-            self._reconnect(error)
+            self._reconnect(str(error))
         except BaseException:
             # Ctrl-C, in the middle of sending or reading: nobody knows how much of it was done.
             # The next step finds the wire closed, connects anew and says again what is unanswered.
             self._wire.close()
             raise
 
-    def _reconnect(self, error: errors.LoomError) -> None:
+    def _reconnect(self, why: str) -> None:
         """Connect anew and say again all that was not answered, or was forgotten."""
+        kind: type[errors.LoomError] = errors.ControlPlaneLost
         self._wire.close()
         self._unanswered.extendleft(reversed(self._refused))  # they were said before
         self._refused.clear()
         while True:
             self.check()
-            self._wait_a_moment(error)
+            self._wait_a_moment(kind, why)
             try:
                 self._wire = Wire(self._address)
                 self._bring_back(self._wire.call(*self._heard))
@@ -215,18 +216,19 @@ class Delivery:
             except errors.ClusterStateLost as lost:
                 self._broken = lost
             except errors.LoomError as again:  # or a password file that is gone: its node may die
-                error = again
+                # Not itself: it knows the frames of our callers and their refs, and we knew it.
+                kind, why = type(again), str(again)
                 self._wire.close()  # nothing was said on it
             else:
                 return
 
-    def _wait_a_moment(self, error: errors.LoomError) -> None:
-        """Not before the first try, longer each time; raise `error` when it has been too long."""
+    def _wait_a_moment(self, kind: type[errors.LoomError], why: str) -> None:
+        """Not before the first try, longer each time; raise that when it has been too long."""
         if self._tries == 0:
             self._trouble_since = time.monotonic()
         elif time.monotonic() > self._trouble_since + self._outage_s:
             self._tries = 0
-            raise error
+            raise kind(why)
         else:
             time.sleep(_PAUSES_S[min(self._tries, len(_PAUSES_S)) - 1])
         self._tries += 1

@@ -27,7 +27,7 @@ from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
 from hyperloom.core.session import Session
 from hyperloom.ids import new_job_id, new_process_id
-from hyperloom.node.folder import STOPPING, is_supervised
+from hyperloom.node.folder import STOPPING, is_supervised, runs
 from hyperloom.objectstore.client import StoreClient
 
 if TYPE_CHECKING:
@@ -114,7 +114,9 @@ class Driver:
             try:
                 return self._connect()
             except OSError:
-                if not is_supervised(self.folder) or (self.folder / STOPPING).exists():
+                # Without a supervisor, somebody may start the head again while its server lives.
+                comes_back = is_supervised(self.folder) or runs(self.folder)
+                if not comes_back or (self.folder / STOPPING).exists():
                     raise
                 if self._closing.wait(_KNOCK_EVERY_S) or time.monotonic() > deadline:
                     raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hyperloom import errors
+from hyperloom import errors, failpoints
 from hyperloom.gcs import asking, codes, keys
 from hyperloom.gcs.inbox import Inbox
 
@@ -114,6 +114,8 @@ class Membership:
             self.join()
             self._member.given_up()
         elif not isinstance(dead, errors.LoomError):
+            if failpoints.ON:
+                failpoints.hit("membership.beaten")
             for node in dead:
                 self._member.reap(node)
 

@@ -11,6 +11,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from hyperloom import failpoints
 from hyperloom.objectstore import layout
 from hyperloom.objectstore.kernel import NO_ROOM
 from hyperloom.transfer import endpoint, protocol
@@ -148,6 +149,8 @@ class Taker:
             count = sock.recv_into(view, min(len(view), arrival.total - arrival.done))
             if not count:
                 raise ConnectionError("the other side closed the connection")
+            if failpoints.ON:
+                failpoints.hit("transfer.begun")
             arrival.write(view[:count])
 
     def _keep(self, oid: bytes, part: Arrival | None) -> None:

@@ -1,0 +1,48 @@
+"""The rows of the catalogue that have a long form, and how many rounds make a full one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.chaos import network, processes, server, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from tests.chaos.oracle import Account
+
+
+class Row(NamedTuple):
+    """One of them."""
+
+    number: int
+    times: int
+    play: Callable[[Random], Account]
+
+    @property
+    def what(self) -> str:
+        """What is done."""
+        return (self.play.__doc__ or "").strip()
+
+
+ROWS = [
+    Row(1, 50, processes.row_1),
+    Row(2, 50, processes.row_2),
+    Row(3, 50, processes.row_3),
+    Row(4, 50, processes.row_4),
+    Row(5, 30, processes.row_5),
+    Row(6, 10, server.row_6),
+    Row(7, 200, server.row_7),
+    Row(8, 20, processes.row_8),
+    Row(9, 20, network.row_9),
+    Row(10, 10, network.row_10),
+    Row(11, 50, network.row_11),
+    Row(12, 10, server.row_12),
+    Row(14, 20, server.row_14),
+    Row(15, 10, tasks.row_15),
+    Row(16, 5, server.row_16),
+    Row(18, 3, tasks.row_18),
+    Row(20, 20, tasks.row_20),
+    Row(22, 10, tasks.row_22),
+]

@@ -1,0 +1,157 @@
+"""Rows 6, 7, 12, 14, 16: the server forgets, hangs, is emptied, has no disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hyperloom as loom
+from hyperloom import errors
+from hyperloom.gcs import recent
+from hyperloom.gcs.address import Address
+from hyperloom.gcs.library import build
+from hyperloom.gcs.wire import Wire
+from hyperloom.testing import Cluster
+from tests import servers
+from tests.chaos.oracle import Account, Load
+from tests.chaos.processes import CHAINS
+from tests.cluster.several.test_state_lost import append_only_file, as_admin, forget
+from tests.home import ROOT
+from tests.unit.gcs.cast import Node, Process, declare, left
+from tests.unit.gcs.plane import NS, Plane, output
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+def row_6(choose: Random) -> Account:
+    """kill -9 of the server (everysec); its file lacks what it did of late"""
+    with Cluster(nodes=2, lease_s=2, beat_s=0.5) as cluster, cluster.connect():
+        load = Load()
+        load.submit(CHAINS)
+        time.sleep(choose.random())  # the task of this row is chance
+        size = append_only_file(cluster).stat().st_size
+        load.submit(CHAINS)
+        time.sleep(choose.random())  # the task of this row is chance
+        forget(cluster, size)
+        load.account.slowest_s = load.answers()
+        return load.settle(counts=False)
+
+
+def row_7(choose: Random) -> Account:
+    """the file is cut at a random byte; a server starts on it, and its tasks come to an end"""
+    account = Account(rounds=1)
+    folder = Path(tempfile.mkdtemp(prefix="loom-chaos-"))
+    keeps = ("--appendonly", "yes", "--appendfsync", "everysec")
+    try:
+        server = servers.start("embedded", folder, keeps)
+        plane = Plane(server.socket)
+        declare(plane)
+        driver, node = Process(plane, "driver"), Node(plane)
+        for _ in range(30):
+            first = driver.submit(choose.randint(1, 4))
+            driver.submit(inputs=[output(first[0])])
+            if choose.random() < 0.5:
+                node.step("3;CPU:30000;", *node.claim("1;CPU:10000;"))
+        plane.close()
+        server.process.kill()
+        server.stop()
+        (file,) = (folder / "appendonlydir").glob("*.incr.aof")
+        os.truncate(file, choose.randint(file.stat().st_size // 3, file.stat().st_size))
+        server = servers.start("embedded", folder, keeps)
+        account.accepted, account.committed, account.left = _ends(server)
+        server.stop()
+    finally:
+        shutil.rmtree(folder)
+    return account
+
+
+def _ends(server: servers.Server) -> tuple[int, int, list[str]]:
+    """Tasks that the server knows; those of them that end; what is left when all is let go."""
+    plane = Plane.__new__(Plane)  # as it is, not emptied
+    plane.address = Address(f"unix://{server.socket}")
+    plane.wire, plane.ears = Wire(plane.address), {}
+    if not plane.wire.call("FUNCTION", "LIST"):
+        plane.load(build())  # it was cut off: `hyperloom.raylet.healing`
+    tasks = int(plane.wire.call("HLEN", f"{NS}:task"))
+    Node(plane).lost()
+    other, done = Node(plane, "n2"), 0
+    while given := other.claim() + other.read():
+        done += len(given)
+        other.step("", *given)
+    other.step()  # it stands in no line any more
+    driver = Process(plane, "driver")
+    at = 1
+    while at:
+        at = plane.call("process_bury", driver.id, at, 500)
+    kept = left(plane)
+    plane.close()
+    return tasks, done, [f"{kept!r:.200}"] if kept else []
+
+
+def row_12(choose: Random) -> Account:
+    """the server hangs (CLIENT PAUSE) for 1 to 3 s; no node is given up"""
+    with Cluster(nodes=2) as cluster, cluster.connect():
+        load = Load()
+        load.submit(CHAINS)
+        as_admin(cluster, "CLIENT", "PAUSE", str(choose.randint(1000, 3000)), "ALL")
+        load.account.slowest_s = load.answers()
+        account = load.settle()
+        account.left += [] if len(loom.nodes()) == 2 else ["a node was given up"]
+        return account
+
+
+def row_14(choose: Random) -> Account:
+    """FLUSHALL, or the functions deleted, by mistake; who waits hears of it, or goes on"""
+    recent.KEPT_S, kept_s = -1.0, recent.KEPT_S
+    try:
+        with Cluster(nodes=2, lease_s=2, beat_s=0.5) as cluster, cluster.connect():
+            load = Load()
+            load.submit(CHAINS)
+            load.answers()
+            if choose.random() < 0.5:
+                as_admin(cluster, "FUNCTION", "FLUSH")
+                load.account.slowest_s = load.answers()
+                return load.settle()
+            never = loom.task(lambda: 1).options(resources={"never": 1}).remote()
+            load.answers()
+            as_admin(cluster, "FLUSHALL")
+            at = time.monotonic()
+            account = load.account
+            account.committed = account.accepted
+            try:
+                loom.get(never, timeout=30)
+            except errors.ClusterStateLost:
+                account.slowest_s = time.monotonic() - at
+            except errors.GetTimeout:
+                account.left += ["a get that waits for ever"]
+            return account
+    finally:
+        recent.KEPT_S = kept_s
+
+
+def row_16(_: Random) -> Account:
+    """the disk of a head's data is full, twice (needs unshare and mount)"""
+    account = Account(rounds=1)
+    disk = Path(tempfile.mkdtemp(prefix="loom-chaos-"))
+    mount = f'mount -t tmpfs -o size=24m tmpfs {disk} && exec "$@"'
+    program = [sys.executable, "-m", "tests.cluster.node.full_disk", str(disk)]
+    command = ["unshare", "--mount", "sh", "-c", mount, "sh"]
+    try:
+        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+            account.skipped = "no small disk may be mounted here"
+            return account
+        done = subprocess.run([*command, *program], cwd=ROOT, capture_output=True, check=True)
+        told = json.loads(done.stdout)
+        account.accepted, account.committed = 600, 600 if told["right"] else 0
+        account.slowest_s = told["back_s"]
+    finally:
+        disk.rmdir()
+    return account
