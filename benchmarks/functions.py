@@ -5,7 +5,12 @@ The plain functions are for the baselines, which import this module in their wor
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import hyperloom as loom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def same(value: int) -> int:
@@ -36,7 +41,13 @@ class Holder:
         return value
 
 
+def call_all(actors: Sequence[Any], n: int) -> int:
+    """A caller of actors; how many answered."""
+    return sum(loom.get([actors[i % len(actors)].same.remote(1) for i in range(n)]))
+
+
 Actor = loom.actor(Holder)
+task_call_all = loom.task(num_cpus=0.5)(call_all)
 task_same = loom.task(same)
 task_one = loom.task(one)
 task_add = loom.task(add)

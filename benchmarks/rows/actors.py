@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import hyperloom as loom
 from benchmarks import observe
-from benchmarks.functions import Actor, task_same
+from benchmarks.functions import Actor, task_call_all, task_same
 from benchmarks.harness import US, expect, percentile, timed
 from benchmarks.peers import CPUS, MANAGER
 
@@ -88,15 +88,9 @@ def _call(actors: Sequence[Any], n: int) -> None:
     expect(loom.get(refs), list(range(n)), "actor-calls")
 
 
-@loom.task(num_cpus=0.5)
-def call_all(actors: Sequence[Any], n: int) -> int:
-    """A caller."""
-    return sum(loom.get([actors[i % len(actors)].same.remote(1) for i in range(n)]))
-
-
 def _call_from_tasks(actors: Sequence[Any], n: int) -> None:
     each = n // len(actors)
-    sums = loom.get([call_all.remote(actors, each) for _ in actors])
+    sums = loom.get([task_call_all.remote(actors, each) for _ in actors])
     expect(sums, [each] * len(actors), "actor-calls, from tasks")
 
 
@@ -160,7 +154,7 @@ def idle(bench: Bench) -> None:
         target=_PSS_BYTES / 1e6, at_most=True,
     )  # fmt: skip
     time.sleep(bench.n(3, tiny=0))  # other workers that nobody needs have ended
-    seconds = bench.n(10, quick=5, tiny=1)
+    seconds = bench.n(10_000, quick=5_000, tiny=100) / 1e3
     who = observe.roles()
     before = {role: observe.cpu_s(pids) for role, pids in who.items()}
     time.sleep(seconds)
