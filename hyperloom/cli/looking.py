@@ -107,6 +107,7 @@ _NUMBERS = {
 _STYLES = {
     "FAILED": "red", "RUNNING": "green", "READY": "yellow", "WAITING": "dim", "DONE": "",
     "CANCELLED": "magenta", "open": "green", "NOT HEARD OF": "red",
+    "draining": "yellow",
 }  # fmt: skip
 _SHORTEST = 8
 _ERROR_MOST = 60

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 # Imported when used: `loom --version` need not know Redis.
 COMMANDS = (
-    "start", "stop", "status", "run", "submit", "ls", "show", "why", "top", "logs", "memory",
-    "timeline", "report", "stack", "profile", "metrics", "dashboard", "cancel", "retry", "cache",
-    "clean", "demo", "doctor",
+    "start", "stop", "node", "status", "run", "submit", "ls", "show", "why", "top", "logs",
+    "memory", "timeline", "report", "stack", "profile", "metrics", "dashboard", "cancel", "retry",
+    "cache", "clean", "demo", "doctor",
 )  # fmt: skip
 
 FAILED = 1

@@ -75,7 +75,10 @@ def _of_node(node: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _of_member(node: dict[str, Any]) -> str:
-    alive = "" if node["alive"] else "  NOT HEARD OF; its tasks go to others"
+    from hyperloom.node import draining  # noqa: PLC0415
+
+    state = draining.progress(node)
+    alive = f"  {state}" if node["alive"] else "  NOT HEARD OF; its tasks go to others"
     free = words.amounts(node["resources"], node["free"])
     return f"{node['node'][:8]} on {node['host']}: {free}{alive}"
 

@@ -36,6 +36,7 @@ from hyperloom.node.ballast import Ballast
 from hyperloom.node.processes import Mark
 from hyperloom.node.start import start_beside, start_raylet
 from hyperloom.objectstore.reaper import remove_store
+from hyperloom.raylet.draining import DRAINED
 from hyperloom.raylet.node import NodeSettings
 
 if TYPE_CHECKING:
@@ -149,6 +150,10 @@ class Supervisor:
         """Start what is to be started.  False: the first start came to nothing."""
         for ward in self._wards:
             if ward.look():
+                if (self._folder / DRAINED).exists():
+                    self._say("the node was drained and has left")
+                    self._stopping = True
+                    return True
                 self._say(f"the {ward.name} died; deaths in a row: {ward.deaths}")
                 if ward.name == "server" and self._ballast is not None:
                     self._ballast.server_died()
@@ -223,7 +228,7 @@ def clear(folder: Path, settings: NodeSettings) -> None:
     """Remove what a session that ended has no use for: all but its logs, and a head's data."""
     remove_store(str(settings.store))
     shutil.rmtree(settings.spill, ignore_errors=True)
-    for name in ("gcs.sock", "raylet.sock", "page.sock", "processes.json"):
+    for name in ("gcs.sock", "raylet.sock", DRAINED, "page.sock", "processes.json"):
         (folder / name).unlink(missing_ok=True)
     if settings.server is not None:
         Ballast(Path(settings.server["folder"]), lambda _: None).remove()

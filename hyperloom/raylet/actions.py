@@ -67,8 +67,6 @@ class Actions:
                 self._run(worker, tasks, gpus)
             case m.RunHere(tasks):
                 self._light.take(tasks)
-            case m.GiveBack(tasks):
-                self._reporter.give_back(tasks)
                 self._jobs.offer_again()
             case m.StartWorker(worker, job):
                 self._start(worker, job)
@@ -81,6 +79,8 @@ class Actions:
                 self._pool.send(worker, [words.EXIT])
             case m.KillWorker(worker):
                 self._pool.kill(worker)
+            case m.GiveBack(tasks):
+                self._reporter.give_back(tasks)
             case m.ReportLost(task, worker, died, killed):
                 self._reporter.lost(task, worker, died=died, killed=killed)
                 self._jobs.offer_again()

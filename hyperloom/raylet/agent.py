@@ -24,6 +24,7 @@ from hyperloom.raylet.answers import Answers
 from hyperloom.raylet.asleep import asleep
 from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.doors import Door, Guest
+from hyperloom.raylet.draining import Draining
 from hyperloom.raylet.fetching import Fetching
 from hyperloom.raylet.groups import Groups
 from hyperloom.raylet.healing import Healing
@@ -89,12 +90,13 @@ class Agent:
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
         self._reporter = Reporter(self._gcs, settings.node, self._pool, self._memory, self._journal)
         self._answers = Answers(settings, self._gcs, self.machine, self._pool, self.describe)
-        self.asked = self._answers.asked
         self._residents = Residents(self._jobs, self._reporter)
         self._actions = Actions(
             settings, self.loop, self.machine, self._pool, self._jobs, self._reporter,
             self._residents, light, self.warn,
         )  # fmt: skip
+        self._draining = Draining(settings, self._gcs, self.machine, self._jobs, self)
+        self._draining.move_actor = self._residents.move
         self._owners = Owners(settings.node, self._gcs, self.loop, self._journal, self._jobs)
         self._owners.bury, self._owners.mourn = self._reporter.bury, self._reporter.mourn
         self.left, self.end_forsaken = self._owners.left, self._owners.end_forsaken
@@ -106,8 +108,13 @@ class Agent:
         self._membership = Membership(settings, self._gcs, self.loop, self)
         self._lookout = Lookout(settings, self._gcs, self._seen, self.warn, groups.seen)
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Now and then."""
         self.loop.every(_WATCH_S, self._watch)
-        self.loop.every(config.lease_s, lambda: self._unburied.look(self._namespaces()))
+        lease_s = self._settings.config.lease_s
+        self.loop.every(lease_s, lambda: self._unburied.look(self._namespaces()))
 
     def run(self) -> None:
         """Until told to stop."""
@@ -323,6 +330,25 @@ class Agent:
         self._jobs.detach()
         self._healing.strange(self._jobs)
 
+    def asked(self, reply_to: bytes, question: list[Any]) -> None:
+        """Somebody in the cluster asks, or wants something of this node."""
+        match question:
+            case ["take", list(objects)]:  # from a node that leaves
+                self._fetching.fetch([(oid, size) for oid, size in objects], lambda _: None)
+            case ["drain", str(token), timeout_s, bool(force)]:
+                say = self._answers.to(reply_to)
+                self._draining.begin(token, timeout_s, force=force, say=say)
+            case _:
+                self._answers.asked(reply_to, question)
+
+    def end(self) -> None:
+        """Serve no more."""
+        self.loop.running = False
+
+    def drivers(self) -> int:
+        """How many programs are connected through this node."""
+        return sum(len(self._door.guests_of(job)) for job in self._jobs)
+
     def reap(self, node: bytes) -> None:
         """Another node is dead: its tasks go to others."""
         self._reporter.reap(node, list(self._jobs))
@@ -341,6 +367,7 @@ class Agent:
             "free": {k: n for k, n in self.machine.free.items() if not k.startswith("@^")},
             "store": {"used": used, "capacity": capacity},
             **self._fetching.describe(),
+            **self._draining.describe(),
         }
 
     def close(self) -> None:

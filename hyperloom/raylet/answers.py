@@ -77,11 +77,7 @@ class Answers:
 
     def asked(self, reply_to: bytes, question: list[Any]) -> None:
         """Somebody in the cluster asks; what we do not know is not answered."""
-
-        def say(told: Any) -> None:  # noqa: ANN401 - any plain value
-            message = asking.answer(self._settings.node, told)
-            self._gcs.command("SPUBLISH", keys.INBOX.name(keys.CLUSTER, reply_to), message)
-
+        say = self.to(reply_to)
         match question:
             case ["status"]:
                 say(self.status())
@@ -96,6 +92,15 @@ class Answers:
                 self._ask_workers(ask, pids, seconds + _PATIENCE_S, say)
             case _:
                 pass
+
+    def to(self, reply_to: bytes) -> Say:
+        """What answers who listens there."""
+
+        def say(told: Any) -> None:  # noqa: ANN401 - any plain value
+            message = asking.answer(self._settings.node, told)
+            self._gcs.command("SPUBLISH", keys.INBOX.name(keys.CLUSTER, reply_to), message)
+
+        return say
 
     def _ask_workers(self, ask: list[Any], pids: list[int], patience_s: float, say: Say) -> None:
         workers = {

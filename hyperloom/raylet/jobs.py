@@ -86,6 +86,16 @@ class Jobs:
         for desk in self._desks.values():
             desk.detach(self._known)
 
+    def pause_calls(self) -> None:
+        """No more calls for the actors that live here."""
+        for desk in self._desks.values():
+            desk.calls.pause()
+
+    def go_on_with_calls(self) -> None:
+        """Calls again."""
+        for desk in self._desks.values():
+            desk.calls.go_on()
+
     def hang_up(self) -> None:
         """This node ends."""
         for desk in self._desks.values():

@@ -49,7 +49,8 @@ class NodeMachine(NodeState):
         """Take in one event; return what is to be done about it, in order."""
         self.now = now
         effects = HANDLERS[type(event)](self, event)
-        effects = (effects or []) + placing.place(self)
+        then = placing.hand_back if self.draining else placing.place
+        effects = (effects or []) + then(self)
         if self.owed:
             reserving.cover(self)
         hunger.look(self)
@@ -261,6 +262,16 @@ def _disowned(s: NodeState, event: m.TasksDisowned) -> list[Effect]:
     return ends.disown(s, event.entries)
 
 
+def _drains(s: NodeState, event: m.NodeDrains) -> list[Effect]:
+    s.draining = event.on
+    if not event.on:
+        return []
+    s.requeue(s.fetching.values())
+    s.fetching.clear()
+    behind = [w for w in s.workers.values() if len(w.sent) > 1 and not w.asked_back]
+    return [ends.ask_back(worker) for worker in behind]
+
+
 def _queues_seen(s: NodeState, event: m.QueuesSeen) -> None:
     for queue in event.queues:
         hunger.seen(s, event.job, queue)
@@ -295,6 +306,7 @@ HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.JobEnded: _job_ended,
     m.NodeGivenUp: _given_up,
     m.TasksDisowned: _disowned,
+    m.NodeDrains: _drains,
     m.QueuesSeen: _queues_seen,
     m.BundlesTold: reserving.told,
     m.Tick: _tick,

@@ -232,6 +232,13 @@ class TasksDisowned:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeDrains:
+    """This node is to leave, and takes nothing new; or (`on` is False) it serves again."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class QueuesSeen:
     """A job has tasks in these queues ("priority|shape") that no node has taken yet."""
 
@@ -285,6 +292,7 @@ Event = (
     | WorkersAsleep
     | JobEnded
     | NodeGivenUp
+    | NodeDrains
     | TasksDisowned
     | QueuesSeen
     | BundlesTold

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hyperloom.raylet import hunger
-from hyperloom.raylet.messages import EndWorker, Run, StartWorker, WarnStuck
+from hyperloom.raylet.messages import EndWorker, GiveBack, Run, StartWorker, WarnStuck
 from hyperloom.raylet.sharing import GIVE_BACK_S, stands_still
 from hyperloom.raylet.state import WorkerState
 from hyperloom.resources import shape_of
@@ -62,6 +62,13 @@ def place(s: NodeState) -> list[Effect]:
             effects.append(effect)
     if s.busy:
         effects += _top_up(s)
+    return effects
+
+
+def hand_back(s: NodeState) -> list[Effect]:
+    """The node leaves: what waits here is for others."""
+    effects: list[Effect] = [GiveBack(list(queue.tasks)) for queue in s.queues.values()]
+    s.queues.clear()
     return effects
 
 
@@ -305,7 +312,9 @@ def _must_leave(s: NodeState, seat: Kind) -> bool:
 
 
 def offer(s: NodeState, job: bytes) -> str:
-    """What the node has room for, in the form of ``lua/task/_offer.lua``."""
+    """What the node has room for, in the form of ``lua/task/_offer.lua``; "" is nothing at all."""
+    if s.draining:
+        return ""
     free = dict(s.free)
     over: dict[str, int] = {}
     # Of tasks whose inputs are on their way a CPU may have one, while another runs on it.

@@ -120,6 +120,17 @@ class Reporter:
             _FAILURE + unavailable, _FAILURE + died, then=_may_be_stale,
         )  # fmt: skip
 
+    def actor_moves(self, actor: Held, begun: Sequence[Held]) -> None:
+        """It is to live on another node, since this one leaves."""
+        who = self._who(actor, 0)
+        cause = f"its node {short(self._node)} was drained"
+        failure = _FAILURE + failures.actor_unavailable(who, cause=cause)
+        namespace, ids = keys.job_namespace(job_of(actor.task)), [call.task for call in begun]  # type: ignore[arg-type]
+        self._gcs.apply(
+            "actor_move", namespace, self._node, actor.task, actor.attempt, b"".join(ids), failure,
+            then=_may_be_stale,
+        )  # fmt: skip
+
     def actor_over(self, actor: Held, failure: bytes) -> None:
         """It has ended by itself."""
         namespace = keys.job_namespace(job_of(actor.task))  # type: ignore[arg-type]

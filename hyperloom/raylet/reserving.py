@@ -81,6 +81,8 @@ def cover(s: NodeState) -> None:
 
 def room(s: NodeState) -> tuple[dict[str, int], dict[str, int]]:
     """What could be kept for groups: now, and when the tasks that run have ended."""
+    if s.draining:
+        return {}, {}
     free = {name: amount for name, amount in s.free.items() if not name.startswith("@")}
     soon = dict(free)
     for worker in s.workers.values():

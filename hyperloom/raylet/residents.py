@@ -49,6 +49,11 @@ class Residents:
         """It may not go on; its worker, or what waits for one, is told so when that is known."""
         self._end(actor, lambda: self._reporter.actor_over(actor, failure))
 
+    def move(self, actor: Held, worker: WorkerState) -> None:
+        """It is to live elsewhere; which of its calls had begun nobody knows here."""
+        begun = [call.held for call in worker.calls.values()]
+        self._end(actor, lambda: self._reporter.actor_moves(actor, begun))
+
     def worker_says(self, worker: WorkerState, failure: bytes = b"") -> Event:
         """The actor in this worker takes calls; or has ended by itself, with this failure."""
         if not failure:

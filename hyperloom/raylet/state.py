@@ -114,6 +114,7 @@ class NodeState:
     group_gpus: dict[str, Gpus] = field(default_factory=dict)
     gone: dict[str, None] = field(default_factory=dict)  # groups that are, the latest last
     hungry: bool = False  # see `hunger`
+    draining: bool = False  # it takes nothing, and hands back what was not begun
     room_since: float | None = None
     born: int = 0
     stillborn: int = 0  # workers in a row that ended without having begun anything

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hyperloom import connection, errors
 from hyperloom.config import Config
+from hyperloom.gcs.wire import Wire
+from hyperloom.node import draining
 from hyperloom.node.connect import Wanted, node_resources
 from hyperloom.node.description import NodePlan
 from hyperloom.node.start import begin_embedded
@@ -219,14 +221,32 @@ class Cluster:
             self._nodes.remove(node)
             raise
 
-    def remove_node(self, node: ClusterNode, *, kill: bool = False) -> None:
+    def remove_node(
+        self,
+        node: ClusterNode,
+        *,
+        kill: bool = False,
+        drain: bool = False,
+        timeout: float | None = None,
+    ) -> None:
         """End a node and wait for its end.
 
         It leaves in order, and its tasks go to others at once; or it is killed (SIGKILL) as if
-        its machine had failed: then others notice when its lease has run out (``lease_s``).
+        its machine had failed: then others notice when its lease has run out (``lease_s``).  With
+        `drain` it first finishes what runs, for `timeout` seconds at most, and has others take what
+        it alone has, as ``loom node drain`` does.
+
+        Raises:
+            LoomError: it cannot be drained, and says why; it works on.
         """
         self._check_ours(node)
-        if kill:
+        if drain:
+            wire = Wire(self._control_plane.address)
+            try:
+                draining.drain(wire, bytes.fromhex(node.id), timeout)
+            finally:
+                wire.close()
+        elif kill:
             node._started.process.kill()  # noqa: SLF001 - a friend
         else:
             self.resume(node)

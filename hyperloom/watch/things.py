@@ -54,8 +54,9 @@ def _node(about: dict[str, Any]) -> dict[str, Any]:
         for name, amount in about["resources"].items()
         if name != "memory"
     )
+    state = "draining" if about.get("draining") else "alive"
     return {
-        **about, "state": "alive" if about["alive"] else "NOT HEARD OF", "free_text": free,
+        **about, "state": state if about["alive"] else "NOT HEARD OF", "free_text": free,
         "used": about["store"]["used"], "bytes": about["store"]["capacity"],
         "workers": len(about.get("workers") or ()),
     }  # fmt: skip

@@ -7,6 +7,7 @@ is written down besides: who may be called, whom a name means, which calls wait,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hyperloom.gcs import codes
 from tests.models.control_plane import ControlPlane
@@ -343,22 +344,26 @@ class Actors(ControlPlane):
 
     def actor_lost(  # noqa: PLR0913, PLR0917 - the transition's own arguments
         self, node: bytes, actor: bytes, attempt: int, begun: bytes, unavailable: bytes,
-        died: bytes,
+        died: bytes | None,
     ) -> bytes:  # fmt: skip
         if self.held.get(node, {}).get(actor) != attempt:
             raise Refusal("STALE")
-        width = codes.TASK_ID
-        ran = {begun[i : i + width] for i in range(0, len(begun), width)}
+        ran = set(pieces(begun, codes.TASK_ID))
         answer = self._lose(node, actor, ran, unavailable, died)
         self.serve()
         return answer
 
+    def actor_move(self, *args: Any) -> bytes:
+        return self.actor_lost(*args, None)
+
     def _lose(
-        self, node: bytes, actor: bytes, ran: set[bytes] | None, unavailable: bytes, died: bytes
-    ) -> bytes:
+        self, node: bytes, actor: bytes, ran: set[bytes] | None, unavailable: bytes,
+        died: bytes | None,
+    ) -> bytes:  # fmt: skip
+        """`died` is None of one that moves, which uses up no restart."""
         held, calls = self.held[node], self.calls_of(actor, node)
         attempt = held[actor]
-        again = self.try_again(actor)
+        again = died is None or self.try_again(actor)
         self.hosts.pop(actor, None)
         back, lost, retried = [], [], []
         for call in calls:

@@ -226,6 +226,14 @@ class World(Books):
             attempt = self.model.held[NODES[at]][actor] + slip
             self.same("actor_lost", NODES[at], actor, attempt, ran, b"4may have run", b"4died")
 
+    @rule(at=where, which=few, begun=some, slip=seldom)
+    def move(self, at: int, which: int, begun: list[int], slip: int) -> None:
+        for actor in pick(self.hosted(at), [which]):
+            calls = self.model.calls_of(actor, NODES[at])
+            ran = b"".join(dict.fromkeys(pick(calls, begun)))
+            attempt = self.model.held[NODES[at]][actor] + slip
+            self.same("actor_move", NODES[at], actor, attempt, ran, b"4may have run")
+
     @rule(at=where, which=few, slip=seldom)
     def end(self, at: int, which: int, slip: int) -> None:
         for actor in pick(self.hosted(at), [which]):

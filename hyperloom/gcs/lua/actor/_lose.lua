@@ -1,4 +1,5 @@
--- act.lose_actor(ns, node, id, attempt, begun, unavailable, died) -> 'RESTARTING' or 'DEAD'
+-- act.lose_actor(ns, node, id, attempt, begun, unavailable, died, moves)
+--   -> 'RESTARTING' or 'DEAD'
 -- act.hosted(ns, node) -> actors that are open there, sorted; act.lose_with_node(...)
 --
 -- The process in which the actor lived is gone.  All calls that were dealt to it are taken back
@@ -6,6 +7,7 @@
 -- `begun` (nil: all of them) is the set of those that may have run.  Of these, one with a retry
 -- left runs again; the others become `unavailable`, which says that they may have run.  Then
 -- the constructor goes to the front of its queue, or the actor is over: it becomes `died`.
+-- One that `moves` uses up no restart.
 
 local function may_again(ns, id, record)
   local retries = act.template(ns, string.sub(record, 1, code.TEMPLATE_ID)).retries
@@ -17,11 +19,11 @@ local function may_again(ns, id, record)
   return true
 end
 
-function act.lose_actor(ns, node, id, attempt, begun, unavailable, died)
+function act.lose_actor(ns, node, id, attempt, begun, unavailable, died, moves)
   local calls, back, back_ids, lost = act.calls_of(ns, id, node), {}, {}, {}
   local record = call('HGET', key.task(ns), id)
   local held = many.hmget(key.held(ns, node), calls)
-  local again = may_again(ns, id, record)
+  local again = moves or may_again(ns, id, record)
   call('HDEL', key.host(ns), id)
   for i, record_of in ipairs(many.hmget(key.task(ns), calls)) do
     local ran, one = not begun or begun[calls[i]], calls[i]

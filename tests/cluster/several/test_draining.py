@@ -1,0 +1,101 @@
+"""A node that is drained leaves without anything being lost."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hyperloom as loom
+from hyperloom import errors
+from hyperloom.testing import Cluster
+from tests.cluster.api.gate import Gate
+from tests.cluster.several.tasks import MIB, alive, make, on, where
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """The driver's node stays; others come, and are drained."""
+    with Cluster(nodes=1, beat_s=0.1, check=True) as cluster, cluster.connect():
+        yield cluster
+
+
+@loom.task
+def wait_for_file(path: str) -> str:
+    Gate(Path(path)).pass_through()
+    return loom.context().node_id
+
+
+@loom.actor(max_restarts=0)
+class Counter:
+    def __init__(self) -> None:
+        self.n = 0
+
+    def add(self) -> tuple[int, str]:
+        self.n += 1
+        return self.n, loom.context().node_id
+
+
+def test_objects_move_and_the_actor_lives_on_elsewhere(cluster: Cluster) -> None:
+    first = cluster.nodes[0]
+    leaves = cluster.add_node()
+    refs = [on(leaves.id, make).options(max_retries=0).remote(MIB) for _ in range(3)]
+    loom.wait(refs, num_returns=3, timeout=30)
+    rather = loom.NodeAffinity(leaves.id, soft=True)
+    counter = Counter.options(scheduling=rather, num_cpus=0).remote()
+    assert loom.get(counter.add.remote(), timeout=30)[0] == 1
+    cluster.remove_node(leaves, drain=True)
+    assert alive() == {first.id}
+    assert not leaves.folder.exists()
+    assert loom.get(refs, timeout=30) == [b"x" * MIB] * 3
+    assert loom.get(counter.add.remote(), timeout=30) == (1, first.id), "it began anew"
+
+
+def test_what_runs_ends_and_what_was_not_begun_is_handed_back(
+    cluster: Cluster, tmp_path: Any
+) -> None:
+    first = cluster.nodes[0]
+    leaves = cluster.add_node()
+    gate = tmp_path / "gate"
+    runs = on(leaves.id, wait_for_file).remote(str(gate))
+    rather = where.options(scheduling=loom.NodeAffinity(leaves.id, soft=True))
+    wait_until(lambda: _free(leaves.id) == 0, 20)
+    drained = threading.Thread(target=cluster.remove_node, args=(leaves,), kwargs={"drain": True})
+    drained.start()
+    wait_until(lambda: any(node.get("draining") for node in loom.nodes()), 20)
+    assert loom.get([rather.remote() for _ in range(3)], timeout=30) == [first.id] * 3
+    gate.touch()
+    assert loom.get(runs, timeout=30) == leaves.id
+    drained.join(30)
+    assert alive() == {first.id}
+
+
+def _free(node: str) -> float:
+    return next((n["free"].get("CPU", 0) for n in loom.nodes() if n["node"] == node), 1)
+
+
+def test_what_runs_too_long_runs_again_elsewhere(cluster: Cluster, tmp_path: Any) -> None:
+    first = cluster.nodes[0]
+    leaves = cluster.add_node()
+    gate = tmp_path / "gate"
+    assert loom.get(on(leaves.id).remote(), timeout=30) == leaves.id
+    rather = loom.NodeAffinity(leaves.id, soft=True)
+    runs = wait_for_file.options(scheduling=rather).remote(str(gate))
+    wait_until(lambda: _free(leaves.id) == 0, 20)
+    cluster.remove_node(leaves, drain=True, timeout=0.2)
+    gate.touch()
+    assert loom.get(runs, timeout=30) == first.id
+
+
+def test_a_node_through_which_a_program_is_connected_stays(cluster: Cluster) -> None:
+    with pytest.raises(errors.LoomError, match="1 programs are connected through it"):
+        cluster.remove_node(cluster.nodes[0], drain=True)
+    assert loom.get(where.remote(), timeout=30) == cluster.nodes[0].id
