@@ -93,8 +93,10 @@ def _who(why: failures.Failure) -> _Who:
 def _failure(task: bytes, name: str, failed: Sequence[_Failed], way: Way | None) -> PlanFailure:
     paths = [(failures.decode(record).full_path(), oid) for oid, record in failed]
     path, oid = min(paths, key=lambda each: len(each[0]))
-    if way is not None and oid and task:
-        path = way(task, oid) or path
+    if way is not None and task:
+        (label,) = way(task, task) or (name,)  # a raylet does not know the label
+        path = way(task, oid or task) or path
+        name = label
     return PlanFailure(name, task.hex(), to_exception(failed[0][1]), path, len(failed))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,6 +67,17 @@ def test_failures_are_named_once_with_what_they_cost(
     assert str(first).startswith("the seventh: KeyError: ")
     assert str(first).endswith("by way of the seventh → sum; 3 results failed with it")
     assert loom.get(handle.results[3]) == 3
+
+
+def test_a_task_whose_worker_died_is_named_by_its_label(anywhere: str) -> None:
+    """Its raylet says so, which does not know the label."""
+    if anywhere == "inline":
+        pytest.skip("inline, this process would die")
+    dies = loom.task(lambda: os._exit(3), max_retries=0).bind().named("the killer")
+    handle = loom.submit([add.bind(dies).named("the sum")])
+    assert handle.wait(30)
+    (failure,) = handle.failures()
+    assert (failure.label, failure.path) == ("the killer", ("the killer", "the sum"))
 
 
 def test_a_plan_without_failures_has_none() -> None:
