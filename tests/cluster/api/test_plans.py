@@ -162,11 +162,13 @@ def test_results_come_one_by_one() -> None:
 
 def test_what_was_released_is_gone() -> None:
     handle = loom.submit(same.bind(1))
+    assert handle.wait(20)
     handle.release()
     handle.release()
     with pytest.raises(errors.ObjectLost, match="were released; submit it again"):
         handle.fetch()
-    assert repr(handle) == "<plan of 1 tasks, released>"
+    assert handle.progress() == (1, 0, 1, 1)
+    assert repr(handle) == "<plan of 1 tasks: 1 of 1 results, released>"
 
 
 def test_a_plan_may_be_submitted_again() -> None:
