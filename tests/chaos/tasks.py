@@ -109,9 +109,9 @@ def row_22(choose: Random) -> Account:
             account.committed += 1
             account.wrong += loom.get(how_many.remote(*range(number)), timeout=60) != number
         else:
-            refs = how_many.options(resources={"never": 1}).map(range(number))
-            account.left += [] if len(refs) == number else ["some were not submitted"]
-            loom.cancel(refs)
-            del refs
+            account.accepted += number
+            values = loom.get(how_many.map(range(number)), timeout=120)
+            account.committed += len(values)
+            account.wrong += values != [1] * number
         load.submit(10)
         return load.settle(counts=False)
