@@ -53,10 +53,10 @@ def make(
         session.wake()
         return handle
     name = _full_name(session, options.name, options.namespace)
-    other = claims.look_up(session, name) if not _is_shared(name, options) else None
-    number: bytes | claims.Found = other or NO_CLAIM
     if _is_shared(name, options):
         number = claims.claim(session, name)
+    else:
+        number = claims.look_up(session, name) or NO_CLAIM
     while isinstance(number, bytes):
         task = _created(session, cls, args, kwargs, name, number)
         made = _settled(session, cls, task, name)
