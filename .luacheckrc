@@ -13,5 +13,9 @@ files["hyperloom/gcs/lua/*/"].read_globals = {
 files["hyperloom/gcs/lua/*/"].globals = { "act" }
 files["hyperloom/gcs/lua/_prelude.lua"] = {
   read_globals = { "key", "lifecycle", "code" },
-  ignore = { "211", "241" }, -- its locals are used by the files below
+  ignore = { "211", "231", "241" }, -- its locals are used by the files below
+}
+files["hyperloom/gcs/lua/_many.lua"] = {
+  read_globals = { "call" },
+  ignore = { "211", "241" }, -- likewise
 }

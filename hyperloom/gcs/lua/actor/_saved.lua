@@ -1,12 +1,13 @@
--- act.save_state(ns, actor, refs, state), act.forget_state(ns, actor), act.saved(ns, actor) -> state
+-- act.save_state(ns, actor, refs, state), act.forget_state(ns, actor),
+-- act.saved(ns, actor) -> state
 --
 -- An actor's checkpoint: what its state was after the last results that were accepted with one.
 -- A `saved` row is  bytes of the refs in it | ";" | these refs | the state;  it holds the refs, and
 -- exists until the next one, or until the actor is over.
 
 local function parts(row)
-  local at, size = string.find(row, ';', 1, true), 0
-  size = tonumber(string.sub(row, 1, at - 1))
+  local at = string.find(row, ';', 1, true)
+  local size = tonumber(string.sub(row, 1, at - 1))
   return string.sub(row, at + 1, at + size), string.sub(row, at + size + 1)
 end
 

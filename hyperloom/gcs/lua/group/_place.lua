@@ -31,7 +31,8 @@ local function try(ns, group, rooms, which)
   end
   local places = act.choose_nodes(group.strategy, wanted, copies(rooms, which, group))
   for k, at in ipairs(places or {}) do
-    lacking[k].node, lacking[k].held = rooms[at].node, false
+    local bundle = lacking[k]
+    bundle.node, bundle.held = rooms[at].node, false
     act.take_room(rooms[at], wanted[k])
     act.put_room(ns, rooms[at])
   end

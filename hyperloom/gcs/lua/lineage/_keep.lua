@@ -54,11 +54,12 @@ function act.keep_lineage(ns, made, refs)
   end
   local records, tries = many.hmget(key.task(ns), ids), many.hmget(key.tries(ns), ids)
   for i, id in ipairs(ids) do
-    local record, own, marks, bytes = records[i], many.cut(made[3 * i], code.OBJECT_ID, {}), '', 0
+    local record, own, marks = records[i], many.cut(made[3 * i], code.OBJECT_ID, {}), ''
     local of = act.template(ns, string.sub(record, 1, code.TEMPLATE_ID))
     local why = of.queue == code.CALL and code.FROM_ACTOR or of.retries == 0 and code.NO_RETRIES
     rows[2 * i - 1], rows[2 * i] = id, why and why .. of.returns
     if not why then
+      local bytes
       marks, bytes = mark(ns, own)
       bytes = bytes + #record + code.LINEAGE_ROW
       rows[2 * i] = string.format('%s%d,%s,%s,%.0f,%s;', code.REMAKE, of.returns, made[3 * i - 1],
