@@ -53,4 +53,4 @@ print(handle)
 # 29 tasks (12 simulate, 12 score, 3 mean, 1 first mean, 1 best), 28 edges, depth 4, width 12
 # critical path 5 s: simulate → score → first mean → best
 # [(0.5, 2.0), 0.0]
-# <plan of 29 tasks, released>
+# <plan of 29 tasks: 2 of 2 results, released>

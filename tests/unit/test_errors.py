@@ -9,7 +9,7 @@ import pytest
 from hyperloom import errors
 from hyperloom.errors import LoomError, TaskError
 from hyperloom.failure_details import FailureDetails
-from hyperloom.gcs.replies import from_reply
+from hyperloom.gcs.replies import NotNow, from_reply
 
 
 def tree(cls=LoomError):
@@ -84,7 +84,8 @@ def test_timeouts_are_python_s_too():
         ("LOOM_BACKPRESSURE full", errors.Backpressure, "full"),
         ("OOM command not allowed", errors.Backpressure, None),
         ("LOOM_NEVER_HEARD of", errors.LibraryBug, None),
-        ("MISCONF the disk is full", errors.ServerRefused, "MISCONF the disk is full"),
+        ("NOPERM not you", errors.ServerRefused, "NOPERM not you"),
+        ("MISCONF the disk is full", NotNow, None),
         (
             "LOOM_STALE x script: f, on @user_function:2.",  # raised, not returned: not an answer
             errors.LibraryBug,

@@ -79,7 +79,7 @@ def test_a_hit_of_a_small_result_is_no_task(log: Gate) -> None:
     assert ref.binary() in current.session().was_put
     handle = loom.submit(plain.bind(log, plain.bind(log, "a"), cached.bind(log, 1)))
     assert handle.gather() == [[["a"], [1]]]
-    assert len(handle._numbers) == 2
+    assert handle.progress().tasks == 2
 
 
 @pytest.mark.usefixtures("configured")
