@@ -112,12 +112,16 @@ class Pump:
 
     def _listen(self, timeout_s: float | None) -> None:
         reading = self._session.reading
-        files = [self._woken, reading.fileno()]
+        inbox = reading.fileno()
+        if inbox is None:  # another thread reads, found it broken, and connects anew
+            self._tick.wait(_TICK_S)
+            return
+        files = [self._woken, inbox]
         if timeout_s is None:
             ready = self._sleep(files, lambda: reading.waiting > 0)
         else:
             ready = self._poll(files, timeout_s)
-        if reading.fileno() in ready and not reading.waiting:
+        if inbox in ready and not reading.waiting:
             reading.once(0)
 
     def _sleep(self, files: list[int], no_reason: Callable[[], bool]) -> set[int]:

@@ -42,9 +42,9 @@ class Reading:
         self.waiting = 0  # threads in `until`
         self.last = 0.0  # when one left it
 
-    def fileno(self) -> int:
-        """The inbox, for poll(); changes with each reconnection."""
-        return self._inbox.fileno()
+    def fileno(self) -> int | None:
+        """The inbox, for poll(); changes with each reconnection.  None while there is no other."""
+        return self._inbox.fileno_now()
 
     def listen(self, channel: bytes) -> None:
         """Read that channel too; that it is read comes as a message of its own name."""

@@ -35,8 +35,14 @@ class Inbox:
 
     def fileno(self) -> int:
         """For select() and poll(); changes with each reconnection."""
-        assert self._wire is not None, "the inbox lost its connection: call reconnect()"
-        return self._wire.fileno()
+        file = self.fileno_now()
+        assert file is not None, "the inbox lost its connection: call reconnect()"
+        return file
+
+    def fileno_now(self) -> int | None:
+        """The same for who does not reconnect it; None: it is not connected now."""
+        wire = self._wire
+        return None if wire is None else wire.fileno()
 
     def poll(self, timeout_s: float | None) -> list[list[bytes]]:
         """All messages that are here; waits for the first one.  None came in time: empty.

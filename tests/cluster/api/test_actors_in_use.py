@@ -13,6 +13,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.core import current
 from tests.cluster.api.counters import Counter, add_through
 from tests.waiting import wait_until
 
@@ -236,9 +237,9 @@ class Porch:
 @loom.actor
 class Visitor:
     def visit(self, porch: Any, busy: Any) -> None:
-        kept = [porch.wait.remote(), busy.add.remote(1000)]
         busy.add.remote(1)
-        loom.get(kept)
+        current.session().settle()  # it has said that it let go of this one
+        loom.get([busy.add.remote(1000), porch.wait.remote()])
 
     def pid(self) -> int:
         return os.getpid()
