@@ -57,6 +57,20 @@ def in_order(
     return order
 
 
+def to_be_said(order: list[Node]) -> list[Node]:
+    """The same, to be said from its end on: those that take something before those that make it.
+
+    Those that wait for nothing are ready as soon as they are said, and begin in that order: so
+    they come last, and the first of the plan first.
+    """
+    begin: list[Node] = []
+    follow: list[Node] = []
+    for node in order:
+        (begin if next(_takes(node), None) is None else follow).append(node)
+    begin.reverse()
+    return begin + follow
+
+
 def _takes(node: Node) -> Iterator[tuple[Node, int]]:
     return node.takes()
 

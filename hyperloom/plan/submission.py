@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.ids import TaskIds
 from hyperloom.plan.cancelling import cancel
-from hyperloom.plan.graph import in_order
+from hyperloom.plan.graph import in_order, to_be_said
 from hyperloom.plan.naming import Names, parts_of
 from hyperloom.plan.packing import Packing, Wants
 from hyperloom.plan.resume import kept_of
@@ -71,8 +71,9 @@ class Submission:
         width = max((_width(node) for node in self._order), default=1)
         packing = Packing(session, self._names, Wants(self._wanted), width, self._kept)
         try:
-            while self._order:
-                packing.add(self._order.pop())
+            left, self._order = to_be_said(self._order), []
+            while left:
+                packing.add(left.pop())  # what is packed needs no memory any more
             words = packing.finish()
             # Before anything is said, or the word of a result could come before its ref.
             results = [self._results(node, index) for node, index in self._wanted]

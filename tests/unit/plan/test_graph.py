@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 import hyperloom as loom
-from hyperloom.plan.graph import Cycle, in_order, shape_of
+from hyperloom.plan.graph import Cycle, in_order, shape_of, to_be_said
 
 
 @loom.task
@@ -28,6 +28,14 @@ def test_inputs_come_before_those_who_take_them_and_each_task_once() -> None:
     b, c = node.bind(a), node.bind(a, 5, a)
     d = node.bind(c, b, b)
     assert in_order([d, a, d]) == [a, c, b, d]
+
+
+def test_those_that_wait_for_nothing_are_said_last_and_in_their_order() -> None:
+    a, b = node.bind(), node.bind()
+    c = node.bind(a)
+    d, e = node.bind(c, b), node.bind()
+    said = to_be_said(in_order([d, e]))[::-1]
+    assert said == [d, c, a, b, e]
 
 
 def test_what_nobody_needs_is_not_in_it() -> None:
