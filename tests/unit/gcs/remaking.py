@@ -15,7 +15,13 @@ KINDS = [template("plain"), template("pair"), template("urgent")]
 
 
 class Remaking(Owners):
-    """Nodes vanish with what lies there; who wants it asks for it."""
+    """Nodes vanish with what lies there; who wants it asks for it.
+
+    Known, and not mended: of a task that is made again and then goes on as another, or whose
+    process is buried meanwhile, an output that nobody wants may stay until the job ends.
+    """
+
+    remade = False
 
     def submit(self, who: int, kind: bytes, shapes: object, parent: int, slip: int) -> None:
         raise NotImplementedError
@@ -39,6 +45,7 @@ class Remaking(Owners):
             places = pick([*self.model.places(oid), *NODES], gone)
             for _ in range(2):
                 self.same("task_remake", oid, b"".join(places))
+                self.remade = True
 
     def tasks_outputs(self) -> list[bytes]:
         return [task + bytes(4) for task in self.tasks[-2:]]
