@@ -84,11 +84,12 @@ def test_tasks_that_wait_for_it_and_tasks_that_ask_for_it(cluster: Cluster) -> N
 
 def test_what_cannot_be_made_again_says_why(cluster: Cluster) -> None:
     doomed = cluster.add_node(num_cpus=2)
-    never = rather(doomed, make, max_retries=0).remote(MIB)
-    actor = Maker.options(scheduling=loom.NodeAffinity(doomed.id)).remote()
+    there = loom.NodeAffinity(doomed.id)
+    never = make.options(scheduling=there, max_retries=0).remote(MIB)
+    actor = Maker.options(scheduling=there).remote()
     from_actor = actor.make.remote()
-    base = loom.get(rather(doomed, putter).remote())[0]
-    of_put = rather(doomed, grow).remote(base)
+    base = loom.get(putter.options(scheduling=there).remote())[0]
+    of_put = grow.options(scheduling=there).remote(base)
     loom.wait([never, from_actor, of_put], num_returns=3, timeout=30)
     cluster.remove_node(doomed, kill=True)
     for ref, why in [

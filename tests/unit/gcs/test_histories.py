@@ -346,8 +346,7 @@ class World(Remaking):
         self.same("node_attach", LAST_NODE)
         said: list[Any] = []
         while True:
-            seen = self.model.served[LAST_NODE] or 0
-            reply = self.same("task_step", LAST_NODE, seen, ALL, *said)
+            reply = self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, ALL, *said)
             held = self.model.held.get(LAST_NODE, {})
             said = [part for t, n in held.items() for part in self.finished(t, n, VALUES[0])]
             if not said and not reply[1]:
@@ -357,8 +356,9 @@ class World(Remaking):
             self.same("ref_release", speaks, self.next_seq(speaks), own, others)
             self.made[speaks], self.borrowed[speaks] = [], []
         self.bury_owners()
-        while self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, b"")[1]:
-            pass  # burials may have woken a crowd
+        more = self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, b"")[1]
+        if more or self.model.records:  # burials woke tasks that nobody takes any more
+            return
         self.forget_lineage()
         for who in list(self.model.inbox):
             assert self.plane.inbox(who) == self.model.inbox.pop(who)
