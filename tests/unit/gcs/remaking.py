@@ -22,8 +22,6 @@ class Remaking(Owners):
     `remake` is no rule until that is mended; its own tests are in test_lineage.py.
     """
 
-    remade = False
-
     def submit(self, who: int, kind: bytes, shapes: object, parent: int, slip: int) -> None:
         raise NotImplementedError
 
@@ -45,7 +43,6 @@ class Remaking(Owners):
             places = pick([*self.model.places(oid), *NODES], gone)
             for _ in range(2):
                 self.same("task_remake", oid, b"".join(places))
-                self.remade = True
 
     def tasks_outputs(self) -> list[bytes]:
         return [task + bytes(4) for task in self.tasks[-2:]]

@@ -15,7 +15,7 @@ from hypothesis.stateful import rule
 from hyperloom.gcs import codes
 from tests.models.actors import Actors
 from tests.models.stored import CONSTANTS
-from tests.unit.gcs.books import ALL, LAST_NODE, NODES, Books, pick
+from tests.unit.gcs.books import LAST_NODE, NODES, Books, pick
 from tests.unit.gcs.plane import NS, output, record, template
 from tests.unit.gcs.plans import few, seldom, some, speaker, where
 from tests.unit.gcs.running import run_histories
@@ -261,20 +261,12 @@ class World(Books):
             while self.same("task_requeue", name, b"4lost", 3):
                 pass
         self.same("node_attach", LAST_NODE)
-        said: list[Any] = []
-        while True:
-            seen = self.model.served[LAST_NODE] or 0
-            reply = self.same("task_step", LAST_NODE, seen, ALL, *said)
-            held = self.model.held.get(LAST_NODE, {})
-            said = [part for t, n in held.items() for part in self.finished(t, n, b"0v")]
-            if not said and not reply[1]:
-                break
+        self.finish_everything(b"0v")
         for speaks in self.processes:
             own, others = b"".join(self.made[speaks]), b"".join(self.borrowed[speaks])
             self.same("ref_release", speaks, self.next_seq(speaks), own, others)
-        # Burials may wake a crowd, slice by slice.
-        while self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, b"")[1]:
-            pass
+        self.finish_everything(b"0v")  # what is let go of may wake a crowd, slice by slice
+        self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, b"")
         self.same_world()
         left = self.plane.world().keys() - {key.name(NS) for key in CONSTANTS}
         assert left == set(), "everything is over and let go: nothing is left"

@@ -344,27 +344,20 @@ class World(Remaking):
         self.plane.listen(LAST_NODE)
         self.plane.inbox(LAST_NODE)
         self.same("node_attach", LAST_NODE)
-        said: list[Any] = []
-        while True:
-            reply = self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, ALL, *said)
-            held = self.model.held.get(LAST_NODE, {})
-            said = [part for t, n in held.items() for part in self.finished(t, n, VALUES[0])]
-            if not said and not reply[1]:
-                break
+        self.finish_everything(VALUES[0])
         for speaks in self.processes:
             own, others = b"".join(self.made[speaks]), b"".join(self.borrowed[speaks])
             self.same("ref_release", speaks, self.next_seq(speaks), own, others)
             self.made[speaks], self.borrowed[speaks] = [], []
         self.bury_owners()
-        more = self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, b"")[1]
-        if more or self.model.records:  # burials woke tasks that nobody takes any more
-            return
+        self.finish_everything(VALUES[0])  # burials wake tasks
+        self.same("task_step", LAST_NODE, self.model.served[LAST_NODE] or 0, b"")
         self.forget_lineage()
         for who in list(self.model.inbox):
             assert self.plane.inbox(who) == self.model.inbox.pop(who)
         self.same_world()
         left = self.plane.world().keys() - {key.name(NS) for key in CONSTANTS}
-        assert left == set() or self.remade, "everything is finished and let go: nothing is left"
+        assert left == set(), "everything is finished and let go: nothing is left"
 
     def close_now(self) -> None:
         self.bury_owners()
