@@ -63,13 +63,13 @@ class Figures:
 
 def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
     """The figures of these events; `name_of` says what a template's function is called."""
-    told = list(told)
-    ran = [
-        attempt
-        for event in told
-        if event.kind == codes.RAN
-        for attempt in events.attempts(event.payload)
-    ]
+    ran: list[events.Attempt] = []
+    said: list[tuple[float, int]] = []  # when, and how many tasks, about
+    for event in told:
+        if event.kind == codes.RAN:
+            ran += events.attempts(event.payload)
+        elif event.kind == codes.SUBMITTED:
+            said.append((event.at, _number_of(events.submitted(event.payload))))
     names = {template: name_of(template) for template in {a.template for a in ran}}
     begun = [a for a in ran if a.begun and a.ended is not Ended.PASSED_ON]
     began = min((a.begun for a in begun), default=0.0)
@@ -87,20 +87,23 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
         busy,
         of,
         ended,
-        _pending(told, ended, began, length or 1.0),
+        _pending(said, ended, began, length or 1.0),
         [(name, text, number) for (name, text), number in errors.most_common(50)],
         len(ran),
     )
 
 
-def _pending(told: list[Event], ended: list[int], began: float, length: float) -> list[int]:
+def _number_of(said: events.Submitted) -> int:
     """Tasks that are said together are told by their first and last: others may lie between."""
+    return ids.number_of(said.last) - ids.number_of(said.first) + 1
+
+
+def _pending(
+    said: list[tuple[float, int]], ended: list[int], began: float, length: float
+) -> list[int]:
     come = [0] * BINS
-    for event in told:
-        if event.kind == codes.SUBMITTED:
-            first, last, _ = events.submitted(event.payload)
-            at = min(BINS - 1, max(0, int((event.at - began) / length * BINS)))
-            come[at] += ids.number_of(last) - ids.number_of(first) + 1
+    for at, number in said:
+        come[min(BINS - 1, max(0, int((at - began) / length * BINS)))] += number
     left, pending = 0, []
     for more, over in zip(come, ended, strict=True):
         left = max(0, left + more - over)
