@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 US = "HyperLoom"  # our name among contenders
+_TURN = 100  # calls in a row before the next contender
 
 
 class WrongResult(Exception):
@@ -139,6 +140,24 @@ def expect(actual: object, wanted: object, what: str) -> None:
     """
     if actual != wanted:
         raise WrongResult(f"{what}: got {_short(actual)}, not {_short(wanted)}")
+
+
+def round_trips(
+    bench: Bench, contenders: Mapping[str, Callable[[int], object]], turns: int
+) -> dict[str, list[float]]:
+    """Seconds of each single call of contenders that take turns and give back what they get."""
+
+    def turn(call: Callable[[int], object]) -> list[float]:
+        times = []
+        for i in range(_TURN):
+            start = time.perf_counter()
+            answer = call(i)
+            times.append(time.perf_counter() - start)
+            expect(answer, i, bench.row)
+        return times
+
+    taken = bench.turns(lambda: {name: turn(call) for name, call in contenders.items()}, turns)
+    return {name: [t for each in taken for t in each[name]] for name in contenders}
 
 
 def percentile(values: list[float], percent: float) -> float:

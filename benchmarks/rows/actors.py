@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import hyperloom as loom
 from benchmarks import observe
 from benchmarks.functions import Actor, task_call_all, task_same
-from benchmarks.harness import US, expect, percentile, timed
+from benchmarks.harness import US, expect, percentile, round_trips, timed
 from benchmarks.peers import CPUS, MANAGER
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from benchmarks.harness import Bench
 
 _TASK = "a task"
-_TURN = 100  # calls in a row before the next contender
 _SERVER_US = 14  # the promise: of its CPU, a call
 _PSS_BYTES = 15_000_000
 _GONE_S = 60.0
@@ -37,8 +36,7 @@ def sync(bench: Bench) -> None:
         MANAGER: holder.same,
     }
     turns = bench.n(30, quick=10, tiny=1)
-    taken = bench.turns(lambda: {name: _turn(call) for name, call in contenders.items()}, turns)
-    times = {name: [t for turn in taken for t in turn[name]] for name in contenders}
+    times = round_trips(bench, contenders, turns)
     for percent in (50, 99):
         values = {name: percentile(each, percent) * 1e6 for name, each in times.items()}
         promise: dict[str, Any] = {"target": 1.2, "at_most": True} if percent == 50 else {}
@@ -46,16 +44,6 @@ def sync(bench: Bench) -> None:
             f"one call of an actor, and get: p{percent} (Ray: 1,101 us on average)",
             values.pop(US), "us", others=values, against=_TASK, **promise,
         )  # fmt: skip
-
-
-def _turn(call: Callable[[int], object]) -> list[float]:
-    times = []
-    for i in range(_TURN):
-        start = time.perf_counter()
-        answer = call(i)
-        times.append(time.perf_counter() - start)
-        expect(answer, i, "actor-sync")
-    return times
 
 
 def calls(bench: Bench) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 import hyperloom as loom
 from benchmarks.functions import same, task_same
-from benchmarks.harness import US, expect, percentile
+from benchmarks.harness import US, percentile, round_trips
 from benchmarks.peers import POOL, PPE
 
 if TYPE_CHECKING:
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
     from benchmarks.harness import Bench
     from benchmarks.peers import Foreign
-
-_TURN = 100  # calls in a row before the next contender
 
 
 def sync(bench: Bench) -> None:
@@ -31,8 +28,7 @@ def sync(bench: Bench) -> None:
     }
     for peer in bench.peers.foreign:
         contenders[peer.name] = partial(_foreign, peer)
-    taken = bench.turns(lambda: {name: _turn(call) for name, call in contenders.items()}, turns)
-    times = {name: [t for turn in taken for t in turn[name]] for name in contenders}
+    times = round_trips(bench, contenders, turns)
     for percent in (50, 99):
         values = {name: percentile(each, percent) * 1e6 for name, each in times.items()}
         bench.figure(
@@ -43,13 +39,3 @@ def sync(bench: Bench) -> None:
 
 def _foreign(peer: Foreign, i: int) -> object:
     return peer.gather([peer.submit(same, i)])[0]
-
-
-def _turn(call: Callable[[int], object]) -> list[float]:
-    times = []
-    for i in range(_TURN):
-        start = time.perf_counter()
-        answer = call(i)
-        times.append(time.perf_counter() - start)
-        expect(answer, i, "sync")
-    return times
