@@ -4,7 +4,7 @@
 --
 -- The process in which the actor lived is gone.  All calls that were dealt to it are taken back
 -- at once, so that its next incarnation, wherever it is, gets each caller's in their order.
--- `begun` (nil: all of them) is the set of those that may have run.  Of these, one with a retry
+-- `begun` (nil: all of them) are those that may have run, concatenated.  Of these, one with a retry
 -- left runs again; the others become `unavailable`, which says that they may have run.  Then
 -- the constructor goes to the front of its queue, or the actor is over: it becomes `died`.
 -- One that `moves` uses up no restart.
@@ -23,10 +23,13 @@ function act.lose_actor(ns, node, id, attempt, begun, unavailable, died, moves)
   local calls, back, back_ids, lost = act.calls_of(ns, id, node), {}, {}, {}
   local record = call('HGET', key.task(ns), id)
   local held = many.hmget(key.held(ns, node), calls)
-  local again = moves or may_again(ns, id, record)
+  local again, may_have_run = moves or may_again(ns, id, record), {}
+  for _, one in ipairs(begun and many.cut(begun, code.TASK_ID, {}) or calls) do
+    may_have_run[one] = true
+  end
   call('HDEL', key.host(ns), id)
   for i, record_of in ipairs(many.hmget(key.task(ns), calls)) do
-    local ran, one = not begun or begun[calls[i]], calls[i]
+    local ran, one = may_have_run[calls[i]], calls[i]
     if ran and not (again and may_again(ns, one, record_of)) then
       lost[#lost + 1] = one
     elseif again then

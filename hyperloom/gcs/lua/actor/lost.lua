@@ -7,13 +7,9 @@
 -- Writes:  held, host, tries, lane, lanes, ready, queues, counts, and what task/_fail.lua writes.
 
 transition('actor_lost', DRAINS, function(ns, args)
-  local node, id, attempt, calls, unavailable, died = unpack(args)
+  local node, id, attempt, begun, unavailable, died = unpack(args)
   if call('HGET', key.held(ns, node), id) ~= attempt then
     return refuse('STALE', 'actor %s attempt %s is not held by this node', act.hex(id), attempt)
-  end
-  local begun = {}
-  for _, one in ipairs(many.cut(calls, code.TASK_ID, {})) do
-    begun[one] = true
   end
   local answer = act.lose_actor(ns, node, id, attempt, begun, unavailable, died)
   act.serve(ns)
