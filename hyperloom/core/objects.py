@@ -7,7 +7,7 @@ here, once, by its size; everybody else sees a *kept* value, whose first byte sa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from hyperloom.core import again
 from hyperloom.core.bringing import AGAIN, MadeAgain, explain, lost
@@ -29,13 +29,15 @@ from hyperloom.serialization import (
 from hyperloom.serialization.packed import is_packing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from hyperloom.core.bringing import Bringer, Lost
     from hyperloom.data import Data
     from hyperloom.serialization import Packed
 
 packing = is_packing
+
+T = TypeVar("T")
 
 _SMALL = frozenset((type(None), bool, int, float))
 
@@ -95,11 +97,7 @@ class Objects:
             Exception: what the task raised that should have made the object.
             errors.ObjectLost: the value is gone, and cannot be made again.
         """
-        while True:
-            try:
-                return self._load(oid, kept)
-            except MadeAgain:
-                kept = again.wait_for(oid)
+        return _patiently(self._load, oid, kept)
 
     def _load(self, oid: bytes, kept: bytes) -> object:
         if is_failure(kept):
@@ -118,15 +116,9 @@ class Objects:
 
     def load_data(self, oid: bytes, kept: bytes) -> Data:
         """The value as a data object, whatever made it; raises as `load`."""
-        while True:
-            try:
-                return self._load_data(oid, kept)
-            except MadeAgain:
-                kept = again.wait_for(oid)
+        return _patiently(self._load_data, oid, kept)
 
     def _load_data(self, oid: bytes, kept: bytes) -> Data:
-        if is_failure(kept) or kept[:1] == codes.LOST:
-            self._load(oid, kept)
         kind, meta, buffers = self._parts_of(oid, kept)
         if kind == ERROR:
             raise to_exception(bytes(meta))
@@ -151,17 +143,13 @@ class Objects:
         self, oid: bytes, kept: bytes
     ) -> tuple[int, bytes | memoryview, Sequence[memoryview]]:
         """Kind, meta and buffers of a kept value, wherever it lies; raises as `load`."""
-        while True:
-            try:
-                return self._parts_of(oid, kept)
-            except MadeAgain:
-                kept = again.wait_for(oid)
-                if is_failure(kept) or kept[:1] == codes.LOST:
-                    self._load(oid, kept)  # raises
+        return _patiently(self._parts_of, oid, kept)
 
     def _parts_of(
         self, oid: bytes, kept: bytes
     ) -> tuple[int, bytes | memoryview, Sequence[memoryview]]:
+        if is_failure(kept) or kept[:1] == codes.LOST:
+            self._load(oid, kept)  # raises
         return self.parts(oid, kept) if kept[:1] == codes.SHARED else split_inline(kept)
 
     def parts(
@@ -206,3 +194,12 @@ class Objects:
     def close(self) -> None:
         """Let go of the store; values that are still in use stay valid."""
         self._store.close()
+
+
+def _patiently(read: Callable[[bytes, bytes], T], oid: bytes, kept: bytes) -> T:
+    """Read a kept value; one that is made again is waited for."""
+    while True:
+        try:
+            return read(oid, kept)
+        except MadeAgain:
+            kept = again.wait_for(oid)
