@@ -8,10 +8,7 @@ from __future__ import annotations
 import sys
 from html import escape
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from typing import Any, Self
 
 
 def is_notebook() -> bool:
@@ -52,12 +49,7 @@ class NotebookBars:
         if self._handle is not None:
             self._handle.update(self._display.HTML(page))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._draw("")
 
 

@@ -21,6 +21,7 @@ from hyperloom.dashboard.access import Access
 from hyperloom.dashboard.app import make_app
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.live import Live
+from tests.dashboard.scene import Scene
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -70,6 +71,13 @@ def served(*, actions: bool = False) -> Iterator[Page]:
 def node() -> Iterator[None]:
     with loom.init("local", num_cpus=2):
         yield
+
+
+@pytest.fixture(scope="module")
+def scene(node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it runs
+    scene = Scene(tmp_path_factory.mktemp("scene"))
+    yield scene
+    scene.close()
 
 
 @pytest.fixture(scope="module")

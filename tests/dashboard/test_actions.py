@@ -10,6 +10,7 @@ import hyperloom as loom
 from hyperloom.dashboard.access import TOKEN
 from hyperloom.watch import actors
 from tests.dashboard.conftest import connect
+from tests.dashboard.scene import Counter, never
 
 if TYPE_CHECKING:
     import httpx
@@ -17,21 +18,6 @@ if TYPE_CHECKING:
     from tests.dashboard.conftest import Page
 
 pytestmark = pytest.mark.slow
-
-
-@loom.task(num_cpus=64)
-def never() -> None:
-    """No node has so much."""
-
-
-@loom.actor
-class Counter:
-    def __init__(self) -> None:
-        self.count = 0
-
-    def add(self) -> int:
-        self.count += 1
-        return self.count
 
 
 def ours(page: Page, visitor: httpx.Client) -> dict[str, str]:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.dashboard.scene import Scene
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import httpx
 
     from tests.dashboard.conftest import Page
+    from tests.dashboard.scene import Scene
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
@@ -41,13 +40,6 @@ def browser() -> Iterator[Any]:
         )
         yield launched
         launched.close()
-
-
-@pytest.fixture(scope="module")
-def scene(node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it runs
-    scene = Scene(tmp_path_factory.mktemp("scene"))
-    yield scene
-    scene.close()
 
 
 @pytest.fixture(scope="module")

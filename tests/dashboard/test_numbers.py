@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from hyperloom.cli import looking
 from hyperloom.cli.main import cli
 from tests.dashboard.conftest import connect
-from tests.dashboard.scene import Scene
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -20,15 +19,9 @@ if TYPE_CHECKING:
     import httpx
 
     from tests.dashboard.conftest import Page
+    from tests.dashboard.scene import Scene
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def scene(node: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:  # noqa: ARG001 - it runs
-    scene = Scene(tmp_path_factory.mktemp("scene"))
-    yield scene
-    scene.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import psutil
 import pytest
 
 import hyperloom as loom
@@ -13,14 +14,6 @@ from tests.cluster.api.counters import Counter, add_through, passed_on, slow
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cluster")]
-
-
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 # -- calls ------------------------------------------------------------------------------------
@@ -126,10 +119,10 @@ def test_the_last_handle_ends_the_actor_after_its_calls(gate) -> None:
     first, last = counter.wait.remote(door), counter.add.remote(3)
     del counter
     assert loom.wait([first], timeout=0.05)[0] == []
-    assert not gone(pid)
+    assert psutil.pid_exists(pid)
     door.open()
     assert loom.get([first, last]) == [0, 3]
-    wait_until(lambda: gone(pid))
+    wait_until(lambda: not psutil.pid_exists(pid))
 
 
 def test_an_actor_that_nobody_kept_answers_still() -> None:
@@ -181,7 +174,7 @@ def test_kill_ends_it_at_once(gate) -> None:
     for ref in (runs, waits, counter.add.remote()):
         with pytest.raises(errors.ActorDied, match=r"killed by loom\.kill"):
             loom.get(ref)
-    wait_until(lambda: gone(pid))
+    wait_until(lambda: not psutil.pid_exists(pid))
     again = Counter.options(name="victim").remote(7)
     assert loom.get(again.add.remote()) == 8, "its name was free"
 
@@ -240,7 +233,7 @@ def test_kill_may_leave_it_its_restarts() -> None:
     counter = Counter.options(max_restarts=1).remote(5)
     pid = loom.get(counter.pid.remote())
     loom.kill(counter, no_restart=False)
-    wait_until(lambda: gone(pid))
+    wait_until(lambda: not psutil.pid_exists(pid))
     assert loom.get(counter.add.remote()) == 6
     assert loom.get(counter.pid.remote()) != pid
 
@@ -303,7 +296,7 @@ def test_a_detached_actor_needs_no_handle() -> None:
     del counter
     assert loom.get(loom.get_actor("stays").pid.remote()) == pid
     loom.kill(loom.get_actor("stays"))
-    wait_until(lambda: gone(pid))
+    wait_until(lambda: not psutil.pid_exists(pid))
 
 
 # -- resources --------------------------------------------------------------------------------

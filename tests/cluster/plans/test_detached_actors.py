@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 import hyperloom as loom
@@ -42,7 +42,7 @@ def test_an_actor_outlives_its_driver_until_it_is_killed(head: Home, how: str) -
     assert loom.get(mine.add.remote(1)) == 8, "its name is free, for another job"
     assert len(loom.get(kept)) == 400_000, "what it made outlives it"
     loom.kill(mine)
-    wait_until(lambda: not _runs(pid))
+    wait_until(lambda: not psutil.pid_exists(pid))
 
 
 def test_a_name_in_a_namespace_is_known_to_other_programs(head: Home) -> None:
@@ -128,11 +128,3 @@ def test_it_lives_through_the_end_of_its_server_and_starts_again_after_its_rayle
     assert loom.get(keeper.add.remote(1), timeout=40) == 101
     assert loom.get(loom.get_actor("tough").pid.remote()) != pid
     loom.kill(keeper)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

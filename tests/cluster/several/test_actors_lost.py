@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+import psutil
 import pytest
 
 import hyperloom as loom
@@ -129,7 +130,7 @@ def test_a_node_that_hung_is_not_believed_when_it_comes_back(
     after = loom.get(actor.where.remote())
     cluster.resume(hangs)
     wait_until(lambda: hangs.id in alive(), 20, what="it joins again")
-    wait_until(lambda: not _runs(before[1]), 20, what="the first incarnation is ended")
+    wait_until(lambda: not psutil.pid_exists(before[1]), 20, what="the first incarnation is ended")
     assert loom.get([actor.add.remote(), actor.where.remote()]) == [123, after]
     cluster.remove_node(hangs)
     cluster.remove_node(spare)
@@ -159,11 +160,3 @@ def test_calls_outlive_the_server(cluster: Cluster, tmp_path: Path) -> None:
     more = [actor.add.remote() for _ in range(500)]
     gate.open()
     assert loom.get([*refs, *more], timeout=60) == list(range(100, 1101))
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
