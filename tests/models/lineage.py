@@ -265,6 +265,9 @@ class Lineage(Arrivals):
         self.serve()
         return [b"READY" if ready else b"WAITING"]
 
+    def comes_again(self, oid: bytes) -> bool:
+        return task_of(oid) in self.remade
+
     # -- what comes again -----------------------------------------------------------------
 
     def missing_only(self, oids: list[bytes], values: list[bytes]) -> tuple[list[bytes], ...]:

@@ -9,18 +9,13 @@ from hyperloom.gcs import codes
 from tests.unit.gcs.books import NODES, pick
 from tests.unit.gcs.owners import Owners
 from tests.unit.gcs.plane import shared, template
-from tests.unit.gcs.plans import few, seldom, speaker, where
+from tests.unit.gcs.plans import few, seldom, some, speaker, where
 
 KINDS = [template("plain"), template("pair"), template("urgent")]
 
 
 class Remaking(Owners):
-    """Nodes vanish with what lies there; who wants it asks for it.
-
-    Known, and not mended: of a task that is made again and then goes on as another, or whose
-    process is buried meanwhile, an output that nobody wants may stay until the job ends.  So
-    `remake` is no rule until that is mended; its own tests are in test_lineage.py.
-    """
+    """Nodes vanish with what lies there; who wants it asks for it."""
 
     def submit(self, who: int, kind: bytes, shapes: object, parent: int, slip: int) -> None:
         raise NotImplementedError
@@ -37,6 +32,7 @@ class Remaking(Owners):
     def large(self) -> list[bytes]:
         return [o for o, value in self.model.value.items() if value.startswith(codes.SHARED)]
 
+    @rule(which=few, gone=some)
     def remake(self, which: int, gone: list[int]) -> None:
         """Some that should have it, or all, or others, do not."""
         for oid in pick([*self.large(), *self.tasks_outputs()], [which]):

@@ -93,6 +93,24 @@ def test_outputs_that_are_left_stay_as_they_are(
     assert values == {output(pair, 0): b"0second", output(pair, 1): shared(doomed.id)}
 
 
+def test_an_output_that_is_let_go_of_while_it_is_made_again_goes_when_it_comes(
+    plane: Plane, driver: Process, nodes: tuple[Node, Node]
+) -> None:
+    """1. One of two outputs is lost, and their task runs again.  2. Nobody holds the other any
+    more: it goes.  3. The task makes both; the other must not stay as if its maker held it."""
+    doomed, other = nodes
+    (pair,) = driver.submit(kind=declare(plane, template("pair"), returns=2))
+    (one,) = doomed.claim(ONE)
+    doomed.step("", one, value=shared(doomed.id), returns=2)
+    plane.call("object_copied", other.id, output(pair, 1))
+    doomed.lost()
+    assert remake(plane, output(pair, 0), doomed.id) == [codes.REMAKE]
+    driver.release(output(pair, 1))
+    (again,) = other.claim(ONE)
+    other.step("", again, value=b"0second", returns=2)
+    assert plane.table(keys.OBJECT) == {output(pair, 0): b"0second"}
+
+
 def test_why_something_cannot_be_made_again(
     plane: Plane, driver: Process, nodes: tuple[Node, Node]
 ) -> None:

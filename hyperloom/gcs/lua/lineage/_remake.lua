@@ -1,8 +1,8 @@
--- act.remake(ns, plan), act.missing_only(ns, oids, values) -> oids, values
+-- act.remake(ns, plan)
 --
 -- The tasks of a plan (lineage/_plan.lua) go back into the books, each with its next attempt, one
--- retry less, and all that it takes held again.  `remade` has them until they are over: what of
--- their outputs exists by then is left as it is.
+-- retry less, and all that it takes held again.  `remade` has them until they are over: see
+-- lineage/_again.lua.
 
 -- What it made and is not there any more will come again; what nobody wanted goes when it does.
 local function expect(ns, plan, one, orphans)
@@ -54,23 +54,4 @@ function act.remake(ns, plan)
   act.hold(ns, holds)
   act.count(ns, code.SUBMITTED, templates)
   act.push_front(ns, act.await(ns, tasks))
-end
-
--- Of what has just been made, what did not exist.  (Mostly nothing is being made again, and this
--- is not asked.)
-function act.missing_only(ns, oids, values)
-  local there, tasks, over, new, kept = many.hmget(key.object(ns), oids), {}, {}, {}, {}
-  for i, oid in ipairs(oids) do
-    tasks[i] = string.sub(oid, 1, code.TASK_ID)
-    if there[i] then
-      act.turn_away(ns, oid, values[i])
-    else
-      new[#new + 1], kept[#kept + 1] = oid, values[i]
-    end
-  end
-  for i, record in ipairs(many.hmget(key.task(ns), tasks)) do
-    over[#over + 1] = not record and tasks[i] or nil
-  end
-  many.hdel(key.remade(ns), over)
-  return new, kept
 end

@@ -41,6 +41,7 @@ function act.remove(ns, oids, values)
       many.hdel(key.contains(ns), oids)
     end
     many.hdel(key.object(ns), oids)
+    act.unwanted_again(ns, oids)
     local nobody = act.recount(ns, inner, -1)
     oids, values = act.existing(ns, nobody)
     many.hdel(key.refs(ns), oids)
