@@ -165,6 +165,15 @@ def _lock(folder: Path) -> int:
     return descriptor
 
 
+def wait_until_ended(folder: Path) -> None:
+    """Wait for the end of the server that works in the folder, whoever started it.
+
+    One that ends with its parent may still write its last words when the parent is gone.
+    """
+    with (folder / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 def configuration(settings: ServerSettings) -> str:
     """The configuration file."""
     durable = settings.durability != "off"

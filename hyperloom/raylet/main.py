@@ -177,6 +177,10 @@ def clean_up(settings: NodeSettings, used: Path) -> None:
     reaper.remove_store(str(settings.store))
     shutil.rmtree(settings.spill, ignore_errors=True)
     if settings.embedded:
+        if settings.server is not None:
+            # 1. The raylet is killed; we hear of it.  2. We remove the folder.  3. Only now does
+            # the server hear of it, and opens its log to say that it ends: the folder is back.
+            server.wait_until_ended(Path(settings.server["folder"]))
         shutil.rmtree(settings.folder, ignore_errors=True)
 
 
