@@ -29,7 +29,7 @@ from hyperloom.core.waiting import Waiter, Waiters
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.gcs.outbox import Outbox
-from hyperloom.ids import PROCESS_BYTES, TASK_BYTES, TaskIds, new_process_id, short
+from hyperloom.ids import OBJECT_BYTES, PROCESS_BYTES, TASK_BYTES, TaskIds, new_process_id, short
 from hyperloom.serialization import Packable, pack
 
 if TYPE_CHECKING:
@@ -229,7 +229,8 @@ class Session:
 
     def _arrived_in_stream(self, oid: bytes, value: bytes) -> None:
         # An item that nobody asked for yet, or word from the reader of a stream made here.
-        name = oid if oid[:1] == codes.CONSUMED else oid[:TASK_BYTES]
+        # By its length: an id begins with any byte at all.
+        name = oid[:TASK_BYTES] if len(oid) == OBJECT_BYTES else oid
         stream = self.streams.get(name)
         if stream is not None:
             stream.arrived(oid, value)

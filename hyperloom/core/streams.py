@@ -18,7 +18,7 @@ from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.waiting import Waiter
 from hyperloom.gcs import codes
-from hyperloom.ids import index_of, object_id, short
+from hyperloom.ids import TASK_BYTES, index_of, object_id, short
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -158,8 +158,9 @@ class _Reader:
 
     def arrived(self, oid: bytes, value: bytes) -> None:
         index = index_of(oid)  # type: ignore[arg-type]
-        if index == 0:
-            return  # the end of a stream whose generator is gone
+        if index == 0:  # the end of a stream whose generator is gone: all its items have come
+            self._session.streams.pop(oid[:TASK_BYTES], None)
+            return
         # An item that was read and dropped may come again: a retry has made it anew.
         if self._abandoned or index <= self.read:
             self._session.outbox.release(oid, made=True)
