@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from hyperloom.objectstore.transit import Departure
 
 
+_ROOM_COMES_S = (0.02, 0.05, 0.1, 0.2, 0.4)  # how long apart a full store is asked again
+
+
 class StoreClient:
     """One process's door to its node's objects.  Thread-safe; survives fork on both sides."""
 
@@ -66,9 +69,7 @@ class StoreClient:
         if os.path.exists(self._places.spilled(oid)):
             return building.plan.total
         try:
-            slot, why = self._pool.take(building.plan.total)
-            if slot is None or not self._build(slot, building):
-                self._put_on_disk(building, why)
+            self._place(building)
         except FileNotFoundError as error:
             if os.path.isdir(self._places.objects):
                 raise
@@ -130,6 +131,21 @@ class StoreClient:
         _clients.discard(self)
         self._reader.forget_mappings()
         self._pool.close()
+
+    def _place(self, building: _Object) -> None:
+        for pause in _ROOM_COMES_S:
+            try:
+                return self._place_now(building)
+            except errors.ObjectStoreFull:
+                # 1. A program drops its refs and asks for what needs their room.  2. That begins.
+                # 3. Only now does the node hear that the objects may go.
+                time.sleep(pause)
+        return self._place_now(building)
+
+    def _place_now(self, building: _Object) -> None:
+        slot, why = self._pool.take(building.plan.total)
+        if slot is None or not self._build(slot, building):
+            self._put_on_disk(building, why)
 
     def _build(self, slot: Slot, building: _Object) -> bool:
         """Copy the object into the slot and publish it; False when memory has no room for it."""
