@@ -88,8 +88,13 @@ with Cluster(nodes=2, networks=networks) as cluster, cluster.connect():
     home.wait_empty()
     assert home.sessions() == []
     if network != "None":
-        links = subprocess.run(["ip", "link"], capture_output=True, text=True, check=True)
-        assert network not in links.stdout
+        # The kernel takes a network down in its own time, when the last process in it is gone.
+        wait_until(lambda: network not in _links(), what="its links are gone")
+
+
+def _links() -> str:
+    listed = subprocess.run(["ip", "link"], capture_output=True, text=True, check=True)
+    return listed.stdout
 
 
 def test_a_child_does_not_hold_it(home: Home) -> None:
