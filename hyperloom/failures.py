@@ -41,6 +41,7 @@ Category = Literal[
 PATH_ENDS = 8  # names kept at either end of a path
 STDERR_LINES = 20  # of a dead worker, kept in its record
 _STDERR_CHARS = 400  # a line
+_LABEL_CHARS = 80  # of a label on a path
 
 # What the end of an actor means for a call.
 MAY_HAVE_RUN = "\n  This call may have run, wholly or in part."
@@ -62,7 +63,7 @@ class Failure(Struct, frozen=True, array_like=True):
 
     category: Category
     task_id: bytes
-    name: str
+    name: str  # the task's label, or its function's name
     attempt: int
     node: bytes
     pid: int
@@ -92,6 +93,11 @@ def decode(record: bytes | memoryview) -> Failure:
 def encode(failure: Failure) -> bytes:
     """The bytes that travel."""
     return msgpack.encode(failure)
+
+
+def known_as(label: str | None, function: str) -> str:
+    """What a task is called on the way of a failure: by its label, and its function's name."""
+    return f"{label[:_LABEL_CHARS]} ({function})" if label and label != function else function
 
 
 def extend_path(record: bytes, name: str) -> bytes:

@@ -13,7 +13,8 @@ A record::
     inputs' object ids     20 each, all different: the task waits for them, gets their values
     other refs' ids        20 each: refs inside the arguments; held as long as the task is
     call                        the arguments, inline (`hyperloom.serialization`), or `IN_STORE`;
-                                before them a `Keep`, if the template says so
+                                before them the task's label, if it has one (`LABELLED`), and a
+                                `Keep`, if the template says so
 
 The Lua library reads the first four; the call is the worker's business alone.
 """
@@ -43,6 +44,9 @@ IN_STORE = b"A"
 # size of what they share (4, big endian), that as a call with the item left out (or nothing: the
 # item is the only argument), then the item: a value, or NUMBER and a whole number as text.
 MAPPED = b"M"
+# What a call begins with whose task has a label: this mark, its size (4, big endian), the label.
+# A raylet reads it, too, so it cannot be mistaken for a `Keep`, which begins with its own size.
+LABELLED = b"L"
 
 _COUNTS = TEMPLATE_BYTES
 _REFS = TEMPLATE_BYTES + 6
@@ -133,6 +137,7 @@ def record(
 def encode_keep(keep: Keep) -> bytes:
     """What stands before the call of a task whose template `keeps`."""
     encoded = msgpack.encode(keep)
+    assert len(encoded) < LABELLED[0] << 8, "a path has 4,096 bytes at most"
     return len(encoded).to_bytes(_KEEP_SIZE, "big") + encoded
 
 
@@ -140,6 +145,20 @@ def split_keep(call: bytes) -> tuple[Keep, bytes]:
     """The `Keep` and the call proper."""
     start = _KEEP_SIZE + int.from_bytes(call[:_KEEP_SIZE], "big")
     return _keep_decoder.decode(call[_KEEP_SIZE:start]), call[start:]
+
+
+def encode_label(label: str) -> bytes:
+    """What stands before the call, and its `Keep`, of a task with a label."""
+    encoded = label.encode(errors="surrogatepass")
+    return LABELLED + len(encoded).to_bytes(4, "big") + encoded
+
+
+def split_label(call: bytes) -> tuple[str | None, bytes]:
+    """The label, if there is one, and the rest."""
+    if call[:1] != LABELLED:
+        return None, call
+    start = 5 + int.from_bytes(call[1:5], "big")
+    return call[5:start].decode(errors="surrogatepass"), call[start:]
 
 
 def template_of(data: bytes) -> TemplateID:
@@ -181,6 +200,12 @@ def call_start(data: bytes) -> int:
     number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")
     number += int.from_bytes(data[_COUNTS + 3 : _REFS], "big")
     return _REFS + number * OBJECT_BYTES
+
+
+def label_of(data: bytes) -> str | None:
+    """The label of the record's task, if it has one."""
+    start = call_start(data)
+    return split_label(data[start:])[0] if data.startswith(LABELLED, start) else None
 
 
 def mapped(shared: bytes) -> bytes:

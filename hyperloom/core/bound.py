@@ -22,8 +22,8 @@ R_co = TypeVar("R_co", covariant=True)
 
 _NO_NAMES: Mapping[str, Any] = {}
 
-# The label and the metadata of a task travel as a named argument that no function can have.
-ABOUT = "\0about"
+# The metadata of a task travel as a named argument that no function can have.
+METADATA = "\0metadata"
 
 
 class Replacing:
@@ -73,9 +73,7 @@ class _Node(Replacing):
     @property
     def said(self) -> Mapping[str, Any]:
         """The named arguments as they travel."""
-        if self.label is None and self.metadata is None:
-            return self.kwargs
-        return {**self.kwargs, ABOUT: (self.label, self.metadata or {})}
+        return self.kwargs if not self.metadata else {**self.kwargs, METADATA: self.metadata}
 
 
 class BoundTask(_Node, Generic[R_co]):

@@ -57,7 +57,7 @@ class Calling:
         template: TemplateID,
         ref_id: RefId,
         held: Sequence[bytes],
-        keep: bytes = b"",
+        lead: bytes = b"",
     ) -> tuple[bytes, list[bytes], bytes]:
         """The record, the ids of its inputs, and the object that holds large arguments.
 
@@ -69,7 +69,7 @@ class Calling:
             template: of the call.
             ref_id: gives the id of a ref, and of what else is an input.
             held: objects that the task holds besides.
-            keep: an encoded `hyperloom.specs.Keep`.
+            lead: what stands before the call: a label, a `hyperloom.specs.Keep`.
         """
         session = self._session
         packed, inputs = pack_call(
@@ -79,13 +79,13 @@ class Calling:
             current.own(packed.refs, session.job)
         if packed.size <= session.config.inline_max_bytes:
             if not inputs and not packed.refs and not held:
-                return template + specs.NO_REFS + keep + to_inline(packed), inputs, b""
+                return template + specs.NO_REFS + lead + to_inline(packed), inputs, b""
             others = list(dict.fromkeys([*held, *packed.refs]))
-            return record(template, inputs, others, keep + to_inline(packed)), inputs, b""
+            return record(template, inputs, others, lead + to_inline(packed)), inputs, b""
         oid = session.next_task() + FIRST
         session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
         inputs.append(oid)
-        return record(template, inputs, held, keep + specs.IN_STORE), inputs, oid
+        return record(template, inputs, held, lead + specs.IN_STORE), inputs, oid
 
     def promised(self, task: TaskID, returns: int, ahead: int) -> Any:
         """What the caller is given: a ref, a stream, or a list of refs."""

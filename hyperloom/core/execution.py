@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import data, errors, failpoints, failures, specs
 from hyperloom.core import again, current, redirection
-from hyperloom.core.bound import ABOUT, Replacing
+from hyperloom.core.bound import METADATA, Replacing
 from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
 from hyperloom.core.redirection import Redirected
@@ -164,21 +164,24 @@ class Executor:
 
     def _attempt(self, code: Code, running: Running, record: bytes, inputs: bytes) -> list[bytes]:
         kept = specs.split_values(inputs) if inputs else []
-        passed_on = self.passed_on(code, kept)
+        running.label, said = specs.split_label(record[specs.call_start(record) :])
+        passed_on = self.passed_on(code, running, kept)
         if passed_on is not None:
             return passed_on
-        said = record[specs.call_start(record) :]
         if code.template.keeps:
             return self._kept_attempt(code, running, record, kept, said)
         return self._called(code, running, record, kept, said)
 
-    def passed_on(self, code: Code, kept: Sequence[bytes]) -> list[bytes] | None:
+    def passed_on(
+        self, code: Code, running: Running, kept: Sequence[bytes]
+    ) -> list[bytes] | None:
         """The outputs of a task of whose inputs one has failed; None: none has."""
         failed = failed_among(kept)
         if failed is None:
             return None
-        path = failures.extend_path(failure_record(failed), code.template.name)
-        return self._all(code, failure_inline(path))
+        known_as = failures.known_as(running.label, code.template.name)
+        extended = failures.extend_path(failure_record(failed), known_as)
+        return self._all(code, failure_inline(extended))
 
     def _kept_attempt(
         self, code: Code, running: Running, record: bytes, inputs: list[bytes], said: bytes
@@ -205,8 +208,8 @@ class Executor:
         """`inputs` are kept values, `said` is the call."""
         args, kwargs = self.arguments(code, record, inputs, said)
         del said
-        if ABOUT in kwargs:
-            running.label, running.metadata = kwargs.pop(ABOUT)
+        if METADATA in kwargs:
+            running.metadata = kwargs.pop(METADATA)
         if failpoints.ON:
             failpoints.hit("worker.called")
         if code.template.chunk:
@@ -367,10 +370,11 @@ class Executor:
             failure_from_exception(
                 error,
                 task_id=running.task,
-                name=running.label or running.template.name,
+                name=running.template.name,
                 attempt=running.attempt,
                 node=self.node,
                 pid=self.pid,
+                label=running.label,
             )
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperloom import specs
-from hyperloom.core.bound import ABOUT
+from hyperloom.core.bound import METADATA
 from hyperloom.core.execution import Code
 from hyperloom.data import of, received, wire
 from hyperloom.serialization import BYTES, DATA, pack, split_inline, to_inline, unpack_call
@@ -46,7 +46,7 @@ class LightRunner:
     def run(self, record: bytes, inputs: bytes) -> bytes | None:
         """The kept result of the task; None: it is a worker's."""
         function = self._functions[record[:8]]
-        call = record[specs.call_start(record) :]
+        _, call = specs.split_label(record[specs.call_start(record) :])
         if function is None or specs.others_of(record) or call == specs.IN_STORE:
             return None
         values: list[Data] = []
@@ -57,7 +57,7 @@ class LightRunner:
             values.append(value)
         try:
             args, kwargs = unpack_call(*split_inline(call), values)
-            kwargs.pop(ABOUT, None)
+            kwargs.pop(METADATA, None)
             packed = pack(of(function(*args, **kwargs)))
         except Exception:  # noqa: BLE001 - the worker will meet it too
             return None

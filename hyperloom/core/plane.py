@@ -226,7 +226,8 @@ class Plane:
         code = self._codes[template]
         shape = ResourceSet.parse(code.template.shape)
         missing = shape.plain().missing_from(self._resources)
-        who = Attempt(task, code.template.name, 1, self._node)
+        name = failures.known_as(specs.label_of(record), code.template.name)
+        who = Attempt(task, name, 1, self._node)
         if failure := self._groups.lost(shape, who):
             return [failure_inline(failure)] * code.template.outputs
         if missing:

@@ -83,7 +83,9 @@ def redirect(result: Replacing, running: Running, keep: bytes = b"") -> Redirect
         found = ready.id_of(value)
         return submitter.ref_id(value) if found is None else found
 
-    record, _, large = submitter.pack(ready.task.args, ready.task.said, id_of, keep)
+    task = ready.task
+    label = task.label or running.label
+    record, _, large = submitter.pack(task.args, task.said, id_of, label, keep)
     outbox = current.session().outbox
     refs = cut(specs.refs_of(record), OBJECT_BYTES)
     if refs:

@@ -63,12 +63,17 @@ class Submitter(Protocol):
         """What identifies the function's code."""
 
     def pack(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], ref_id: RefId, keep: bytes = b""
+        self,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        ref_id: RefId,
+        label: str | None = None,
+        keep: bytes = b"",
     ) -> tuple[bytes, list[bytes], bytes]:
         """A call of a plan: record, ids of its inputs, large object that holds the arguments."""
 
     def pack_map(
-        self, constants: Mapping[str, Any], ref_id: RefId
+        self, constants: Mapping[str, Any], ref_id: RefId, label: str | None = None
     ) -> tuple[bytes, list[bytes], list[bytes]]:
         """What the records of a map begin with, ids of the inputs, objects of large constants."""
 
@@ -226,17 +231,22 @@ class SessionSubmitter(Calling):
         return data, large
 
     def pack(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], ref_id: RefId, keep: bytes = b""
+        self,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        ref_id: RefId,
+        label: str | None = None,
+        keep: bytes = b"",
     ) -> tuple[bytes, list[bytes], bytes]:
         """A call of a plan: record, ids of its inputs, large object that holds the arguments.
 
         `keep`: an encoded `hyperloom.specs.Keep`.
         """
-        if keep:
-            return self.packed(args, kwargs, self.keeping, ref_id, self._captured, keep)
-        if not args and not kwargs:
+        lead = specs.encode_label(label) + keep if label else keep
+        if not args and not kwargs and not lead:
             return self._bare, [], b""
-        return self.packed(args, kwargs, self._id, ref_id, self._captured)
+        template = self.keeping if keep else self._id
+        return self.packed(args, kwargs, template, ref_id, self._captured, lead)
 
     @cached_property
     def keeping(self) -> TemplateID:
@@ -266,11 +276,12 @@ class SessionSubmitter(Calling):
         return [object_id(task, index) for index in range(self._template.outputs)]
 
     def pack_map(
-        self, constants: Mapping[str, Any], ref_id: RefId
+        self, constants: Mapping[str, Any], ref_id: RefId, label: str | None = None
     ) -> tuple[bytes, list[bytes], list[bytes]]:
         """What the records of a map begin with, ids of the inputs, objects of large constants."""
+        lead = specs.encode_label(label) if label else b""
         if not constants:
-            return record(self._id, (), self._captured, specs.mapped(b"")), [], []
+            return record(self._id, (), self._captured, lead + specs.mapped(b"")), [], []
         packed, inputs = pack_call((None,), constants, ref_id, what=self._name)
         large: dict[int, bytes] = {}
         if packed.size > _SHARED_MOST:
@@ -283,7 +294,7 @@ class SessionSubmitter(Calling):
                 what=self._name,
             )  # fmt: skip
         others = list(dict.fromkeys([*packed.refs, *self._captured]))
-        head = record(self._id, inputs, others, specs.mapped(to_inline(packed)))
+        head = record(self._id, inputs, others, lead + specs.mapped(to_inline(packed)))
         return head, inputs, list(large.values())
 
     def _kept(self, value: object) -> bytes:

@@ -96,7 +96,7 @@ class Packing:
         else:
             called, keep = self._kept.loads.get(id(node), node), self._kept.keeps.get(id(node), b"")
             self._submitter = called.remote.submitter_in(self._session)
-            self._add_task(self._names.task(node), called.args, called.said, keep)
+            self._add_task(self._names.task(node), called.args, called.said, node.label, keep)
             self._promise(node, range(node.outputs))
 
     def finish(self) -> list[Any]:
@@ -107,9 +107,14 @@ class Packing:
     # -- tasks ------------------------------------------------------------------------------
 
     def _add_task(
-        self, own: TaskID, args: tuple[Any, ...], kwargs: Mapping[str, Any], keep: bytes = b""
+        self,
+        own: TaskID,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        label: str | None,
+        keep: bytes = b"",
     ) -> None:
-        record, inputs, large = self._submitter.pack(args, kwargs, self._id_of, keep)
+        record, inputs, large = self._submitter.pack(args, kwargs, self._id_of, label, keep)
         inside, outside = self._inputs(inputs, [own])
         if len(self._tasks) >= 5 * _TASKS_AT_ONCE or self._bytes > _BYTES_AT_ONCE:
             self._end_call()
@@ -161,13 +166,13 @@ class Packing:
     def _add_items(self, node: BoundMap[Any], items: range) -> None:
         """As tasks as any others."""
         for item in items:
-            self._add_task(self._names.task(node, item), (node.items[item],), node.said)
+            self._add_task(self._names.task(node, item), (node.items[item],), node.said, node.label)
             self._promise(node, (item,))
 
     def _add_ranges(self, node: BoundMap[Any], ranges: list[tuple[range, bytes]]) -> None:
         if not ranges:
             return
-        head, inputs, large = self._submitter.pack_map(node.said, self._id_of)
+        head, inputs, large = self._submitter.pack_map(node.said, self._id_of, node.label)
         self.large += large
         firsts = [self._names.task(node, items[0]) for items, _ in ranges]
         inside, outside = self._inputs(inputs, firsts)

@@ -13,7 +13,7 @@ from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
 from hyperloom.ids import OBJECT_BYTES, cut, job_of, short
 from hyperloom.raylet.reserving import REMOVED
-from hyperloom.specs import refs_of, split_entry
+from hyperloom.specs import label_of, refs_of, split_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -255,7 +255,8 @@ class Reporter:
                 self.mourn(process)  # the store of a dead node is gone with it
 
     def _who(self, task: Held, worker: int) -> Attempt:
-        return Attempt(task.task, task.kind.name, task.attempt, self._node, self._pool.pid(worker))
+        name = failures.known_as(label_of(task.record), task.kind.name)
+        return Attempt(task.task, name, task.attempt, self._node, self._pool.pid(worker))
 
 
 def given_up(node: bytes) -> bytes:

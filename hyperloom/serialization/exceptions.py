@@ -67,15 +67,23 @@ _CATEGORIES: dict[type[BaseException], failures.Category] = {
 
 
 def failure_from_exception(  # noqa: PLR0913  # the fields of a record, by name
-    exc: BaseException, *, task_id: bytes, name: str, attempt: int, node: bytes, pid: int
+    exc: BaseException,
+    *,
+    task_id: bytes,
+    name: str,
+    attempt: int,
+    node: bytes,
+    pid: int,
+    label: str | None = None,
 ) -> bytes:
     """The record of a task that raised `exc`; never raises itself.
 
     A failure that this task only passes on, because its `get` raised, stays the root
-    cause's: this task is added to its path.
+    cause's: this task is added to its path.  `name` is its function's.
     """
+    known_as = failures.known_as(label, name)
     if isinstance(exc, TaskError) and exc._remake is not None:  # noqa: SLF001  # same idea
-        return failures.extend_path(exc._remake[1], name)  # noqa: SLF001
+        return failures.extend_path(exc._remake[1], known_as)  # noqa: SLF001
     tree = portable.take_apart(exc)
     category = _CATEGORIES.get(type(exc), "app")
     text = tree.text
@@ -87,13 +95,13 @@ def failure_from_exception(  # noqa: PLR0913  # the fields of a record, by name
         failures.Failure(
             category,
             task_id,
-            name,
+            label or name,
             attempt,
             node,
             pid,
             text=text[:_MAX_TEXT],
             traceback="" if before else _printed(exc)[-_MAX_TRACEBACK:],
-            path=(name,),
+            path=(known_as,),
             error=b"" if before else msgpack.encode(tree),
         )
     )

@@ -94,7 +94,7 @@ class CrowdExecutor(CallExecutor):
         self, code: Code, running: Running, record: bytes, inputs: bytes
     ) -> list[bytes]:
         kept = specs.split_values(inputs) if inputs else []
-        passed_on = self.passed_on(code, kept)
+        passed_on = self.passed_on(code, running, kept)
         if passed_on is not None:
             return passed_on
         said = record[specs.call_start(record) :]

@@ -69,6 +69,23 @@ def test_failures_are_named_once_with_what_they_cost(
     assert loom.get(handle.results[3]) == 3
 
 
+def test_the_printed_error_shows_the_way_by_labels(gate: Callable[[str], Gate], log: Gate) -> None:
+    """With the functions' names, and wherever it is got: no handle is needed to read it."""
+    bad = needs.bind(log, gate("no"), 7).named("the seventh")
+    parts = add.bind_map([bad, 1]).named("part")
+    handle = loom.submit([add.bind(add.bind(parts[0])).named("the sum")])
+    way = "the seventh (needs) -> part (add) -> add -> the sum (add)"
+    with pytest.raises(KeyError) as caught:
+        handle.fetch(30)
+    assert f"waited for: {way}" in str(caught.value)
+    assert "in task the seventh (" in str(caught.value)
+    (failure,) = handle.failures()
+    assert failure.path == ("the seventh", "part", "add", "the sum")
+    with pytest.raises(KeyError) as caught:
+        loom.get(handle.results[0])
+    assert f"waited for: {way}" in str(caught.value)
+
+
 def test_a_task_whose_worker_died_is_named_by_its_label(anywhere: str) -> None:
     """Its raylet says so, which does not know the label."""
     if anywhere == "inline":
@@ -78,6 +95,8 @@ def test_a_task_whose_worker_died_is_named_by_its_label(anywhere: str) -> None:
     assert handle.wait(30)
     (failure,) = handle.failures()
     assert (failure.label, failure.path) == ("the killer", ("the killer", "the sum"))
+    assert "waited for: the killer (<lambda>) -> the sum (add)" in str(failure.error)
+    assert "the worker that ran the killer (<lambda>) died" in str(failure.error)
 
 
 def test_a_plan_without_failures_has_none() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hyperloom import data, specs
-from hyperloom.core.bound import ABOUT
+from hyperloom.core.bound import METADATA
 from hyperloom.core.light import LightRunner
 from hyperloom.serialization import from_inline, pack, pack_call, pack_function, to_inline
 from hyperloom.specs import Template, encode_template
@@ -24,9 +24,8 @@ def ran(function: Any, *args: Any, inputs: tuple[bytes, ...] = (), others: int =
     runner.learn(NUMBER, encode_template(template), pack_function(function))
     names = [bytes((i,)) * 20 for i in range(len(inputs))]
     left = iter(names)
-    about = {ABOUT: ("label", {})}
-    call, _ = pack_call(args, about, lambda value: next(left) if value is ... else None)
-    record = specs.record(NUMBER, names, [b"o" * 20] * others, to_inline(call))
+    call, _ = pack_call(args, {METADATA: {"fold": 3}}, lambda value: next(left) if value is ... else None)
+    record = specs.record(NUMBER, names, [b"o" * 20] * others, specs.encode_label("label") + to_inline(call))
     kept = runner.run(record, b"".join(b"%d:%b" % (len(value), value) for value in inputs))
     return None if kept is None else (from_inline(kept).gathered(),)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +42,23 @@ def test_a_record_gives_back_what_went_in(
     assert specs.inputs_of(data) == inputs
     assert specs.refs_of(data) == b"".join([*inputs, *others])
     assert data[specs.call_start(data) :] == call
+
+
+@given(
+    template=st.binary(min_size=8, max_size=8).map(TemplateID),
+    inputs=st.lists(OBJECT_IDS, max_size=2, unique=True),
+    label=st.none() | st.text(st.characters(), max_size=300),
+    keep=st.none() | st.builds(specs.Keep, st.binary(max_size=32), st.text(max_size=4000)),
+    call=st.sampled_from([b"0", specs.IN_STORE, specs.mapped(b"x")]),
+)
+def test_a_label_stands_before_the_call_and_is_read_without_it(
+    template: TemplateID, inputs: list[bytes], label: str | None, keep: Any, call: bytes
+) -> None:
+    said = (b"" if keep is None else specs.encode_keep(keep)) + call
+    lead = b"" if label is None else specs.encode_label(label)
+    data = specs.record(template, inputs, (), lead + said)
+    assert specs.label_of(data) == label
+    assert specs.split_label(data[specs.call_start(data) :]) == (label, said)
 
 
 def test_a_bare_record_is_short() -> None:
