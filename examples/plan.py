@@ -52,5 +52,6 @@ print(handle)
 # Output:
 # 29 tasks (12 simulate, 12 score, 3 mean, 1 first mean, 1 best), 28 edges, depth 4, width 12
 # critical path 5 s: simulate → score → first mean → best
+# 17 tasks, 3 of them on the critical path, count as 1 s each: nothing says how long they take
 # [(0.5, 2.0), 0.0]
 # <plan of 29 tasks: 2 of 2 results, released>

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from hyperloom.core.bound import Node
 
-_SHOWN = 8  # names of a chain
+_SHOWN = 8  # names of a chain, and of what a plan consists of
+_NAME_CHARS = 80
+_GUESS_S = 1.0  # what a task takes of which nobody said how long
 
 
 class Cycle(ValueError):
@@ -84,9 +86,9 @@ def _told(path: list[Node], again: Node) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Shape:
-    """How a plan looks from afar; see `Plan.explain`."""
+    """How a plan looks from afar; see `Plan.explain`.  As text it is short, however large it is."""
 
     tasks: int
     edges: int
@@ -95,20 +97,47 @@ class Shape:
     by_name: Mapping[str, int]
     critical: tuple[str, ...]  # the names along the chain that takes longest
     critical_s: float | None  # None: nobody said how long tasks take
+    # Tasks that count as 1 s in it, since nobody said how long they take; of the chain, and of all.
+    guessed: tuple[int, int] = (0, 0)
 
     def __str__(self) -> str:
-        names = ", ".join(f"{count:,} {name}" for name, count in self.by_name.items())
         if not self.tasks:
             return "no tasks"
-        more = " → …" if len(self.critical) > _SHOWN else ""
-        chain = " → ".join(self.critical[:_SHOWN]) + more
+        names = [f"{count:,} {_short(name)}" for name, count in self.by_name.items()]
+        chain = _some(list(map(_short, self.critical)), " → ", "")
         takes = (
             f"{len(self.critical):,} tasks" if self.critical_s is None else f"{self.critical_s:g} s"
         )
-        return (
-            f"{self.tasks:,} tasks ({names}), {self.edges:,} edges, depth {self.depth:,}, "
-            f"width {self.width:,}\ncritical path {takes}: {chain}"
+        told = (
+            f"{self.tasks:,} tasks ({_some(names, ', ', ' names')}), {self.edges:,} edges, depth "
+            f"{self.depth:,}, width {self.width:,}\ncritical path {takes}: {chain}"
         )
+        on_it, of_all = self.guessed
+        if of_all:
+            told += (
+                f"\n{of_all:,} tasks, {on_it:,} of them on the critical path, count as "
+                f"{_GUESS_S:g} s each: nothing says how long they take"
+            )
+        return told
+
+    def __repr__(self) -> str:
+        return f"<shape: {self}>"
+
+
+def _some(names: Sequence[str], between: str, what: str) -> str:
+    """The first of them, and how many more there are."""
+    hidden = len(names) - _SHOWN
+    shown = between.join(names[:_SHOWN])
+    return shown if hidden <= 0 else f"{shown}{between}and {hidden:,} more{what}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else f"{name[:_NAME_CHARS]}…"
+
+
+def _takes_s(task: Node, seconds: Mapping[str, float]) -> float | None:
+    """How long it takes, if anybody said so."""
+    return seconds.get(task.name, seconds.get(task.remote.name))
 
 
 def shape_of(order: list[Node], seconds: Mapping[str, float]) -> Shape:
@@ -116,7 +145,7 @@ def shape_of(order: list[Node], seconds: Mapping[str, float]) -> Shape:
     level: dict[int, int] = {}
     until: dict[int, float] = {}
     before: dict[int, Node | None] = {}
-    edges = 0
+    edges = guessed = 0
     widths: Counter[int] = Counter()
     names: Counter[str] = Counter()
     for task in order:
@@ -131,20 +160,24 @@ def shape_of(order: list[Node], seconds: Mapping[str, float]) -> Shape:
         widths[deepest + 1] += task.tasks
         names[task.name] += task.tasks
         start = 0.0 if latest is None else until[id(latest)]
-        until[id(task)] = start + seconds.get(task.name, seconds.get(task.remote.name, 1.0))
+        known_s = _takes_s(task, seconds)
+        guessed += 0 if known_s is not None else task.tasks
+        until[id(task)] = start + (_GUESS_S if known_s is None else known_s)
         before[id(task)] = latest
     last = max(order, key=lambda task: until[id(task)], default=None)
-    chain: list[str] = []
+    chain: list[Node] = []
     total = 0.0 if last is None else until[id(last)]
     while last is not None:
-        chain.append(last.name)
+        chain.append(last)
         last = before[id(last)]
+    on_it = sum(_takes_s(task, seconds) is None for task in chain)
     return Shape(
         tasks=names.total(),
         edges=edges,
         depth=max(level.values(), default=0),
         width=max(widths.values(), default=0),
         by_name=dict(names.most_common()),
-        critical=tuple(reversed(chain)),
+        critical=tuple(task.name for task in reversed(chain)),
         critical_s=total if seconds else None,
+        guessed=(on_it, guessed) if seconds else (0, 0),
     )

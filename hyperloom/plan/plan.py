@@ -44,6 +44,8 @@ class Plan(Replacing):
         """`label` is shown to people, where plans are listed."""
         self.label = label
         self.wanted: list[Wanted] = []
+        if not hasattr(wanted, "__iter__"):
+            _check(wanted)
         self.want(*wanted)
 
     def want(self, *tasks: Wanted) -> None:

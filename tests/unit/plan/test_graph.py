@@ -23,6 +23,11 @@ def pair(x: int) -> tuple[int, int]:
     return x, x
 
 
+@loom.task
+def other(x: int) -> int:
+    return x
+
+
 def test_inputs_come_before_those_who_take_them_and_each_task_once() -> None:
     a = node.bind()
     b, c = node.bind(a), node.bind(a, 5, a)
@@ -100,8 +105,37 @@ def test_a_shape_counts_edges_as_often_as_they_are_there() -> None:
     assert shape.critical == ("node", "wide", "node")
     assert shape.critical_s == 7.0
     assert str(shape) == (
-        "5 tasks (3 wide, 2 node), 7 edges, depth 3, width 3\ncritical path 7 s: node → wide → node"
+        "5 tasks (3 wide, 2 node), 7 edges, depth 3, width 3\n"
+        "critical path 7 s: node → wide → node\n"
+        "2 tasks, 2 of them on the critical path, count as 1 s each: nothing says how long "
+        "they take"
     )
+
+
+def test_a_shape_says_how_many_durations_it_guessed() -> None:
+    known = {"node": 2.0}
+    aside = node.bind_map(range(3)).named("node")
+    last = pair.bind(node.bind(aside, node.bind()))
+    more = other.bind_map(range(4))
+    guessing = loom.Plan([last, more]).explain(known)
+    assert (guessing.critical_s, guessing.guessed) == (5.0, (1, 5))
+    assert "5 tasks, 1 of them on the critical path" in str(guessing)
+    knowing = loom.Plan([last]).explain({**known, "pair": 1.0})
+    assert (knowing.critical_s, knowing.guessed) == (5.0, (0, 0))
+    assert "nothing says" not in str(knowing)
+    assert loom.Plan([last]).explain().guessed == (0, 0), "the path is told in tasks"
+
+
+def test_a_shape_is_short_as_text_however_large_the_plan() -> None:
+    last = node.bind().named("x" * 100_000)
+    for number in range(3000):
+        last = node.bind(last).named(f"task {number}")
+    shape = loom.Plan([last]).explain()
+    assert (len(shape.by_name), len(shape.critical)) == (3001, 3001)
+    assert "task 6, and 2,993 more names), 3,000 edges" in str(shape)
+    assert str(shape).endswith("task 5 → task 6 → and 2,993 more")
+    assert repr(shape) == f"<shape: {shape}>"
+    assert len(repr(shape)) < 700
 
 
 def test_an_empty_plan_has_a_shape_too() -> None:
