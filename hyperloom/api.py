@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar, Un
 from hyperloom import symbols
 from hyperloom.connection import Connection, init, is_initialized, shutdown
 from hyperloom.core import current
-from hyperloom.core.bound import BoundMap, BoundTask
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import remote_function
@@ -21,7 +21,6 @@ from hyperloom.symbols import Symbol, checked_symbol, registered
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from hyperloom.core.bound import BoundOutput
     from hyperloom.core.context import Context
     from hyperloom.core.options import TaskChanges
     from hyperloom.core.remote import RemoteFunction, SeveralFunction, StreamingFunction
@@ -226,7 +225,7 @@ def cancel(
 
 
 def submit(
-    tasks: Iterable[BoundTask[Any] | BoundMap[Any] | BoundOutput],
+    tasks: Iterable[BoundTask[Any] | BoundMap[Any] | BoundOutput] | BoundOutput,
     *,
     label: str = "",
     detach: bool = False,
@@ -250,7 +249,8 @@ def submit(
     """
     from hyperloom.plan.plan import Plan  # noqa: PLC0415
 
-    plan = Plan([tasks] if isinstance(tasks, (BoundTask, BoundMap)) else tasks, label=label)
+    alone = isinstance(tasks, (BoundTask, BoundMap, BoundOutput))
+    plan = Plan([tasks] if alone else tasks, label=label)  # type: ignore[list-item,arg-type]
     return plan.submit(detach=detach, resume=resume, on_error=on_error)
 
 

@@ -21,7 +21,7 @@ from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.waiting import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
@@ -31,29 +31,52 @@ T = TypeVar("T")
 
 def future_of(session: Session, ref: ObjectRef[T]) -> Future[T]:
     """A future of the ref's value; it keeps the object alive until then."""
-    if session.closed:
-        current.refuse_fork()
-        raise session.broken or current.closed(ref)
+    return _future(session, [ref], lambda values: values[0])
+
+
+def future_of_all(session: Session, refs: Sequence[ObjectRef[Any]]) -> Future[list[Any]]:
+    """A future of the list of their values, or of the first failure that comes."""
+    return _future(session, refs, lambda values: values)
+
+
+def _future(
+    session: Session, refs: Sequence[ObjectRef[Any]], result: Callable[[list[Any]], Any]
+) -> Future[Any]:
     future: Future[Any] = Future()
     future.set_running_or_notify_cancel()  # it cannot be cancelled: others may want the value
-    go_on = nobody_minds if session.ready([ref.binary()])[0] else session.blocked()
-    finish = partial(_finish, session, future, ref, go_on)
-    waiter = Waiter(1, when_done=partial(session.finished.append, finish))
-    session.register(waiter, [ref.binary()])
+    if not refs:
+        future.set_result(result([]))
+        return future
+    if session.closed:
+        current.refuse_fork()
+        raise session.broken or current.closed(refs[0])
+    oids = list(dict.fromkeys(ref.binary() for ref in refs))
+    go_on = nobody_minds if all(session.ready(oids)) else session.blocked()
+    finish = partial(_finish, session, future, refs, result, go_on)
+    waiter = Waiter(
+        len(oids), until_failure=True, when_done=partial(session.finished.append, finish)
+    )
+    session.register(waiter, oids)
     session.wake()
     return future
 
 
 def _finish(
-    session: Session, future: Future[Any], ref: ObjectRef[Any], go_on: Callable[[], None]
+    session: Session,
+    future: Future[Any],
+    refs: Sequence[ObjectRef[Any]],
+    result: Callable[[list[Any]], Any],
+    go_on: Callable[[], None],
 ) -> None:
     go_on()
-    if session.closed and not session.ready([ref.binary()])[0]:
-        future.set_exception(session.broken or current.closed(ref))
+    oids = [ref.binary() for ref in refs]
+    failed = [oid for oid in oids if session.failed(oid)]
+    if session.closed and not failed and not all(session.ready(oids)):
+        future.set_exception(session.broken or current.closed(refs[0]))
         return
     try:
-        value = session.value_of(ref.binary())
+        values = [session.value_of(oid) for oid in failed[:1] or oids]
     except BaseException as error:  # noqa: BLE001 - it is the task's
         future.set_exception(error)
     else:
-        future.set_result(value)
+        future.set_result(result(values))

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
-from hyperloom.core import following, getting, visiting
+from hyperloom.core import following, futures, getting, visiting
 from hyperloom.ids import number_of
 from hyperloom.plan import cancelling, mending, naming, states
 from hyperloom.plan.ways import Ways
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
-    from hyperloom.core.bound import Node
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
     from hyperloom.plan.detached import Detached
@@ -246,18 +245,20 @@ class PlanHandle:
     def future(self, task: Wanted | str) -> Future[Any]:
         """A `concurrent.futures.Future` of the task's result; of which task: see `ref`.
 
+        Of a map, or a task with several results, it is that of their list; one that fails fails it.
+
         Raises:
             ValueError: its result was not wanted, so it is not kept; or there is no such task.
-            TypeError: it has several results.
         """
         result = self.ref(task)
         if isinstance(result, list):
-            raise TypeError(f"{task!r} has {len(result)} results: say which, as in task[0]")
-        future: Future[Any] = result.future()
-        return future
+            return futures.future_of_all(self._session, result)
+        return futures.future_of(self._session, result)
 
-    def state(self, task: Node | str) -> str:
+    def state(self, task: Wanted | str) -> str:
         """Where a task of the plan stands, asked of the control plane; of a map: its least far.
+
+        ``squares[3]`` is the task of one item of a map.
 
         One of ``waiting`` (for inputs), ``ready``, ``running``, ``finished``, ``failed``; and
         ``over`` of a task whose result is not kept, and that failed no result so far; ``skipped``
@@ -355,7 +356,7 @@ class JobHandle(PlanHandle):
         """Of that plan which has the task."""
         return self._whose(task).ref(task)
 
-    def state(self, task: Node | str) -> str:
+    def state(self, task: Wanted | str) -> str:
         """Of that plan which has the task."""
         return self._whose(task).state(task)
 

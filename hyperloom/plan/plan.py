@@ -62,8 +62,9 @@ class Plan(Replacing):
         """How many tasks and edges, how deep and wide, and the chain that takes longest.
 
         Args:
-            seconds: how long tasks take, by label or function name; 1 second where not given.
-                `hyperloom.durations` has what was recorded.
+            seconds: how long tasks take, by label or function name; 1 second where not given,
+                and the answer says of how many tasks that was guessed. `hyperloom.durations` has
+                what was recorded.
 
         Raises:
             Cycle: a task needs its own output.
@@ -163,6 +164,7 @@ def _check(task: object) -> None:
     if not isinstance(task, (BoundTask, BoundMap, BoundOutput)):
         advice = "; write f.bind(...) instead of f.remote(...)" if hasattr(task, "binary") else ""
         advice = "; it was not called: write f.bind(...)" if hasattr(task, "bind") else advice
+        advice = "; write plan.submit()" if isinstance(task, Plan) else advice
         advice = "; a list is not taken apart: write *tasks" if isinstance(task, list) else advice
         advice = getattr(task, "instead", advice)
         raise TypeError(f"a plan is made of bound tasks, not of {task!r:.100}{advice}")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hyperloom.core.bound import BoundMap
 from hyperloom.core.explain import where
 from hyperloom.ids import object_id, task_id
+from hyperloom.plan.naming import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hyperloom.core.bound import Node
     from hyperloom.core.session import Session
     from hyperloom.ids import ProcessID
+    from hyperloom.plan.submission import Wanted
     from hyperloom.plan.submitted import Submitted
 
 _STATES = {"WAITING": "waiting", "READY": "ready", "HELD": "running", "OVER": "over"}
@@ -28,19 +30,21 @@ def state_of(
     session: Session,
     process: ProcessID,
     plan: Submitted,
-    task: Node | str,
+    task: Wanted | str,
     failed: Callable[[], set[str]],
 ) -> str:
     """See `PlanHandle.state`.  `failed`: ids of the tasks that are known to have failed results."""
-    node = plan.named(task) if isinstance(task, str) else task
+    node, index = parts_of(plan.named(task) if isinstance(task, str) else task)
     numbers = plan.numbers_of(node)
     if numbers is None:
         raise ValueError(
-            f"{node!r} is no task of this plan; handle.plan.wanted has those that it was "
+            f"{task!r} is no task of this plan; handle.plan.wanted has those that it was "
             "submitted with, and a label will do, too"
         )
     if not numbers and node.tasks:
         return "skipped"
+    if index is not None and isinstance(node, BoundMap):
+        numbers = numbers[index : index + 1]
     tasks = [task_id(process, number) for number in numbers]
     found: set[tuple[bytes, str]] = set()
     for first in range(0, len(tasks), _AT_ONCE):

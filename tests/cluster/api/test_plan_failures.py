@@ -168,10 +168,42 @@ def test_a_task_of_a_plan_has_a_ref_and_a_future(gate: Callable[[str], Gate], lo
     assert handle.future(two[1]).result(30) == -2
     assert handle.ref(two) == handle.results[1]
     assert isinstance(handle.future(bad).exception(30), KeyError)
-    with pytest.raises(TypeError, match="has 2 results"):
-        handle.future(two)
+    assert handle.future(two).result(30) == [2, -2]
     with pytest.raises(ValueError, match="is not among what was wanted"):
         handle.ref(add.bind(5))
+
+
+def test_a_map_and_its_items_have_refs_futures_and_states_alike() -> None:
+    items = add.bind_map(range(300)).named("items")
+    handle = loom.submit([items])
+    for whole in (items, "items"):
+        assert handle.future(whole).result(30) == list(range(300))
+    assert handle.future(items[7]).result(30) == 7
+    assert handle.ref(items[-1]) == handle.ref(items)[-1] == handle.results[0][299]
+    assert (handle.state(items), handle.state(items[7])) == ("finished", "finished")
+    alone = loom.submit(items[7])
+    assert alone.future(items[7]).result(30) == 7
+    assert alone.state(items[7]) == "finished"
+    with pytest.raises(ValueError, match="is not among what was wanted"):
+        alone.future(items)
+    empty = add.bind_map([])
+    assert loom.submit(empty).future(empty).result(30) == []
+
+
+def test_an_item_says_where_it_stands_and_a_map_fails_with_its_first_failure() -> None:
+    @loom.task
+    def odd_ones_fail(x: int) -> int:
+        if x % 2:
+            raise ValueError(x)
+        return x
+
+    items = odd_ones_fail.bind_map([0, 1, 2, 3])
+    handle = loom.submit([items])
+    assert isinstance(handle.future(items).exception(30), ValueError)
+    assert handle.future(items[2]).result(30) == 2
+    assert handle.wait(30)
+    assert [handle.state(item) for item in items] == ["finished", "failed", "finished", "failed"]
+    assert handle.state(items) == "failed"
 
 
 def test_any_task_of_a_plan_says_where_it_stands(
