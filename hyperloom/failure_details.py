@@ -16,7 +16,7 @@ class FailureDetails(NamedTuple):
     node: bytes = b""
     pid: int = 0
     # Names of the tasks from the one that failed to the one asked for: all between
-    # failed because the one before did.
+    # failed because the one before did.  One with a label has its function's name after it.
     path: tuple[str, ...] = ()
     remote_traceback: str = ""
 

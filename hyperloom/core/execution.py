@@ -172,9 +172,7 @@ class Executor:
             return self._kept_attempt(code, running, record, kept, said)
         return self._called(code, running, record, kept, said)
 
-    def passed_on(
-        self, code: Code, running: Running, kept: Sequence[bytes]
-    ) -> list[bytes] | None:
+    def passed_on(self, code: Code, running: Running, kept: Sequence[bytes]) -> list[bytes] | None:
         """The outputs of a task of whose inputs one has failed; None: none has."""
         failed = failed_among(kept)
         if failed is None:

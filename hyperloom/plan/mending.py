@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hyperloom import failures
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.gcs import codes
+from hyperloom.ids import ObjectID, task_of
 from hyperloom.plan.naming import parts_of
 from hyperloom.plan.submission import Submission
 from hyperloom.serialization import failure_record, to_exception
@@ -61,22 +62,23 @@ def failures_of(
     """
     oids = [ref.binary() for ref in refs]
     session.ask([oid for oid in oids if session.values.get(oid) == codes.LARGE])
+    records = [
+        (oid, failure_record(session.values[oid] or b"")) for oid in oids if session.failed(oid)
+    ]
+    way = ways() if records else None
     found: dict[_Who, list[_Failed]] = {}
     cancelled: dict[_Who, list[_Failed]] = {}
-    for oid in oids:
-        if session.failed(oid):
-            record = failure_record(session.values[oid] or b"")
-            why = failures.decode(record)
-            which = cancelled if why.category == "cancelled" else found
-            which.setdefault(_who(why), []).append((oid, record))
+    for oid, record in records:
+        why = failures.decode(record)
+        which = cancelled if why.category == "cancelled" else found
+        which.setdefault(_who(why, oid, way), []).append((oid, record))
     first = stopped_by() if cancelled else None
     if first is None:
         found |= cancelled
     else:
         record = failure_record(first)
         also = [(b"", record)] * sum(map(len, cancelled.values()))
-        found.setdefault(_who(failures.decode(record)), []).extend(also)
-    way = ways() if found else None
+        found.setdefault(_who(failures.decode(record), b"", way), []).extend(also)
     several = sorted(found.items(), key=lambda each: -len(each[1]))
     return [_failure(task, name, failed, way) for (task, name, _), failed in several]
 
@@ -85,9 +87,19 @@ _Failed = tuple[bytes, bytes]  # a result, and the record of its failure; or no 
 _Who = tuple[bytes, str, str]
 
 
-def _who(why: failures.Failure) -> _Who:
-    """What tells one task that failed from another."""
-    return why.task_id, why.name, "" if why.task_id else why.text
+def _who(why: failures.Failure, oid: bytes, way: Way | None) -> _Who:
+    """What tells one task that failed from another.
+
+    Who cancels many tasks at once, such as a whole job, does not say which: what nobody passed on
+    is the failure of the result's own task, and those of one label are told together.
+    """
+    if why.task_id:
+        return why.task_id, why.name, ""
+    name = why.name
+    if oid and way is not None and len(why.path) <= 1:
+        own = task_of(ObjectID(oid))
+        (name,) = way(own, own) or (name,)
+    return b"", name or "?", why.text
 
 
 def _failure(task: bytes, name: str, failed: Sequence[_Failed], way: Way | None) -> PlanFailure:
@@ -97,6 +109,9 @@ def _failure(task: bytes, name: str, failed: Sequence[_Failed], way: Way | None)
         (label,) = way(task, task) or (name,)  # a raylet does not know the label
         path = way(task, oid or task) or path
         name = label
+    elif len(path) <= 1:
+        path = (name,)
+        task = task_of(ObjectID(oid)) if oid and len(failed) == 1 else b""
     return PlanFailure(name, task.hex(), to_exception(failed[0][1]), path, len(failed))
 
 

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import hyperloom as loom
+from hyperloom import errors
+from hyperloom.core import current
+from hyperloom.gcs.cancelling import cancel_all
+from hyperloom.watch.live import Live
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -97,6 +101,35 @@ def test_a_task_whose_worker_died_is_named_by_its_label(anywhere: str) -> None:
     assert (failure.label, failure.path) == ("the killer", ("the killer", "the sum"))
     assert "waited for: the killer (<lambda>) -> the sum (add)" in str(failure.error)
     assert "the worker that ran the killer (<lambda>) died" in str(failure.error)
+
+
+def test_what_is_cancelled_with_its_whole_job_is_named_all_the_same(
+    gate: Callable[[str], Gate], anywhere: str
+) -> None:
+    """Whoever cancels so many at once does not say which of them a failure is of."""
+    if anywhere == "inline":
+        pytest.skip("inline, nobody is there to cancel")
+
+    @loom.task
+    def passes(gate: Gate) -> int:
+        gate.pass_through()
+        return 1
+
+    slow = passes.bind(gate("never")).named("slow")
+    parts = [add.bind(slow, n).named("part") for n in range(3)]
+    handle = loom.submit([add.bind(*parts).named("the sum"), *parts, slow])
+    wait_until(lambda: handle.state(slow) == "running", 30)
+    live = Live(current.session().address)
+    told = cancel_all(live.wire, bytes.fromhex(handle.job_id), force=False)
+    live.close()
+    assert told == {"cancelled": 4, "running": 1, "finished": 0}
+    assert handle.wait(30)
+    assert {each.label: (each.path, each.results) for each in handle.failures()} == {
+        "part": (("part",), 3), "the sum": (("the sum",), 1), "slow": (("slow",), 1),
+    }  # fmt: skip
+    ours = {each.label: each.task_id for each in handle.failures()}
+    assert (ours["the sum"], ours["part"]) == (handle.results[0].task_id(), "")
+    assert all(isinstance(each.error, errors.TaskCancelled) for each in handle.failures())
 
 
 def test_a_plan_without_failures_has_none() -> None:

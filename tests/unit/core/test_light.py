@@ -24,8 +24,12 @@ def ran(function: Any, *args: Any, inputs: tuple[bytes, ...] = (), others: int =
     runner.learn(NUMBER, encode_template(template), pack_function(function))
     names = [bytes((i,)) * 20 for i in range(len(inputs))]
     left = iter(names)
-    call, _ = pack_call(args, {METADATA: {"fold": 3}}, lambda value: next(left) if value is ... else None)
-    record = specs.record(NUMBER, names, [b"o" * 20] * others, specs.encode_label("label") + to_inline(call))
+    call, _ = pack_call(
+        args, {METADATA: {"fold": 3}}, lambda value: next(left) if value is ... else None
+    )
+    record = specs.record(
+        NUMBER, names, [b"o" * 20] * others, specs.encode_label("label") + to_inline(call)
+    )
     kept = runner.run(record, b"".join(b"%d:%b" % (len(value), value) for value in inputs))
     return None if kept is None else (from_inline(kept).gathered(),)
 
