@@ -281,7 +281,9 @@ def register(
     data: type[Data] | None = None,
     resource: Callable[[], float] | None = None,
 ) -> None:
-    """Give `symbol` a meaning in this process; once more with another one replaces it.
+    """Give `symbol` a meaning in this process: one, for as long as it lives.
+
+    The same function or class again, or one defined anew in its place, is fine.
 
     Args:
         symbol: a path such as ``"lab/align"``; ``loom/`` is reserved.
@@ -292,7 +294,8 @@ def register(
             process starts a node (an embedded one, for example), so register it before.
 
     Raises:
-        InvalidOption: the symbol cannot be one, or is reserved; or it is said to be nothing.
+        InvalidOption: the symbol cannot be one, or is reserved; it is said to be nothing; or it
+            means something else already, which stays.
         TypeError: what is given cannot be that.
     """
     name = symbols.checked_own(symbol)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(name="retry")
 @click.argument("id_", metavar="ID")
-@click.option("--failed", is_flag=True, required=True, help="What failed; nothing else can be.")
+@click.option("--failed", is_flag=True, help="What failed; nothing else can be.")
 @looking.looks
 def command(*, id_: str, failed: bool, as_json: bool, session: str, address: str) -> int:
     """Run again what failed of a job's detached plans, or of one plan (loom ls plans).
@@ -27,7 +27,11 @@ def command(*, id_: str, failed: bool, as_json: bool, session: str, address: str
     It does not wait. Plans that are not detached are retried by their program
     (handle.retry_failed).
     """
-    del failed
+    if not failed:
+        raise click.UsageError(
+            "what failed is run again, and nothing else can be, so it has to be said: "
+            f"loom retry {id_} --failed"
+        )
     with looking.cluster_at(address, session) as cluster:
         plans = _plans(cluster, id_)
         live = cluster.control_plane

@@ -43,7 +43,7 @@ class KeepingSubmitter(SessionSubmitter):
         keep = keep_of(session.config, key, path, cache=options.cache)
         if keep is None:
             return super().submit(args, kwargs)
-        record, _, large = self.pack(args, kwargs, self.ref_id, keep)
+        record, _, large = self.pack(args, kwargs, self.ref_id, keep=keep)
         task = session.next_task()
         refs = [session.promise(oid) for oid in self.outputs(task)]
         self._say(self.keeping, task, record, large)

@@ -33,6 +33,13 @@ _LONGEST_S = 1e9  # thirty years
 _PRIORITY_MOST = 1_000_000
 _RETURNS_MOST = 1_000_000
 
+# Names by which others know an option of ours; and what may be said there.
+_MEANT = dict.fromkeys(("policy", "placement", "affinity", "node", "labels"), "scheduling")
+_WHERE = (
+    "'default'", "'spread'", "'pack'", "NodeAffinity(node_id)", "NodeLabels({key: value})",
+    "a placement group",
+)  # fmt: skip
+
 ExceptionClass = type[BaseException]
 
 
@@ -124,11 +131,7 @@ class TaskOptions:
         names = [each.name for each in fields(self)]
         for name in changes:
             if name not in names:
-                close = get_close_matches(name, names, n=1)
-                hint = (
-                    f" Did you mean {close[0]!r}?" if close else f" There are: {', '.join(names)}."
-                )
-                raise InvalidOption(f"a task has no option {name!r}.{hint}")
+                raise unknown_option("a task", name, names)
         changed = dict(changes)
         retry = changed.get("retry_exceptions")
         if isinstance(retry, (list, type)):
@@ -293,8 +296,7 @@ class TaskOptions:
             isinstance(where, str) and where in ("default", "spread", "pack"),
             "scheduling",
             where,
-            "'default', 'spread', 'pack', NodeAffinity(node_id), NodeLabels({key: value}) or a "
-            "placement group",
+            f"{', '.join(_WHERE[:-1])} or {_WHERE[-1]}",
         )
 
 
@@ -345,6 +347,19 @@ def check_checkpoint(path: object) -> None:
         "the path of a file, absolute or relative to checkpoint_dir; or True for a name made of "
         "the task's key there",
     )
+
+
+def unknown_option(whose: str, name: str, names: Sequence[str]) -> InvalidOption:
+    """What to say to who gives an option that is not among `names`."""
+    meant = _MEANT.get(name)
+    if meant in names:
+        where = ", ".join(_WHERE)
+        return InvalidOption(
+            f"{whose} has no option {name!r}. Where it runs is said by {meant!r}: {where}"
+        )
+    close = get_close_matches(name, names, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names)}."
+    return InvalidOption(f"{whose} has no option {name!r}. {hint}")
 
 
 def refuse_unless(right: bool, name: str, value: object, allowed: str) -> None:  # noqa: FBT001

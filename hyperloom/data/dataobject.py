@@ -27,6 +27,7 @@ from hyperloom.serialization.packed import (
 )
 from hyperloom.serialization.text import text_in
 from hyperloom.symbols.installed import DATA_TYPES, installed
+from hyperloom.symbols.names import refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,6 +55,7 @@ class Data(Packable):
     def __init_subclass__(cls, symbol: str = "", **more: Any) -> None:  # noqa: ANN401 - object's
         super().__init_subclass__(**more)
         if symbol:
+            refuse_other(symbol, types.get(symbol), cls)
             cls.symbol = symbol
             types[symbol] = cls
 
@@ -289,9 +291,11 @@ def register_type(symbol: str, cls: type[Data]) -> None:
 
     Raises:
         TypeError: it is no class of data objects.
+        InvalidOption: another class has the symbol.
     """
     if not (isinstance(cls, type) and issubclass(cls, Data)):
         raise TypeError(f"register({symbol!r}, …): {cls!r} is no class of data objects")
+    refuse_other(symbol, types.get(symbol), cls)
     cls.symbol = symbol
     types[symbol] = cls
 

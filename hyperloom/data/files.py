@@ -155,9 +155,9 @@ def named(path: str | os.PathLike[str]) -> str:
         ValueError: it is empty.
         ModuleNotFoundError: it is a URL, and fsspec is not installed.
     """
-    name = os.fspath(path)
+    name = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(name, str):
-        raise TypeError(f"the name of a file is text, not {path!r:.100}")
+        raise TypeError(f"the name of a file is text, a path or a URL, and not {path!r:.100}")
     if not name:
         raise ValueError("the name of a file cannot be empty")
     if is_url(name):

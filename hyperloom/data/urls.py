@@ -29,7 +29,12 @@ def look(url: str) -> tuple[int, str]:
         OSError: it is a folder, or cannot be looked at.
     """
     store, path = _store(url)
-    about = store.info(path)
+    try:
+        about = store.info(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            errno.ENOENT, "there is nothing at this URL (all nodes must reach it)", url
+        ) from None
     if about.get("type") == "directory":
         raise IsADirectoryError(errno.EISDIR, "this is a folder, and no file", url)
     if about.get("size") is None:

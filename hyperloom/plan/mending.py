@@ -42,7 +42,8 @@ class PlanFailure(NamedTuple):
         way = f", by way of {' → '.join(self.path)}" if len(self.path) > 1 else ""
         kind = type(self.error.__cause__ or self.error).__name__
         first = str(self.error).partition("\n")[0]
-        return f"{self.label}: {kind}: {first}{way}{also}"
+        said = first if first.startswith(kind) else f"{kind}: {first}"
+        return f"{self.label}: {said}{way}{also}"
 
 
 def failures_of(

@@ -144,7 +144,8 @@ def to_exception(record: bytes) -> TaskError:
         tree = msgpack.decode(failure.error, type=portable.Portable)
         cause = portable.put_together(tree)
         if failure.category != "died":  # an actor's end is more than what its constructor raised
-            error = _as_own_class(cause, tree.text, details)
+            text = tree.text or f"{tree.type_name} without a message"
+            error = _as_own_class(cause, text, details)
     if error is None:
         error = _CLASSES[failure.category](failure.text, details=details, cause=cause)
         for name, value in failure.detail.items():

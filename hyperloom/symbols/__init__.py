@@ -6,7 +6,7 @@ of them is looked up once, at its start; a task that needs one is placed only wh
 """
 
 from hyperloom.symbols.installed import DATA_TYPES, RESOURCES, TASKS, installed, of_this_node
-from hyperloom.symbols.names import checked_own, checked_symbol
+from hyperloom.symbols.names import checked_own, checked_symbol, refuse_other
 from hyperloom.symbols.registry import (
     Symbol,
     installed_resources,
@@ -27,6 +27,7 @@ __all__ = [
     "installed",
     "installed_resources",
     "of_this_node",
+    "refuse_other",
     "register_resource",
     "register_task",
     "registered",

@@ -27,6 +27,28 @@ def checked_symbol(symbol: object) -> str:
     return symbol
 
 
+def refuse_other(symbol: str, there: object, new: object) -> None:
+    """A symbol means one thing in a process; that thing defined anew, as in a notebook, is fine.
+
+    Raises:
+        InvalidOption: it means something else already.
+    """
+    if there is None or there is new or _definition(there) == _definition(new):
+        return
+    raise InvalidOption(
+        f"{symbol!r} is registered here already, as {there!r}, and cannot be {new!r} too; nothing "
+        "was replaced. Give one of them another name"
+    )
+
+
+def _definition(thing: object) -> tuple[object, ...]:
+    """Where it was defined, and of what has no name of its own, what it says."""
+    name = getattr(thing, "__qualname__", "")
+    if not name or name.endswith("<lambda>"):
+        return (getattr(thing, "__code__", id(thing)),)
+    return getattr(thing, "__module__", ""), name
+
+
 def checked_own(symbol: object) -> str:
     """The same, for one that a user gives.
 

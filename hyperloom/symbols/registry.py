@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from hyperloom.errors import UnknownSymbol
 from hyperloom.resources import NOTHING, ResourceSet
 from hyperloom.symbols.installed import RESOURCES, TASKS, installed
-from hyperloom.symbols.names import checked_own
+from hyperloom.symbols.names import checked_own, refuse_other
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _tasks: dict[str, Callable[..., Any]] = {}
+_loaded: dict[str, Callable[..., Any]] = {}  # of installed packages
 _resources: dict[str, Callable[[], float]] = {}
 
 
@@ -22,6 +23,7 @@ def register_task(symbol: str, task: Callable[..., Any]) -> None:
     name = checked_own(symbol)
     if not callable(task):
         raise TypeError(f"register({name!r}, …): {task!r} is no function")
+    refuse_other(name, _tasks.get(name), task)
     _tasks[name] = task
 
 
@@ -30,6 +32,7 @@ def register_resource(symbol: str, resource: Callable[[], float]) -> None:
     name = checked_own(symbol)
     if not callable(resource):
         raise TypeError(f"register({name!r}, …): {resource!r} is no function")
+    refuse_other(name, _resources.get(name), resource)
     _resources[name] = resource
 
 
@@ -44,7 +47,7 @@ def task_of(symbol: str) -> Callable[..., Any]:
     Raises:
         UnknownSymbol: this process has none.
     """
-    function = _tasks.get(symbol)
+    function = _tasks.get(symbol) or _loaded.get(symbol)
     if function is None:
         point = installed(TASKS).get(symbol)
         if point is None:
@@ -52,7 +55,7 @@ def task_of(symbol: str) -> Callable[..., Any]:
                 f"{symbol!r} is no type of tasks here: the package that has it is not installed "
                 f"for {sys.executable}"
             )
-        function = _tasks[symbol] = point.load()
+        function = _loaded[symbol] = point.load()
     return function
 
 

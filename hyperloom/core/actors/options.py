@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from hyperloom.core.options import TaskOptions, refuse_unless, whole
-from hyperloom.errors import InvalidOption
+from hyperloom.core.options import TaskOptions, refuse_unless, unknown_option, whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,6 +185,4 @@ class MethodOptions:
 def _refuse_unknown(whose: str, changes: Mapping[str, Any], names: list[str]) -> None:
     for name in changes:
         if name not in names:
-            close = get_close_matches(name, names, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else f" There are: {', '.join(names)}."
-            raise InvalidOption(f"{whose} has no option {name!r}.{hint}")
+            raise unknown_option(whose, name, names)

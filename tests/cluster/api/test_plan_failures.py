@@ -91,16 +91,16 @@ def test_the_printed_error_shows_the_way_by_labels(gate: Callable[[str], Gate], 
 
 
 def test_a_task_whose_worker_died_is_named_by_its_label(anywhere: str) -> None:
-    """Its raylet says so, which does not know the label."""
+    """Its raylet says so."""
     if anywhere == "inline":
         pytest.skip("inline, this process would die")
-    dies = loom.task(lambda: os._exit(3), max_retries=0).bind().named("the killer")
+    dies = loom.task(lambda: os._exit(3), max_retries=0, name="dies").bind().named("the killer")
     handle = loom.submit([add.bind(dies).named("the sum")])
     assert handle.wait(30)
     (failure,) = handle.failures()
     assert (failure.label, failure.path) == ("the killer", ("the killer", "the sum"))
-    assert "waited for: the killer (<lambda>) -> the sum (add)" in str(failure.error)
-    assert "the worker that ran the killer (<lambda>) died" in str(failure.error)
+    assert "waited for: the killer (dies) -> the sum (add)" in str(failure.error)
+    assert "the worker that ran the killer (dies) died" in str(failure.error)
 
 
 def test_what_is_cancelled_with_its_whole_job_is_named_all_the_same(

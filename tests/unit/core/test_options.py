@@ -111,6 +111,11 @@ def test_an_unknown_option_is_refused_with_a_suggestion() -> None:
         loom.task(num_cpu=2)  # type: ignore[call-overload]
     with pytest.raises(InvalidOption, match=r"no option 'xyz'\. There are: num_cpus, "):
         loom.task(xyz=2)  # type: ignore[call-overload]
+    where = r"no option 'policy'\. Where it runs is said by 'scheduling': 'default', 'spread'"
+    with pytest.raises(InvalidOption, match=where):
+        loom.task(policy="spread")  # type: ignore[call-overload]
+    with pytest.raises(InvalidOption, match=where):
+        loom.task(len).options(policy="spread")  # type: ignore[call-overload]
 
 
 def test_max_calls_belongs_to_the_decorator() -> None:

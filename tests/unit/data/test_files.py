@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import hyperloom as loom
 from hyperloom import data
 from hyperloom.data import files, urls
 from hyperloom.errors import FileChanged
@@ -127,7 +128,7 @@ class TestUrls:
         assert data.File("memory://folder/thing").read() == b"content"
         with pytest.raises(IsADirectoryError):
             data.File("memory://folder")
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(FileNotFoundError, match=r"nothing at this URL.*memory://folder/no"):
             data.File("memory://folder/nothing")
 
     def test_a_changed_one_is_not_read(self, path: Path) -> None:
@@ -135,6 +136,13 @@ class TestUrls:
         path.write_bytes(b"another")
         with pytest.raises(FileChanged, match="8 bytes then, 7 now"):
             file.read()
+
+
+@pytest.mark.parametrize("wrong", [None, 7, b"bytes"])
+def test_what_is_no_name_of_a_file_is_refused(wrong: object) -> None:
+    for use in (data.File, loom.tasks.open):
+        with pytest.raises(TypeError, match="is text, a path or a URL, and not"):
+            use(wrong)  # type: ignore[arg-type, operator]
 
 
 def test_without_fsspec_a_url_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -295,3 +295,8 @@ def test_what_we_raise_in_a_task_ourselves_keeps_its_class(cls):
     again, _ = fail(error, name="merge")
     assert type(again) is cls
     assert again.path == ("train", "merge")
+
+
+def test_one_without_a_text_is_named_instead():
+    error, _ = fail(KeyError())
+    assert str(error).startswith("KeyError without a message\n  in task train")

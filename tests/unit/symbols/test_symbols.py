@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pickle import dumps, loads
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import hyperloom as loom
 from hyperloom import data, errors, symbols
+from hyperloom.data import dataobject
 from hyperloom.resources import ResourceSet, of_symbols, requested, why_infeasible, with_symbols
 from hyperloom.symbols import registry
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def _nothing_stays_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_tasks", {})
     monkeypatch.setattr(registry, "_resources", {})
+    monkeypatch.setattr(dataobject, "types", dict(dataobject.types))
 
 
 @pytest.fixture
@@ -60,10 +62,30 @@ def test_what_this_process_registered_runs_by_its_name() -> None:
     assert loom.submit([letters.bind("ACGT")]).gather() == [4]
 
 
-def test_registering_again_replaces() -> None:
+def test_a_symbol_means_one_thing() -> None:
+    """Only that thing again, or one defined anew in its place, may be registered."""
+
+    def made() -> Any:
+        def align(x: str) -> str:
+            return x
+
+        return align
+
     loom.register("lab/letters", task=len)
-    loom.register("lab/letters", task=sorted)
-    assert symbols.task_of("lab/letters") is sorted
+    loom.register("lab/letters", task=len)
+    with pytest.raises(errors.InvalidOption, match=r"already, as <built-in function len>.*nothing"):
+        loom.register("lab/letters", task=sorted)
+    assert symbols.task_of("lab/letters") is len
+    loom.register("lab/align", task=made())
+    again = made()
+    loom.register("lab/align", task=again)
+    assert symbols.task_of("lab/align") is again
+    loom.register("lab/scope", resource=lambda: 2)
+    with pytest.raises(errors.InvalidOption, match="'lab/scope' is registered here already"):
+        loom.register("lab/scope", resource=lambda: 3)
+    type("One", (data.Data,), {}, symbol="lab/rows")
+    with pytest.raises(errors.InvalidOption, match="'lab/rows' is registered here already"):
+        type("Other", (data.Data,), {}, symbol="lab/rows")
 
 
 @pytest.mark.usefixtures("inline")
