@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,7 +11,6 @@ from hyperloom.cli import looking
 
 if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster
-    from hyperloom.watch.logs import Whose
 
 _FOLLOW_S = 0.3  # between two looks
 _TAIL_BYTES = 64_000
@@ -33,46 +32,87 @@ def command(  # noqa: PLR0913 - the options of the command
 
     with looking.cluster_at(address, session) as cluster:
         whose = logs.Whose(cluster, cluster.find(id_) if id_ else None)
-        files = _files(cluster, whose)
+        files = logs.files(cluster, whose)
         if as_json:
-            told = [logs.read(cluster, node, name, -_TAIL_BYTES) for node, name in files]
+            told = [logs.read(cluster, each["node"], each["name"], -_TAIL_BYTES) for each in files]
             looking.say_json(told)
             return 0
         if not files and not follow:
             click.echo("nothing was printed" + (", or its log is gone" if id_ else ""))
-        ends = {file: _show(cluster, file, tail) for file in files}
+        shown = _Shown(cluster)
+        for file in files:
+            shown.end_of(file, tail)
         while follow:
             time.sleep(_FOLLOW_S)
-            for file in _files(cluster, whose):
-                ends[file] = _show_more(cluster, file, ends.get(file, 0))
+            for file in logs.files(cluster, whose):
+                shown.more_of(file)
+        shown.unended()
     return 0
 
 
-def _files(cluster: Cluster, whose: Whose) -> list[tuple[str, str]]:
-    from hyperloom.watch import logs  # noqa: PLC0415
+class _Shown:
+    """What was shown of each file, up to where.
 
-    return [(file["node"], file["name"]) for file in logs.files(cluster, whose)]
+    A file is known by its number: its name is another's when it is full.  (A number may be given
+    again when a file is gone; such a file is shorter than what was read.)  A line that has no end
+    yet is shown when nothing was added to it between two looks.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._ends: dict[tuple[str, int], int] = {}
+        self._begun: dict[tuple[str, int], tuple[dict[str, Any], str]] = {}
+
+    def end_of(self, file: dict[str, Any], tail: int) -> None:
+        """The last lines of a file, or (0) all of it."""
+        if not tail:
+            self.more_of(file)
+            return
+        part = self._read(file, -_TAIL_BYTES)
+        if part is not None:
+            self._show(file, part, tail)
+
+    def more_of(self, file: dict[str, Any]) -> None:
+        """What was added to a file since the last time."""
+        key = file["node"], file["file"]
+        if file["bytes"] == self._ends.get(key):
+            self._show_begun(key)
+            return
+        part = self._read(file, self._ends.get(key, 0))
+        while part is not None:
+            before = self._ends.get(key)
+            self._show(file, part)
+            if part["next"] in {before, part["size"]}:
+                return
+            part = self._read(file, part["next"])
+
+    def unended(self) -> None:
+        """Nothing is added any more."""
+        for key in list(self._begun):
+            self._show_begun(key)
+
+    def _read(self, file: dict[str, Any], start: int) -> dict[str, Any] | None:
+        """None: it is called otherwise by now, and is read so the next time."""
+        from hyperloom.watch import logs  # noqa: PLC0415
+
+        part = logs.read(self._cluster, file["node"], file["name"], start)
+        return part if part["file"] == file["file"] else None
+
+    def _show(self, file: dict[str, Any], part: dict[str, Any], tail: int = 0) -> None:
+        key = file["node"], file["file"]
+        self._ends[key] = part["next"]
+        _, begun = self._begun.pop(key, (file, ""))
+        *lines, rest = (begun + part["text"]).split("\n")
+        _print(file, lines[-tail:])
+        if rest:
+            self._begun[key] = file, rest
+
+    def _show_begun(self, key: tuple[str, int]) -> None:
+        if key in self._begun:
+            file, line = self._begun.pop(key)
+            _print(file, [line])
 
 
-def _show(cluster: Cluster, file: tuple[str, str], tail: int) -> int:
-    from hyperloom.watch import logs  # noqa: PLC0415
-
-    part = logs.read(cluster, *file, -_TAIL_BYTES if tail else 0)
-    lines = part["text"].splitlines()
-    _print(file, lines[-tail:] if tail else lines)
-    return int(part["next"])
-
-
-def _show_more(cluster: Cluster, file: tuple[str, str], start: int) -> int:
-    from hyperloom.watch import logs  # noqa: PLC0415
-
-    part = logs.read(cluster, *file, start)
-    _print(file, part["text"].splitlines())
-    return int(part["next"])
-
-
-def _print(file: tuple[str, str], lines: list[str]) -> None:
-    node, name = file
-    pid = name.removeprefix("worker-").partition(".")[0]
+def _print(file: dict[str, Any], lines: list[str]) -> None:
     for line in lines:
-        click.echo(f"[{pid} {node[:8]}] {line}")
+        click.echo(f"[{file['pid']} {file['node'][:8]}] {line}")

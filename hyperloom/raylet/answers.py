@@ -154,17 +154,26 @@ def _files(folder: Path) -> list[dict[str, Any]]:
     """The logs of workers, the latest last."""
     files = [(path.stat(), path.name) for path in folder.glob("worker-*.log*")]
     files.sort(key=lambda each: each[0].st_mtime)
-    return [{"name": name, "bytes": stat.st_size, "at": stat.st_mtime} for stat, name in files]
+    return [
+        {"name": name, "file": stat.st_ino, "bytes": stat.st_size, "at": stat.st_mtime}
+        for stat, name in files
+    ]
 
 
 def _part(folder: Path, name: str, start: int) -> dict[str, Any] | None:
-    """A part of a log from byte `start` on; a negative one counts from the end."""
+    """A part of a log from byte `start` on; a negative one counts from the end.
+
+    `file` says which file it is: its name is another's when it is full.  Then that is read from
+    its beginning.
+    """
     path = folder / name
     if "/" in name or not name.startswith("worker-") or not path.is_file():
         return None
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        at = max(0, size + start) if start < 0 else min(start, size)
+        at = max(0, size + start) if start < 0 else start if start <= size else 0
         file.seek(at)
-        text = file.read(_LOG_MOST)
-    return {"name": name, "text": text.decode(errors="replace"), "next": at + len(text)}
+        part = file.read(_LOG_MOST)
+        number = os.fstat(file.fileno()).st_ino
+    text, end = part.decode(errors="replace"), at + len(part)
+    return {"name": name, "file": number, "text": text, "next": end, "size": size}

@@ -27,6 +27,8 @@ class Whose:
         if found.kind == "node":
             self._node = found.id.hex()
             return
+        if found.kind == "group":
+            raise errors.NotFound("a placement group prints nothing: ask for a task, job or node")
         self._workers = _of_work(cluster, found)
         if not self._workers:
             short = found.id.hex()
@@ -49,20 +51,20 @@ def _of_work(cluster: Cluster, found: Found) -> set[tuple[str, int]]:
     }
     begins = found.job.hex() if task is None else task.hex()
     for at_work, worker in running(cluster).items():
-        if at_work.startswith(begins):
+        if at_work.startswith(begins) and worker["pid"] is not None:
             workers.add((worker["node"], worker["pid"]))
     return workers
 
 
 def files(cluster: Cluster, whose: Whose) -> list[dict[str, Any]]:
-    """Their files, by node and process: `node`, `name`, `pid`, `size`."""
+    """Their files, by node and process, the older first: `node`, `name`, `pid`, `bytes`, `at`."""
     found = [
         {**file, "node": node, "pid": _pid(file["name"])}
         for node, told in cluster.control_plane.answers("logs").items()
         for file in told
     ]
     mine = [file for file in found if whose.has(file["node"], file["pid"])]
-    return sorted(mine, key=lambda file: (file["node"], file["pid"], file["name"]))
+    return sorted(mine, key=lambda file: (file["node"], file["pid"], file["at"]))
 
 
 def _pid(name: str) -> int:
@@ -72,5 +74,7 @@ def _pid(name: str) -> int:
 def read(cluster: Cluster, node: str, name: str, start: int) -> dict[str, Any]:
     """A part of a file from `start` on, from its end if that is negative: `text`, and `next`."""
     told = cluster.control_plane.answers_of([bytes.fromhex(node)], "log", name, start)
-    part = told.get(node) or {"name": name, "text": "", "next": max(0, start)}
+    part = told.get(node) or {
+        "name": name, "file": 0, "text": "", "next": max(0, start), "size": 0
+    }  # fmt: skip
     return {"node": node, **part}
