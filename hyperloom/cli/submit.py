@@ -1,10 +1,10 @@
-"""``loom submit``: hand a program to the node that runs here, and go home."""
+"""``loom submit``: hand a program to a node that runs here or elsewhere, and go home."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,9 +12,8 @@ from hyperloom.cli import looking
 from hyperloom.cli.main import NOTHING_RUNS
 
 if TYPE_CHECKING:
-    from hyperloom.node.submissions import Submission
+    from hyperloom.node.handing import Desk
 
-_LOOK_S = 0.1
 _COLUMNS = {"id": "id", "state": "state", "exit": "exit_code", "submitted": "at",
             "ended": "ended", "command": "program"}  # fmt: skip
 
@@ -27,92 +26,106 @@ _COLUMNS = {"id": "id", "state": "state", "exit": "exit_code", "submitted": "at"
 @click.option("--logs", default=None, metavar="ID", help="Show what one printed.")
 @click.option("-f", "--follow", is_flag=True, help="With --logs: go on until it ends.")
 @click.option("--stop", "stopped", default=None, metavar="ID", help="End one.")
+@click.option(
+    "--address", default="", help="Of the cluster's control plane, if it is not this machine's."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.argument("command_", metavar="-- COMMAND...", nargs=-1, type=click.UNPROCESSED)
-def command(  # noqa: PLR0913 - the options of the command, each with its exit code
-    *,
-    directory: str,
-    env: tuple[str, ...],
-    wait: bool,
-    listing: bool,
-    logs: str | None,
-    follow: bool,
-    stopped: str | None,
-    as_json: bool,
-    command_: tuple[str, ...],
-) -> int:
-    """Run a program on this machine's node, in a copy of the working directory.
+def command(**options: Any) -> int:  # noqa: ANN401 - click's options
+    """Run a program on a node of the cluster, in a copy of the working directory.
 
     \b
     loom submit -- python train.py --epochs 3
     loom submit --logs last -f
+    loom submit --address redis://head:6390 -- python train.py
 
-    It goes on when the terminal is closed, and ends with the node (loom stop).  The directory is
-    copied without .git, virtual environments and caches, up to 100 MiB.  ID may be last.
+    It runs on this machine's node, or with --address (or LOOM_ADDRESS) on the head of the cluster
+    there, which is given the directory through the control plane.  It goes on when the terminal
+    is closed, and ends with the node (loom stop).  The directory is copied without .git, virtual
+    environments and caches, up to 100 MiB.  ID may be last.
     """  # noqa: D301 - click's mark must be the character itself
     from hyperloom.config import Config  # noqa: PLC0415
-    from hyperloom.node import folder, submissions  # noqa: PLC0415
+    from hyperloom.node.handing import Handing  # noqa: PLC0415
 
-    session = folder.current_session(Config.load())
-    if session is None:
-        click.echo("loom: no node of yours runs here; start one: loom start --head", err=True)
+    if not any(options[name] for name in ("listing", "logs", "stopped")):
+        options["env"] = _checked(options)
+    handing = Handing(Config.load(), options["address"])
+    if not handing:
+        click.echo(
+            "loom: no node of yours runs here; start one: loom start --head, or name the cluster "
+            "that the program is for: --address or LOOM_ADDRESS",
+            err=True,
+        )
         return NOTHING_RUNS
-    if listing:
-        _list(submissions.of(session), as_json=as_json)
-        return 0
-    if logs is not None:
-        return _show(session, submissions.find(session, logs), follow=follow)
-    if stopped is not None:
-        submissions.stop(submissions.find(session, stopped))
-        return 0
-    if not command_:
+    with handing as desk:
+        return _done(desk, options)
+
+
+def _checked(options: dict[str, Any]) -> dict[str, str]:
+    """The variables for the program, if it can be submitted at all."""
+    if not options["command_"]:
         raise click.UsageError("there is no command; write loom submit -- python script.py")
-    if not Path(directory).is_dir():
-        raise click.UsageError(f"there is no directory {directory!r}")
-    new = submissions.submit(session, command_, Path(directory).resolve(), _parsed(env))
-    if as_json:
-        looking.say_json(new.shown())
-    elif not wait:
-        click.echo(f"submitted {new.id}; see its output: loom submit --logs {new.id} -f")
-    return _show(session, new, follow=True) if wait else 0
-
-
-def _parsed(env: tuple[str, ...]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in env]
-    for text, (name, sign, _) in zip(env, pairs, strict=True):
+    if not Path(options["directory"]).is_dir():
+        raise click.UsageError(f"there is no directory {options['directory']!r}")
+    pairs = [text.partition("=") for text in options["env"]]
+    for text, (name, sign, _) in zip(options["env"], pairs, strict=True):
         if not (name and sign):
             raise click.UsageError(f"--env {text!r} is no variable; write NAME=VALUE")
     return {name: value for name, _, value in pairs}
 
 
-def _list(known: list[Submission], *, as_json: bool) -> None:
+def _done(desk: Desk, options: dict[str, Any]) -> int:
+    if options["listing"]:
+        _list(desk.all(), as_json=options["as_json"])
+        return 0
+    if options["logs"] is not None:
+        known = desk.find(options["logs"])
+        return _show(desk, known["id"], follow=options["follow"])
+    if options["stopped"] is not None:
+        desk.stop(options["stopped"])
+        return 0
+    return _submit(desk, options)
+
+
+def _submit(desk: Desk, options: dict[str, Any]) -> int:
+    directory = Path(options["directory"]).resolve()
+    new, left = desk.submit(options["command_"], directory, options["env"])
+    if left:
+        click.echo(
+            f"loom: left out, since they mean nothing there: {', '.join(left)} (links that lead "
+            "out of the directory, sockets and devices)",
+            err=True,
+        )
+    if options["as_json"]:
+        looking.say_json(new)
+    elif not options["wait"]:
+        click.echo(f"submitted {new['id']}; see its output: loom submit --logs {new['id']} -f")
+    return _show(desk, new["id"], follow=True) if options["wait"] else 0
+
+
+def _list(known: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        looking.say_json([each.shown() for each in known])
+        looking.say_json(known)
     elif not known:
         click.echo("nothing was submitted")
     else:
         rows = [
-            {**each.shown(), "at": each.submitted, "program": " ".join(each.command)}
+            {**each, "at": each["submitted"], "program": " ".join(each["command"])}
             for each in known
         ]
         looking.show_table(rows, _COLUMNS)
 
 
-def _show(session: Path, known: Submission, *, follow: bool) -> int:
+def _show(desk: Desk, named: str, *, follow: bool) -> int:
     """Its output; with `follow` until it ends: then its exit code."""
-    from hyperloom.node import submissions  # noqa: PLC0415
-
     at = 0
     while True:
-        known = submissions.find(session, known.id)
-        over = known.state != "RUNNING"  # asked before its last words are read
-        if known.output.exists():
-            with known.output.open("rb") as file:
-                file.seek(at)
-                text = file.read()
-            at += len(text)
-            click.echo(text, nl=False)
-        if over or not follow:
-            code = known.exit_code or 0
+        known, text = desk.read(named, at)
+        at += len(text)
+        click.echo(text, nl=False)
+        if text:
+            continue  # there may be more
+        if known["state"] != "RUNNING" or not follow:
+            code = known["exit_code"] or 0
             return (128 - code if code < 0 else code) if follow else 0
-        time.sleep(_LOOK_S)
+        time.sleep(desk.look_s)

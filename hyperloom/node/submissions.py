@@ -1,7 +1,8 @@
 """Programs that were handed to a node of this machine: ``loom submit -- python train.py``.
 
 A submission is a folder in the session's: a copy of the working directory, made when it was
-submitted, so that it may be changed meanwhile; what the program printed; and how it stands.  It
+submitted, so that it may be changed meanwhile; what the program printed; and how it stands.  From
+another machine it comes through `hyperloom.node.reception`.  It
 runs in a process group of its own, watched over by a process of ours
 (``python -m hyperloom.node.submissions FOLDER``), and outlives the terminal, but not the node.
 """
@@ -21,18 +22,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperloom import errors
+from hyperloom.node import parcels
 from hyperloom.node.processes import Mark
 from hyperloom.node.start import child_environment
+from hyperloom.raylet.node import NodeSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-LEFT_OUT = (".git", ".hg", "__pycache__", ".venv", "venv", "node_modules", ".mypy_cache",
-            ".pytest_cache", ".ruff_cache")  # fmt: skip
-MOST_BYTES = 100 << 20
-_SHOWN = 5  # of the largest files, in a refusal
 _FOLDER = "submitted"
 _ABOUT, _OUTPUT, _WORK = "about.json", "output.log", "work"
+_PART_BYTES = 1 << 19  # of output at a time
 _END_S = 10.0
 _KILLED = -signal.SIGKILL
 
@@ -70,12 +70,23 @@ def submit(
     Raises:
         errors.LoomError: the directory is too large; nothing was started.
     """
-    _check_size(directory)
+    return begin(session, command, env, lambda work: parcels.copy(directory, work))
+
+
+def begin(
+    session: Path, command: Sequence[str], env: Mapping[str, str], fill: Callable[[Path], None]
+) -> Submission:
+    """Start the command in a folder of its own that `fill` has filled.
+
+    What `fill` raises is raised again: then nothing was started.
+    """
     folder = session / _FOLDER / f"{time.strftime('%H%M%S')}-{secrets.token_hex(3)}"
     folder.mkdir(mode=0o700, parents=True)
-    shutil.copytree(
-        directory, folder / _WORK, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT)
-    )
+    try:
+        fill(folder / _WORK)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
     new = Submission(
         id=folder.name, command=list(command), submitted=time.time(), env=dict(env),
         folder=str(folder),
@@ -88,7 +99,7 @@ def submit(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd="/",
-        env={**child_environment(), "LOOM_ADDRESS": "auto"},
+        env={**child_environment(), **_way_to(session)},
     )
     mark = Mark.of(watcher.pid)
     watcher.returncode = 0  # it is nobody's child from now on: no warning about that
@@ -96,27 +107,13 @@ def submit(
     return new
 
 
-def _check_size(directory: Path) -> None:
-    sizes = sorted(_sizes(directory), reverse=True)
-    total = sum(size for size, _ in sizes)
-    if total > MOST_BYTES:
-        largest = ", ".join(
-            [f"{path.relative_to(directory)} ({size >> 20} MiB)" for size, path in sizes[:_SHOWN]]
-        )
-        raise errors.LoomError(
-            f"the directory {directory} has {total >> 20} MiB, and at most {MOST_BYTES >> 20} MiB "
-            f"are copied; nothing was started. The largest: {largest}. Submit from a directory "
-            "with the program alone, and name its data by their full paths"
-        )
-
-
-def _sizes(directory: Path) -> Iterator[tuple[int, Path]]:
-    for at, folders, names in os.walk(directory):
-        folders[:] = [name for name in folders if name not in LEFT_OUT]
-        for name in names:
-            path = Path(at, name)
-            if path.is_file() and not path.is_symlink():
-                yield path.stat().st_size, path
+def _way_to(session: Path) -> dict[str, str]:
+    """How the program finds this node's cluster, whatever else runs on the machine."""
+    address = NodeSettings.read(session).address
+    way = {"LOOM_ADDRESS": address.url}
+    return way if address.password_file is None else {
+        **way, "LOOM_PASSWORD_FILE": str(address.password_file)
+    }  # fmt: skip
 
 
 def of(session: Path) -> list[Submission]:
@@ -161,6 +158,15 @@ def _write(known: Submission) -> None:
     aside.touch(mode=0o600)
     aside.write_text(json.dumps(asdict(known)))
     aside.replace(file)
+
+
+def output(known: Submission, at: int) -> bytes:
+    """What it printed from byte `at` on, or a part of that: the rest follows."""
+    if not known.output.exists():
+        return b""
+    with known.output.open("rb") as file:
+        file.seek(at)
+        return file.read(_PART_BYTES)
 
 
 def stop(known: Submission) -> None:

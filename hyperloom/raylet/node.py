@@ -123,8 +123,16 @@ class NodeSettings:
             "pid": os.getpid(),
             "resources": dict(self.resources.items()),
             "labels": self.labels,
+            "role": self.role,
             "folder": str(self.folder),
         }
+
+    @property
+    def role(self) -> str:
+        """``head``, ``node`` (one that joined), or ``embedded``: it ends with its program."""
+        if self.embedded:
+            return "embedded"
+        return "node" if self.server is None else "head"
 
     def welcome(self) -> dict[str, Any]:
         """What a driver of this machine must know."""
