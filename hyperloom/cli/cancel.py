@@ -24,6 +24,11 @@ def command(*, id_: str, force: bool, as_json: bool, session: str, address: str)
         live = cluster.control_plane
         if found.kind == "node":
             raise errors.NotFound(f"{id_!r} is a node; loom stop ends nodes of this machine")
+        if found.kind == "group":
+            raise errors.NotFound(
+                f"{id_!r} is a placement group; nothing was cancelled. Its program removes it "
+                "(loom.remove_placement_group), and then what waits for it fails"
+            )
         if found.kind == "job":
             told = cancelling.cancel_all(live.wire, found.id, force=force)
         else:

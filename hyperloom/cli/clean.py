@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hyperloom.cli import words
+from hyperloom.cli import looking, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @click.command(name="clean")
 @click.option("--all", "everything", is_flag=True, help="The logs and histories of all that ended.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
-def command(*, everything: bool, dry_run: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def command(*, everything: bool, dry_run: bool, as_json: bool) -> int:
     """Remove what nodes of yours that ended have left on this machine: folders, shared memory.
 
     The logs and histories of the last five that `loom start` made are kept, unless --all is given.
@@ -32,7 +33,11 @@ def command(*, everything: bool, dry_run: bool) -> int:
     for folder in gone:
         if not dry_run:
             shutil.rmtree(folder, ignore_errors=True)
-        click.echo(f"{'would remove' if dry_run else 'removed'} {folder}")
+        if not as_json:
+            click.echo(f"{'would remove' if dry_run else 'removed'} {folder}")
+    if as_json:
+        looking.say_json({"removed": [*map(str, gone)], "bytes": freed, "dry_run": dry_run})
+        return 0
     verb = "would be freed" if dry_run else "freed"
     click.echo(f"{words.size(freed)} {verb}" if gone else "there is nothing to remove")
     return 0

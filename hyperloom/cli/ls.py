@@ -65,14 +65,16 @@ COLUMNS: dict[str, looking.Columns] = {
 @click.argument("what", type=click.Choice(list(COLUMNS)))
 @click.option("--job", default=None, help="Of this job; default: all that are open.")
 @click.option(
-    "--state", "states", multiple=True, type=click.Choice(_STATES, case_sensitive=False),
-    help="Of tasks: only those that stand so; more than once for several.",
+    "--state", "states", multiple=True, metavar="STATE",
+    help="Only what stands so, such as failed; more than once for several.",
 )  # fmt: skip
 @click.option(
     "--filter", "filters", multiple=True, metavar="NAME=VALUE",
     help="Rows whose column has this value; NAME~TEXT: contains it.  JSON's names.",
 )  # fmt: skip
-@click.option("--limit", default=50, show_default=True, help="Most rows.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(min=0), help="Most rows."
+)
 @looking.looks
 def command(**options: Any) -> int:  # noqa: ANN401 - click's options
     """Show tasks, names (functions, with counts and times), jobs, nodes and so on in a table.
@@ -81,8 +83,9 @@ def command(**options: Any) -> int:  # noqa: ANN401 - click's options
     tell of; what is not is counted below the table.
     """
     what, limit = options["what"], options["limit"]
-    keep = looking.condition(options["filters"])
-    states = frozenset(state.upper() for state in options["states"]) or frozenset(_STATES)
+    asked = _checked_states(what, options["states"])
+    keep = _keep(what, looking.condition(options["filters"]), asked)
+    states = asked or frozenset(_STATES)
     with looking.cluster_at(options["address"], options["session"]) as cluster:
         jobs = _jobs(cluster, options["job"])
         answer = _ANSWERS[what](cluster, jobs, keep, limit, states)
@@ -91,6 +94,25 @@ def command(**options: Any) -> int:  # noqa: ANN401 - click's options
     else:
         _show(what, answer)
     return 0
+
+
+def _checked_states(what: str, asked: tuple[str, ...]) -> frozenset[str]:
+    states = frozenset(state.upper() for state in asked)
+    if states and "state" not in COLUMNS[what].values():
+        raise click.UsageError(f"{what} have no state; --filter chooses by other columns")
+    unknown = sorted(states - set(_STATES)) if what == "tasks" else []
+    if unknown:
+        raise click.UsageError(
+            f"no task is ever {unknown[0]}; they are {', '.join(_STATES[:-1])} or {_STATES[-1]}"
+        )
+    return states
+
+
+def _keep(what: str, keep: Keep, states: frozenset[str]) -> Keep:
+    """Tasks are chosen by state where they are read; of other things there are few."""
+    if what == "tasks" or not states:
+        return keep
+    return lambda row: row["state"].upper() in states and keep(row)
 
 
 def _jobs(cluster: Cluster, named: str | None) -> list[bytes]:

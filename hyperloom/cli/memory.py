@@ -40,7 +40,8 @@ def command(*, job: str | None, as_json: bool, session: str, address: str) -> in
 def _show(told: dict[str, Any]) -> None:
     for store in told["stores"]:
         used, most = words.size(store["used"]), words.size(store["capacity"])
-        click.echo(f"node {store['node'][:8]} on {store['host']}: {used} of {most} used")
+        spilled = f", {words.size(store['spilled'])} spilled to disk" if store["spilled"] else ""
+        click.echo(f"node {store['node'][:8]} on {store['host']}: {used} of {most} used{spilled}")
     if not told["created"]:
         click.echo("no objects are kept")
         return

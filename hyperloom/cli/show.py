@@ -19,7 +19,9 @@ _NAMED = 8  # of a node's id
 @click.argument("id_", metavar="ID")
 @looking.looks
 def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
-    """Show a task, object, job or node: its state, why, its inputs and outputs, its story.
+    """Show a task: its state and why, its inputs and outputs, its story; or another thing.
+
+    That is an object, a job, a node or a placement group.
 
     ID may be the beginning of an id, a name as messages show it (9a2e41-17), or last: the task
     that was submitted last.
@@ -56,6 +58,11 @@ def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
                 for row in errors.of_job(cluster, found.id)
             ]
             return {**job, "names": tasks.names(cluster, found.id), "errors": why}
+        case "group":
+            from hyperloom.watch import groups  # noqa: PLC0415
+
+            (group,) = [row for row in groups.table(cluster) if row["id"] == named]
+            return {**group, **groups.explain(cluster, named)}
         case _:
             (node,) = [row for row in things.nodes(cluster) if row["node"] == named]
             return node

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.core import words
 from hyperloom.gcs import asking, keys
+from hyperloom.raylet import native
 from hyperloom.raylet.load import Load
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.node import NodeSettings
     from hyperloom.raylet.pool import Pool
@@ -28,20 +31,24 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 1.0  # a worker that is deep in native code does not say what it does
 _LOG_MOST = 1 << 20  # bytes of one answer
+_FETCHING_MOST = 1000  # tasks that are told
+_LOOKED_AT_MOST = 32  # workers, by a program each
 
 
 class Answers:
     """See the module.  `describe` says how the node is, for the table of nodes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what there is to know of a node
         self,
         settings: NodeSettings,
         gcs: Conversation,
         machine: NodeMachine,
         pool: Pool,
         describe: Callable[[], dict[str, Any]],
+        loop: Loop,
     ) -> None:
         self._settings = settings
+        self._loop = loop
         self._gcs = gcs
         self._machine = machine
         self._pool = pool
@@ -55,6 +62,7 @@ class Answers:
             **self._describe(),
             "load": self._load.now(),
             "queued": self._machine.waiting(),
+            "fetching": [task.hex() for task in islice(self._machine.fetching, _FETCHING_MOST)],
             "workers": [self._worker(worker) for worker in self._machine.workers.values()],
             "connected": self._gcs.connected,
             "raylet_pid": os.getpid(),
@@ -87,11 +95,26 @@ class Answers:
                 say(_files(self._settings.logs))
             case ["stacks", list(pids)]:
                 self._ask_workers([words.STACKS], pids, _PATIENCE_S, say)
+            case ["native", list(pids)]:
+                self._look_at(pids, say)
             case ["profile", list(pids), float(seconds), float(every_s)]:
                 ask = [words.PROFILE, seconds, every_s]
                 self._ask_workers(ask, pids, seconds + _PATIENCE_S, say)
             case _:
                 pass
+
+    def _look_at(self, pids: list[int], say: Say) -> None:
+        workers = {
+            self._pool.pid(number): self._worker(worker)
+            for number, worker in self._machine.workers.items()
+            if worker.state != "starting"
+        }
+        chosen = [pid for pid in workers if not pids or pid in pids][:_LOOKED_AT_MOST]
+
+        def told(texts: dict[int, str]) -> None:
+            say([{**workers[pid], "told": text} for pid, text in texts.items()])
+
+        native.stacks(self._loop, chosen, told)
 
     def to(self, reply_to: bytes) -> Say:
         """What answers who listens there."""

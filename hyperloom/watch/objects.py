@@ -121,10 +121,14 @@ def memory(cluster: Cluster, jobs: Iterable[bytes]) -> dict[str, Any]:
             group["failed"] += row["state"] == "FAILED"
         holds += _holders(cluster.control_plane, job, {row["id"]: row for row in rows})
     created = sorted(groups.values(), key=lambda group: -group["bytes"])
+    loads = {node: told["load"] for node, told in cluster.control_plane.answers("status").items()}
     stores = [
-        {"node": about["node"], "host": about["host"], **about["store"]}
+        {
+            "node": about["node"], "host": about["host"], **about["store"],
+            "spilled": loads.get(about["node"], {}).get("spilled"),  # None: it does not answer
+        }
         for about in cluster.control_plane.nodes()
-    ]
+    ]  # fmt: skip
     return {"created": created, "held": holds, "stores": stores, "hidden": hidden}
 
 

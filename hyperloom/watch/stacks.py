@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster, Found
 
 _EVERY_S = 0.01
+_NATIVE_S = 12.0  # py-spy reads the symbols of all that is loaded
 
 
 def _whom(cluster: Cluster, found: Found | None) -> tuple[list[bytes], list[int]]:
@@ -24,6 +25,8 @@ def _whom(cluster: Cluster, found: Found | None) -> tuple[list[bytes], list[int]
         return alive, []
     if found.kind == "node":
         return [found.id], []
+    if found.kind == "group":
+        raise errors.NotFound("a placement group has no worker of its own: ask for a task or node")
     workers = [
         (node, worker["pid"])
         for node, answer in live.answers("status").items()
@@ -38,10 +41,18 @@ def _whom(cluster: Cluster, found: Found | None) -> tuple[list[bytes], list[int]
     return nodes, [pid for _, pid in workers]
 
 
-def stacks(cluster: Cluster, found: Found | None) -> list[dict[str, Any]]:
-    """The stacks of all workers, of a node's, of a job's, or of the one that runs a task."""
+def stacks(cluster: Cluster, found: Found | None, *, native: bool = False) -> list[dict[str, Any]]:
+    """The stacks of all workers, of a node's, of a job's, or of the one that runs a task.
+
+    In the workers' own words; or, with the frames of native code, as py-spy on their nodes sees
+    them, which stops each for a moment.
+    """
     nodes, pids = _whom(cluster, found)
-    told = cluster.control_plane.answers_of(nodes, "stacks", pids)
+    live = cluster.control_plane
+    if native:
+        told = live.answers_of(nodes, "native", pids, timeout_s=_NATIVE_S)
+    else:
+        told = live.answers_of(nodes, "stacks", pids)
     return [{**each, "node": node} for node, answer in told.items() for each in answer]
 
 
