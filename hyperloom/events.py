@@ -14,8 +14,9 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
 
 All but ``R`` are written by the transitions themselves, so they are as true as these.  ``R`` is
 what a node tells of its attempts a moment later, many at a time: a row of `ROW` each, made by the
-worker that ran it, passed on unread.  A row may be dropped (its raylet was killed; the stream was
-full and nobody read it); what is counted (`keys.COUNTS`) never is.
+worker that ran it, passed on unread.  What had to be fetched from other nodes before an attempt
+could begin is told with them: a `FETCH` each.  A row may be dropped (its raylet was killed; the
+stream was full and nobody read it); what is counted (`keys.COUNTS`) never is.
 
 Times are seconds since 1970: of an entry by the server's clock, in a row by its node's.
 """
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 # task, template, attempt, how it ended, when it began, how long it took, bytes of its outputs
 ROW = Layout("<16s8sHBdfQ")
+# task, template, attempt, since when it waited for inputs from elsewhere, how long, their bytes
+FETCH = Layout("<16s8sHdfQ")
 ATTEMPTS_SHOWN = 0xFFFF  # more are shown as so many
 
 _WHAT = {codes.SUBMITTED: "submitted", codes.DONE: "done", codes.FAILED: "failed"}
@@ -84,6 +87,21 @@ class Ran(Struct, frozen=True, array_like=True):
 
     node: bytes
     runs: list[Run]
+    fetches: bytes = b""  # a `FETCH` each
+
+
+class Fetch(NamedTuple):
+    """Inputs of an attempt that were on other nodes.
+
+    What several wait for is fetched once, and its bytes are those of who asked first.
+    """
+
+    task: bytes
+    template: bytes
+    attempt: int
+    begun: float
+    seconds: float
+    bytes: int
 
 
 class Attempt(NamedTuple):
@@ -109,6 +127,11 @@ encode = msgpack.encode
 def ran(payload: bytes) -> Ran:
     """An ``R``, its rows as they are: for who takes very many."""
     return _ran.decode(payload)
+
+
+def fetches(payload: bytes) -> Iterator[Fetch]:
+    """What an ``R`` tells of inputs that were fetched."""
+    return (Fetch(*row) for row in FETCH.iter_unpack(ran(payload).fetches))
 
 
 def attempts(payload: bytes) -> Iterator[Attempt]:

@@ -39,6 +39,7 @@ class Why(StrEnum):
     NODE_SILENT = "node-silent"
     AT_NODE = "at-node"
     SEAT = "seat"
+    FETCHING = "fetching"
     BEHIND = "behind"
     BLOCKED = "blocked"
     RUNNING = "running"
@@ -73,7 +74,8 @@ class Facts:
     group_fits: bool = True  # and whether the nodes could keep it if they were idle
     actor: str = ""  # of a call that waits: its actor, or "its actor" where that was not asked
     holder: str = ""  # the node that has it
-    at_node: str = ""  # there it is: "running", "blocked", "behind" another task, "seat"
+    # There it is: "running", "blocked", "behind" another task, "seat", "fetching" its inputs.
+    at_node: str = ""
     pid: int = 0
     seconds: float = 0.0  # since its worker's last progress
     attempt: int = 1
@@ -259,11 +261,23 @@ def _held(facts: Facts) -> Reason:
             )
         case "behind":
             return Reason(Why.BEHIND, f"is {worker}, behind the task that runs there{since}")
+        case _:
+            return _not_begun(facts, where)
+
+
+def _not_begun(facts: Facts, where: str) -> Reason:
+    """A node has it, and none of its workers."""
+    match facts.at_node:
+        case "fetching":
+            return Reason(
+                Why.FETCHING, f"is {where}, which fetches its inputs from other nodes",
+                "loom ls nodes tells what moved; scheduling= may have it run where its inputs are",
+            )  # fmt: skip
         case "seat":
             asked = facts.asked.describe()
             return Reason(Why.SEAT, f"is {where}, and waits for {asked} or a worker")
         case _:
-            says = f"was taken by node {short}, which runs it or soon will"
+            says = f"was taken by {where[3:]}, which runs it or soon will"
             return Reason(Why.AT_NODE, says)
 
 

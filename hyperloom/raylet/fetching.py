@@ -132,6 +132,10 @@ class Fetching:
         most = max(there, key=lambda node: there[node])
         return most if most != self._node and there[most] >= _WORTH_BYTES else None
 
+    def bytes_of(self, wanted: Iterable[tuple[bytes, int]]) -> int:
+        """How much would have to come for these, besides what others wait for already."""
+        return sum(size for oid, size in wanted if oid not in self._waiting)
+
     def fetch(
         self, wanted: Iterable[tuple[bytes, int]], then: Callable[[list[Lost]], None]
     ) -> None:

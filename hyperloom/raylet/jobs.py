@@ -6,6 +6,7 @@ so when one job leaves some, the others' offers are made anew (`offer_again`, `o
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.fetching import Fetching, Lost
+    from hyperloom.raylet.journal import Journal
     from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.node import NodeSettings
@@ -39,6 +41,7 @@ class Jobs:
         loop: Loop,
         machine: NodeMachine,
         fetching: Fetching,
+        journal: Journal,
     ) -> None:
         self._settings = settings
         self._gcs = gcs
@@ -46,6 +49,7 @@ class Jobs:
         self._loop = loop
         self._machine = machine
         self._fetching = fetching
+        self._journal = journal
         self.handle: Callable[[m.Event], None] = lambda _: None
         self._desks: dict[bytes, Desk] = {}
         self._offering_soon = False
@@ -166,6 +170,8 @@ class Jobs:
         self._gcs.command("HEXISTS", keys.NODES.name(keys.CLUSTER), home, then=found)
 
     def _fetch(self, held: m.Held, inputs: list[tuple[bytes, int]]) -> None:
+        began, coming = time.monotonic(), self._fetching.bytes_of(inputs)
+
         def told(lost: list[Lost]) -> None:
             again = any(why == AGAIN for _, why, *_ in lost)
             if again and self._machine.fetching.get(held.task) is held:
@@ -173,6 +179,8 @@ class Jobs:
                 self.handle(m.InputsHere(held.task, handed_on=True))
                 self._fetching.remaking.put_off(held, lambda: self.handle(m.TasksClaimed([held])))
             else:
+                if not lost:
+                    self._journal.fetched(held, time.monotonic() - began, coming)
                 self.handle(m.InputsHere(held.task))
             self.offer_again()
 

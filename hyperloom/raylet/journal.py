@@ -2,7 +2,7 @@
 
 The rule: nobody waits for it and nothing depends on it.  Workers make the rows, this passes them
 on unread, some thousand in one call or what there is after a moment.  Of what the raylet saw
-itself, the end of a worker or of a task that was stopped, it makes the row.
+itself it makes the row: the end of a worker, a task that was stopped, inputs that were fetched.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Journal:
         self._loop = loop
         self._node = node
         self._runs: dict[bytes, list[events.Run]] = {}
-        self._bytes: dict[bytes, int] = {}
+        self._fetches: dict[bytes, bytearray] = {}
+        self._bytes: dict[bytes, int] = {}  # of a job, since it was told last
 
     def open(self, job: bytes, about: str) -> None:
         """A job begins, before anything of it is known to the control plane."""
@@ -42,14 +43,25 @@ class Journal:
 
     def ran(self, job: bytes, run: events.Run) -> None:
         """A worker's attempts."""
-        if not run.rows:
-            return
-        runs = self._runs.setdefault(job, [])
-        if not runs:
+        if run.rows:
+            self._runs.setdefault(job, []).append(run)
+            self._tell(job, len(run.rows) + _RUN_BYTES * (1 + len(run.inputs)))
+
+    def fetched(self, task: Held, seconds: float, size: int) -> None:
+        """A task may begin: its inputs have come from other nodes, so many bytes for it."""
+        if self.on:
+            attempt = min(task.attempt, events.ATTEMPTS_SHOWN)
+            begun = time.time() - seconds
+            row = events.FETCH.pack(task.task, task.kind.template, attempt, begun, seconds, size)
+            self._fetches.setdefault(task.kind.job, bytearray()).extend(row)
+            self._tell(task.kind.job, len(row))
+
+    def _tell(self, job: bytes, size: int) -> None:
+        """Soon; at once if there is much."""
+        if job not in self._bytes:
             self._bytes[job] = 0
             self._loop.later(_AFTER_S, lambda: self.flush(job))
-        runs.append(run)
-        self._bytes[job] += len(run.rows) + _RUN_BYTES * (1 + len(run.inputs))
+        self._bytes[job] += size
         if self._bytes[job] >= _BYTES:
             self.flush(job)
 
@@ -90,12 +102,12 @@ class Journal:
 
     def flush(self, job: bytes) -> None:
         """Tell what is there now."""
-        runs = self._runs.pop(job, None)
-        if runs:
-            payload = events.encode(events.Ran(self._node, runs))
+        if self._bytes.pop(job, 0):
+            fetches = bytes(self._fetches.pop(job, b""))
+            payload = events.encode(events.Ran(self._node, self._runs.pop(job, []), fetches))
             self._gcs.apply("event_add", keys.job_namespace(job), codes.RAN, payload)
 
     def flush_all(self) -> None:
         """Tell all; the node ends."""
-        for job in list(self._runs):
+        for job in list(self._bytes):
             self.flush(job)

@@ -17,17 +17,24 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
-from hyperloom import events
 from hyperloom.core import metrics
-from hyperloom.gcs import codes, keys
+from hyperloom.gcs import keys
 from hyperloom.watch import overall
+from hyperloom.watch.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.story import Event
 
 _SECONDS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+_TIMES = {
+    "loom_task_queue_seconds": "How long attempts were ready before they began, without fetching",
+    "loom_task_fetch_seconds": "How long attempts waited for inputs from other nodes, of those "
+    "that had to",
+    "loom_task_seconds": "How long attempts ran",
+}
 
 
 class Collector:
@@ -36,7 +43,9 @@ class Collector:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._read: dict[bytes, bytes] = {}  # job -> the last event that was counted
-        self._seconds: dict[tuple[str, str], list[float]] = {}  # buckets, then the sum
+        self._waits: dict[bytes, Waits] = {}
+        # Of each family, by job and name: buckets, then the sum.
+        self._seconds: dict[str, dict[tuple[str, str], list[float]]] = {name: {} for name in _TIMES}
 
     def collect(self) -> Iterator[Any]:
         """The figures as they are now."""
@@ -46,11 +55,17 @@ class Collector:
         yield GaugeMetricFamily("loom_look_seconds", "Time to ask the cluster for this", spent)
         yield from self._tasks(told)
         yield from _nodes(told)
+        yield _gauge("loom_server_seconds", "Round trip to the server", self._round_trip())
         server = told["server"]
         yield _gauge("loom_server_memory_bytes", "Memory of the server", server["memory_bytes"])
         yield _gauge("loom_server_clients", "Connections to the server", server["clients"])
         yield from self._times(told)
         yield from self._users(told)
+
+    def _round_trip(self) -> float:
+        began = time.perf_counter()
+        self._cluster.control_plane.wire.call("PING")
+        return time.perf_counter() - began
 
     def _tasks(self, told: dict[str, Any]) -> Iterator[Any]:
         total = CounterMetricFamily(
@@ -68,30 +83,36 @@ class Collector:
         yield now
 
     def _times(self, told: dict[str, Any]) -> Iterator[Any]:
-        family = HistogramMetricFamily(
-            "loom_task_seconds", "How long attempts ran, as far as events tell",
-            labels=("job", "name"),
-        )  # fmt: skip
-        for job in told["jobs"]:
-            self._take_in(bytes.fromhex(job["job"]))
-        for labels, counts in self._seconds.items():
-            buckets = _buckets(_SECONDS, counts[:-1])
-            family.add_metric(labels, buckets, counts[-1])
-        yield family
+        open_jobs = [bytes.fromhex(job["job"]) for job in told["jobs"]]
+        for job in open_jobs:
+            self._take_in(job)
+        for job in self._waits.keys() - set(open_jobs):
+            del self._waits[job]
+        for family_name, what in _TIMES.items():
+            family = HistogramMetricFamily(
+                family_name, f"{what}, as far as events tell", labels=("job", "name")
+            )
+            for labels, counts in self._seconds[family_name].items():
+                family.add_metric(labels, _buckets(_SECONDS, counts[:-1]), counts[-1])
+            yield family
 
     def _take_in(self, job: bytes) -> None:
+        for waited in self._waits.setdefault(job, Waits()).take(self._new(job)):
+            labels = job.hex(), self._cluster.name(job, waited.ran.template)
+            times = waited.queued, waited.fetching, waited.ran.seconds
+            for family, seconds in zip(_TIMES, times, strict=True):
+                if seconds is not None:
+                    blank = [0.0] * (len(_SECONDS) + 2)
+                    counts = self._seconds[family].setdefault(labels, blank)
+                    counts[bisect_left(_SECONDS, seconds)] += 1
+                    counts[-1] += seconds
+
+    def _new(self, job: bytes) -> Iterator[Event]:
+        """Events that came since the last time."""
         live = self._cluster.control_plane
         for entry, event in live.entries(job, self._read.get(job, b"-")):
             self._read[job] = entry
-            if event.kind != codes.RAN:
-                continue
-            for ran in events.attempts(event.payload):
-                name = self._cluster.name(job, ran.template)
-                counts = self._seconds.setdefault(
-                    (job.hex(), name), [0.0] * (len(_SECONDS) + 2)
-                )  # fmt: skip
-                counts[bisect_left(_SECONDS, ran.seconds)] += 1
-                counts[-1] += ran.seconds
+            yield event
 
     def _users(self, told: dict[str, Any]) -> Iterator[Any]:
         rows: dict[metrics.Named, float] = {}
@@ -155,6 +176,7 @@ def _nodes(told: dict[str, Any]) -> Iterator[Any]:
         for node in told["nodes"]:
             family.add_metric((node["node"], node["host"]), node[field])
         yield family
+    yield from _moved(told)
     yield from _machines(told)
     alive = sum(node["alive"] for node in told["nodes"])
     yield _gauge("loom_nodes_alive", "Nodes that are heard of", alive)
@@ -164,6 +186,20 @@ def _nodes(told: dict[str, Any]) -> Iterator[Any]:
             for resource in node["resources"]:
                 family.add_metric((node["node"], resource), node[name].get(resource, 0))
         yield family
+
+
+def _moved(told: dict[str, Any]) -> Iterator[Any]:
+    """Objects that went from node to node."""
+    for which in ("received", "sent"):
+        for what, end in (("Objects", ""), ("Bytes of objects", "_bytes")):
+            family = CounterMetricFamily(
+                f"loom_objects_{which}{end}", f"{what} that a node has {which}",
+                labels=("node", "host"),
+            )  # fmt: skip
+            for node in told["nodes"]:
+                moved = node["transfers"][f"{which}{end}"]
+                family.add_metric((node["node"], node["host"]), moved)
+            yield family
 
 
 _LOAD = {

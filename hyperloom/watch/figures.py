@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
+from hyperloom.watch.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +35,9 @@ class Group:
 
     name: str
     seconds: list[float] = field(default_factory=list)
+    queued: list[float] = field(default_factory=list)  # seconds, of those of which it is known
+    fetching: list[float] = field(default_factory=list)  # likewise, of those that fetched
+    fetched_bytes: int = 0
     failed: int = 0
     output_bytes: int = 0
 
@@ -63,14 +67,18 @@ class Figures:
 
 def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
     """The figures of these events; `name_of` says what a template's function is called."""
+    told = list(told)
     ran: list[events.Attempt] = []
     said: list[tuple[float, int]] = []  # when, and how many tasks, about
+    fetches: list[events.Fetch] = []
     for event in told:
         if event.kind == codes.RAN:
             ran += events.attempts(event.payload)
+            fetches += events.fetches(event.payload)
         elif event.kind == codes.SUBMITTED:
             said.append((event.at, _number_of(events.submitted(event.payload))))
-    names = {template: name_of(template) for template in {a.template for a in ran}}
+    known = {attempt.template for attempt in ran} | {fetch.template for fetch in fetches}
+    names = {template: name_of(template) for template in known}
     begun = [a for a in ran if a.begun and a.ended is not Ended.PASSED_ON]
     began = min((a.begun for a in begun), default=0.0)
     length = max((a.begun + a.seconds for a in begun), default=began) - began
@@ -80,10 +88,12 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
         for a in ran
         if a.error is not None and a.ended is not Ended.PASSED_ON
     )
+    groups = _groups(ran, names)
+    _add_waits(groups, told, fetches, names)
     return Figures(
         began,
         length,
-        _groups(ran, names),
+        sorted(groups.values(), key=lambda group: -sum(group.seconds)),
         busy,
         of,
         ended,
@@ -111,7 +121,7 @@ def _pending(
     return pending
 
 
-def _groups(ran: list[events.Attempt], names: dict[bytes, str]) -> list[Group]:
+def _groups(ran: list[events.Attempt], names: dict[bytes, str]) -> dict[str, Group]:
     groups: dict[str, Group] = {}
     for attempt in ran:
         name = names[attempt.template]
@@ -120,7 +130,23 @@ def _groups(ran: list[events.Attempt], names: dict[bytes, str]) -> list[Group]:
             group.seconds.append(attempt.seconds)
         group.failed += attempt.ended in {Ended.FAILED, Ended.PASSED_ON}
         group.output_bytes += attempt.output_bytes
-    return sorted(groups.values(), key=lambda group: -sum(group.seconds))
+    return groups
+
+
+def _add_waits(
+    groups: dict[str, Group],
+    told: list[Event],
+    fetches: list[events.Fetch],
+    names: dict[bytes, str],
+) -> None:
+    for waited in Waits().take(told):
+        group = groups[names[waited.ran.template]]
+        if waited.queued is not None:
+            group.queued.append(waited.queued)
+    for fetch in fetches:
+        group = groups.setdefault(names[fetch.template], Group(names[fetch.template]))
+        group.fetching.append(fetch.seconds)
+        group.fetched_bytes += fetch.bytes
 
 
 def _load(

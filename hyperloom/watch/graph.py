@@ -148,7 +148,9 @@ def _by_name(
     cluster: Cluster, counts: list[dict[str, Any]], past: Past, alive: list[_Alive]
 ) -> dict[str, Any]:
     busy = Counter(
-        work["task"] for work in tasks.running(cluster).values() if work["at"] != "behind"
+        work["task"]
+        for work in tasks.running(cluster).values()
+        if work["at"] in {"running", "blocked"}
     )
     largest = sorted(counts, key=lambda row: -row["submitted"])[:_FUNCTIONS_MOST]
     boxes = {row["name"]: {**row, "running": busy[row["name"]]} for row in largest}

@@ -101,7 +101,7 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
     return why.Facts(
         state=state, asked=asked, nodes=nodes, holder=stand.detail, attempt=attempt, error=error,
         at_node=work["at"] if work else "seat" if _answers(at_work, stand.detail) else "",
-        pid=work["pid"] if work else 0, seconds=work["seconds"] if work else 0.0,
+        pid=(work["pid"] or 0) if work else 0, seconds=work["seconds"] if work else 0.0,
     )  # fmt: skip
 
 

@@ -42,6 +42,7 @@ def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[
         rate=_rate(told) + _pending(told),
         workers=_workers(told),
         nodes=nodes_report.section(cluster, told.began, told.length_s),
+        fetched=_fetched(told.groups),
         errors=_errors(told),
     )
 
@@ -81,8 +82,6 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
     groups, colours = {group.name: group for group in known}, _colours(known)
     for row in sorted(rows, key=lambda row: -row["submitted"]):
         group = groups.get(row["name"], Group(row["name"]))
-        number = len(group.seconds)
-        mean = seconds_text(sum(group.seconds) / number) if number else ""
         total = max(1, row["submitted"])
         done, failed = 100 * row["done"] / total, 100 * row["failed"] / total
         body.append(
@@ -92,14 +91,47 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
             f'<span class=failed style="width:{failed:.1f}%"></span></td>'
             + "".join([f"<td>{text}</td>" for text in (
                 f"{row['submitted']:,}", f"{row['done']:,}", f"{row['failed']:,}",
-                f"{row['retried']:,}", mean, seconds_text(sum(group.seconds)),
-                size_text(group.output_bytes),
+                f"{row['retried']:,}", _mean(group.queued), _mean(group.seconds),
+                seconds_text(sum(group.seconds)), size_text(group.output_bytes),
             )]) + "</tr>"
         )  # fmt: skip
-    heads = ("function", "", "tasks", "done", "failed", "tried again", "mean", "in all", "results")
-    return (
-        f"<table><tr>{''.join([f'<th>{head}</th>' for head in heads])}</tr>{''.join(body)}</table>"
+    heads = (
+        "function",
+        "",
+        "tasks",
+        "done",
+        "failed",
+        "tried again",
+        "queued",
+        "ran",
+        "in all",
+        "results",
     )
+    return _table(heads, body)
+
+
+def _mean(seconds: Sequence[float]) -> str:
+    return seconds_text(sum(seconds) / len(seconds)) if seconds else ""
+
+
+def _table(heads: Sequence[str], rows: Sequence[str]) -> str:
+    return (
+        f"<table><tr>{''.join([f'<th>{head}</th>' for head in heads])}</tr>{''.join(rows)}</table>"
+    )
+
+
+def _fetched(groups: Sequence[Group]) -> str:
+    """What moved between nodes for the tasks of each function."""
+    rows = [
+        f"<tr><th>{escape(group.name)}</th><td>{len(group.fetching):,}</td>"
+        f"<td>{size_text(group.fetched_bytes)}</td><td>{_mean(group.fetching)}</td>"
+        f"<td>{seconds_text(max(group.fetching))}</td></tr>"
+        for group in sorted(groups, key=lambda group: -group.fetched_bytes)
+        if group.fetching
+    ]
+    if not rows:
+        return "<p>No task had to fetch an input from another node.</p>"
+    return _table(("function", "tasks that fetched", "bytes", "mean wait", "longest"), rows)
 
 
 def _boxes(groups: Sequence[Group]) -> str:

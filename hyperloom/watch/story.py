@@ -35,6 +35,7 @@ _WORDS = {
 
 def steps(told: Iterable[Event], task: bytes) -> list[dict[str, Any]]:
     """What happened to the task, in the order of time."""
+    told = list(told)
     found: list[dict[str, Any]] = []
     entered: tuple[bytes, dict[str, Any]] | None = None
     for event in told:
@@ -48,12 +49,42 @@ def steps(told: Iterable[Event], task: bytes) -> list[dict[str, Any]]:
             found += _of(event, task)
     if entered is not None:
         found.insert(0, entered[1])
+    found += _ready(told, task)
     return sorted(found, key=lambda step: step["at"])
+
+
+def _ready(told: list[Event], task: bytes) -> Iterator[dict[str, Any]]:
+    """When the last of its inputs was made, of those that its attempts tell of."""
+    makers = {
+        maker
+        for event in told
+        if event.kind == codes.RAN and task in event.payload
+        for attempt in events.attempts(event.payload)
+        if attempt.task == task and attempt.ended is not Ended.PASSED_ON
+        for maker in attempt.inputs
+    }
+    made = [
+        attempt
+        for event in told
+        if event.kind == codes.RAN and any(maker in event.payload for maker in makers)
+        for attempt in events.attempts(event.payload)
+        if attempt.task in makers and attempt.ended is Ended.DONE
+    ]
+    if made:
+        last = max(made, key=lambda each: each.begun + each.seconds)
+        yield {
+            "at": last.begun + last.seconds, "what": "its last input was made",
+            "node": last.node.hex(), "pid": last.pid, "by": last.task.hex(),
+        }  # fmt: skip
 
 
 def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
     at, kind, payload = event
     if kind == codes.RAN:
+        node = events.ran(payload).node
+        for fetch in events.fetches(payload):
+            if fetch.task == task:
+                yield _fetched(fetch, node)
         for attempt in events.attempts(payload):
             if attempt.task == task:
                 yield from _attempt(attempt)
@@ -70,6 +101,14 @@ _AT_NODE = {
     codes.NODE_FAILED: "its node was lost, and no retry was left",
     codes.TOO_LATE: "its result came from a node that was given up, and was thrown away",
 }
+
+
+def _fetched(fetch: events.Fetch, node: bytes) -> dict[str, Any]:
+    return {
+        "at": fetch.begun + fetch.seconds, "what": "inputs were fetched",
+        "attempt": fetch.attempt, "node": node.hex(), "seconds": round(fetch.seconds, 6),
+        "bytes": fetch.bytes,
+    }  # fmt: skip
 
 
 def _attempt(ran: events.Attempt) -> Iterator[dict[str, Any]]:

@@ -22,10 +22,15 @@ _OVER = {Ended.DONE: "DONE", Ended.FAILED: "FAILED", Ended.PASSED_ON: "FAILED"}
 
 
 def running(cluster: Cluster) -> dict[str, dict[str, Any]]:
-    """What workers have, by task: the worker's own words, `node`, and `at`: where there."""
+    """What nodes have, by task: its worker's own words, `node`, and `at`: where there.
+
+    Of a task whose inputs are being fetched there is no worker yet: no `pid`.
+    """
     found: dict[str, dict[str, Any]] = {}
     answers = {} if cluster.live is None else cluster.live.answers("status")
     for node, answer in answers.items():
+        for task in answer["fetching"]:
+            found[task] = {"node": node, "pid": None, "seconds": 0.0, "at": "fetching"}
         for worker in answer["workers"]:
             if worker["task_id"]:
                 at = "blocked" if worker["state"] == "blocked" else "running"
@@ -119,7 +124,7 @@ def _alive(task: bytes, stand: Stand, at_work: dict[str, dict[str, Any]]) -> dic
     if work is None:
         node = stand.detail if stand.state == "HELD" else None
         return _row(task, name, "WAITING" if stand.state == "OVER" else stand.state, node=node)
-    state = "HELD" if work["at"] == "behind" else "RUNNING"
+    state = "RUNNING" if work["at"] in {"running", "blocked"} else "HELD"
     attempt = work["attempt"] if state == "RUNNING" else None
     seconds = work["seconds"] if state == "RUNNING" else None
     return _row(

@@ -83,6 +83,10 @@ CASES = {
         "is on node aaaaaaaa in worker 7, behind the task that runs there since 0.5 s", "",
     ),
     Why.SEAT: (held("seat"), "is on node aaaaaaaa, and waits for 1 CPU or a worker", ""),
+    Why.FETCHING: (
+        held("fetching"), "is on node aaaaaaaa, which fetches its inputs from other nodes",
+        "scheduling=",
+    ),
     Why.AT_NODE: (held(), "was taken by node aaaaaaaa, which runs it or soon will", ""),
 }  # fmt: skip
 

@@ -32,7 +32,11 @@ def told() -> Iterator[Event]:
     run = Run(7, rows, {99: ("app", f"Bad: {EVIL}")})
     first, last = (JOB + b"driver" + n.to_bytes(6, "big") for n in (0, 99))
     yield Event(1000.0, codes.SUBMITTED, first + last)
-    yield Event(0.0, codes.RAN, events.encode(Ran(b"node-one", [run])))
+    fetches = [(JOB + b"driver" + n.to_bytes(6, "big"), n) for n in (3, 5)]
+    told = b"".join([
+        events.FETCH.pack(task, b"somekin1", 1, 900.0, 0.25 * n, 1 << 20) for task, n in fetches
+    ])  # fmt: skip
+    yield Event(0.0, codes.RAN, events.encode(Ran(b"node-one", [run], told)))
 
 
 def name(somekine: bytes) -> str:
@@ -51,6 +55,11 @@ def test_figures_add_up() -> None:
     assert (found.pending[0], found.pending[-1]) == (99, 0)
     assert found.pending == sorted(found.pending, reverse=True)
     assert found.errors == [(name(b"somekin1"), f"Bad: {EVIL}", 1)]
+    groups = {group.name: group for group in found.groups}
+    fetched = groups[name(b"somekin1")]
+    assert (fetched.fetching, fetched.fetched_bytes) == ([0.75, 1.25], 2 << 20)
+    other = groups[name(b"somekin0")]
+    assert (other.fetching, sum(other.queued)) == ([], sum(range(0, 100, 2)))
 
 
 class FakeCluster:
@@ -88,6 +97,24 @@ def test_the_page_needs_nothing_and_escapes_everything() -> None:
     assert re.findall(r"<td>(.*?)</td>", row) == ["50 %", "3 MiB", "1 MiB", "0 B", "2 MiB", "0 B"]
     assert len(re.findall("<polyline", page)) == 4
     assert "default-src 'none'" in page
+    (row,) = re.findall(r"<td>2</td><td>2 MiB</td>.*?</tr>", page)
+    assert re.findall(r"<td>(.*?)</td>", row) == ["2", "2 MiB", "1.0 s", "1.2 s"]
+
+
+def test_a_page_says_that_nothing_was_fetched() -> None:
+    alone = [event for event in told() if event.kind == codes.SUBMITTED]
+    (moved,) = [line for line in _page_of(alone).splitlines() if "had to fetch" in line]
+    assert moved == "<p>No task had to fetch an input from another node.</p>"
+
+
+def _page_of(told: list[Event]) -> str:
+    class Few(FakeCluster):
+        def events(self, _: bytes) -> Iterator[Event]:
+            return iter(told)
+
+    counts = dict.fromkeys(("submitted", "done", "failed", "retried"), 0)
+    about = {"program": "", "job": "", "opened": None, "state": "ended", **counts}
+    return report(Few(), JOB, about, [])  # type: ignore[arg-type]
 
 
 def test_a_run_without_events_has_a_page_too() -> None:

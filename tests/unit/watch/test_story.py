@@ -121,6 +121,33 @@ def test_a_child_says_who_submitted_it(plane: Plane) -> None:
     assert story.steps(told(plane), child)[0]["by"] == parent.hex()
 
 
+def test_what_it_waited_for_is_told_with_time_and_place(plane: Plane) -> None:
+    """Its last input was made on one node, and fetched by another."""
+    driver = Process(plane, "driver")
+    maker, early, taker = driver.submit(3)
+    rows = {
+        name: events.ROW.pack(task, PLAIN, 1, Ended.DONE, begun, 1.0, 9)
+        for name, task, begun in (("e", early, 10.0), ("m", maker, 20.0), ("t", taker, 30.0))
+    }
+    fetch = events.FETCH.pack(taker, PLAIN, 1, 25.0, 0.5, 4096)
+    here, there = b"one-node", b"two-node"
+    told = [
+        Event(0.0, codes.SUBMITTED, min(maker, early) + max(early, taker)),
+        Event(21.0, codes.RAN, events.encode(Ran(there, [Run(5, rows["e"] + rows["m"])]))),
+        Event(31.0, codes.RAN, events.encode(
+            Ran(here, [Run(6, rows["t"], {}, {0: early + maker})], fetch)
+        )),
+    ]  # fmt: skip
+    steps = story.steps(told, taker)
+    assert [(step["what"], step["at"], step.get("node")) for step in steps] == [
+        ("submitted", 0.0, None), ("its last input was made", 21.0, there.hex()),
+        ("inputs were fetched", 25.5, here.hex()), ("began", 30.0, here.hex()),
+        ("done", 31.0, here.hex()),
+    ]  # fmt: skip
+    assert (steps[1]["by"], steps[2]["bytes"]) == (maker.hex(), 4096)
+    assert [step["what"] for step in story.steps(told, maker)] == ["submitted", "began", "done"]
+
+
 def test_of_ranges_that_overlap_the_narrower_is_right(plane: Plane) -> None:
     """Two templates submitted in turns: each call tells the first and last of its own."""
     driver = Process(plane, "driver")

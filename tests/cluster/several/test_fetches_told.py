@@ -1,0 +1,92 @@
+"""What moves between nodes for a task is told: in its story, in a report, in the metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hyperloom as loom
+from hyperloom import events
+from hyperloom.core import current
+from hyperloom.gcs import codes
+from hyperloom.watch import overall, reasons, things
+from hyperloom.watch.cluster import Cluster as Looked
+from hyperloom.watch.exposition import Collector
+from hyperloom.watch.live import Live
+from hyperloom.watch.report import report
+from tests.cluster.several.tasks import MIB, make, on, size_of
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hyperloom.testing import Cluster
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def looked(cluster: Cluster) -> Iterator[Looked]:
+    del cluster
+    looked = Looked(Live(current.session().address))
+    yield looked
+    looked.close()
+
+
+def fetches(looked: Looked, job: bytes) -> list[events.Fetch]:
+    return [
+        fetch
+        for event in looked.events(job)
+        if event.kind == codes.RAN
+        for fetch in events.fetches(event.payload)
+    ]
+
+
+def test_an_input_that_was_fetched_is_told_everywhere(cluster: Cluster, looked: Looked) -> None:
+    _, there, third = cluster.nodes
+    job = bytes(current.session().job)
+    value = on(there.id, make).remote(MIB // 2)
+    loom.wait([value])
+    # Both wait for the one object: it is fetched once, and its bytes are told once.
+    sizes = [on(third.id, size_of).remote(value) for _ in range(2)]
+    assert loom.get(sizes, timeout=30) == [MIB // 2] * 2
+    wait_until(lambda: fetches(looked, job))
+    told = fetches(looked, job)
+    total = sum(fetch.bytes for fetch in told)
+    assert MIB // 2 <= total < MIB
+    task = told[0].task
+    assert task in {ref.binary()[:16] for ref in sizes}
+
+    wait_until(lambda: reasons.show(looked, task)["state"] == "DONE")
+    story = reasons.show(looked, task)["steps"]
+    whats = ["submitted", "its last input was made", "inputs were fetched", "began", "done"]
+    assert sorted(step["what"] for step in story) == sorted(whats)
+    places = {step["what"]: step.get("node") for step in story}
+    assert places["its last input was made"] == there.id
+    assert places["inputs were fetched"] == places["began"] == third.id
+
+    (about,) = [row for row in things.jobs(looked) if row["job"] == job.hex()]
+    page = report(looked, job, about, overall.counts(looked, job))
+    assert f"<th>size_of</th><td>{len(told)}</td>" in page
+
+    families: dict[str, Any] = {each.name: each for each in Collector(looked).collect()}
+    of_fetch = {
+        (sample.labels["name"], sample.labels.get("le")): sample.value
+        for sample in families["loom_task_fetch_seconds"].samples
+        if sample.name.endswith("_bucket")
+    }
+    assert of_fetch == {**of_fetch, ("size_of", "+Inf"): len(told)}
+    assert {name for name, _ in of_fetch} == {"size_of"}
+    queued = {
+        sample.labels["name"]: sample.value
+        for sample in families["loom_task_queue_seconds"].samples
+        if sample.name.endswith("_count")
+    }
+    assert queued == {"make": 1, "size_of": 2}
+    received = {
+        sample.labels["node"]: sample.value
+        for sample in families["loom_objects_received_bytes"].samples
+    }
+    assert received[third.id] >= MIB // 2
+    assert families["loom_server_seconds"].samples[0].value > 0
