@@ -39,7 +39,6 @@ from hyperloom.raylet.memory import MemoryWatch
 from hyperloom.raylet.owners import Owners
 from hyperloom.raylet.pool import Pool
 from hyperloom.raylet.printed import Logs
-from hyperloom.raylet.reception import Receptions
 from hyperloom.raylet.reporter import Reporter
 from hyperloom.raylet.residents import Residents
 from hyperloom.raylet.results import outputs_of, tasks_of
@@ -82,20 +81,15 @@ class Agent:
         self._gcs = Conversation(settings.address, self.loop, self._come_back)
         self._journal = Journal(self._gcs, self.loop, settings.node, on=config.events)
         self._fetching = Fetching(settings, self._gcs, self.loop, keeper)
-        self._jobs = Jobs(
-            settings, self._gcs, keeper, self.loop, self.machine, self._fetching, self._journal
-        )
-        self._jobs.handle = self._handle
+        self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine, self._fetching)
+        self._jobs.handle, self._jobs.journal = self._handle, self._journal
         inline = config.inline_max_bytes
         light = Light(self._jobs, self.loop, self.machine, self._handle, inline, self._journal)
         logs = Logs(settings.logs, config.worker_log_bytes)
         self._pool = Pool(template[1], template[0], self.loop, self, logs)
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
         self._reporter = Reporter(self._gcs, settings.node, self._pool, self._memory, self._journal)
-        self._answers = Answers(
-            settings, self._gcs, self.machine, self._pool, self.describe, self.loop
-        )
-        self._receptions = Receptions(settings, self.loop)
+        self._answers = Answers(settings, self._gcs, self.machine, self._pool, self.describe)
         self._residents = Residents(self._jobs, self._reporter)
         self._actions = Actions(
             settings, self.loop, self.machine, self._pool, self._jobs, self._reporter,
@@ -344,9 +338,6 @@ class Agent:
             case ["drain", str(token), timeout_s, bool(force)]:
                 say = self._answers.to(reply_to)
                 self._draining.begin(token, timeout_s, force=force, say=say)
-            case ["reception", bytes(channel)]:
-                if why_not := self._receptions.open(channel, reply_to):
-                    self._answers.to(reply_to)({"error": why_not})
             case _:
                 self._answers.asked(reply_to, question)
 
@@ -383,7 +374,7 @@ class Agent:
         """End all that was begun here."""
         for worker in list(self.machine.workers):
             self._pool.kill(worker)
-        self._receptions.close()
+        self._answers.close()
         self._journal.flush_all()
         self._jobs.hang_up()
         self._membership.close()

@@ -1,7 +1,8 @@
 """What a node answers to people who ask: how it is, and what its workers do.
 
 Asked at the door of the raylet, by programs of this machine, or through the control plane
-(`hyperloom.gcs.asking`), by anybody in the cluster.  Nothing is changed by a question.
+(`hyperloom.gcs.asking`), by anybody in the cluster.  Nothing is changed by a question; who brings
+a program is led to a process of its own.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from hyperloom.core import words
 from hyperloom.gcs import asking, keys
 from hyperloom.raylet import native
 from hyperloom.raylet.load import Load
+from hyperloom.raylet.reception import Receptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from hyperloom.raylet.conversation import Conversation
-    from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.node import NodeSettings
     from hyperloom.raylet.pool import Pool
@@ -38,22 +39,21 @@ _LOOKED_AT_MOST = 32  # workers, by a program each
 class Answers:
     """See the module.  `describe` says how the node is, for the table of nodes."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what there is to know of a node
+    def __init__(
         self,
         settings: NodeSettings,
         gcs: Conversation,
         machine: NodeMachine,
         pool: Pool,
         describe: Callable[[], dict[str, Any]],
-        loop: Loop,
     ) -> None:
         self._settings = settings
-        self._loop = loop
         self._gcs = gcs
         self._machine = machine
         self._pool = pool
         self._describe = describe
         self._load = Load(settings.spill)
+        self._receptions = Receptions(settings, gcs.loop)
         self._waiting: list[_Round] = []  # rounds of questions to workers
 
     def status(self) -> dict[str, Any]:
@@ -95,6 +95,9 @@ class Answers:
                 say(_files(self._settings.logs))
             case ["stacks", list(pids)]:
                 self._ask_workers([words.STACKS], pids, _PATIENCE_S, say)
+            case ["reception", bytes(channel)]:
+                if why_not := self._receptions.open(channel, reply_to):
+                    say({"error": why_not})
             case ["native", list(pids)]:
                 self._look_at(pids, say)
             case ["profile", list(pids), float(seconds), float(every_s)]:
@@ -114,7 +117,11 @@ class Answers:
         def told(texts: dict[int, str]) -> None:
             say([{**workers[pid], "told": text} for pid, text in texts.items()])
 
-        native.stacks(self._loop, chosen, told)
+        native.stacks(self._gcs.loop, chosen, told)
+
+    def close(self) -> None:
+        """The node ends."""
+        self._receptions.close()
 
     def to(self, reply_to: bytes) -> Say:
         """What answers who listens there."""

@@ -34,13 +34,13 @@ class Conversation:
 
     def __init__(self, address: Address, loop: Loop, when_back: Callable[[], None]) -> None:
         self._address = address
-        self._loop = loop
+        self.loop = loop
         self._when_back = when_back
         self.heal: Callable[[], None] = lambda: None
         self._unanswered: deque[tuple[bytes, Answer | None]] = deque()
         self._tries = 0
         self._wire: Wire | None = Wire(address)
-        self._loop.on_readable(self._wire.fileno(), self._read)
+        self.loop.on_readable(self._wire.fileno(), self._read)
 
     @property
     def connected(self) -> bool:
@@ -75,7 +75,7 @@ class Conversation:
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Say something after a while."""
-        self._loop.later(seconds, call)
+        self.loop.later(seconds, call)
 
     def _read(self) -> None:
         while self._wire is not None and self._unanswered:
@@ -105,11 +105,11 @@ class Conversation:
 
     def _lost(self) -> None:
         if self._wire is not None:
-            self._loop.forget(self._wire.fileno())
+            self.loop.forget(self._wire.fileno())
             self._wire.close()
             self._wire = None
             self._tries = 0
-            self._loop.later(0, self._reconnect)
+            self.loop.later(0, self._reconnect)
 
     def _reconnect(self) -> None:
         try:
@@ -121,15 +121,15 @@ class Conversation:
                 self.heal()
             pause_s = _PAUSES_S[min(self._tries, len(_PAUSES_S) - 1)]
             self._tries += 1
-            self._loop.later(pause_s, self._reconnect)
+            self.loop.later(pause_s, self._reconnect)
             return
         self._wire = wire
-        self._loop.on_readable(wire.fileno(), self._read)
+        self.loop.on_readable(wire.fileno(), self._read)
         self._when_back()
 
     def close(self) -> None:
         """Hang up."""
         if self._wire is not None:
-            self._loop.forget(self._wire.fileno())
+            self.loop.forget(self._wire.fileno())
             self._wire.close()
             self._wire = None

@@ -31,7 +31,7 @@ _SOON_S = 0.005  # other jobs hear so late of what one has left
 
 
 class Jobs:
-    """See the module.  `handle` takes events for the machine."""
+    """See the module.  `handle` takes events for the machine, `journal` what people are told."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what jobs touch of a node
         self,
@@ -41,7 +41,6 @@ class Jobs:
         loop: Loop,
         machine: NodeMachine,
         fetching: Fetching,
-        journal: Journal,
     ) -> None:
         self._settings = settings
         self._gcs = gcs
@@ -49,8 +48,8 @@ class Jobs:
         self._loop = loop
         self._machine = machine
         self._fetching = fetching
-        self._journal = journal
         self.handle: Callable[[m.Event], None] = lambda _: None
+        self.journal: Journal | None = None
         self._desks: dict[bytes, Desk] = {}
         self._offering_soon = False
 
@@ -179,8 +178,8 @@ class Jobs:
                 self.handle(m.InputsHere(held.task, handed_on=True))
                 self._fetching.remaking.put_off(held, lambda: self.handle(m.TasksClaimed([held])))
             else:
-                if not lost:
-                    self._journal.fetched(held, time.monotonic() - began, coming)
+                if not lost and self.journal is not None:
+                    self.journal.fetched(held, time.monotonic() - began, coming)
                 self.handle(m.InputsHere(held.task))
             self.offer_again()
 
