@@ -3,7 +3,8 @@
 A worker has no connection to the control plane until a task uses the API: most never do.
 
 Workers are forked from a process that has imported this file.  So it imports, too, what tasks need
-that submit tasks: else each worker would import it anew, in the time of its first such task.
+that submit tasks, and what modules of users need that define them: else each worker would import
+it anew, in the time of its first such task.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hyperloom.core import (
     scratch,
     submission,  # noqa: F401
 )
+from hyperloom.core.actors import api, calls, naming, typed  # noqa: F401 - likewise
 from hyperloom.core.attempts import Attempts, Silence
 from hyperloom.core.bringing import Bringer
 from hyperloom.core.objects import Objects

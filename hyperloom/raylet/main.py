@@ -19,6 +19,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ _SERVER_WAIT_S = 10
 _SERVER_LOADS_S = 600  # a head's has to read all that it had accepted
 _LOOK_S = 0.2  # how often an embedded raylet looks whether its server lives
 _NONE = -1
+_OF_PROGRAMS = "hyperloom.api"  # by name: it stands on us, and so do the modules of users
 
 
 def main(folder: Path, ready: int, lock: int, alive: int) -> int:
@@ -101,6 +103,7 @@ def _fork_template(settings: NodeSettings, close: list[int]) -> tuple[int, socke
 
     dialing.prepare(settings.address)
     redirection.install()
+    import_module(_OF_PROGRAMS)
     mine = settings.scratch
     worker = partial(run_worker, settings.config)
     return template.fork_template(worker, close, lambda: clean_up(settings, mine))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC
+from typing import Any, Generic, Self, TypeVar
 
 import pytest
 
 import hyperloom as loom
 from hyperloom.core.actors.options import ActorOptions, MethodOptions
 from hyperloom.errors import InvalidOption
+
+T = TypeVar("T")
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,52 @@ def test_a_group_that_there_is_not_is_refused_at_the_class() -> None:
 
     with pytest.raises(InvalidOption, match=r"concurrency_group='io' of .*Reads.read cannot be"):
         loom.actor(Reads)
+
+
+class Silent:
+    """It says nothing of its constructor."""
+
+
+class Abstract(ABC):  # noqa: B024 - its metaclass is what matters
+    """Nor does this, of another metaclass."""
+
+
+class Inherits(Silent, Generic[T]):
+    """Nor this."""
+
+
+@pytest.mark.parametrize("cls", [Silent, Abstract, Inherits])
+def test_a_class_that_says_nothing_of_its_constructor_takes_nothing(cls: type) -> None:
+    arity = loom.actor(cls).arity
+    arity.check((), {})
+    with pytest.raises(TypeError, match=rf"^{cls.__name__}\(\): too many positional"):
+        arity.check((1,), {})
+
+
+class Makes:
+    """It says something, elsewhere."""
+
+    def __new__(cls, number: int) -> Self:
+        """One of a number."""
+        del number
+        return super().__new__(cls)
+
+
+class Called(type):
+    """Says what its classes take."""
+
+    def __call__(cls, number: int) -> Any:
+        del number
+        return super().__call__()
+
+
+class OfThese(metaclass=Called):
+    """It says nothing itself."""
+
+
+@pytest.mark.parametrize("cls", [Makes, OfThese])
+def test_a_constructor_may_be_said_in_other_places(cls: type) -> None:
+    arity = loom.actor(cls).arity
+    arity.check((1,), {})
+    with pytest.raises(TypeError, match=r"missing a required argument: 'number'"):
+        arity.check((), {})
