@@ -88,7 +88,7 @@ class Node:
         now = time.monotonic()
         for at in range(0, len(triples), 3):
             task, record = triples[at], triples[at + 1]
-            self._running.append((now + self._lasts_s, task, specs.refs_of(record)))
+            self._running.append((now + self._lasts_s, task, specs.heading_of(record)))
             claimed(task, now)
         self._free -= len(triples) // 3
         self.claimed += len(triples) // 3

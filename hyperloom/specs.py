@@ -173,6 +173,11 @@ def refs_of(data: bytes) -> bytes:
     return data[_REFS : call_start(data)]
 
 
+def heading_of(data: bytes) -> bytes:
+    """What the control plane is told of the record when its task is over: template and refs."""
+    return data[:TEMPLATE_BYTES] + refs_of(data)
+
+
 def inputs_of(data: bytes) -> list[bytes]:
     """The object ids that the task waits for."""
     number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")

@@ -202,7 +202,7 @@ class _Plane:
         for first in range(0, n, _BATCH):
             finished: list[Any] = []
             for task in tasks[first : first + _BATCH]:
-                finished += (task, "1", specs.refs_of(record), 1, _VALUE)
+                finished += (task, "1", specs.heading_of(record), 1, _VALUE)
             stale, *_ = self._call("task_step", self._node, "0", "", *finished)
             expect(stale, b"", "direct: calls that ran")
         self._release(tasks)
@@ -219,7 +219,7 @@ class _Plane:
             finished = []
             for at in range(2, len(answer), 3):
                 entry, record = answer[at], answer[at + 1]
-                finished += [entry, "1", specs.refs_of(record), 1, _VALUE]
+                finished += [entry, "1", specs.heading_of(record), 1, _VALUE]
                 ran += 1
         self._call("task_step", self._node, "0", "", *finished)
         return ran

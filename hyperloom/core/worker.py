@@ -174,7 +174,7 @@ class Worker:
         """A task is over, and what it said is settled; `report` says so.  From any thread."""
         with self._reporting:
             done = self._done
-            done += (entry[:16], entry[16:] or b"1", specs.refs_of(record), len(outputs))
+            done += (entry[:16], entry[16:] or b"1", specs.heading_of(record), len(outputs))
             done += outputs
             self._done_count += 1
             self._done_bytes += sum(map(len, outputs))

@@ -94,7 +94,7 @@ class Light:
         if self._journal.on:
             told = self._attempts.setdefault(held.kind.job, Attempts())
             told.add(held.entry, held.record, start, time.perf_counter(), [result])
-        done: list[Any] = [held.task, held.entry[16:] or b"1", specs.refs_of(held.record), 1]
+        done: list[Any] = [held.task, held.entry[16:] or b"1", specs.heading_of(held.record), 1]
         desk.finished([*done, result])
         return True
 

@@ -13,7 +13,7 @@ from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
 from hyperloom.ids import OBJECT_BYTES, cut, job_of, short
 from hyperloom.raylet.reserving import REMOVED
-from hyperloom.specs import label_of, refs_of, split_entry
+from hyperloom.specs import heading_of, label_of, split_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,7 +68,7 @@ class Reporter:
         pid = self._pool.pid(worker)
         self._journal.came_to_nothing(task, pid, since, failure[1:], retried=False)
         outputs = task.kind.outputs
-        return [task.task, task.attempt, refs_of(task.record), outputs, *[failure] * outputs]
+        return [task.task, task.attempt, heading_of(task.record), outputs, *[failure] * outputs]
 
     def give_back(self, tasks: Sequence[Held]) -> None:
         """Others shall run these; all are of one job."""

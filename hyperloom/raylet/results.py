@@ -1,6 +1,6 @@
 """Results in the form in which ``task_step`` takes them: one flat list.
 
-For each task: id, attempt, the refs that its record holds, how many outputs, their values.
+For each task: id, attempt, its record's template and refs, how many outputs, their values.
 """
 
 from __future__ import annotations

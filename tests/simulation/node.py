@@ -127,7 +127,7 @@ class Worker:
         values = specs.split_values(inputs)
         self._books.ran(task, attempt, specs.inputs_of(record), values)
         value = self._unwanted.pop(task, None) or value_of(task, values)
-        self._done += (task, attempt, specs.refs_of(record), 1, value)
+        self._done += (task, attempt, specs.heading_of(record), 1, value)
         self._done_count += 1
 
     def report(self) -> None:

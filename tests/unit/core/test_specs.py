@@ -41,6 +41,7 @@ def test_a_record_gives_back_what_went_in(
     assert specs.template_of(data) == template
     assert specs.inputs_of(data) == inputs
     assert specs.refs_of(data) == b"".join([*inputs, *others])
+    assert specs.heading_of(data) == b"".join([template, *inputs, *others])
     assert data[specs.call_start(data) :] == call
 
 

@@ -15,7 +15,7 @@ from hyperloom.gcs import codes
 from tests.models.control_plane import ControlPlane
 from tests.models.references import Limits, Refusal
 from tests.models.stored import stored
-from tests.unit.gcs.plane import NS, node, process, record, refs_in, shared, task, template
+from tests.unit.gcs.plane import NS, heading_of, node, process, record, shared, task, template
 
 if TYPE_CHECKING:
     from tests.unit.gcs.plane import Plane
@@ -136,7 +136,7 @@ class Books(RuleBasedStateMachine):
     def finished(self, of: bytes, attempt: int, value: bytes) -> list[Any]:
         text = self.model.records.get(of, record(template("plain")))
         returns = self.terms(of)[0]
-        return [of, attempt, refs_in(text), returns, *[value] * returns]
+        return [of, attempt, heading_of(text), returns, *[value] * returns]
 
     def finish_everything(self, value: bytes) -> None:
         """The last node takes what comes, and finishes it, until nothing is left to be done."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom.gcs import codes, keys
 from tests.models.stored import CONSTANTS
-from tests.unit.gcs.plane import NS, node, output, process, record, refs_in, task, template
+from tests.unit.gcs.plane import NS, heading_of, node, output, process, record, task, template
 
 if TYPE_CHECKING:
     from tests.unit.gcs.plane import Plane
@@ -105,7 +105,7 @@ class Node:
     ) -> Reply:
         args: list[Any] = []
         for one in done:
-            args += [one.id, one.attempt, refs_in(one.record), returns, *[value] * returns]
+            args += [one.id, one.attempt, heading_of(one.record), returns, *[value] * returns]
         stale, more, *parts = self.plane.call("task_step", self.id, self.seen, offer, *args)
         ids = [stale[i : i + codes.TASK_ID] for i in range(0, len(stale), codes.TASK_ID)]
         return Reply(ids, more, given(parts))

@@ -147,11 +147,11 @@ def record(kind: bytes, inputs: list[bytes] = (), others: list[bytes] = ()) -> b
     return kind + counts + b"".join([*inputs, *others]) + b"what else"
 
 
-def refs_in(text: bytes) -> bytes:
-    """The refs that a record holds, concatenated, as task_step wants them."""
+def heading_of(text: bytes) -> bytes:
+    """A record's template and the refs that it holds, concatenated, as task_step wants them."""
     at = codes.TEMPLATE_ID
     n = int.from_bytes(text[at : at + 3], "big") + int.from_bytes(text[at + 3 : at + 6], "big")
-    return text[at + 6 : at + 6 + n * codes.OBJECT_ID]
+    return text[:at] + text[at + 6 : at + 6 + n * codes.OBJECT_ID]
 
 
 def shared(where: bytes, size: int = 1000) -> bytes:

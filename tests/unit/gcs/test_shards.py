@@ -133,7 +133,7 @@ class Job:
     def run(self, n: int, value: bytes, refs: bytes = b"") -> None:
         _, _, entry, *_ = self.call("task_step", NODE, 0, "1;CPU:10000;")
         assert entry == task(self.driver, n)
-        assert self.call("task_step", NODE, 0, "", entry, 1, refs, 1, value)[0] == b""
+        assert self.call("task_step", NODE, 0, "", entry, 1, KIND + refs, 1, value)[0] == b""
         assert self.inbox.poll(10) == [[output(entry), value]]
 
     def end(self) -> None:

@@ -1,4 +1,4 @@
--- actor_save(node, actor, attempt, refs, state, id, attempt, refs, outputs, value..., ...)
+-- actor_save(node, actor, attempt, refs, state, id, attempt, heading, outputs, value..., ...)
 --   -> { 1, or 0 if nothing was saved; 1 if a crowd is left to wake: go on with task_step }
 --
 -- Calls of an actor are finished, as in task/step.lua, and this is its state after them, which

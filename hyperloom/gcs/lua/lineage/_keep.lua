@@ -54,7 +54,7 @@ function act.keep_lineage(ns, made, refs)
   end
   local records, tries = many.hmget(key.task(ns), ids), many.hmget(key.tries(ns), ids)
   for i, id in ipairs(ids) do
-    local record, own, marks = records[i], many.cut(made[3 * i], code.OBJECT_ID, {}), ''
+    local record, own, marks = records[i], made[3 * i], ''
     local of = act.template(ns, string.sub(record, 1, code.TEMPLATE_ID))
     local why = of.queue == code.CALL and code.FROM_ACTOR or of.retries == 0 and code.NO_RETRIES
     rows[2 * i - 1], rows[2 * i] = id, why and why .. of.returns

@@ -5,45 +5,50 @@
 -- output that contains an input keeps it alive.  Of what a task of large results took, its
 -- lineage keeps some.
 
+-- What a task's heading says: its template; its refs join `refs`.
+local function template_of(heading, refs)
+  if #heading > code.TEMPLATE_ID then
+    many.cut(string.sub(heading, code.TEMPLATE_ID + 1), code.OBJECT_ID, refs)
+  end
+  return string.sub(heading, 1, code.TEMPLATE_ID)
+end
+
 function act.finish(ns, node, args, from)
-  local ids, first, outputs = {}, {}, {}
-  local i = from
-  while i <= #args do
-    local number = tonumber(args[i + 3])
-    ids[#ids + 1], first[#ids + 1], outputs[#ids + 1] = args[i], i, number
-    i = i + 4 + number
+  local ids, first, outputs, n, next_at = {}, {}, {}, 0, from
+  while next_at <= #args do
+    n = n + 1
+    ids[n], first[n], outputs[n] = args[next_at], next_at, tonumber(args[next_at + 3])
+    next_at = next_at + 4 + outputs[n]
   end
   local held = many.hmget(key.held(ns, node), ids)
-  local done, stale, oids, values, refs, good, bad = {}, {}, {}, {}, {}, {}, {}
-  local large = {}
-  for k, id in ipairs(ids) do
-    local at = first[k]
+  local done, stale, oids, values, refs, made = {}, {}, {}, {}, {}, 0
+  local good, bad, large = {}, {}, {}
+  for k = 1, n do
+    local id, at = ids[k], first[k]
     if held[k] and held[k] == args[at + 1] then
       done[#done + 1] = id
       local ended, in_store = good, false
       for index = 0, outputs[k] - 1 do
         local value = args[at + 4 + index]
-        oids[#oids + 1] = act.output(id, index)
-        values[#values + 1] = value
+        made = made + 1
+        oids[made], values[made] = act.output(id, index), value
         local mark = string.sub(value, 1, 1)
         ended = mark == code.FAILURE and bad or ended
         in_store = in_store or mark == code.SHARED
       end
-      ended[#ended + 1] = id
+      local own = in_store and {} or refs
+      ended[#ended + 1] = template_of(args[at + 2], own)
       if in_store then
-        large[#large + 1] = id
-        large[#large + 1] = args[at + 1]
-        large[#large + 1] = args[at + 2]
-      else
-        many.cut(args[at + 2], code.OBJECT_ID, refs)
+        local last = #large
+        large[last + 1], large[last + 2], large[last + 3] = id, args[at + 1], own
       end
     else
       stale[#stale + 1] = id
       act.too_late(ns, id, args, at)
     end
   end
-  act.count(ns, code.DONE, act.templates(ns, good))
-  act.count(ns, code.FAILED, act.templates(ns, bad))
+  act.count(ns, code.DONE, good)
+  act.count(ns, code.FAILED, bad)
   if #stale > 0 then
     act.note(ns, code.TOO_LATE, node .. table.concat(stale))
   end

@@ -1,9 +1,9 @@
--- task_step(node, seen, offer, n, id, attempt, refs, outputs, value..., ...)
+-- task_step(node, seen, offer, id, attempt, heading, outputs, value..., ...)
 --   -> { stale ids, more, entry, record, inputs, ... }
 --
 -- The whole conversation of a busy node in one call: these tasks of mine are finished, and
--- here is what I have room for.  For each finished task: id, attempt, the refs that its
--- record holds (concatenated), the number of outputs, and their values.
+-- here is what I have room for.  For each finished task: id, attempt, its record's template and
+-- all its refs (concatenated), the number of outputs, and their values.
 --
 -- `seen` is how many tasks came to the node's inbox so far.  When the node has not read all
 -- of them, its offer is out of date and is left aside: `more` is 2, and says that the node is
