@@ -16,12 +16,11 @@ function act.settle(ns, oids, values)
     oids, values = act.missing_only(ns, oids, values)
   end
   local refs, rows, unwanted = many.hmget(key.refs(ns), oids), {}, {}
-  for i, oid in ipairs(oids) do
+  for i = 1, #oids do
     if refs[i] == code.NOBODY then
-      unwanted[#unwanted + 1] = oid
+      unwanted[#unwanted + 1] = oids[i]
     end
-    rows[#rows + 1] = oid
-    rows[#rows + 1] = values[i]
+    rows[2 * i - 1], rows[2 * i] = oids[i], values[i]
   end
   many.hset(key.object(ns), rows)
   local watched = rare and call('EXISTS', key.watch(ns)) == 1
@@ -29,7 +28,7 @@ function act.settle(ns, oids, values)
   if rare then
     act.wake(ns, oids)
   end
-  act.drop(ns, unwanted)
+  act.drop(ns, unwanted, act.unheld(ns, unwanted))
 end
 
 -- Who waits for these is counted down; a crowd is only lined up, and woken slice by slice.

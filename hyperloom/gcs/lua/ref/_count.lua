@@ -7,34 +7,37 @@
 -- subtracted, so a negative number says "the maker is gone", and code.NOBODY (= -GONE)
 -- says that nobody is left.  No entry means: the maker alone.
 
--- `sign` is added for each of `oids` (they may repeat) -> those that nobody holds any more
+-- `sign` is added for each of `oids` (they may repeat) -> those that nobody holds any more, and of
+-- these the ones that exist, and their values: as act.drop takes them
 function act.recount(ns, oids, sign)
   if #oids == 0 then
-    return {}
+    return oids, oids, oids
   end
-  local times, distinct = {}, {}
-  for _, oid in ipairs(oids) do
+  local times, distinct, number = {}, {}, 0
+  for i = 1, #oids do
+    local oid = oids[i]
     if not times[oid] then
-      distinct[#distinct + 1] = oid
+      number = number + 1
+      distinct[number] = oid
     end
     times[oid] = (times[oid] or 0) + sign
   end
-  local counts, rows, alone, nobody = many.hmget(key.refs(ns), distinct), {}, {}, {}
-  for i, oid in ipairs(distinct) do
-    local n = (counts[i] and tonumber(counts[i]) or 0) + times[oid]
-    if n == 0 then
+  local counts, rows, last, alone, nobody = many.hmget(key.refs(ns), distinct), {}, 0, {}, {}
+  for i = 1, number do
+    local oid = distinct[i]
+    local n = (counts[i] or 0) + times[oid]  -- a count is text, and Lua adds to it all the same
+    if n == -code.GONE then
+      nobody[#nobody + 1] = oid
+    elseif n == 0 then
       alone[#alone + 1] = oid
     else
-      rows[#rows + 1] = oid
-      rows[#rows + 1] = n == -code.GONE and code.NOBODY or string.format('%.0f', n)
-      if n == -code.GONE then
-        nobody[#nobody + 1] = oid
-      end
+      rows[last + 1], rows[last + 2] = oid, n
+      last = last + 2
     end
   end
   many.hset(key.refs(ns), rows)
   many.hdel(key.refs(ns), alone)
-  return nobody
+  return nobody, act.unheld(ns, nobody)
 end
 
 -- Whether the maker holds an object with this count.  (Of what a range's tasks will make, takers

@@ -1,25 +1,27 @@
--- act.drop(ns, oids), act.remove(ns, oids, values), act.existing(ns, oids)
+-- act.unheld(ns, oids), act.drop(ns, oids, there, values), act.remove(ns, oids, values)
 --
 -- The end of objects that nobody holds.
 
--- Nobody holds these any more.  What is still being made is dropped when it comes
--- (object/_settle.lua).
-function act.drop(ns, oids)
-  local there, values = act.existing(ns, oids)
-  many.hdel(key.refs(ns), there)
-  act.remove(ns, there, values)
-  act.forsake(ns, oids)
-end
-
--- Those of `oids` that exist, and their values.
-function act.existing(ns, oids)
-  local there, found = {}, {}
+-- Nobody holds these any more -> those that exist, and their values.  What is still being made is
+-- dropped when it comes (object/_settle.lua).
+function act.unheld(ns, oids)
+  local there, values, coming = {}, {}, {}
   for i, value in ipairs(many.hmget(key.object(ns), oids)) do
     if value then
-      there[#there + 1], found[#found + 1] = oids[i], value
+      there[#there + 1], values[#values + 1] = oids[i], value
+    else
+      coming[#coming + 1], coming[#coming + 2] = oids[i], code.NOBODY
     end
   end
-  return there, found
+  many.hset(key.refs(ns), coming)
+  many.hdel(key.refs(ns), there)
+  return there, values
+end
+
+-- Nobody holds these; `there` exist, with these values.
+function act.drop(ns, oids, there, values)
+  act.remove(ns, there, values)
+  act.forsake(ns, oids)
 end
 
 -- These exist, with these values, and nobody holds them: they go, and so does the hold that
@@ -42,9 +44,8 @@ function act.remove(ns, oids, values)
     end
     many.hdel(key.object(ns), oids)
     act.unwanted_again(ns, oids)
-    local nobody = act.recount(ns, inner, -1)
-    oids, values = act.existing(ns, nobody)
-    many.hdel(key.refs(ns), oids)
+    local nobody
+    nobody, oids, values = act.recount(ns, inner, -1)
     for _, oid in ipairs(nobody) do
       gone[#gone + 1] = oid
     end
