@@ -24,13 +24,12 @@ end
 
 function act.tell(ns, who, message)
   local parts = { '\221' .. number4(#message) }
-  local size, head
-  for i, text in ipairs(message) do
-    if #text ~= size then
-      size = #text
-      head = head_of(size)
-    end
-    parts[2 * i], parts[2 * i + 1] = head, text
+  local heads = {}  -- by size: few differ
+  for i = 1, #message do
+    local text = message[i]
+    local size = #text
+    heads[size] = heads[size] or head_of(size)
+    parts[2 * i], parts[2 * i + 1] = heads[size], text
   end
   call('SPUBLISH', key.inbox(ns, who), table.concat(parts))
 end
@@ -44,14 +43,15 @@ function act.notify(ns, oids, values, refs, watch)
       messages[process] = message
       processes[#processes + 1] = process
     end
-    message[#message + 1] = oid
-    message[#message + 1] = #value <= most and value or code.LARGE
+    local last = #message
+    message[last + 1], message[last + 2] = oid, #value <= most and value or code.LARGE
   end
-  for i, oid in ipairs(oids) do
+  for i = 1, #oids do
+    local oid = oids[i]
     if string.sub(values[i], 1, 1) == code.FAILURE then
       add(string.sub(oid, 1, code.PROCESS_ID), oid, values[i], #values[i])
       failed[#failed + 1], why[#why + 1] = oid, values[i]
-    elseif not refs[i] or tonumber(refs[i]) >= 0 then
+    elseif not refs[i] or string.sub(refs[i], 1, 1) ~= '-' then
       add(string.sub(oid, 1, code.PROCESS_ID), oid, values[i], code.NOTIFY_MOST)
     end
     if watch[i] then

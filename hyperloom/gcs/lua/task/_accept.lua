@@ -9,8 +9,8 @@ function act.accept(ns, queue, got, wanted, entries, records)
   local open = act.not_shut(ns, got)
   local ids, found, cancelled, back = {}, 0, #got - #open, {}
   got = open
-  for i, entry in ipairs(got) do
-    ids[i] = act.split(entry)
+  for i = 1, #got do
+    ids[i] = act.split(got[i])
   end
   local rows = many.hmget(key.task(ns), ids)
   for i, entry in ipairs(got) do

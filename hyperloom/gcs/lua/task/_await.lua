@@ -14,6 +14,7 @@ local FEW = (code.CROWD_FROM - 1) * code.TASK_ID
 -- task, or ",3" of a task whose next attempt is the third (task/redirect.lua).
 function act.await(ns, tasks)
   local inputs, here, lackers, missing, waits, ready = {}, {}, {}, {}, {}, {}
+  local texts = {}  -- of numbers: few differ
   for _, task in ipairs(tasks) do
     for _, oid in ipairs(task[3]) do
       inputs[#inputs + 1] = oid
@@ -31,12 +32,14 @@ function act.await(ns, tasks)
         if not lackers[oid] then
           lackers[oid], missing[#missing + 1] = {}, oid
         end
-        table.insert(lackers[oid], id)
+        local list = lackers[oid]
+        list[#list + 1] = id
       end
     end
     if lacks > 0 then
-      waits[#waits + 1] = id
-      waits[#waits + 1] = template .. lacks .. (task[5] or '')
+      texts[lacks] = texts[lacks] or tostring(lacks)
+      local last = #waits
+      waits[last + 1], waits[last + 2] = id, template .. texts[lacks] .. (task[5] or '')
     else
       ready[#ready + 1] = { template, act.entry(id, task[5] or '') }
     end
@@ -60,8 +63,7 @@ function act.lack(ns, oids, lackers)
     else
       list = list .. table.concat(lackers[oid])
     end
-    grown[#grown + 1] = oid
-    grown[#grown + 1] = list
+    grown[2 * i - 1], grown[2 * i] = oid, list
   end
   many.hset(key.waiters(ns), grown)
 end

@@ -6,7 +6,8 @@
 -- The node holds these from now on; what it is to be given joins `given`.
 function act.give(ns, node, entries, records, given)
   local held, inputs, last = {}, act.inputs(ns, records), #given
-  for i, entry in ipairs(entries) do
+  for i = 1, #entries do
+    local entry = entries[i]
     held[2 * i - 1], held[2 * i] = act.split(entry)
     given[last + 1], given[last + 2], given[last + 3] = entry, records[i], inputs[i]
     last = last + 3

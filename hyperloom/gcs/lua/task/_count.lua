@@ -6,7 +6,8 @@
 -- `templates`: their ids, one for each task.
 function act.count(ns, what, templates)
   local times, distinct = {}, {}
-  for _, template in ipairs(templates) do
+  for i = 1, #templates do
+    local template = templates[i]
     if not times[template] then
       distinct[#distinct + 1] = template
     end

@@ -4,10 +4,12 @@
 -- task/_await.lua.)
 
 function act.count_down(ns, tasks)
-  local times, distinct = {}, {}
-  for _, id in ipairs(tasks) do
+  local times, distinct, number = {}, {}, 0
+  for i = 1, #tasks do
+    local id = tasks[i]
     if not times[id] then
-      distinct[#distinct + 1] = id
+      number = number + 1
+      distinct[number] = id
     end
     times[id] = (times[id] or 0) + 1
   end
@@ -16,7 +18,7 @@ function act.count_down(ns, tasks)
     if rows[i] then  -- else it was cancelled meanwhile
       local template = string.sub(rows[i], 1, code.TEMPLATE_ID)
       local text, mark = string.sub(rows[i], code.TEMPLATE_ID + 1), ''
-      local lacks = tonumber(text)
+      local lacks = text == '1' and 1 or tonumber(text)
       if not lacks then
         text, mark = string.match(text, '^(%d+)(.*)$')
         lacks = tonumber(text)

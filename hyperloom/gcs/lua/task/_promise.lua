@@ -7,19 +7,21 @@
 local FEW = (code.CROWD_FROM - 1) * code.TASK_ID
 
 function act.promise(ns, args, first)
-  local waiters, refs, texts = {}, {}, {}
+  local waiters, refs, lists, counts = {}, {}, 0, 0
   for i = first, #args, 3 do
     local oid, takers, wanted = args[i], args[i + 1], args[i + 2] == '1'
+    local holders = #takers / code.TASK_ID - (wanted and 0 or code.GONE)
     if #takers > FEW then
       many.rpush(key.crowd(ns, oid), many.cut(takers, code.TASK_ID, {}))
-      waiters[#waiters + 1], waiters[#waiters + 2] = oid, code.CROWD
-    elseif takers ~= '' then
-      waiters[#waiters + 1], waiters[#waiters + 2] = oid, takers
+      takers = code.CROWD
     end
-    local holders = #takers / code.TASK_ID - (wanted and 0 or code.GONE)
+    if takers ~= '' then
+      waiters[lists + 1], waiters[lists + 2] = oid, takers
+      lists = lists + 2
+    end
     if holders ~= 0 then
-      texts[holders] = texts[holders] or string.format('%.0f', holders)  -- few differ
-      refs[#refs + 1], refs[#refs + 2] = oid, texts[holders]
+      refs[counts + 1], refs[counts + 2] = oid, holders
+      counts = counts + 2
     end
   end
   many.hset(key.waiters(ns), waiters)

@@ -44,18 +44,21 @@ transition('task_plan', FILLS, function(ns, args)
   end
 
   local ids, rows, waits, ready, holds, entered, templates = {}, {}, {}, {}, {}, {}, {}
+  local n, waiting = 0, 0
   for i = 7, last, 5 do
-    local id, record, lacks = args[i], args[i + 1], tonumber(args[i + 2])
+    local id, record, lacks, outside, others = unpack(args, i, i + 4)
     local template = string.sub(record, 1, code.TEMPLATE_ID)
-    ids[#ids + 1] = id
-    templates[#ids] = template
-    rows[#rows + 1], rows[#rows + 2] = id, record
-    many.cut(args[i + 3], code.OBJECT_ID, holds)
-    many.cut(args[i + 4], code.OBJECT_ID, holds)
-    if args[i + 3] ~= '' then
-      entered[#entered + 1] = { id, template, many.cut(args[i + 3], code.OBJECT_ID, {}), lacks }
-    elseif lacks > 0 then
-      waits[#waits + 1], waits[#waits + 2] = id, template .. lacks
+    n = n + 1
+    ids[n], templates[n], rows[2 * n - 1], rows[2 * n] = id, template, id, record
+    if outside ~= '' or others ~= '' then
+      many.cut(outside .. others, code.OBJECT_ID, holds)
+    end
+    if outside ~= '' then
+      local inputs = many.cut(outside, code.OBJECT_ID, {})
+      entered[#entered + 1] = { id, template, inputs, tonumber(lacks) }
+    elseif lacks ~= '0' then
+      waits[waiting + 1], waits[waiting + 2] = id, template .. lacks
+      waiting = waiting + 2
     else
       ready[#ready + 1] = { template, id }
     end

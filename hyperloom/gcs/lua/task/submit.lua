@@ -26,12 +26,11 @@ transition('task_submit', FILLS, function(ns, args)
     return answered
   end
 
-  local ids, rows, ready, holds, unresolved = {}, {}, {}, {}, {}
+  local ids, rows, ready, holds, unresolved, number = {}, {}, {}, {}, {}, 0
   for i = 6, #args, 2 do
     local id, record = args[i], args[i + 1]
-    ids[#ids + 1] = id
-    rows[#rows + 1] = id
-    rows[#rows + 1] = record
+    number = number + 1
+    ids[number], rows[2 * number - 1], rows[2 * number] = id, id, record
     local n, refs = act.refs_of(record)
     if n == 0 then
       ready[#ready + 1] = id
