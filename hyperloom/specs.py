@@ -234,6 +234,11 @@ def join_entry(task: bytes, attempt: int) -> bytes:
     return task if attempt == 1 else task + b"%d" % attempt
 
 
+def plain_entry(entry: bytes) -> bytes:
+    """The same without the number of a first attempt, which says that a task was moved."""
+    return entry[:TASK_BYTES] if entry[TASK_BYTES:] == b"1" else entry
+
+
 def split_values(data: bytes) -> list[bytes]:
     """The values of a claimed task's inputs: each is ``<length>:<bytes>``."""
     values = []

@@ -25,6 +25,7 @@ from hyperloom.raylet.asleep import asleep
 from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.draining import Draining
+from hyperloom.raylet.elsewhere import Elsewhere
 from hyperloom.raylet.fetching import Fetching
 from hyperloom.raylet.groups import Groups
 from hyperloom.raylet.healing import Healing
@@ -112,6 +113,8 @@ class Agent:
 
     def _look_around(self) -> None:
         """Now and then."""
+        node = self._settings.node
+        self._elsewhere = Elsewhere(node, self._gcs, self.machine, self._others_idle)
         self.loop.every(_WATCH_S, self._watch)
         lease_s = self._settings.config.lease_s
         self.loop.every(lease_s, lambda: self._unburied.look(self._namespaces()))
@@ -146,9 +149,17 @@ class Agent:
         if any(hunger.has_waited(self.machine, event.job, each) for each in event.queues):
             self._jobs.offer_again()
 
+    def _others_idle(self, event: m.OthersStandIdle) -> None:
+        """If some of what waits here goes there, what is offered is not as it was."""
+        waited = self.machine.waiting()
+        self._handle(event)
+        if self.machine.waiting() < waited:
+            self._jobs.offer_again()
+
     def _watch(self) -> None:
         at_work = self.machine.at_work()
         if at_work:
+            self._elsewhere.look(self._now())
             victim = self._memory.look(self.machine.workers, self._pool.pids())
             if victim is not None:
                 self._handle(m.MemoryShort(victim))

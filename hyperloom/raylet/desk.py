@@ -192,7 +192,8 @@ class Desk:
             elif kind.role == "call":  # only when this node looks at what it holds
                 self.calls.take(specs.actor_of(record), (entry, record, inputs))
             else:
-                held.append(Held(entry, record, inputs, kind))
+                plain = specs.plain_entry(entry)
+                held.append(Held(plain, record, inputs, kind, moved=plain != entry))
         if held:
             if failpoints.ON:
                 failpoints.hit("raylet.claimed")
@@ -334,7 +335,7 @@ class Desk:
         if disowned := known - listed.keys():
             self._handle(TasksDisowned(disowned))
         for template, tasks in self._unknown.items():
-            self._unknown[template] = [task for task in tasks if task[0] in listed]
+            self._unknown[template] = [t for t in tasks if specs.plain_entry(t[0]) in listed]
         self._done = without(self._done, set(entries_of(self._done)) - listed.keys())
         there = known | set(entries_of(self._done)) | self._on_their_way()
         new = [(entry, *listed[entry]) for entry in listed if entry not in there]
@@ -353,7 +354,8 @@ class Desk:
 
     def _on_their_way(self) -> set[bytes]:
         # Claimed; their template is being fetched.
-        entries = {entry for tasks in self._unknown.values() for entry, _, _ in tasks}
+        unknown = [entry for tasks in self._unknown.values() for entry, _, _ in tasks]
+        entries = set(map(specs.plain_entry, unknown))
         return entries | self.calls.on_their_way() | {entry for entry, _ in self._after}
 
     def close(self) -> None:

@@ -68,6 +68,7 @@ class Held:
     record: bytes
     inputs: bytes
     kind: Kind
+    moved: bool = False  # another node had it, and left it to others
 
     @property
     def task(self) -> bytes:
@@ -86,9 +87,10 @@ class Held:
 
     @property
     def may_be_handed_on(self) -> bool:
-        """It was not yet (task/hand_on.lua writes its attempt), and may run anywhere."""
+        """It was not yet, and may run anywhere."""
         queue = self.kind.queue
-        return len(self.entry) == len(self.task) and "@" not in queue and queue.count("|") == 1
+        first = self.entry == self.task
+        return first and not self.moved and "@" not in queue and queue.count("|") == 1
 
     def __repr__(self) -> str:
         return f"Held({self.entry!r})"

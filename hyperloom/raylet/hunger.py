@@ -3,7 +3,7 @@
 A task may wish for a node, or for labels, or it was handed on to the node that has its inputs.  A
 node that could not do what it wishes leaves it alone, as long as it finds something else to do.
 After it had room for `HUNGRY_AFTER_S` and got nothing, it is *hungry*, and takes such tasks too,
-until it is given one that may as well run here.
+until it is given one that may as well run here; one that others left is none such.
 
 But a node may have room for such a task and never have nothing else to do: its CPUs are taken
 without end, and the task asks for none.  If that is so of all nodes, and none is as it wishes,
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from hyperloom.resources import CPU, UNIT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hyperloom.raylet.messages import Kind
     from hyperloom.raylet.state import NodeState
 
@@ -50,8 +52,7 @@ def fed(s: NodeState, kind: Kind) -> None:
 
 def first(s: NodeState, queue: str) -> bool:
     """Whether this node is one that comes first for the tasks of a queue, as most do for most."""
-    wish = queue.split("|")[2:]
-    return not wish or wish[0] in {"spread", "pack"} or grants(s, wish[0])
+    return grants(s.total, queue)
 
 
 def seen(s: NodeState, job: bytes, queue: str) -> None:
@@ -69,6 +70,9 @@ def has_waited(s: NodeState, job: bytes, queue: str) -> bool:
     return s.now >= s.passed_by.get((job, queue), s.now) + PATIENT_S
 
 
-def grants(s: NodeState, wish: str) -> bool:
-    """Whether this is a node that is wished for."""
-    return all("@" + mark in s.total for mark in wish.split("&"))
+def grants(units: Mapping[str, int], queue: str) -> bool:
+    """Whether a node that has these comes first for the tasks of a queue."""
+    wish = queue.split("|")[2:]
+    if not wish or wish[0] in {"spread", "pack"}:
+        return True
+    return all("@" + mark in units for mark in wish[0].split("&"))

@@ -30,7 +30,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.raylet import ends, hosting, hunger, placing, reserving, ticks
+from hyperloom.raylet import ends, hosting, hunger, placing, reserving, sharing, ticks
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.state import NodeState, take_out
 
@@ -61,6 +61,11 @@ class NodeMachine(NodeState):
         self.now = now
         return placing.may_sleep(self)
 
+    def may_go(self, now: float) -> dict[bytes, float]:
+        """Jobs of which tasks wait here for so long that others may have them; since when."""
+        self.now = now
+        return sharing.may_go(self)
+
     def offer(self, job: bytes) -> str:
         """What the node has room for, in the form of ``lua/task/_offer.lua``."""
         return placing.offer(self, job)
@@ -70,7 +75,7 @@ def _claimed(s: NodeState, event: m.TasksClaimed) -> list[Effect]:
     here = []
     tasks, effects = reserving.turned_away(s, event.tasks) if s.gone else (event.tasks, [])
     if s.hungry or s.room_since is not None:
-        for kind in {held.kind.queue: held.kind for held in tasks}.values():
+        for kind in {held.kind.queue: held.kind for held in tasks if not held.moved}.values():
             hunger.fed(s, kind)
     for held in tasks:
         if held.is_light:
@@ -277,6 +282,10 @@ def _queues_seen(s: NodeState, event: m.QueuesSeen) -> None:
         hunger.seen(s, event.job, queue)
 
 
+def _others_idle(s: NodeState, event: m.OthersStandIdle) -> list[Effect]:
+    return sharing.others_have_room(s, event.job, event.offers)
+
+
 def _tick(s: NodeState, _: m.Tick) -> list[Effect]:
     return ticks.tick(s)
 
@@ -308,6 +317,7 @@ HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.TasksDisowned: _disowned,
     m.NodeDrains: _drains,
     m.QueuesSeen: _queues_seen,
+    m.OthersStandIdle: _others_idle,
     m.BundlesTold: reserving.told,
     m.Tick: _tick,
 }

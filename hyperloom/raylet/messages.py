@@ -247,6 +247,14 @@ class QueuesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class OthersStandIdle:
+    """Other nodes wait for tasks of a job, with these offers."""
+
+    job: bytes
+    offers: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A bundle that this node is to keep: its group's id with its number in decimals."""
 
@@ -295,6 +303,7 @@ Event = (
     | NodeDrains
     | TasksDisowned
     | QueuesSeen
+    | OthersStandIdle
     | BundlesTold
     | Tick
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
 from tests.models.cancels import drop_next, task_cancel, task_drop, task_shut
-from tests.models.claims import Offer
+from tests.models.claims import HandedOn, Offer
 from tests.models.evictions import task_evict
 from tests.models.lineage import Lineage
 from tests.models.owners import owner_add, owner_list, owner_record
@@ -224,7 +224,7 @@ class ControlPlane(Lineage):
         for task, attempt in zip(args[0::2], map(int, args[1::2]), strict=True):
             if self.held.get(node, {}).get(task) == attempt:
                 del self.held[node][task]
-                back.append((task, attempt))
+                back.append((task, HandedOn(attempt)))
         self.idle.pop(node, None)
         self.push_front(back)
         self.serve()

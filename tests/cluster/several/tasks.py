@@ -1,17 +1,16 @@
-"""What the tests of this folder run, and what they ask."""
+"""What the tests of this folder run, and what they ask.
+
+It imports little: each worker that runs one of these imports it, and there are many of them.
+"""
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import hyperloom as loom
-from hyperloom.raylet.node import NodeSettings
-from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from hyperloom.testing import Cluster, ClusterNode
+    from tests.cluster.api.gate import Gate
 
 MIB = 1 << 20
 
@@ -53,14 +52,39 @@ def transfers() -> dict[str, dict[str, int]]:
     return {node["node"]: node["transfers"] for node in loom.nodes()}
 
 
-def objects_on(node: ClusterNode) -> list[str]:
-    settings = NodeSettings.read(node.folder)
-    names = []
-    for folder in (settings.store / "o", settings.store / "z", settings.spill):
-        with suppress(FileNotFoundError):
-            names += [entry.name for entry in os.scandir(folder) if entry.name != "root"]
-    return names
+# -- where tasks run --------------------------------------------------------------------------
 
 
-def nothing_is_left(cluster: Cluster) -> None:
-    wait_until(lambda: not [name for node in cluster.nodes for name in objects_on(node)], 20)
+@loom.task
+def waits(gate: Gate, notes: Gate) -> str:
+    notes.note("runs")
+    gate.pass_through()
+    return loom.context().node_id
+
+
+@loom.task
+def waits_or_not(gate: Gate | None, notes: Gate | None) -> str:
+    if gate is not None and notes is not None:
+        notes.note("runs")
+        gate.pass_through()
+    return loom.context().node_id
+
+
+@loom.task
+def place_of(data: bytes, gate: Gate | None = None, notes: Gate | None = None) -> str:
+    assert data
+    if gate is not None and notes is not None:
+        notes.note("runs")
+        gate.pass_through()
+    return loom.context().node_id
+
+
+@loom.task
+def place_of_item(_: int) -> str:
+    return loom.context().node_id
+
+
+@loom.actor(num_cpus=1)
+class Resident:
+    def where(self) -> str:
+        return loom.context().node_id

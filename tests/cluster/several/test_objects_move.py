@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hyperloom as loom
+from tests.cluster.several.stores import nothing_is_left, objects_on
 from tests.cluster.several.tasks import (
     MIB,
     joined,
     make,
-    nothing_is_left,
-    objects_on,
     on,
     size_of,
     sizes_in,

@@ -9,7 +9,8 @@ import pytest
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.testing import Cluster
-from tests.cluster.several.tasks import MIB, make, nothing_is_left, on, size_of, transfers
+from tests.cluster.several.stores import nothing_is_left
+from tests.cluster.several.tasks import MIB, make, on, size_of, transfers
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow

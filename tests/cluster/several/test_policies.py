@@ -11,7 +11,17 @@ import hyperloom as loom
 from hyperloom import errors
 from hyperloom.testing import Cluster
 from tests.cluster.api.gate import Gate
-from tests.cluster.several.tasks import MIB, make, on, where
+from tests.cluster.several.tasks import (
+    MIB,
+    Resident,
+    make,
+    on,
+    place_of,
+    place_of_item,
+    waits,
+    waits_or_not,
+    where,
+)
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -27,27 +37,6 @@ def cluster() -> Iterator[Cluster]:
     nodes = [{"labels": {"zone": zone}} for zone in "aab"]
     with Cluster(nodes=nodes, num_cpus=4) as cluster, cluster.connect():
         yield cluster
-
-
-@loom.task
-def waits(gate: Gate, notes: Gate) -> str:
-    notes.note("runs")
-    gate.pass_through()
-    return loom.context().node_id
-
-
-@loom.task
-def waits_or_not(gate: Gate | None, notes: Gate | None) -> str:
-    if gate is not None and notes is not None:
-        notes.note("runs")
-        gate.pass_through()
-    return loom.context().node_id
-
-
-@loom.task
-def place_of(data: bytes) -> str:
-    assert data
-    return loom.context().node_id
 
 
 class Crowd:
@@ -190,14 +179,3 @@ def test_actors_spread_and_pack(how: str, number: int) -> None:
     assert len(set(loom.get([each.where.remote() for each in actors], timeout=30))) == number
     for each in actors:
         loom.kill(each)
-
-
-@loom.task
-def place_of_item(_: int) -> str:
-    return loom.context().node_id
-
-
-@loom.actor(num_cpus=1)
-class Resident:
-    def where(self) -> str:
-        return loom.context().node_id

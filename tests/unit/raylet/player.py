@@ -171,6 +171,14 @@ class Player:
         if kind.job not in self.world.closed:
             self.world.tell(m.QueuesSeen(kind.job, [kind.queue]))
 
+    def others_stand_idle(self) -> None:
+        job = self.random.choice(JOBS)
+        offers = ["2;CPU:20000,GPU:5000,licence:0;", "0;CPU:0;", "1;CPU:10000,~:1;0|CPU:10000=3"]
+        if job not in self.world.closed:
+            offers = self.random.sample(offers, self.random.randint(0, 3))
+            self.tell("others stand idle", job, offers)
+            self.world.tell(m.OthersStandIdle(job, offers))
+
     def time_passes(self) -> None:
         seconds = self.random.choice([0.001, 0.02, 0.3, 1.0, 10.0])
         self.tell("time", seconds)
@@ -211,6 +219,7 @@ WEIGHTS = {
     "memory_is_short": 1,
     "some_sleep": 2,
     "a_queue_is_seen": 1,
+    "others_stand_idle": 2,
     "time_passes": 5,
     "a_job_ends": 1,
     "the_node_is_given_up": 1,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from hyperloom.raylet import messages as m
-from hyperloom.raylet.sharing import GIVE_BACK_S
-from tests.unit.raylet.scene import FAST_S, JOB, Scene, kind_of
+from hyperloom.raylet.sharing import GIVE_BACK_S, MAY_GO_AFTER_S, fits
+from tests.unit.raylet.scene import FAST_S, JOB, OTHER_JOB, Scene, kind_of
 
 ONE = kind_of("one")
 
@@ -55,3 +59,42 @@ def test_what_waits_its_turn_behind_others_stays() -> None:
     scene.claim(kind_of("two", "CPU:20000"))
     assert not any(effect[0] == "give back" for effect in scene.pass_time(5))
     assert scene.machine.waiting() == 1
+    assert scene.machine.may_go(5.0) == {JOB: 0.0}, "but it may go, if others have room"
+    idle = ["2;CPU:10000;", "0;CPU:40000;"]
+    assert scene.tell(m.OthersStandIdle(JOB, idle)) == [], "who has too little does not help"
+
+
+def test_it_goes_when_another_node_stands_idle_that_has_room() -> None:
+    scene = Scene(cpus=1)
+    scene.claim(kind_of("long"))
+    scene.ready(1)
+    scene.claim(ONE, 2)
+    idle = m.OthersStandIdle(JOB, ["1;CPU:10000;"])
+    scene.pass_time(MAY_GO_AFTER_S / 2)
+    assert scene.machine.may_go(scene.now) == {}
+    assert scene.tell(idle) == [], "its turn may come any moment"
+    scene.pass_time(MAY_GO_AFTER_S)
+    assert scene.tell(m.OthersStandIdle(OTHER_JOB, idle.offers)) == []
+    assert scene.tell(idle) == [("give back", 2, 3)]
+    assert scene.machine.may_go(scene.now) == {}
+
+
+@pytest.mark.parametrize(
+    ("offer", "goes"),
+    [("1;@ab:1,CPU:10000;", True), ("1;CPU:10000,~:1;", True), ("1;@cd:1,CPU:10000;", False)],
+)
+def test_what_wishes_for_a_node_goes_there_or_to_a_hungry_one(offer: str, *, goes: bool) -> None:
+    assert fits(offer, kind_of("rather", wish="ab")) is goes
+    assert fits(offer, kind_of("spread", wish="spread"))
+
+
+def test_what_another_node_left_does_not_feed() -> None:
+    """A hungry node stays so until it is given what may as well run here."""
+    scene = Scene(cpus=2)
+    scene.tell(m.Tick())
+    scene.pass_time(1)
+    assert scene.machine.hungry
+    scene.tell(m.TasksClaimed([replace(scene.held(ONE), moved=True)]))
+    assert scene.machine.hungry
+    scene.claim(ONE)
+    assert not scene.machine.hungry

@@ -1,0 +1,26 @@
+"""What lies in the stores of a cluster's nodes."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from hyperloom.raylet.node import NodeSettings
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from hyperloom.testing import Cluster, ClusterNode
+
+
+def objects_on(node: ClusterNode) -> list[str]:
+    settings = NodeSettings.read(node.folder)
+    names = []
+    for folder in (settings.store / "o", settings.store / "z", settings.spill):
+        with suppress(FileNotFoundError):
+            names += [entry.name for entry in os.scandir(folder) if entry.name != "root"]
+    return names
+
+
+def nothing_is_left(cluster: Cluster) -> None:
+    wait_until(lambda: not [name for node in cluster.nodes for name in objects_on(node)], 20)
