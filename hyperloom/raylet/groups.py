@@ -75,8 +75,8 @@ class Groups:
             ",".join([f"{n}:{a}" for n, a in each.items()]) for each in (free, soon)
         ]
         now = time.monotonic()
-        for name, bundle in self._machine.bundles.items():
-            words += [name, bundle.word(now)]
+        for name in self._machine.bundles:
+            words += [name, reserving.word(self._machine, name, now)]
         return words
 
     def _told(self, reply: Any) -> None:  # noqa: ANN401 - Redis' own reply

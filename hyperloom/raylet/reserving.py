@@ -8,6 +8,9 @@ What is owed for too long is given up: the group may do better elsewhere.
 
 A group that does not exist any more gives its amounts back at once, and with them those that its
 tasks still have, until their workers are gone.
+
+A node that is to leave gives up its bundles, also those that are open, as soon as nothing runs in
+them: what waits for the group runs where they go.
 """
 
 from __future__ import annotations
@@ -42,10 +45,20 @@ class Bundle:
     gpus: tuple[int, ...] = ()
 
     def word(self, now: float) -> str:
-        """What is to be said of it; see ``lua/group/sync.lua``."""
+        """What is to be said of it, if the node stays; see ``lua/group/sync.lua``."""
         if self.held:
             return "H"
         return "D" if now >= self.give_up_at else "K"
+
+
+def word(s: NodeState, name: bytes, now: float) -> str:
+    """What is to be said of a bundle; see ``lua/group/sync.lua``."""
+    leaves = s.draining and not _is_used(s, name[:GROUP_BYTES].hex())
+    return "L" if leaves else s.bundles[name].word(now)
+
+
+def _is_used(s: NodeState, group: str) -> bool:
+    return any(w.seat is not None and w.seat.group == group for w in s.workers.values())
 
 
 def told(s: NodeState, event: BundlesTold) -> list[Effect]:
@@ -55,8 +68,12 @@ def told(s: NodeState, event: BundlesTold) -> list[Effect]:
         effects += _remove(s, group)
     kept = {kept.bundle: kept for kept in event.kept}
     for name in [name for name in s.bundles if name not in kept]:
-        if not s.bundles[name].open:  # else the node was given up, and is about to hear it
+        bundle, group = s.bundles.get(name), name[:GROUP_BYTES]
+        if bundle is not None and not bundle.open:
             _let_go(s, name)
+        elif bundle is not None and s.draining and not _is_used(s, group.hex()):
+            _give_back(s, group)
+        # else the node was given up, and is about to hear it
     for name, about in kept.items():
         bundle = s.bundles.get(name)
         if bundle is None:

@@ -10,6 +10,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.raylet.node import NodeSettings
 from hyperloom.testing import Cluster
 from tests.cluster.api.gate import Gate
 from tests.cluster.several.tasks import MIB, alive, make, on, where
@@ -93,6 +94,41 @@ def test_what_runs_too_long_runs_again_elsewhere(cluster: Cluster, tmp_path: Any
     cluster.remove_node(leaves, drain=True, timeout=0.2)
     gate.touch()
     assert loom.get(runs, timeout=30) == first.id
+
+
+def test_what_was_spilled_moves_too(cluster: Cluster) -> None:
+    first = cluster.nodes[0]
+    leaves = cluster.add_node(object_store_memory=4 * MIB)
+    once = on(leaves.id, make).options(max_retries=0)
+    refs = [once.remote(MIB, bytes([65 + i])) for i in range(10)]
+    loom.wait(refs, num_returns=10, timeout=30)
+    assert len(list(NodeSettings.read(leaves.folder).spill.iterdir())) > 4
+    cluster.remove_node(leaves, drain=True)
+    assert alive() == {first.id}
+    assert loom.get(refs, timeout=30) == [bytes([65 + i]) * MIB for i in range(10)]
+
+
+def test_bundles_go_elsewhere_before_all_that_runs_has_ended(
+    cluster: Cluster, tmp_path: Any
+) -> None:
+    """What waits for the group need not wait for tasks that have nothing to do with it."""
+    leaves = cluster.add_node(num_cpus=3)
+    group = loom.placement_group([{"CPU": 2}])
+    in_it = where.options(scheduling=group)
+    assert loom.get(in_it.remote(), timeout=30) == leaves.id, "nobody else has so many"
+    gate = tmp_path / "gate"
+    runs = on(leaves.id, wait_for_file).remote(str(gate))
+    wait_until(lambda: _free(leaves.id) == 0, 20)
+    other = cluster.add_node(num_cpus=2)
+    drained = threading.Thread(target=cluster.remove_node, args=(leaves,), kwargs={"drain": True})
+    drained.start()
+    wait_until(lambda: any(node.get("draining") for node in loom.nodes()), 20)
+    assert loom.get(in_it.remote(), timeout=30) == other.id
+    gate.touch()
+    assert loom.get(runs, timeout=30) == leaves.id
+    drained.join(30)
+    loom.remove_placement_group(group)
+    cluster.remove_node(other)
 
 
 def test_a_node_through_which_a_program_is_connected_stays(cluster: Cluster) -> None:

@@ -59,6 +59,16 @@ class World(RuleBasedStateMachine):
         gone = self.nodes.pop(which % len(self.nodes))
         self.plane.call("node_leave", gone.id, ns=keys.CLUSTER)
 
+    @rule(which=few)
+    @precondition(lambda self: len(self.nodes) > 1)
+    def drain_node(self, which: int) -> None:
+        """It gives up all that it keeps, and then leaves."""
+        gone = self.nodes.pop(which % len(self.nodes))
+        gone.sync()
+        gone.leaves()
+        self.places_are_right()
+        self.plane.call("node_leave", gone.id, ns=keys.CLUSTER)
+
     @rule(
         wanted=st.lists(amounts, min_size=1, max_size=4),
         strategy=st.sampled_from(STRATEGIES),

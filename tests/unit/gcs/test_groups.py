@@ -75,6 +75,28 @@ def test_a_group_is_placed_if_there_is_a_way_and_as_it_wishes(
     assert places in wished(strategy, possible)
 
 
+def test_a_node_that_leaves_gives_up_what_it_keeps_at_once(plane: Plane) -> None:
+    """The other bundle, and what runs in it, stay as they are."""
+    nodes = [Keeper(plane, name, CPU) for name in ("n1", "n2", "n3")]
+    create(plane, G, "STRICT_SPREAD", CPU, CPU)
+    for _ in range(3):
+        for each in nodes:
+            each.sync()
+    leaves, stays = (each for each in nodes if each.kept)
+    (idle,) = (each for each in nodes if not each.kept)
+    assert groups(plane)[G].held == [True, True]
+    leaves.leaves()
+    assert idle.told()
+    stays.sync()
+    idle.settle()
+    group = groups(plane)[G]
+    assert sorted(group.nodes) == sorted([stays.id.hex(), idle.id.hex()])
+    assert (group.created, group.declined) == (True, 0)
+    assert all(groups(plane)[G].held)
+    assert idle.open
+    assert stays.open
+
+
 def test_a_group_is_created_when_all_its_bundles_are_held(plane: Plane) -> None:
     """1. It is placed.  2. A node has tasks there that the control plane does not know of.
     3. They end."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 from hyperloom.raylet import messages as m
+from hyperloom.raylet import reserving
 from hyperloom.raylet.draining import Course, refusal, shared_out, takers, work_left
+from hyperloom.resources import CPU, UNIT
 from tests.unit.raylet.scene import JOB, Scene, kind_of, task_id
 
 A, B, C = b"A" * 8, b"B" * 8, b"C" * 8
@@ -94,3 +97,22 @@ def test_tasks_whose_inputs_are_on_their_way_go_back_too() -> None:
     (back,) = scene.machine.handle(m.NodeDrains(on=True), 0.0)
     assert back.tasks[0].task == task_id(1)
     assert scene.machine.handle(m.InputsHere(task_id(1)), 0.0) == []
+
+
+def test_bundles_go_when_nothing_runs_in_them() -> None:
+    scene, group = Scene(2), b"group..1"
+    kept = m.Kept(group + b"0", {CPU: UNIT}, open=False, patience_s=2.0)
+    for each in (kept, replace(kept, open=True)):
+        scene.tell(m.BundlesTold([each]))
+    scene.claim(kind_of("in it", f"@^{group.hex()}^*^CPU:10000").in_group())
+    scene.ready(1)
+    assert reserving.word(scene.machine, kept.bundle, 1.0) == "H"
+    scene.tell(m.NodeDrains(on=True))
+    assert reserving.word(scene.machine, kept.bundle, 1.0) == "H", "a task runs in it"
+    scene.tell(m.BundlesTold([]))
+    assert scene.machine.bundles, "so it is kept until the node has heard that it is lost"
+    scene.done(1, 1)
+    assert reserving.word(scene.machine, kept.bundle, 1.0) == "L"
+    scene.tell(m.BundlesTold([]))
+    assert not scene.machine.bundles
+    assert scene.machine.free == scene.machine.total == {CPU: 2 * UNIT}

@@ -14,23 +14,28 @@ function act.displace(ns, group, bundles, node)
 end
 
 local function hear(ns, group, node, known)
-  local held, given_up, all = false, nil, true
+  local held, given_up, leaves, all = false, nil, {}, true
   for k, bundle in ipairs(group.bundles) do
-    local word = bundle.node == node and not bundle.held and known[group.id .. (k - 1)]
-    if word == 'D' then
+    local word = bundle.node == node and known[group.id .. (k - 1)]
+    if word == 'L' then
+      leaves[#leaves + 1] = bundle
+    elseif word == 'D' and not bundle.held then
       given_up = given_up or bundle
-    elseif word == 'H' then
+    elseif word == 'H' and not bundle.held then
       bundle.held, held = true, true
     end
     all = all and bundle.held
   end
-  if given_up then
+  if #leaves > 0 then
+    act.displace(ns, group, leaves, node)
+  elseif given_up then
     act.displace(ns, group, { given_up }, node)
     group.declined = group.declined + 1
   elseif held and all and group.created == 0 then
     group.created, group.declined = 1, 0
     act.tell_holders(ns, group, node)
   end
+  given_up = given_up or #leaves > 0
   if held or given_up then
     act.put_group(ns, group)
   end

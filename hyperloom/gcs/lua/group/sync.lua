@@ -4,8 +4,8 @@
 -- A node and the control plane agree on what it keeps for placement groups.  It says what room it
 -- has (_rooms.lua), and of each bundle that it knows, named by its group's id and its number from 0
 -- on: K, it is not held yet, since tasks have what it takes; H, it is held; D, the node gives it
--- up, since they have it for too long.  A group of which a bundle is given up waits again, the
--- whole of it if it was not created yet.
+-- up, since they have it for too long; L, the node is to leave, and nothing runs in it.  A group of
+-- which a bundle is given up waits again, the whole of it if it was not created yet.
 --
 -- Answered with what it is to keep from now on; `open` is 1 when tasks may run in it.  `gone`
 -- are the groups of those it named that do not exist any more, concatenated.  While `waits` is 1
