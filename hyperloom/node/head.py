@@ -139,7 +139,7 @@ def stop(folder: Path, *, force: bool) -> None:
     """
     (folder / folders.STOPPING).touch()
     submissions.stop_all(folder)
-    found = processes.recorded(folder)
+    found = processes.living(NodeSettings.read(folder))
     if force:
         # The supervisor first, or it would start the others again.
         for name in ("supervisor", "page", "recorder", "raylet", "server"):

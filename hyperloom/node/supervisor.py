@@ -139,7 +139,7 @@ class Supervisor:
         return woken
 
     def _take_over(self) -> None:
-        alive = processes.recorded(self._folder)
+        alive = processes.living(self._settings)
         for ward in self._wards:
             ward.mark = alive.get(ward.name)
             if ward.mark is not None:

@@ -12,6 +12,7 @@ the next raylet should this one die; it ends when told to.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -76,7 +77,8 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
         raylet.loop.every(_LOOK_S, own_server.keep_alive)
     if not settings.embedded:
         raylet.loop.later(settings.config.lease_s, raylet.end_forsaken)
-    os.write(ready, b"ready\n")
+    with contextlib.suppress(BrokenPipeError):  # its supervisor died; without one it lives on
+        os.write(ready, b"ready\n")
     os.close(ready)
     try:
         raylet.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -134,11 +135,31 @@ def test_without_its_supervisor_a_node_works_on_and_gets_a_new_one(head: Home) -
     works()
 
 
+def nobody_wrote_down(head: Home, *names: str) -> None:
+    """As if its supervisor had been killed between starting these and writing that down."""
+    head.kill("supervisor")
+    record = head.current / "processes.json"
+    marks = json.loads(record.read_text())
+    record.write_text(json.dumps({k: v for k, v in marks.items() if k not in names}))
+
+
+def test_whom_a_killed_supervisor_did_not_write_down_is_found_and_not_begun_twice(
+    head: Home,
+) -> None:
+    loom.init()
+    pids = {name: head.pid(name) for name in ("server", "raylet", "recorder")}
+    nobody_wrote_down(head, *pids)
+    works()
+    head.start_head()
+    assert {name: head.pid(name) for name in pids} == pids
+    works()
+
+
 @pytest.mark.parametrize("how", [[], ["--force"]])
 def test_stop_ends_a_node_without_a_supervisor(head: Home, how: list[str]) -> None:
     loom.init()
     works()
-    head.kill("supervisor")
+    nobody_wrote_down(head, "raylet", "recorder")
     head.loom("stop", *how)
     head.wait_empty()
     with pytest.raises(loom.errors.LoomError):
@@ -204,6 +225,33 @@ def test_a_killed_drivers_job_ends(head: Home, tmp_path: Path) -> None:
     wait_until(lambda: head.jobs() == [], 20)
     wait_until(lambda: head.status()["node"]["workers"] == [], 20)
     assert head.status()["node"]["store"]["used"] == 0
+
+
+def test_a_driver_that_is_stopped_for_longer_than_a_lease_goes_on(home: Home) -> None:
+    """Its raylet renews the lease; a job does not end because its driver says nothing."""
+    home.variables |= QUICK
+    home.start_head()
+    driver = home.python("-c", _STOPPED, stdin=subprocess.PIPE)
+    assert driver.stdout is not None
+    assert driver.stdout.readline() == "begun\n"
+    os.kill(driver.pid, signal.SIGSTOP)
+    until = time.monotonic() + 3 * float(QUICK["LOOM_LEASE_S"])
+    wait_until(lambda: time.monotonic() > until)
+    assert len(home.jobs()) == 1
+    os.kill(driver.pid, signal.SIGCONT)
+    out, err = driver.communicate("\n", timeout=30)
+    assert (out, err) == ("[1, 2, 3]\n", "")
+
+
+_STOPPED = """
+import hyperloom as loom
+
+with loom.init("auto"):
+    refs = [loom.task(lambda x: x + 1).remote(i) for i in range(3)]
+    print("begun", flush=True)
+    input()
+    print(loom.get(refs))
+"""
 
 
 def test_two_drivers_share_a_head_and_nothing_else(head: Home) -> None:
