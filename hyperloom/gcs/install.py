@@ -112,6 +112,13 @@ def _check_server(wire: Wire) -> None:
             f"the server at {wire.address} is version {version}; HyperLoom needs Redis 7.0 or any "
             "Valkey. Nothing was changed on it"
         )
+    mode = _field(info, "redis_mode") or _field(info, "server_mode")
+    if mode == "cluster":
+        raise errors.NotConnected(
+            f"the server at {wire.address} is one of a Redis Cluster, and has the tables of some "
+            "jobs only; a process of HyperLoom speaks to the one server that it was given. Name "
+            "one that runs without cluster-enabled. Nothing was changed on it"
+        )
     policy = _field(info, "maxmemory_policy")
     if policy not in ("noeviction", ""):
         raise errors.NotConnected(

@@ -13,6 +13,7 @@ from hyperloom.gcs import codes, keys
 from hyperloom.gcs.address import Address
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.gcs.library import build
+from hyperloom.gcs.reach import reach
 from hyperloom.gcs.wire import Wire, fcall
 from tests import servers
 from tests.unit.gcs.plane import node, output, record, task, template
@@ -42,7 +43,7 @@ class Shards:
     def __init__(self, kind: str, folder: Path) -> None:
         binary = servers.binary(kind)
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._addresses: list[Address] = []
+        self.addresses: list[Address] = []
         for number in range(PRIMARIES):
             port, own = free_port(), folder / str(number)
             own.mkdir()
@@ -61,8 +62,8 @@ class Shards:
                 process = subprocess.Popen(command, stdout=log, stderr=log)
             servers.RUNNING.add(process.pid)
             self._processes.append(process)
-            self._addresses.append(Address(f"redis://127.0.0.1:{port}"))
-        self.wires = [wait_until(lambda a=a: _reached(a), 20) for a in self._addresses]
+            self.addresses.append(Address(f"redis://127.0.0.1:{port}"))
+        self.wires = [wait_until(lambda a=a: _reached(a), 20) for a in self.addresses]
         self._share_slots()
         for wire in self.wires:
             wire.call("FUNCTION", "LOAD", build().text)
@@ -72,7 +73,7 @@ class Shards:
             first, last = (SLOTS * n // PRIMARIES for n in (number, number + 1))
             wire.call("CLUSTER", "ADDSLOTSRANGE", first, last - 1)
             wire.call("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-        for address in self._addresses[1:]:
+        for address in self.addresses[1:]:
             self.wires[0].call("CLUSTER", "MEET", "127.0.0.1", address.url.rpartition(":")[2])
         wait_until(lambda: all(b"cluster_state:ok" in w.call("CLUSTER", "INFO") for w in self.wires)
                    and all(w.call("CLUSTER", "INFO").count(b"known_nodes:3") for w in self.wires),
@@ -86,7 +87,7 @@ class Shards:
         return self.wires[self.home(ns)].call(*fcall(name, ns, *args))
 
     def inbox(self, ns: str, who: bytes) -> Inbox:
-        return Inbox(self._addresses[self.home(ns)], keys.INBOX.name(ns, who))
+        return Inbox(self.addresses[self.home(ns)], keys.INBOX.name(ns, who))
 
     def close(self) -> None:
         for wire in self.wires:
@@ -165,3 +166,10 @@ def test_two_jobs_on_two_primaries(shards: Shards) -> None:
     left = [name for wire in shards.wires for name in wire.call("KEYS", "*")]
     stays = {key.name(ns) for key in keys.OUTLIVE for ns in (one.ns, other.ns)}
     assert set(left) - stays == {key.name(keys.CLUSTER) for key in (keys.NODES, keys.LEASES)}
+
+
+def test_a_session_is_refused_with_what_to_do(shards: Shards) -> None:
+    """It would find some jobs there, and be sent elsewhere (MOVED) for the others."""
+    for address in shards.addresses:
+        with pytest.raises(errors.NotConnected, match=r"one of a Redis Cluster.*cluster-enabled"):
+            reach(address)
