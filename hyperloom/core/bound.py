@@ -35,6 +35,25 @@ class Replacing:
     __slots__ = ()
 
 
+class Several:
+    """What stands for several arguments of one call, or makes them: see `hyperloom.tasks.scatter`.
+
+    It decides itself what becomes of the call.
+    """
+
+    __slots__ = ()
+
+    def bound(
+        self, remote: RemoteFunction[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> BoundTask[Any]:
+        """The task that this call is, whose arguments fit."""
+        raise NotImplementedError
+
+    def as_data(self, task: BoundTask[Any]) -> BoundTask[Any]:
+        """The task that we are of, as an input of one that takes data objects."""
+        return task
+
+
 class _Node(Replacing):
     """What bound tasks and bound maps have in common: what is said of them."""
 

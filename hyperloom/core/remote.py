@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVa
 
 from hyperloom import errors
 from hyperloom.core import current, visiting
-from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, Several
 from hyperloom.core.options import refuse_kept_map, refuse_kept_stream
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.signatures import Arity
@@ -33,7 +33,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 Ref = ObjectRef[Any]
-Input = Ref | BoundTask[Any] | BoundMap[Any] | BoundOutput
+Input = Ref | BoundTask[Any] | BoundMap[Any] | BoundOutput | Several
 
 
 def remote_function(function: Any, options: TaskOptions) -> RemoteFunction[Any, Any]:
@@ -155,7 +155,8 @@ class RemoteFunction(Generic[P, R]):
         """A call for a plan: nothing runs before it is submitted (`hyperloom.submit`).
 
         An argument that is another bound task is an input: it arrives as that one's value.
-        Refs and constants are taken as by `remote`.
+        Refs and constants are taken as by `remote`.  One that `hyperloom.tasks.dget` or `dslice`
+        made stands for many: it is a call for each of them.
 
         Raises:
             TypeError: the arguments do not fit the function, or it streams.
@@ -163,6 +164,10 @@ class RemoteFunction(Generic[P, R]):
         if self.streams:
             raise TypeError(f"{self!r} streams its results, and a plan cannot have streams yet")
         self.arity.check(args, kwargs)
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            several = value.remote if type(value) is BoundTask else value
+            if isinstance(several, Several):
+                return several.bound(self, args, kwargs)
         return BoundTask(self, args, kwargs)
 
     def bind_map(self, items: Iterable[Any], /, **constants: Any) -> BoundMap[R]:
@@ -189,8 +194,11 @@ class RemoteFunction(Generic[P, R]):
         if not isinstance(items, Iterable):
             raise TypeError(
                 f"bind_map() takes the items, of each of which {self.name} is called, not "
-                f"{items!r:.100}, which cannot be iterated over"
+                f"{items!r:.100}, which cannot be iterated over{getattr(items, 'instead', '')}"
             )
+        for name, value in constants.items():
+            if isinstance(value, Several):
+                raise TypeError(f"{name} of bind_map() is the same for all items, not {value!r}")
         self.arity.check((None,), constants)
         return BoundMap(self, items, constants)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
 
 from hyperloom import data
-from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, output_of
+from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, Several, output_of
 from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import RemoteFunction
@@ -26,25 +26,6 @@ R = TypeVar("R")
 
 # What built-in tasks ask for that are over before anybody could wait for them.
 LIGHT: Mapping[str, Any] = {"num_cpus": 0}
-
-
-class Scattered:
-    """What `dslice` and `dget` make; see `hyperloom.tasks.scatter`."""
-
-    __slots__ = ("symbol", "x")
-
-    # What to write where it cannot be: for who refuses it.
-    instead = "; make it the input of the task that is to run for each of its pieces"
-
-    def __init__(self, symbol: str, x: object) -> None:
-        self.symbol = symbol
-        self.x = x
-
-    def __reduce__(self) -> Any:  # noqa: ANN401 - never returns
-        raise TypeError(f"{self!r} can only be an input of a task that hyperloom.tasks makes")
-
-    def __repr__(self) -> str:
-        return f"<{self.symbol} of {self.x!r:.80}>"
 
 
 class DataFunction(RemoteFunction[..., R], Generic[R]):
@@ -62,21 +43,6 @@ class DataFunction(RemoteFunction[..., R], Generic[R]):
         super().__init__(function, TaskOptions().with_({**request, "name": name or symbol}))
         self.symbol = symbol
         self.light = request is LIGHT
-
-    def bind(self, *args: Any, **kwargs: Any) -> BoundTask[R]:  # noqa: ANN401
-        """A call for a plan; expanded, if an argument is scattered."""
-        from hyperloom.tasks import scatter  # noqa: PLC0415 - it is made of us
-
-        if any(type(arg) is Scattered for arg in args):
-            self.arity.check(args, kwargs)
-            return cast("BoundTask[R]", scatter.scattered(self, args))
-        spliced = scatter.spliced(self, args) if any(map(_is_bound, args)) else None
-        return self.bind_as_it_is(*args, **kwargs) if spliced is None else spliced
-
-    def bind_as_it_is(self, *args: Any, **kwargs: Any) -> BoundTask[R]:  # noqa: ANN401
-        """The same without a look at what the arguments are."""
-        bound: BoundTask[R] = super().bind(*args, **kwargs)
-        return bound
 
     def options(self, **changes: Unpack[TaskChanges]) -> DataFunction[R]:  # type: ignore[override]
         """The same with other options."""
@@ -115,10 +81,6 @@ class Builder(Generic[P, R]):
         return f"<builder {self._build.__name__}>"
 
 
-def _is_bound(arg: object) -> bool:
-    return type(arg) is BoundTask
-
-
 def input_of(value: object) -> object:
     """A bound task or a ref as it is; any other value as a data object.
 
@@ -127,7 +89,9 @@ def input_of(value: object) -> object:
     """
     if isinstance(value, BoundMap):
         raise TypeError(f"{value!r} is many inputs; for one write tasks.array_make({value.name})")
-    if isinstance(value, (ObjectRef, Scattered)) or output_of(value):
+    if type(value) is BoundTask and isinstance(value.remote, Several):
+        return value.remote.as_data(value)
+    if isinstance(value, (ObjectRef, Several)) or output_of(value):
         return value
     return data.of(value)
 
@@ -138,7 +102,7 @@ def inputs_of(values: Iterable[object], what: str) -> list[object]:
     Raises:
         TypeError: it is one, and not several.
     """
-    one = (str, bytes, bytearray, BoundTask, BoundOutput, ObjectRef, data.Data, Scattered)
+    one = (str, bytes, bytearray, BoundTask, BoundOutput, ObjectRef, data.Data, Several)
     if isinstance(values, one) or not isinstance(values, Iterable):
         raise TypeError(f"{what} takes several inputs: write [{values!r:.50}]")
     return [input_of(value) for value in values]

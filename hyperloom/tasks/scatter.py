@@ -1,9 +1,10 @@
 """`dslice` and `dget`: one task becomes as many as there is room for, when that is known.
 
 The task that takes a scattered input, say f, is *expanded*: when the input is there, a small task
-of ours (`expand`) makes an f for each part of it, and goes on as the array of their results.  Who
-takes f's results among any number of inputs (`merge`, `array_make`, a function with ``*parts``)
-gets them one by one, in its place; who takes one input gets the array.
+of ours (`expand`) makes an f for each part of it, and goes on as all of their results: an array if
+f is made by `hyperloom.tasks`, else the list of what f returned.  Who takes f's results among any
+number of inputs (`merge`, `array_make`, a function with ``*parts``) gets them one by one, in its
+place (`splice`); who takes one input gets them together.
 """
 
 from __future__ import annotations
@@ -11,22 +12,58 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hyperloom import data
 from hyperloom.core import cluster, current
-from hyperloom.core.bound import BoundTask
-from hyperloom.data import Array, Index
+from hyperloom.core.bound import BoundMap, BoundTask, Several, output_of
+from hyperloom.core.options import TaskOptions
+from hyperloom.core.refs import ObjectRef
+from hyperloom.core.remote import RemoteFunction, remote_function
 from hyperloom.resources import CPU
+from hyperloom.serialization import pack
 from hyperloom.tasks import operations
-from hyperloom.tasks.builder import DataFunction, Scattered, input_of
+from hyperloom.tasks.builder import DataFunction, input_of
 from hyperloom.tasks.pieces import array_make
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from hyperloom.data import Data
+Remote = RemoteFunction[..., Any]
 
 DSLICE, DGET = "loom/scheduler/dslice", "loom/scheduler/dget"
 _TASKS_A_CPU = 4
 _FREE = {"num_cpus": 0}
+
+
+class _Expands(Several):
+    """What says what becomes of a call, all in the same way."""
+
+    __slots__ = ()
+
+    def bound(
+        self, remote: Remote, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> BoundTask[Any]:
+        """A task for each part, if one is scattered; with results of such ones, each by itself."""
+        return _bound(remote, args, kwargs)
+
+
+class Scattered(_Expands):
+    """What `dslice` and `dget` make."""
+
+    __slots__ = ("symbol", "x")
+
+    # What to write where it cannot be: for who refuses it.
+    instead = "; make it an argument of the task that is to run for each of its pieces"
+
+    def __init__(self, symbol: str, x: object) -> None:
+        input_of(x)  # it can be one
+        self.symbol = symbol
+        self.x = x if is_input(x) else _checked(symbol, data.of(x))
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - never returns
+        raise TypeError(f"{self!r} is many values and travels inside of none{self.instead}")
+
+    def __repr__(self) -> str:
+        return f"<{self.symbol} of {self.x!r:.80}>"
 
 
 def dslice(x: object) -> Scattered:
@@ -36,98 +73,218 @@ def dslice(x: object) -> Scattered:
 
         sliced = tasks.dslice(lines)
         tasks.merge([count(sliced)])    # merges what `count` makes of each slice
+
+    It may be any task: `f.bind(sliced)` is the list of what `f` returns for each.  Of a task that
+    takes several, all are cut in the same way: they have the same length.
     """
-    return Scattered(DSLICE, input_of(x))
+    return Scattered(DSLICE, x)
 
 
 def dget(x: object) -> Scattered:
-    """The elements of an array, or pieces of an index: the task that takes it is run for each."""
-    return Scattered(DGET, input_of(x))
+    """The elements of an array, or pieces of an index: the task that takes it is run for each.
 
-
-class _Slot(NamedTuple):
-    """Stands for an input: 0 is the part, others follow."""
-
-    number: int
-
-
-class Expanding(DataFunction[list[Any]]):
-    """The task that makes many of one."""
-
-
-def scattered(task: DataFunction[Any], args: tuple[object, ...]) -> BoundTask[list[Any]]:
-    """The task of these arguments, one of which is scattered: expanded when that is there.
-
-    Raises:
-        ValueError: more than one is.
+    A list that an ordinary task returned is taken apart as well.
     """
-    sources = {id(arg): arg for arg in args if isinstance(arg, Scattered)}
-    if len(sources) > 1:
-        raise ValueError(f"{task.name} takes two scattered inputs, and can be expanded by one")
-    (source,) = sources.values()
-    others = [arg for arg in args if is_input(arg)]
-    numbers = {id(arg): at for at, arg in enumerate(others, 1)}
-    form = [
-        _Slot(0) if arg is source else _Slot(numbers[id(arg)]) if id(arg) in numbers else arg
-        for arg in args
-    ]
-    expanding = Expanding(source.symbol, expand, _FREE, f"{source.symbol} {task.name}")
-    return expanding.bind_as_it_is(source.symbol, task, form, source.x, *others)
+    return Scattered(DGET, x)
 
 
 def is_input(arg: object) -> bool:
     """Whether it is a value that is not known yet."""
-    return isinstance(arg, BoundTask) or hasattr(arg, "binary")
+    return isinstance(arg, (BoundMap, ObjectRef)) or output_of(arg) is not None
+
+
+def _bound(remote: Remote, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> BoundTask[Any]:
+    remote, args = _spliced(remote, args)
+    values = (*args, *kwargs.values())
+    sources = list(dict.fromkeys(value for value in values if type(value) is Scattered))
+    if not sources:
+        return BoundTask(remote, args, kwargs)
+    _check(remote, sources)
+    others = list({id(value): value for value in values if is_input(value)}.values())
+    slots = {id(value): _Slot(at) for at, value in enumerate((*sources, *others))}
+    form = [slots.get(id(value), value) for value in args]
+    named = {name: slots.get(id(value), value) for name, value in kwargs.items()}
+    wholes = [input_of(each.x) if remote.takes_data else each.x for each in sources]
+    symbol = sources[0].symbol
+    name = f"{symbol} {remote.name}"
+    expanding: Remote = (
+        ExpandingData(symbol, expand, _FREE, name)
+        if remote.takes_data
+        else Expanding(expand, TaskOptions(num_cpus=0, name=name))
+    )
+    kept_at = remote.task_options.checkpoint
+    if kept_at is not False:
+        remote = _unkept(remote)
+    task = BoundTask(expanding, (symbol, remote, form, named, len(wholes), *wholes, *others), {})
+    task.kept_at = kept_at  # one file for all results
+    return task
+
+
+def _unkept(remote: Remote) -> Remote:
+    changed: Remote = remote.options(checkpoint=False)
+    return changed
+
+
+def _check(remote: Remote, sources: Sequence[Scattered]) -> None:
+    """Refuse what cannot be expanded.
+
+    Raises:
+        ValueError: inputs are scattered in two ways, or a call has several results.
+    """
+    if len({each.symbol for each in sources}) > 1:
+        raise ValueError(
+            f"{remote.name} takes slices of one input and elements of another, so their numbers "
+            "would not fit: use dslice for all of them, or dget"
+        )
+    if remote.returns != 1:
+        raise ValueError(
+            f"{remote.name} has num_returns={remote.returns}, and a task that is run for each part "
+            "of an input needs 1"
+        )
+
+
+class _Slot(NamedTuple):
+    """Stands for an input: first come the parts, then others."""
+
+    number: int
+
+
+class Expanding(_Expands, RemoteFunction[..., Any]):
+    """The task that makes many of one that is not of this package; it goes on as their list."""
+
+    def as_data(self, task: BoundTask[Any]) -> BoundTask[Any]:
+        """The list is an array."""
+        return BoundTask(_together, (task,), {})
+
+
+class ExpandingData(_Expands, DataFunction[list[Any]]):
+    """The task that makes many of one that takes data objects; it goes on as their array."""
 
 
 def expand(
-    symbol: str, task: DataFunction[Any], form: list[object], whole: Data, *others: Data
+    symbol: str,
+    remote: Remote,
+    form: Sequence[object],
+    named: Mapping[str, object],
+    number: int,
+    *inputs: object,
 ) -> BoundTask[list[Any]]:
-    """A task for each part; their array."""
-    if not isinstance(whole, (Array, Index)) and not whole.length:
-        raise TypeError(f"{symbol} takes an array or an index, and this is {whole!r:.100}")
-    filled = [
-        [(part, *others)[arg.number] if isinstance(arg, _Slot) else arg for arg in form]
-        for part in _parts(symbol, whole)
-    ]
-    return array_make([task.bind(*args) for args in filled])
+    """A task for each part of the first `number` inputs; all of their results."""
+    parts = [_parts(symbol, whole, remote) for whole in inputs[:number]]
+    if len(set(map(len, parts))) > 1 or (symbol == DSLICE and _differ(inputs[:number])):
+        lengths = ", ".join(str(len(_taken_apart(each))) for each in inputs[:number])
+        raise ValueError(
+            f"{remote.name} takes one part of each scattered input at a time, and these have "
+            f"{lengths} pieces: they need equally many"
+        )
+    others = [_once(each, remote) for each in inputs[number:]]
+    form = [_once(each, remote) for each in form]
+    named = {name: _once(each, remote) for name, each in named.items()}
+    made = []
+    for row in zip(*parts, strict=True):
+        values = (*row, *others)
+        args = [values[each.number] if type(each) is _Slot else each for each in form]
+        more = {n: values[v.number] if type(v) is _Slot else v for n, v in named.items()}
+        made.append(remote.bind(*args, **more))
+    return array_make(made) if remote.takes_data else BoundTask(_listed, tuple(made), {})
 
 
-def _parts(symbol: str, whole: Data) -> list[Data]:
+def _once(value: object, remote: Remote) -> object:
+    """What all of the tasks take: itself if it is small or lies in the store, else a ref to it."""
+    is_data = isinstance(value, data.Data)
+    if isinstance(value, (_Slot, ObjectRef)) or (remote.takes_data and not is_data):
+        return value  # which would arrive as a data object
+    if isinstance(value, data.Data) and value.is_shareable:
+        return value
+    session = current.session()
+    packed = pack(value, what="an argument beside a scattered one")
+    return value if packed.size <= session.config.inline_max_bytes else session.put_packed(packed)
+
+
+def _checked(symbol: str, whole: object) -> Any:  # noqa: ANN401 - data, or a list of anything
+    apart = _taken_apart(whole)
+    if isinstance(apart, (data.Array, data.Index, list, tuple)) or (
+        isinstance(apart, data.Data) and apart.length
+    ):
+        return whole
+    raise TypeError(f"{symbol} takes an array, an index or a list, and this is {whole!r:.100}")
+
+
+def _taken_apart(whole: object) -> Any:  # noqa: ANN401 - data, or a list of anything
+    return whole.unwrap() if isinstance(whole, data.PyObj) else whole
+
+
+def _differ(wholes: Sequence[object]) -> bool:
+    return len({len(_taken_apart(whole)) for whole in wholes}) > 1
+
+
+def _parts(symbol: str, whole: object, remote: Remote) -> list[Any]:
+    apart = _taken_apart(_checked(symbol, whole))
+    if remote.takes_data and not isinstance(apart, data.Data):
+        apart = data.array(apart)
     if symbol == DGET:
-        return list(whole)
+        return list(apart)
     cpus = cluster.total(current.session(), "resources").get(CPU, 1)
-    step = max(1, round(whole.length / (max(1, cpus) * _TASKS_A_CPU)))
-    ends = range(0, whole.length, step)
-    return [operations.take_slice(whole, start, start + step) for start in ends]
+    step = max(1, round(len(apart) / (max(1, cpus) * _TASKS_A_CPU)))
+    ends = range(0, len(apart), step)
+    if isinstance(apart, data.Data):
+        return [operations.take_slice(apart, start, start + step) for start in ends]
+    return [apart[start : start + step] for start in ends]
 
 
-def spliced(task: DataFunction[Any], args: tuple[object, ...]) -> BoundTask[Any] | None:
-    """The task that takes results of expanded ones, each as an input; None: it takes none so."""
-    first = _variadic_from(task.function)
+def _list_of(*results: object) -> list[object]:
+    return list(results)
+
+
+_listed = remote_function(_list_of, TaskOptions(num_cpus=0, name="loom/scheduler/list"))
+
+
+def _array_of(whole: data.PyObj) -> data.Array:
+    return data.array(whole.unwrap())
+
+
+_together = ExpandingData("loom/array/make", _array_of, _FREE)
+
+
+def _spliced(remote: Remote, args: tuple[Any, ...]) -> tuple[Remote, tuple[Any, ...]]:
+    """The task that takes results of expanded ones each as an input, and what it takes."""
+    first = _variadic_from(remote.function)
     places = [at for at in range(first, len(args)) if _is_expanded(args[at])]
     if not places:
-        return None
-    whole = DataFunction[Any](task.symbol, splice, {}, task.name)
-    whole.task_options = task.task_options
-    return whole.bind_as_it_is(task.function, places, *args)
+        return remote, args
+    options = remote.task_options.with_({"name": remote.name})
+    if isinstance(remote, DataFunction):
+        whole: Remote = DataFunction[Any](remote.symbol, splice, {}, remote.name)
+        whole.task_options = options
+    else:
+        whole = remote_function(splice, options)
+    return whole, (remote.function, places, *args)
 
 
-def splice(function: Callable[..., Any], places: list[int], *args: Any) -> Any:  # noqa: ANN401
+def splice(
+    function: Callable[..., Any],
+    places: Sequence[int],
+    *args: Any,  # noqa: ANN401
+    **named: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
     """Call the function with the elements of some of its arguments in their places."""
     given: list[Any] = []
     for at, arg in enumerate(args):
         given += list(arg) if at in places else [arg]
-    return function(*given)
+    return function(*given, **named)
 
 
 def _is_expanded(arg: object) -> bool:
-    return isinstance(arg, BoundTask) and isinstance(arg.remote, Expanding)
+    return isinstance(arg, BoundTask) and isinstance(arg.remote, Several)
 
 
 def _variadic_from(function: Callable[..., Any]) -> int:
     """The position from which on it takes any number of arguments."""
-    for at, parameter in enumerate(inspect.signature(function).parameters.values()):
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some builtins have none
+        return 1 << 30
+    for at, parameter in enumerate(parameters.values()):
         if parameter.kind is parameter.VAR_POSITIONAL:
             return at
     return 1 << 30
