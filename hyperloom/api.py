@@ -116,8 +116,9 @@ def task(function: Any = None, /, **options: Any) -> Any:
             needs: symbols, such as ``"lab/align"``, that its node must have (`hyperloom.symbol`).
             stream_ahead: items that a stream may be ahead of its reader; 0 without limit.
             checkpoint: file to which the results are written too, before the task counts as
-                finished; a later ``plan.submit(resume=True)`` goes on from it. Absolute, or
-                relative to the option `checkpoint_dir`; True for a name made of the task's key.
+                finished; a later ``plan.submit(resume=True)`` goes on from it. Absolute, in a
+                folder that is there, or relative to the option `checkpoint_dir`, which is made;
+                True for a name made of the task's key.
             cache: True if the same call, in this program or in another, may have the results of
                 an earlier one; they are kept on disk, in `cache_dir`.
             version: text that stands for the function's code in keys of checkpoints and cache.

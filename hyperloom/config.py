@@ -144,7 +144,8 @@ class Config:
     checkpoint_dir: str = _option(
         "",
         "Where checkpoints go whose path is relative or not given. On several machines, a folder "
-        "that all of them share. Empty: each checkpoint needs an absolute path.",
+        "that all of them share. It is made, if the one above is there. Empty: each checkpoint "
+        "needs an absolute path.",
     )
     cache_dir: str = _option(
         "",

@@ -106,7 +106,9 @@ def path_of(
         path = f"{re.sub(r'[^-.A-Za-z0-9_]+', '_', name)[:_NAME_MOST]}-{key.hex()}.loom"
     else:
         path = os.fspath(checkpoint)
-    if not os.path.isabs(path):  # noqa: PTH117
+    if os.path.isabs(path):  # noqa: PTH117
+        _check_place(path, os.path.dirname(path), name)  # noqa: PTH120
+    else:
         if not folder:
             raise InvalidOption(
                 f"checkpoint={checkpoint!r} of {name} needs a folder: "
@@ -119,11 +121,12 @@ def path_of(
                 f"checkpoint={checkpoint!r} of {name} leads out of the folder {folder}: write an "
                 "absolute path if that is meant. Nothing was submitted"
             )
-    _check_place(path, name)
+        _check_place(path, os.path.dirname(folder), name)  # noqa: PTH120
     return path
 
 
-def _check_place(path: str, name: str) -> None:
+def _check_place(path: str, there: str, name: str) -> None:
+    """Refuse a file that could not be written; the folder `there` is not ours to make."""
     folder, wrong = os.path.dirname(path), ""  # noqa: PTH120
     if os.path.isdir(path):  # noqa: PTH112
         wrong = "it is a folder"
@@ -131,6 +134,8 @@ def _check_place(path: str, name: str) -> None:
         folder = os.path.dirname(folder)  # noqa: PTH120
     if not os.path.isdir(folder):  # noqa: PTH112
         wrong = f"{folder} is not a folder"
+    elif len(folder) < len(there):
+        wrong = f"there is no folder {there}; make it, if that is the right name"
     elif not os.access(folder, os.W_OK | os.X_OK):
         wrong = f"{folder} cannot be written to"
     if wrong:

@@ -54,7 +54,8 @@ def fails(log: Gate) -> int:
 
 
 def test_a_result_is_in_its_file_when_it_is_there(log: Gate, tmp_path: Path) -> None:
-    path = tmp_path / "new" / "folder" / "a"
+    path = tmp_path / "new" / "a"
+    path.parent.mkdir()
     task = merge.bind(log, "a", merge.bind(log, "b")).checkpoint(path)
     handle = loom.submit(task)
     assert handle.wait(20)
@@ -228,10 +229,30 @@ def test_a_place_that_cannot_be_is_refused_before_anything_is_sent(
     log: Gate, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    for path, says in ((tmp_path, "it is a folder"), (tmp_path / "file" / "a", "is not a folder")):
-        with pytest.raises(errors.InvalidOption, match=f"{says}. Nothing was submitted"):
+    for path, says in (
+        (tmp_path, "it is a folder"),
+        (tmp_path / "file" / "a", "is not a folder"),
+        (tmp_path / "no" / "a", "there is no folder .*/no; make it, if that is the right name"),
+        (tmp_path / "no" / "such" / "a", "there is no folder .*/no/such; make it"),
+    ):
+        with pytest.raises(errors.InvalidOption, match=f"{says}.*. Nothing was submitted"):
             loom.submit(merge.bind(log, "top", merge.bind(log, "a").checkpoint(path)))
+        with pytest.raises(errors.InvalidOption, match=says):
+            merge.options(checkpoint=path).remote(log, "a")
     assert log.notes() == []
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file"]
+
+
+def test_the_folder_of_checkpoints_is_made_but_none_above_it(
+    log: Gate, tmp_path: Path, configured: Callable[..., None]
+) -> None:
+    configured(checkpoint_dir=str(tmp_path / "new"))
+    loom.submit(merge.bind(log, "a").checkpoint("sub/folder/a")).gather()
+    assert (tmp_path / "new" / "sub" / "folder" / "a").exists()
+    configured(checkpoint_dir=str(tmp_path / "mistyped" / "new"))
+    with pytest.raises(errors.InvalidOption, match=r"there is no folder .*/mistyped; make it"):
+        loom.submit(merge.bind(log, "a").checkpoint("a"))
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_two_tasks_cannot_have_one_file(log: Gate, tmp_path: Path) -> None:
