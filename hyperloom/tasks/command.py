@@ -10,6 +10,7 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -180,6 +181,21 @@ def _no_folders(names: Iterable[str]) -> None:
         for parent in PurePosixPath(name).parents:
             if str(parent) in files:
                 raise ValueError(f"run: {str(parent)!r} cannot be a file and have {name!r} in it")
+
+
+def text_of(value: object) -> str | None:
+    """What a variable of this value is as an argument; None: it can be none."""
+    if isinstance(value, (str, bytes, os.PathLike)):
+        return os.fsdecode(value)
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return str(value) if is_number else None
+
+
+def wanted(name: str) -> str:
+    """What may be the value of this input, for people."""
+    numbers = " or a number" if name.startswith("$") else ""
+    named = "stdin" if name == STDIN else repr(name)
+    return f"{named} is bytes, text{', a file' if numbers else ' or a file'}{numbers}"
 
 
 def variables(args: Iterable[str], values: Mapping[str, str]) -> list[str]:

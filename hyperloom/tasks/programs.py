@@ -31,7 +31,6 @@ from hyperloom.errors import ProgramFailed
 from hyperloom.failures import how_it_ended, signal_name
 from hyperloom.serialization.packed import BYTES
 from hyperloom.tasks import command as c
-from hyperloom.tasks.operations import as_bytes
 from hyperloom.tasks.pinning import pinned
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ _STDERR_BYTES = 128 * 1024
 _LINES = 20  # of it that are in the message
 _MAPPED_FROM = 1 << 18
 _FILES_SHOWN = 8
+_ARGUMENT_MOST = 128 * 1024  # bytes of one, with its end, as Linux has it
 
 
 def run(command: Command, *inputs: Data) -> Data:
@@ -54,7 +54,7 @@ def run(command: Command, *inputs: Data) -> Data:
     """
     with scratch.folder() as folder:
         program = _Program(command, folder)
-        program.prepare([as_bytes(value, "loom/run/run") for value in inputs])
+        program.prepare(inputs)
         program.run()
         made = [program.output(name, place) for name, place in program.outputs()]
         return made[0] if len(made) == 1 else data.array(made)
@@ -72,7 +72,7 @@ class _Program:
 
     # -- before -----------------------------------------------------------------------------
 
-    def prepare(self, inputs: Sequence[DObject]) -> None:
+    def prepare(self, inputs: Sequence[Data]) -> None:
         """Lay out the folder."""
         self._files.mkdir()
         values: dict[str, str] = {}
@@ -80,7 +80,7 @@ class _Program:
             if name.startswith("$"):
                 values[name] = self._variable(name, value)
             else:
-                self._lay(self._place(name), value)
+                self._lay(self._place(name), _bytes_of(name, value))
         self._args = c.variables(self._command.args, values)
         for name in self._command.outputs:
             self._place(name).parent.mkdir(parents=True, exist_ok=True)
@@ -88,10 +88,18 @@ class _Program:
     def _place(self, name: str) -> Path:
         return self._folder / name[1:] if name.startswith("+") else self._files / name
 
-    def _variable(self, name: str, value: DObject) -> str:
-        text = os.fsdecode(bytes(value.view))
+    def _variable(self, name: str, value: Data) -> str:
+        held = value.unwrap() if isinstance(value, data.PyObj) else None
+        text = c.text_of(_bytes_of(name, value).read() if held is None else held)
+        if text is None:
+            raise _unfit(name, value)
         if "\0" in text:
             raise ValueError(f"run: {name} has a zero byte in it, which no argument can have")
+        if len(text) >= _ARGUMENT_MOST:
+            raise ValueError(
+                f"run: {name} is {len(text):,} bytes, and an argument has less than "
+                f"{_ARGUMENT_MOST:,}: make it a file, and its name the argument"
+            )
         return text
 
     def _lay(self, place: Path, value: DObject) -> None:
@@ -205,6 +213,19 @@ class _Program:
                 return data.Plain(made.read())
             view = memoryview(mmap.mmap(made.fileno(), size, access=mmap.ACCESS_READ))
         return data.received(BYTES, b"", [view])
+
+
+def _bytes_of(name: str, value: Data) -> DObject:
+    if not isinstance(value, data.DObject):
+        raise _unfit(name, value)
+    return value
+
+
+def _unfit(name: str, value: Data) -> TypeError:
+    shown = value.unwrap() if isinstance(value, data.PyObj) else value
+    return TypeError(
+        f"run: input {c.wanted(name)}, and a task gave {shown!r:.100}: have one make text of it"
+    )
 
 
 def _move(file: Path, place: str) -> None:

@@ -44,8 +44,8 @@ def run(  # noqa: PLR0913 - what there is to say of a program
             sequence, which is taken as it is.
         inputs: what it gets: names and values, or pairs of a value and a name.  A name is one of a
             file in its folder, maybe in a folder therein; ``"$x"`` stands for a whole argument;
-            None is its standard input.  Values are bound tasks, refs, bytes, text, data objects;
-            variables may be numbers too.
+            None is its standard input.  Values are bound tasks, refs, bytes, text, files; those of
+            variables may be numbers too, also as results of tasks.
         outputs: what it makes: names of files; None is its standard output,
             `hyperloom.tasks.STDERR` its standard error.  As a mapping from names to absolute paths,
             the files stay there, and the results are `hyperloom.data.File`s: they are renamed, and
@@ -85,14 +85,14 @@ def _pin(pin: bool | Sequence[int], cpus: float) -> int | tuple[int, ...]:  # no
 
 
 def _input(name: str, value: object) -> object:
-    made = input_of(str(value) if name.startswith("$") and _is_number(value) else value)
+    is_variable = name.startswith("$")
+    text = command.text_of(value) if is_variable else None
+    made = input_of(value if text is None else text)
+    if isinstance(made, data.PyObj) and is_variable and command.text_of(made.unwrap()) is not None:
+        return made
     if isinstance(made, data.Data) and not isinstance(made, data.DObject):
-        raise TypeError(f"run: input {name!r} is bytes, text or a file, not {value!r:.100}")
+        raise TypeError(f"run: input {command.wanted(name)}, not {value!r:.100}")
     return made
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _environment(env: Mapping[str, str | None] | None) -> tuple[tuple[str, str | None], ...]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import hyperloom as loom
@@ -68,6 +70,54 @@ def test_variables_are_whole_arguments() -> None:
         python(show, "$xyz", "xyz", "$ab", "$c", "pre$c"), {"$xyz": 123, "$c": tasks.const("4 5")}
     )
     assert get(run) == [b"['123', 'xyz', '$ab', '4 5', 'pre$c']\n"]
+
+
+def test_what_tasks_make_may_be_values_of_variables(tmp_path: Path) -> None:
+    @loom.task
+    def made(value: Any) -> Any:
+        return value
+
+    lines = tasks.split("a\nb\nc\n")
+    (tmp_path / "best").write_text("0.25")
+    values = {
+        "$length": tasks.length(lines), "$size": tasks.size("four"), "$put": loom.put(3),
+        "$text": made.bind("a b"), "$bytes": made.bind(b"x"), "$float": made.bind(0.1),
+        "$path": made.bind(tmp_path), "$object": tasks.py_value("o"),
+        "$file": tasks.open(tmp_path / "best"), "$known": tmp_path,
+        "$plain": tasks.get(lines, 0), "$big": made.bind(np.int64(5)),
+    }  # fmt: skip
+    show = "import sys; print(sys.argv[1:])"
+    (said,) = get(tasks.run(python(show, *values), values))
+    assert ast.literal_eval(said.decode()) == [
+        "3", "4", "3", "a b", "x", "0.1", str(tmp_path), "o", "0.25", str(tmp_path), "a\n", "5",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "told"),
+    [
+        ([1], TypeError, r"input '\$x' is bytes, text, a file or a number, and a task gave \[1\]"),
+        (True, TypeError, "and a task gave True: have one make text of it"),
+        (None, TypeError, "and a task gave None: have one make text of it"),
+        (data.array(["a"]), TypeError, "and a task gave <Array of 1"),
+        ("a\0b", ValueError, "has a zero byte in it"),
+        ("x" * (1 << 17), ValueError, r"\$x is 131,072 bytes, and an argument has less than 131,"),
+    ],
+)
+def test_what_cannot_be_an_argument(value: Any, kind: Any, told: str) -> None:
+    @loom.task
+    def made() -> Any:
+        return value
+
+    with pytest.raises(kind, match=told):
+        get(tasks.run(["echo", "$x"], {"$x": made.bind()}))
+
+
+def test_which_input_it_is_that_is_no_bytes() -> None:
+    with pytest.raises(TypeError, match="input stdin is bytes, text or a file, and a task gave 1"):
+        get(tasks.run("cat", stdin=tasks.length(data.array(["a"]))))
+    with pytest.raises(TypeError, match="input 'a' is bytes, text or a file, and a task gave 1"):
+        get(tasks.run("cat a", {"a": tasks.length(data.array(["a"]))}))
 
 
 def test_one_output_is_plain_several_are_an_array_none_an_empty_one() -> None:
@@ -182,6 +232,8 @@ def test_one_that_may_not_be_executed(tmp_path: Path) -> None:
         (ValueError, lambda: tasks.run("x", {"+out": b""}), r"names that begin with \+"),
         (ValueError, lambda: tasks.run("x", {"a": b"", "a/b": b""}), "cannot be a file and have"),
         (ValueError, lambda: tasks.run("x", {"$v": b""}), "no argument is '\\$v'"),
+        (TypeError, lambda: tasks.run("x $v", {"$v": [1]}), "a file or a number, not \\[1\\]"),
+        (TypeError, lambda: tasks.run("x $v", {"$v": True}), "a file or a number, not True"),
         (ValueError, lambda: tasks.run("x", {"a": b""}, ["a"]), "is an input and an output"),
         (ValueError, lambda: tasks.run("x", [(b"", "a"), (b"", "./a")]), "two inputs for 'a'"),
         (ValueError, lambda: tasks.run("x", [(b"", None)], stdin=b""), "two inputs for stdin"),
