@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperloom import errors
+from hyperloom.core import threads
 from hyperloom.node import folder as folders
 from hyperloom.node.description import NodePlan, describe
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 _READY_S = 30
 _NONE = -1
-
-# A worker for each CPU, with a thread for each CPU in each, would be far too many.
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 # What a child must not inherit: it may carry a password, and a child is told its address.
 _NOT_INHERITED = ("LOOM_ADDRESS",)
@@ -145,8 +143,8 @@ def start_beside(folder: Path, lock: int, name: str, module: str) -> subprocess.
 
 def child_environment() -> dict[str, str]:
     """The environment of a process of ours."""
-    environment = dict.fromkeys(_ONE_THREAD, "1")
-    environment |= {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+    environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+    threads.of_worker(environment)
     # The package must be found even if it is not installed but on the driver's path.  When it
     # is installed, PYTHONPATH is left alone: tasks may start other Pythons.
     root = str(Path(__file__).parents[2])

@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 from typing import TYPE_CHECKING
 
-from hyperloom.core import scratch
+from hyperloom.core import current, scratch
+from hyperloom.resources import CPU
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
 @contextlib.contextmanager
-def pinned(pin: int | Sequence[int]) -> Iterator[None]:
-    """Inside the block, what this thread starts runs on so many CPUs, or on these; 0: on all.
+def pinned(pin: int | Sequence[int]) -> Iterator[int]:
+    """Inside the block, what this thread starts runs on so many CPUs, or on these; 0: on any.
+
+    Gives their number: where it may run on any, the number that the task asked for.
 
     Raises:
         ValueError: the machine has none of those.
     """
     if pin == 0:
-        yield
+        asked = current.session().context().assigned_resources.get(CPU, 1)
+        yield max(1, math.ceil(asked))
         return
     before = os.sched_getaffinity(0)
     with contextlib.ExitStack() as locks:
@@ -39,7 +44,7 @@ def pinned(pin: int | Sequence[int]) -> Iterator[None]:
                 )
         os.sched_setaffinity(0, cpus)
         try:
-            yield
+            yield len(cpus)
         finally:
             os.sched_setaffinity(0, before)
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hyperloom import data
-from hyperloom.core import scratch
+from hyperloom.core import scratch, threads
 from hyperloom.data.files import is_url
 from hyperloom.errors import ProgramFailed
 from hyperloom.failures import how_it_ended, signal_name
@@ -117,8 +117,8 @@ class _Program:
 
     def run(self) -> None:
         """To its end; raises `ProgramFailed` if that is not a good one."""
-        with pinned(self._command.pin), contextlib.ExitStack() as files:
-            process = self._start(files)
+        with pinned(self._command.pin) as cpus, contextlib.ExitStack() as files:
+            process = self._start(files, cpus)
             try:
                 os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             finally:
@@ -128,12 +128,13 @@ class _Program:
         if process.returncode:
             raise self._failed(f"failed: {how_it_ended(process.returncode)}", process.returncode)
 
-    def _start(self, files: contextlib.ExitStack) -> subprocess.Popen[bytes]:
+    def _start(self, files: contextlib.ExitStack, cpus: int) -> subprocess.Popen[bytes]:
         def stream(name: str, mode: str) -> Any:  # noqa: ANN401 - a file, or that there is none
             used = name == c.STDERR or name in {*self._command.outputs, *self._command.targets}
             return files.enter_context(self._place(name).open(mode)) if used else subprocess.DEVNULL
 
         environment = {**os.environ, scratch.MARK: str(self._folder)}
+        threads.of_program(environment, cpus)
         for name, value in self._command.env:
             environment.pop(name, None)
             if value is not None:

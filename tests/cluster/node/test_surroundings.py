@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,3 +40,43 @@ def test_threads_that_somebody_asked_for_are_left_alone(
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     home.variables |= {"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "2"}
     assert printed(home, PROGRAM) == (["True 3 2 1"], [])
+
+
+PROGRAMS = """
+    from hyperloom import tasks
+
+    def threads(**said):
+        return tasks.run(["sh", "-c", SHOWN], **said)
+
+    SHOWN = "echo $OMP_NUM_THREADS $OPENBLAS_NUM_THREADS $MKL_NUM_THREADS $HYPERLOOM_THREADS"
+    loom.init(num_cpus=4)
+    for said in loom.submit([
+        threads(),
+        threads(request=tasks.cpus(4)),
+        threads(request=tasks.cpus(1.5), pin=True),
+        threads(request=tasks.cpus(4), pin=[min(os.sched_getaffinity(0))]),
+        threads(request=tasks.cpus(0), env={"OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": None}),
+    ]).gather():
+        print(said.decode().strip())
+    """
+
+
+def test_a_program_has_a_thread_for_each_of_its_cpus(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    pinned = str(min(2, len(os.sched_getaffinity(0))))
+    assert printed(home, PROGRAMS) == (
+        ["1 1 1", "4 4 4", " ".join([pinned] * 3), "1 1 1", "7 1"],
+        [],
+    )
+
+
+def test_threads_that_somebody_asked_for_are_left_alone_in_programs(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    home.variables |= {"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "2"}
+    lines, errors = printed(home, PROGRAMS)
+    assert (lines[1], errors) == ("3 2 4", [])
