@@ -12,7 +12,7 @@ from hyperloom.core import current, getting, redirection
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, output_of
 from hyperloom.core.options import TaskOptions
 from hyperloom.core.redirection import Ready
-from hyperloom.core.remote import remote_function
+from hyperloom.core.remote import RemoteFunction, remote_function
 from hyperloom.plan.plan import Plan
 from hyperloom.specs import STREAMING
 
@@ -30,13 +30,27 @@ def _same(value: Any) -> Any:  # noqa: ANN401 - the user's
     return value
 
 
-def _several(*values: Any) -> list[Any]:  # noqa: ANN401 - the user's
-    return list(values)
+def together(*values: Any) -> Any:  # noqa: ANN401 - the user's
+    """The list of them; of data objects alone an array, which shares them."""
+    from hyperloom.data import Array, Data  # noqa: PLC0415 - most have none
+
+    are_data = bool(values) and all(isinstance(value, Data) for value in values)
+    return Array(values) if are_data else list(values)
+
+
+def _items(values: list[Any]) -> Any:  # noqa: ANN401 - the user's
+    return together(*values)
+
+
+class _OfData(RemoteFunction[..., Any]):
+    takes_data = True
 
 
 _LIGHT = TaskOptions(num_cpus=0, name="passed on")
 _same_task = remote_function(_same, _LIGHT)
-_list_task = remote_function(_several, _LIGHT)
+_list_task = remote_function(together, _LIGHT)
+_items_task = remote_function(_items, _LIGHT)
+_data_task = _OfData(together, _LIGHT)
 
 
 def follow(ref: ObjectRef[T]) -> BoundTask[T]:
@@ -65,7 +79,7 @@ class Redirector:
         Raises:
             ValueError: it has another number of outputs than the template's tasks.
         """
-        task = one_of(result, template.name, template.returns)
+        task = one_of(result, template.name, template.returns, as_data=template.takes_data)
         wanted: dict[tuple[int, int | None], Wanted] = {}
         for value in (*task.args, *task.kwargs.values()):
             if isinstance(value, BoundMap):
@@ -88,8 +102,10 @@ class Redirector:
         return getting.get(current.session(), Plan([task]).submit().results[0], None)
 
 
-def one_of(result: Replacing, name: str, returns: int) -> BoundTask[Any]:
+def one_of(result: Replacing, name: str, returns: int, *, as_data: bool = False) -> BoundTask[Any]:
     """The one task that `result` comes to, for a task with so many outputs.
+
+    `as_data`: several results become an array of data objects in any case.
 
     Raises:
         ValueError: it has another number of outputs; or the task streams.
@@ -108,8 +124,10 @@ def one_of(result: Replacing, name: str, returns: int) -> BoundTask[Any]:
         wanted = list(only)  # it goes into its file as what it is, and then on
     elif isinstance(only, BoundMap) and returns != 1:
         wanted = list(only)
+    if returns == 1 and len(wanted) == 1:
+        return (_items_task if isinstance(only, BoundMap) else _same_task).bind(wanted[0])
     if returns == 1:
-        return _same_task.bind(wanted[0]) if len(wanted) == 1 else _list_task.bind(*wanted)
+        return (_data_task if as_data else _list_task).bind(*wanted)
     _must_fit(name, returns, result, len(wanted))
     return _list_task.options(num_returns=returns).bind(*wanted)
 

@@ -18,6 +18,7 @@ from hyperloom.core.bound import BoundMap, BoundTask, Several, output_of
 from hyperloom.core.options import TaskOptions
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import RemoteFunction, remote_function
+from hyperloom.plan.redirection import together
 from hyperloom.resources import CPU
 from hyperloom.serialization import pack
 from hyperloom.tasks import operations
@@ -150,7 +151,10 @@ class _Slot(NamedTuple):
 
 
 class Expanding(_Expands, RemoteFunction[..., Any]):
-    """The task that makes many of one that is not of this package; it goes on as their list."""
+    """The task that makes many of one that is not of this package; it goes on as their list.
+
+    If all of them gave data objects, that is an array, too.
+    """
 
     def as_data(self, task: BoundTask[Any]) -> BoundTask[Any]:
         """The list is an array."""
@@ -232,15 +236,11 @@ def _parts(symbol: str, whole: object, remote: Remote) -> list[Any]:
     return [apart[start : start + step] for start in ends]
 
 
-def _list_of(*results: object) -> list[object]:
-    return list(results)
+_listed = remote_function(together, TaskOptions(num_cpus=0, name="loom/scheduler/list"))
 
 
-_listed = remote_function(_list_of, TaskOptions(num_cpus=0, name="loom/scheduler/list"))
-
-
-def _array_of(whole: data.PyObj) -> data.Array:
-    return data.array(whole.unwrap())
+def _array_of(whole: data.Data) -> data.Array:
+    return data.array(_taken_apart(whole))
 
 
 _together = ExpandingData("loom/array/make", _array_of, _FREE)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import hyperloom as loom
-from hyperloom import errors
+from hyperloom import data, errors, tasks
 from hyperloom.gcs import codes
 from tests.waiting import wait_until
 
@@ -100,6 +100,31 @@ def test_a_plan_is_replaced_by_its_result_or_by_the_list_of_its_results() -> Non
     assert get(goes_on_as.remote(lambda: loom.Plan([same.bind(1), split.bind(5)[1]]))) == [1, 3]
     assert get(goes_on_as.remote(lambda: split.bind(7)[0])) == 3
     assert get(goes_on_as.remote(loom.Plan)) == []
+
+
+@loom.task
+def as_plain(text: str) -> data.Plain:
+    return data.Plain(text)
+
+
+def test_several_data_objects_are_an_array_and_so_is_all_that_takes_the_place_of_one() -> None:
+    def several() -> Any:
+        return loom.Plan([tasks.const("a"), tasks.split("b\nc")])
+
+    def mixed() -> Any:
+        return loom.Plan([same.bind(1), same.bind("b"), tasks.const("c")])
+
+    def mapped() -> Any:
+        return loom.Plan([as_plain.bind_map(["a", "b"])])
+
+    for array in (goes_on_as.bind(several), tasks.py_call(several)):
+        plan = loom.Plan([array, tasks.length(array), tasks.length(tasks.get(array, 1))])
+        assert plan.submit().gather() == [[b"a", [b"b\n", b"c"]], 2, 2]
+    assert get(tasks.py_call.remote(mixed)) == [1, b"b", b"c"]
+    assert get(goes_on_as.remote(mixed))[:2] == [1, "b"]
+    assert get(goes_on_as.remote(mapped)) == [b"a", b"b"]
+    assert get(tasks.py_call.remote(mapped)) == [b"a", b"b"]
+    assert get(tasks.length.remote(tasks.py_call(loom.Plan))) == 0
 
 
 def test_a_map_is_an_input_as_the_list_of_its_results_and_goes_on_as_that() -> None:
