@@ -7,7 +7,7 @@ one.  Bad input is refused when the task is built, as far as it is known then.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
 
 from hyperloom import data
@@ -17,7 +17,7 @@ from hyperloom.core.refs import ObjectRef
 from hyperloom.core.remote import RemoteFunction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from hyperloom.core.options import TaskChanges
 
@@ -129,6 +129,20 @@ def whole_number(value: object, what: str) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{what} is a whole number, not {value!r:.100}")
     return int(value.__index__())
+
+
+def options_of(request: object) -> Mapping[str, Any]:
+    """The options of a task that a request is.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(request, Mapping):
+        raise TypeError(
+            f"request is options of a task, such as tasks.cpus(2) or {{'timeout_s': 60}}, not "
+            f"{request!r:.100}"
+        )
+    return request
 
 
 def as_delimiter(value: object, what: str) -> bytes:

@@ -86,6 +86,10 @@ def targets(
     pairs: list[tuple[Any, object]]
     if isinstance(inputs, Mapping):
         pairs = list(inputs.items())
+    elif isinstance(inputs, (str, bytes)) or not isinstance(inputs, Iterable):
+        raise TypeError(
+            f"run: inputs are names and values, as in {{'in.txt': text}}, not {inputs!r:.100}"
+        )
     else:
         pairs = [(target, value) for value, target in map(_pair, inputs)]
     if stdin is not None:
@@ -183,12 +187,12 @@ def _no_folders(names: Iterable[str]) -> None:
                 raise ValueError(f"run: {str(parent)!r} cannot be a file and have {name!r} in it")
 
 
-def text_of(value: object) -> str | None:
+def argument(value: object) -> bytes | None:
     """What a variable of this value is as an argument; None: it can be none."""
     if isinstance(value, (str, bytes, os.PathLike)):
-        return os.fsdecode(value)
+        return os.fsencode(value)
     is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return str(value) if is_number else None
+    return str(value).encode() if is_number else None
 
 
 def wanted(name: str) -> str:

@@ -90,17 +90,17 @@ class _Program:
 
     def _variable(self, name: str, value: Data) -> str:
         held = value.unwrap() if isinstance(value, data.PyObj) else None
-        text = c.text_of(_bytes_of(name, value).read() if held is None else held)
-        if text is None:
+        said = c.argument(_bytes_of(name, value).read() if held is None else held)
+        if said is None:
             raise _unfit(name, value)
-        if "\0" in text:
+        if b"\0" in said:
             raise ValueError(f"run: {name} has a zero byte in it, which no argument can have")
-        if len(text) >= _ARGUMENT_MOST:
+        if len(said) >= _ARGUMENT_MOST:
             raise ValueError(
-                f"run: {name} is {len(text):,} bytes, and an argument has less than "
+                f"run: {name} is {len(said):,} bytes, and an argument has less than "
                 f"{_ARGUMENT_MOST:,}: make it a file, and its name the argument"
             )
-        return text
+        return os.fsdecode(said)
 
     def _lay(self, place: Path, value: DObject) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,11 @@ class _Program:
         """The file that it is: its bytes, or itself where it is to stay."""
         file = self._place(name)
         if place:
-            _move(file, place)
+            try:
+                _move(file, place)
+            except OSError as error:
+                why = f"could not be moved to {place}: {error.strerror}"
+                raise self._failed(f"ended well, but its output {name!r} {why}") from None
             return data.File(place)
         with file.open("rb") as made:
             size = os.fstat(made.fileno()).st_size

@@ -9,7 +9,14 @@ from hyperloom import data
 from hyperloom.core.bound import output_of
 from hyperloom.core.refs import ObjectRef
 from hyperloom.tasks import operations
-from hyperloom.tasks.builder import LIGHT, Builder, DataFunction, inputs_of, whole_number
+from hyperloom.tasks.builder import (
+    LIGHT,
+    Builder,
+    DataFunction,
+    inputs_of,
+    options_of,
+    whole_number,
+)
 from hyperloom.tasks.context import TaskContext
 
 if TYPE_CHECKING:
@@ -72,11 +79,11 @@ def py_call(
     taken = inputs_of(inputs, "py_call")
     direct = _direct(direct_args)
     if output_of(fn) or isinstance(fn, (ObjectRef, data.PyObj)):
-        call = _call if request == cpu1 else _call.options(**request)
+        call = _call if request == cpu1 else _call.options(**options_of(request))
         return call.bind(fn, direct, *taken)
     if not callable(fn):
         raise TypeError(f"py_call calls a function, or what gives one, not {fn!r:.100}")
-    return DataFunction[Any](_CALL, fn, request, _name_of(fn)).bind(*direct, *taken)
+    return DataFunction[Any](_CALL, fn, options_of(request), _name_of(fn)).bind(*direct, *taken)
 
 
 def _name_of(fn: Function) -> str:
@@ -134,7 +141,7 @@ def py_task(
 def _py_task(
     fn: Function, *, label: str | None, request: Request, context: bool, n_direct_args: int
 ) -> Builder[..., Any]:
-    task = DataFunction[Any](_CALL, fn, request, label or _name_of(fn))
+    task = DataFunction[Any](_CALL, fn, options_of(request), label or _name_of(fn))
     before = (_CONTEXT,) if context else ()
 
     @functools.wraps(fn)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import data
 from hyperloom.tasks import command, programs
-from hyperloom.tasks.builder import Builder, DataFunction, input_of, whole_number
+from hyperloom.tasks.builder import Builder, DataFunction, input_of, options_of, whole_number
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from hyperloom.core.bound import BoundTask
 
@@ -61,6 +63,7 @@ def run(  # noqa: PLR0913 - what there is to say of a program
             input's and an output's; no argument is the variable.
     """
     words = command.words(args)
+    options = options_of(request)
     taken = command.targets(inputs, stdin, words)
     names, kept = command.outputs(outputs, [name for name, _ in taken])
     said = command.Command(
@@ -69,15 +72,17 @@ def run(  # noqa: PLR0913 - what there is to say of a program
         outputs=names,
         kept=kept,
         env=_environment(env),
-        pin=_pin(pin, request.get("num_cpus", 1)),
+        pin=_pin(pin, options.get("num_cpus", 1)),
     )
     values = [_input(name, value) for name, value in taken]
-    return _task_of(_key(request)).bind(said, *values).named(f"run {said.program}")
+    return _task_of(_key(options)).bind(said, *values).named(f"run {said.program}")
 
 
 def _pin(pin: bool | Sequence[int], cpus: float) -> int | tuple[int, ...]:  # noqa: FBT001
     if isinstance(pin, bool):
         return max(1, math.ceil(cpus)) if pin else 0
+    if not isinstance(pin, Iterable):
+        raise TypeError(f"run: pin={pin!r:.100} cannot be: it is True, or numbers of CPUs: [0, 1]")
     numbers = tuple(whole_number(cpu, "a CPU of pin") for cpu in pin)
     if not numbers or min(numbers) < 0:
         raise ValueError(f"run: pin={pin!r} cannot be: it is True, or numbers of CPUs")
@@ -85,17 +90,19 @@ def _pin(pin: bool | Sequence[int], cpus: float) -> int | tuple[int, ...]:  # no
 
 
 def _input(name: str, value: object) -> object:
-    is_variable = name.startswith("$")
-    text = command.text_of(value) if is_variable else None
-    made = input_of(value if text is None else text)
-    if isinstance(made, data.PyObj) and is_variable and command.text_of(made.unwrap()) is not None:
-        return made
+    if name.startswith("$"):
+        held = value.unwrap() if isinstance(value, data.PyObj) else value
+        said = command.argument(held)
+        value = value if said is None else said
+    made = input_of(value)
     if isinstance(made, data.Data) and not isinstance(made, data.DObject):
         raise TypeError(f"run: input {command.wanted(name)}, not {value!r:.100}")
     return made
 
 
 def _environment(env: Mapping[str, str | None] | None) -> tuple[tuple[str, str | None], ...]:
+    if not isinstance(env, (Mapping, NoneType)):
+        raise TypeError(f"run: env is a mapping from names to text, not {env!r:.100}")
     found = tuple((env or {}).items())
     for name, value in found:
         if not isinstance(name, str) or not name or set("=\0") & set(name):

@@ -84,12 +84,13 @@ def test_what_tasks_make_may_be_values_of_variables(tmp_path: Path) -> None:
         "$text": made.bind("a b"), "$bytes": made.bind(b"x"), "$float": made.bind(0.1),
         "$path": made.bind(tmp_path), "$object": tasks.py_value("o"),
         "$file": tasks.open(tmp_path / "best"), "$known": tmp_path,
-        "$plain": tasks.get(lines, 0), "$big": made.bind(np.int64(5)),
+        "$plain": tasks.get(lines, 0), "$raw": b"\xff", "$big": made.bind(np.int64(5)),
     }  # fmt: skip
     show = "import sys; print(sys.argv[1:])"
     (said,) = get(tasks.run(python(show, *values), values))
     assert ast.literal_eval(said.decode()) == [
-        "3", "4", "3", "a b", "x", "0.1", str(tmp_path), "o", "0.25", str(tmp_path), "a\n", "5",
+        "3", "4", "3", "a b", "x", "0.1", str(tmp_path), "o", "0.25", str(tmp_path),
+        "a\n", "\udcff", "5",
     ]  # fmt: skip
 
 
@@ -214,6 +215,17 @@ def test_what_is_not_there(args: Any, inputs: Any, outputs: Any, told: str) -> N
         get(tasks.run(args, inputs, outputs))
 
 
+def test_an_output_that_cannot_stay_where_it_should(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place, why in (
+        (tmp_path, "Is a directory"),
+        (tmp_path / "file" / "x", "File exists|Not a"),
+    ):
+        told = f"ended well, but its output 'o' could not be moved to {place}: ({why})"
+        with pytest.raises(ProgramFailed, match=told):
+            get(tasks.run(sh("echo > o"), outputs={"o": str(place)}))
+
+
 def test_one_that_may_not_be_executed(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("#!/bin/sh\n")
     with pytest.raises(ProgramFailed, match=r"may not be executed: chmod \+x"):
@@ -244,6 +256,11 @@ def test_one_that_may_not_be_executed(tmp_path: Path) -> None:
         (TypeError, lambda: tasks.run("x", {"f": [1]}), "is bytes, text or a file, not"),
         (ValueError, lambda: tasks.run("x", env={"a=b": "c"}), "cannot be the name of a variable"),
         (ValueError, lambda: tasks.run("x", pin=[]), "it is True, or numbers of CPUs"),
+        (TypeError, lambda: tasks.run("x", pin=2), "it is True, or numbers of CPUs"),
+        (TypeError, lambda: tasks.run("x", env=["a"]), "env is a mapping from names to text"),
+        (TypeError, lambda: tasks.run("x", 5), "inputs are names and values, as in"),
+        (TypeError, lambda: tasks.run("x", request=2), r"such as tasks.cpus\(2\)"),
+        (TypeError, lambda: tasks.py_call(len, ["x"], request=2), r"such as tasks.cpus\(2\)"),
     ],
 )
 def test_bad_input_is_refused_where_it_is_written(kind: Any, build: Any, told: str) -> None:
