@@ -8,14 +8,15 @@ one node, which costs its items.
 from __future__ import annotations
 
 from operator import index as as_index
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, overload
 
-from hyperloom.core.options import check_checkpoint, no_kept_map
+from hyperloom.core.options import check_checkpoint, no_kept_map, refuse_kept_map
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from hyperloom.core.options import TaskChanges
     from hyperloom.core.remote import RemoteFunction
 
 R_co = TypeVar("R_co", covariant=True)
@@ -53,6 +54,10 @@ class Several:
         """The task that we are of, as an input of one that takes data objects."""
         return task
 
+    def change(self, task: BoundTask[Any], changes: Mapping[str, Any]) -> None:
+        """Change the options of what the task that we are of makes."""
+        raise NotImplementedError
+
 
 class _Node(Replacing):
     """What bound tasks and bound maps have in common: what is said of them."""
@@ -82,6 +87,23 @@ class _Node(Replacing):
         It is no argument of the function, and no part of what a kept result depends on.
         """
         self.metadata = {**(self.metadata or {}), **metadata}
+        return self
+
+    def options(self, **changes: Unpack[TaskChanges]) -> Self:
+        """The same, with other options of `hyperloom.task`: where it runs, how often, how long.
+
+        For many tasks of one function write ``f.options(...).bind(...)``, which costs less.
+
+        Raises:
+            InvalidOption: an option is unknown or cannot have its value.
+            TypeError: `num_returns`, which is decided before a call is bound.
+        """
+        if "num_returns" in changes:
+            raise TypeError(
+                f"num_returns of {self!r} cannot change any more; write it at the function: "
+                "f.options(num_returns=...).bind(...)"
+            )
+        self.remote = self.remote.options(**changes)
         return self
 
     @property
@@ -122,6 +144,15 @@ class BoundTask(_Node, Generic[R_co]):
         check_checkpoint(path)
         self.kept_at = path
         return self
+
+    def options(self, **changes: Unpack[TaskChanges]) -> Self:
+        """See above."""
+        if "checkpoint" in changes:
+            self.checkpoint(changes.pop("checkpoint"))
+        if isinstance(self.remote, Several):
+            self.remote.change(self, changes)
+            return self
+        return super().options(**changes)
 
     @property
     def keeps(self) -> bool:
@@ -184,6 +215,11 @@ class BoundMap(_Node, Generic[R_co]):
             InvalidOption: always; it says what to write instead.
         """
         raise no_kept_map(f"checkpoint({path!r:.80}) of {self!r} cannot be", self.remote.name)
+
+    def options(self, **changes: Unpack[TaskChanges]) -> Self:
+        """The same, with other options; see `BoundTask`."""
+        refuse_kept_map(self.remote.task_options.with_(changes), self.remote.name)
+        return super().options(**changes)
 
     @property
     def tasks(self) -> int:

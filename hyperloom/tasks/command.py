@@ -22,6 +22,7 @@ STDERR = "+err"
 STDOUT = "+out"
 STDIN = "+in"
 
+_TEXT: tuple[type[object], ...] = (str, bytes)  # many things, and yet none
 Targets = Sequence[tuple[object, str | None]] | Mapping[str, object]
 Outputs = Sequence[str | None] | Mapping[str, "str | os.PathLike[str]"]
 
@@ -35,7 +36,7 @@ class Command:
     outputs: tuple[str, ...]  # +out, +err or the name of a file
     kept: tuple[str, ...]  # where each output is to stay; empty: its bytes are the result
     env: tuple[tuple[str, str | None], ...] = ()
-    pin: int | tuple[int, ...] = 0  # to so many CPUs, 0: to none; or to these
+    pin: bool | tuple[int, ...] = False  # to as many CPUs as its task asks for, or to these
 
     @property
     def program(self) -> str:
@@ -86,7 +87,7 @@ def targets(
     pairs: list[tuple[Any, object]]
     if isinstance(inputs, Mapping):
         pairs = list(inputs.items())
-    elif isinstance(inputs, (str, bytes)) or not isinstance(inputs, Iterable):
+    elif not isinstance(inputs, Iterable) or isinstance(inputs, _TEXT):
         raise TypeError(
             f"run: inputs are names and values, as in {{'in.txt': text}}, not {inputs!r:.100}"
         )

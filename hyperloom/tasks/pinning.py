@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def pinned(pin: int | Sequence[int]) -> Iterator[int]:
-    """Inside the block, what this thread starts runs on so many CPUs, or on these; 0: on any.
+def pinned(pin: bool | Sequence[int]) -> Iterator[int]:  # noqa: FBT001 - the option
+    """Inside the block, what this thread starts has as many CPUs as the task asks for, or these.
 
-    Gives their number: where it may run on any, the number that the task asked for.
+    Gives their number; if it is not pinned, the number that the task asks for.
 
     Raises:
         ValueError: the machine has none of those.
     """
-    if pin == 0:
-        asked = current.session().context().assigned_resources.get(CPU, 1)
-        yield max(1, math.ceil(asked))
+    asked = max(1, math.ceil(current.session().context().assigned_resources.get(CPU, 1)))
+    if pin is False:
+        yield asked
         return
     before = os.sched_getaffinity(0)
     with contextlib.ExitStack() as locks:
-        if isinstance(pin, int):
-            cpus = _free(sorted(before), pin, locks)
+        if pin is True:
+            cpus = _free(sorted(before), asked, locks)
         else:
             cpus = set(pin)
             if not cpus or not cpus <= before:

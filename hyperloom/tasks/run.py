@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Any
@@ -72,15 +71,15 @@ def run(  # noqa: PLR0913 - what there is to say of a program
         outputs=names,
         kept=kept,
         env=_environment(env),
-        pin=_pin(pin, options.get("num_cpus", 1)),
+        pin=_pin(pin),
     )
     values = [_input(name, value) for name, value in taken]
     return _task_of(_key(options)).bind(said, *values).named(f"run {said.program}")
 
 
-def _pin(pin: bool | Sequence[int], cpus: float) -> int | tuple[int, ...]:  # noqa: FBT001
+def _pin(pin: bool | Sequence[int]) -> bool | tuple[int, ...]:  # noqa: FBT001 - the option
     if isinstance(pin, bool):
-        return max(1, math.ceil(cpus)) if pin else 0
+        return pin
     if not isinstance(pin, Iterable):
         raise TypeError(f"run: pin={pin!r:.100} cannot be: it is True, or numbers of CPUs: [0, 1]")
     numbers = tuple(whole_number(cpu, "a CPU of pin") for cpu in pin)

@@ -46,6 +46,11 @@ class _Expands(Several):
         """A task for each part, if one is scattered; with results of such ones, each by itself."""
         return _bound(remote, args, kwargs)
 
+    def change(self, task: BoundTask[Any], changes: Mapping[str, Any]) -> None:
+        """Of the tasks for the parts."""
+        symbol, remote, *others = task.args
+        task.args = (symbol, remote.options(**changes), *others)
+
 
 class Scattered(_Expands):
     """What `dslice` and `dget` make."""
