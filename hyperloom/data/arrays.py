@@ -60,7 +60,7 @@ class Array(Data, symbol="loom/array"):
             if step == 1 and self._table is not None:
                 return self._range(start, max(start, stop))
             return Array([self[at] for at in range(start, stop, step)])
-        at = range(self._length)[index]
+        at = self._position(index)
         if self._items is not None:
             return self._items[at]
         assert self._table is not None

@@ -93,6 +93,18 @@ class Data(Packable):
             raise TypeError(f"a {kind} has no inner structure: no part of it can be taken")
         raise IndexError(f"index {index!r} is out of range: a {kind} has length 0{self._advice()}")
 
+    def _position(self, index: Any) -> int:  # noqa: ANN401 - what a user wrote
+        """Of a piece, from the beginning."""
+        kind = type(self).__name__
+        if not hasattr(index, "__index__"):
+            raise TypeError(f"an index of a {kind} is a whole number or a slice, not {index!r:.80}")
+        try:
+            position: int = range(self._length)[index]
+        except IndexError:
+            text = f"index {index} is out of range: the {kind} has length {self._length:,}"
+            raise IndexError(text) from None
+        return position
+
     def _advice(self) -> str:
         return ""
 
@@ -227,6 +239,9 @@ class DObject(Data):
     def read(self) -> bytes:
         """The bytes, copied."""
         return bytes(self.view)
+
+    def __bytes__(self) -> bytes:
+        return self.read()
 
     if sys.version_info >= (3, 12):
 

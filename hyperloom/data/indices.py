@@ -57,7 +57,7 @@ class Index(Data, symbol="loom/index"):
             if step == 1:
                 return self._slice(start, max(start, stop))
             return Array([self[at] for at in range(start, stop, step)])
-        at = range(self._length)[index]
+        at = self._position(index)
         return self.span(at, at + 1)
 
     def span(self, start: int, stop: int) -> Plain:
@@ -105,8 +105,8 @@ def _check_positions(positions: array[int], size: int) -> None:
         )
 
 
-def split(whole: DObject, delimiter: bytes | str = b"\n") -> Index:
-    """The pieces that end with `delimiter`, which stays part of them.
+def split(whole: DObject | bytes | str, delimiter: bytes | str = b"\n") -> Index:
+    """The pieces of bytes or text that end with `delimiter`, which stays part of them.
 
     The last one may end without; nothing after the last delimiter is no piece, and of nothing
     there are none.
@@ -115,6 +115,8 @@ def split(whole: DObject, delimiter: bytes | str = b"\n") -> Index:
         ValueError: the delimiter is empty.
         TypeError: this is not a run of bytes.
     """
+    if isinstance(whole, (bytes, bytearray, memoryview, str)):
+        whole = Plain(whole)
     if not isinstance(whole, DObject):
         raise TypeError(f"only bytes can be split, a Plain or a File, and this is {whole!r:.100}")
     pattern = delimiter.encode() if isinstance(delimiter, str) else delimiter
@@ -150,7 +152,11 @@ class Pieces(Sequence[bytes]):
     def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
-        at = range(len(self))[index]
+        try:
+            at = range(len(self))[index]
+        except IndexError:
+            text = f"index {index} is out of range: there are {len(self):,} pieces"
+            raise IndexError(text) from None
         begin, end = self._positions[at], self._positions[at + 1]
         return bytes(self._view[begin - self._from : end - self._from])
 

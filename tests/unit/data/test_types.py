@@ -85,6 +85,10 @@ class TestPlain:
     def test_it_goes_wherever_bytes_do(self) -> None:
         assert bytes(memoryview(data.Plain(b"ab"))) == b"ab"  # type: ignore[arg-type]
 
+    def test_its_bytes_are_its_bytes(self) -> None:
+        """And not those of its pieces, of which it has none: Python would go by its length."""
+        assert bytes(data.Plain("abc")) == b"abc"
+
     def test_large_ones_lie_beside_their_metadata(self) -> None:
         packed = pack(data.Plain(b"x" * 100_000))
         assert packed.kind == DATA
@@ -117,6 +121,17 @@ class TestArray:
         assert made[5:15][2:4].gathered() == [b"7", b"8"]
         with pytest.raises(IndexError):
             made[20]
+
+    def test_an_index_that_is_none(self) -> None:
+        for made in (data.array(["a", "b"]), data.split("a\nb")):
+            kind = type(made).__name__
+            for index in (2, -3):
+                with pytest.raises(IndexError, match=f"index {index} is out of range: the {kind}"):
+                    made[index]
+            with pytest.raises(TypeError, match="is a whole number or a slice, not 'x'"):
+                made["x"]  # type: ignore[call-overload]
+        with pytest.raises(IndexError, match="index 2 is out of range: there are 2 pieces"):
+            data.split("a\nb").gathered()[2]
 
     def test_any_value_becomes_an_element(self) -> None:
         made = data.array(["text", b"bytes", 5, None, [1, 2], data.array(["x"])])
@@ -199,6 +214,10 @@ class TestIndex:
             data.split(data.Plain(b"a"), "")
         with pytest.raises(TypeError, match="only bytes can be split"):
             data.split(data.array(), "x")  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("whole", ["a,b", b"a,b", bytearray(b"a,b"), data.Plain("a,b")])
+    def test_what_can_be_split(self, whole: Any) -> None:
+        assert list(data.split(whole, ",").gathered()) == [b"a,", b"b"]
 
     def test_gathered_it_is_a_sequence_of_bytes(self) -> None:
         pieces = data.split(data.Plain(TEXT)).gathered()
