@@ -43,10 +43,6 @@ STDERR_LINES = 20  # of a dead worker, kept in its record
 _STDERR_CHARS = 400  # a line
 _LABEL_CHARS = 80  # of a label on a path
 
-# What the end of an actor means for a call.
-MAY_HAVE_RUN = "\n  This call may have run, wholly or in part."
-WAS_DEALT = "\n  A call that it had been sent may have run, wholly or in part."
-
 
 class Attempt(NamedTuple):
     """Who failed: one attempt of one task, as far as who says it knows (else empty, 0)."""
@@ -73,6 +69,22 @@ class Failure(Struct, frozen=True, array_like=True):
     hidden: int = 0  # names left out of the middle of `path`
     detail: dict[str, int | float | str | tuple[str, ...] | None] = {}  # copied by msgspec
     error: bytes = b""  # see serialization/exceptions.py
+
+    # Of a call of an actor that was lost or is over.  The control plane says these of each call
+    # (``lua/actor/_told.lua``), so they stay the last, and nobody else says them.
+    may_have_run: bool | None = None
+    call: str = ""
+
+    def told(self) -> str:
+        """The message, and what that means for the call."""
+        if self.may_have_run is None:
+            return self.text
+        if not self.may_have_run:
+            return f"{self.text}\n  This call of {self.call} did not run"
+        again = ""
+        if self.category == "unavailable":
+            again = ", and has no retry left (max_task_retries); the actor starts again"
+        return f"{self.text}\n  This call of {self.call} may have run, wholly or in part{again}"
 
     def full_path(self) -> tuple[str, ...]:
         """The path for readers: what was left out is counted."""
@@ -205,19 +217,16 @@ def node_lost(who: Attempt, *, reason: str = "it was not heard of in time") -> b
     return made("node", who, text)
 
 
-def actor_died(who: Attempt, *, cause: str, call: str = "", restarts: int = 0) -> bytes:
-    """The actor is over.  `who`: its id, class and incarnation; `call`: what that means."""
+def actor_died(who: Attempt, *, cause: str, restarts: int = 0) -> bytes:
+    """The actor is over.  `who`: its id, class and incarnation."""
     spent = f" and its {restarts} restarts are used up" if restarts > 0 else ""
-    return made("died", who, f"{_actor(who)} is dead: {cause}{spent}{call}")
+    text = f"{_actor(who)} is dead: {cause}{spent}"
+    return made("died", who, text, cause_of_death=f"{cause}{spent}")
 
 
 def actor_unavailable(who: Attempt, *, cause: str) -> bytes:
     """The actor was lost and starts again; a call that may have run is not run again."""
-    text = (
-        f"{_actor(who)} was lost: {cause}. This call may have run, wholly or in part, and has no "
-        "retry left (max_task_retries); the actor starts again, and takes calls"
-    )
-    return made("unavailable", who, text)
+    return made("unavailable", who, f"{_actor(who)} was lost: {cause}", cause_of_death=cause)
 
 
 def why_lost(killed: str, *, exit_code: int, stderr: Sequence[str] = ()) -> str:

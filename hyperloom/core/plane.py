@@ -15,7 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import failures, specs
-from hyperloom.core.actors.inline import InlineActors
+from hyperloom.core.actors.inline import InlineActors, of_call
 from hyperloom.core.execution import Code, Retry
 from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
 from hyperloom.core.inline_groups import InlineGroups
@@ -249,7 +249,7 @@ class Plane:
                 continue
             break
         if executor.leaving:
-            values = [self.actors.left(executor)] * code.template.outputs
+            values = [self.actors.left(executor, code.template.name)] * code.template.outputs
         elif executor.stream is not None:
             self._streams[task] = InlineStream(code, executor, record)
         elif executor.frames is not None:
@@ -264,8 +264,10 @@ class Plane:
             return what(executor, inputs)
 
     def end(self, template: bytes, task: bytes, failure: bytes) -> None:
-        """A task that cannot run."""
-        for index in range(self._codes[template].template.outputs):
+        """A call whose actor is over."""
+        about = self._codes[template].template
+        failure = of_call(failure, about.name, ran=False)
+        for index in range(about.outputs):
             self._held.add(object_id(task, index))  # type: ignore[arg-type]
             self._settle([(object_id(task, index), failure)])  # type: ignore[arg-type]
 

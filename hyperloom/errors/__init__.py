@@ -48,6 +48,7 @@ from hyperloom.errors.sessions import (
 )
 from hyperloom.errors.tasks import (
     ActorDied,
+    ActorError,
     ActorUnavailable,
     Infeasible,
     NodeLost,
@@ -63,6 +64,7 @@ from hyperloom.errors.tasks import (
 
 __all__ = [
     "ActorDied",
+    "ActorError",
     "ActorNameTaken",
     "ActorNotFound",
     "ActorUnavailable",

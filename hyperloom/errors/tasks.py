@@ -103,11 +103,29 @@ class PlacementGroupRemoved(TaskError):
     """The placement group in which the task, or the actor, was to run does not exist any more."""
 
 
-class ActorDied(TaskError):
-    """The actor is over, and so are the calls that it had not answered; see `max_restarts`."""
+class ActorError(TaskError):
+    """An actor was lost before it had answered a call: either of the two below.
+
+    `method` is the call's, as ``Class.method``.  Whoever repeats a call looks at `may_have_run`: if
+    False, nothing of it was done.
+    """
+
+    actor_id: str = ""  # as loom show takes it
+    class_name: str = ""
+    incarnation: int = 0  # of which it died, from 1 on; 0: none lived then
+    cause_of_death: str = ""
+    method: str = ""
+    may_have_run: bool = False  # wholly or in part
 
 
-class ActorUnavailable(TaskError):
+class ActorDied(ActorError):
+    """The actor is over, and so are the calls that it had not answered; see `max_restarts`.
+
+    When its constructor raised, that exception is the `cause`.
+    """
+
+
+class ActorUnavailable(ActorError):
     """The actor was lost while the call may have run, and starts again; see `max_task_retries`."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hyperloom import failures
 from hyperloom.failures import Attempt
@@ -13,7 +13,7 @@ from hyperloom.ids import PROCESS_BYTES, ProcessID, number_of, task_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from hyperloom.gcs.wire import Wire
+    from hyperloom.gcs.wire import Argument, Wire
 
 MANY = codes.RANGE_TASKS
 """More tasks than these are dropped in spans, and not by their names."""
@@ -88,10 +88,24 @@ def _span(process: ProcessID, first: int, last: int) -> bytes:
 
 def kill_actor(wire: Wire, job: bytes, actor: bytes, name: str) -> bool:
     """End an actor for good.  False: it is over already."""
-    who = Attempt(actor, name, 0, b"")
-    failure = codes.FAILURE + failures.actor_died(who, cause="it was killed from outside")
-    state = wire.call(*fcall("actor_kill", keys.job_namespace(job), actor, 0, failure))
-    return bool(state != b"OVER")
+    ns = keys.job_namespace(job)
+
+    def call(name: str, *args: Argument) -> Any:  # noqa: ANN401 - Redis' own reply
+        return wire.call(*fcall(name, ns, *args))
+
+    return bool(end_actor(call, actor, name, "it was killed from outside") != b"OVER")
+
+
+def end_actor(
+    call: Callable[..., Any], actor: bytes, name: str, cause: str, *, restart: bool = False
+) -> Any:  # noqa: ANN401 - Redis' own reply
+    """What ``actor_kill`` answers in the end.  `call`: applies a transition of its job."""
+    state: Any = 1  # the incarnation that is to die: mostly there was no other
+    while isinstance(state, int):
+        who = Attempt(actor, name, state, b"")
+        failure = codes.FAILURE + failures.actor_died(who, cause=cause)
+        state = call("actor_kill", actor, int(restart), state, failure)
+    return state
 
 
 def _held(wire: Wire, job: bytes) -> Iterator[bytes]:

@@ -90,6 +90,8 @@ class Actions:
                 self._residents.opened(actor, worker)
             case m.ReportActorLost(actor, worker, begun, killed):
                 self._residents.lost(actor, worker, begun, killed)
+            case m.ReportActorLeft(actor, begun):
+                self._residents.left(actor, begun)
             case m.Redirect(task, worker, record, row):
                 self._reporter.redirect(task, worker, record, row)
             case m.CancelElsewhere(what, force):
@@ -125,7 +127,7 @@ class Actions:
         if desk is not None:
             failure = self._reporter.failure(task, worker, why)
             if task.kind.role == "actor" and why == REMOVED:
-                self._residents.removed(task, failure)
+                self._residents.removed(task, self._machine.workers.get(worker), failure)
                 return
             state = self._machine.workers.get(worker)
             since = state.since if state and state.sent and state.sent[0] is task else None

@@ -91,7 +91,7 @@ class Agent:
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
         self._reporter = Reporter(self._gcs, settings.node, self._pool, self._memory, self._journal)
         self._answers = Answers(settings, self._gcs, self.machine, self._pool, self.describe)
-        self._residents = Residents(self._jobs, self._reporter)
+        self._residents = Residents(self._jobs, self._reporter, self._pool.begun)
         self._actions = Actions(
             settings, self.loop, self.machine, self._pool, self._jobs, self._reporter,
             self._residents, light, self.warn,

@@ -105,12 +105,14 @@ class Calls:
         state.taken = int(number)
         self.take(actor, parts)
 
-    def take(self, actor: bytes, parts: Sequence[bytes]) -> None:
-        """Calls that the actor has not had."""
+    def take(self, actor: bytes, parts: Sequence[bytes]) -> bool:
+        """Calls that the actor has not had; False: it is not here."""
         state = self._actors.get(actor)
-        if state is not None:
-            state.coming += zip(parts[::3], parts[1::3], parts[2::3], strict=True)
-            self._pass_on(actor)
+        if state is None:
+            return False
+        state.coming += zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+        self._pass_on(actor)
+        return True
 
     def _pass_on(self, actor: bytes) -> None:
         state = self._actors.get(actor)

@@ -182,7 +182,7 @@ class Desk:
         return others
 
     def _take(self, triples: Sequence[bytes]) -> None:
-        held = []
+        held, strays = [], set()
         for at in range(0, len(triples), 3):
             entry, record, inputs = triples[at : at + 3]
             template = record[:8]
@@ -190,7 +190,9 @@ class Desk:
             if kind is None:
                 self._ask_for(template, (entry, record, inputs))
             elif kind.role == "call":  # only when this node looks at what it holds
-                self.calls.take(specs.actor_of(record), (entry, record, inputs))
+                actor = specs.actor_of(record)
+                if not self.calls.take(actor, (entry, record, inputs)):
+                    strays.add(actor)
             else:
                 plain = specs.plain_entry(entry)
                 held.append(Held(plain, record, inputs, kind, moved=plain != entry))
@@ -198,6 +200,8 @@ class Desk:
             if failpoints.ON:
                 failpoints.hit("raylet.claimed")
             self._handle(TasksClaimed(held))
+        for actor in strays:  # if it is over, and not only somewhere else
+            self._gcs.apply("actor_left", self.ns, self._node, actor, b"*")
 
     # -- templates --------------------------------------------------------------------------
 

@@ -111,6 +111,14 @@ class ReportActorLost:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportActorLeft:
+    """Tell the control plane that the worker of an actor that was killed is gone."""
+
+    actor: Held
+    begun: Sequence[Held]  # calls that may have run
+
+
+@dataclass(frozen=True, slots=True)
 class Redirect:
     """Have the control plane put another record in the place of the task's."""
 
@@ -156,6 +164,7 @@ Effect = (
     | ReportLost
     | OpenActor
     | ReportActorLost
+    | ReportActorLeft
     | Redirect
     | ReportFailed
     | CancelElsewhere

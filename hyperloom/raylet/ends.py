@@ -187,7 +187,9 @@ def disown(s: NodeState, entries: set[bytes]) -> list[Effect]:
         theirs = entries & {held.entry for held in worker.has()}
         if not theirs:
             continue
-        if worker.sent[0].kind.role == "actor" and worker.sent[0].entry in theirs:
+        if worker.left is not None:
+            worker.disowned |= theirs
+        elif worker.sent[0].kind.role == "actor" and worker.sent[0].entry in theirs:
             effects.append(drop(s, worker))
         else:
             worker.disowned |= theirs
@@ -198,6 +200,7 @@ def disown(s: NodeState, entries: set[bytes]) -> list[Effect]:
 def drop(s: NodeState, worker: WorkerState) -> Effect:
     """Nothing that the worker does is wanted any more."""
     s.no_actor(worker)
+    worker.left = None
     worker.sent.clear()
     worker.stopping.clear()
     s.leave_seat(worker)

@@ -21,6 +21,7 @@ from hyperloom.raylet.messages import (
     CallsDealt,
     EndWorker,
     OpenActor,
+    ReportActorLeft,
     ReportActorLost,
     Run,
 )
@@ -29,7 +30,7 @@ from hyperloom.raylet.state import Call, take_out
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hyperloom.raylet.messages import Effect
+    from hyperloom.raylet.messages import Effect, Held
     from hyperloom.raylet.state import NodeState, WorkerState
 
 REST_S = 30.0  # an actor that ends in peace has so long for what it does then
@@ -83,8 +84,13 @@ def unwanted(s: NodeState, event: ActorUnwanted) -> list[Effect]:
         return []
     if event.how == "restart":
         return [kill(worker, "restart")]
-    if event.how == "kill" or not worker.hosts:
+    if not worker.hosts:
         return [drop(s, worker)]
+    if event.how == "kill":
+        actor, calls = worker.sent[0], dict(worker.calls)
+        effect = drop(s, worker)
+        worker.left, worker.calls = actor, calls  # what became of these is known when it is dead
+        return [effect]
     _rest(s, worker)
     return [EndWorker(worker.number)]
 
@@ -92,15 +98,22 @@ def unwanted(s: NodeState, event: ActorUnwanted) -> list[Effect]:
 def bury(s: NodeState, number: int, begun: int) -> list[Effect]:
     """The worker of an actor, or of its constructor, is gone, having begun so many in all."""
     worker = s.forget(number)
+    lost = begun_calls(worker, begun)
+    if worker.left is not None:
+        return [ReportActorLeft(worker.left, lost)]
     actor = worker.sent[0]
-    ran = begun - worker.reported  # the constructor is the first
-    begun_calls = [call.held for call in worker.calls.values() if call.number < ran]
-    lost = [held for held in begun_calls if held.entry not in worker.disowned]
     s.no_actor(worker)
-    if ran <= 0 and not worker.killed:
+    if begun <= worker.reported and not worker.killed:
         s.requeue([actor])
         return []
     return [ReportActorLost(actor, number, lost, worker.killed)]
+
+
+def begun_calls(worker: WorkerState, begun: int) -> list[Held]:
+    """Calls of its actor that may have run, if it has begun so many tasks in all."""
+    ran = begun - worker.reported  # the constructor is the first
+    calls = [call.held for call in worker.calls.values() if call.number < ran]
+    return [held for held in calls if held.entry not in worker.disowned]
 
 
 def _rest(s: NodeState, worker: WorkerState) -> None:

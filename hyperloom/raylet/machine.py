@@ -235,8 +235,8 @@ def _leaving(s: NodeState, event: m.WorkerLeaving) -> None:
 
 
 def _exited(s: NodeState, event: m.WorkerExited) -> list[Effect]:
-    sent = s.workers[event.worker].sent
-    if sent and sent[0].kind.role == "actor":
+    worker = s.workers[event.worker]
+    if worker.left or (worker.sent and worker.sent[0].kind.role == "actor"):
         return hosting.bury(s, event.worker, event.begun)
     return ends.bury(s, event.worker, event.begun)
 

@@ -150,6 +150,11 @@ class Pool:
         """Process ids by worker."""
         return {worker: process.pid for worker, process in self._processes.items()}
 
+    def begun(self, worker: int) -> int:
+        """Tasks that it has begun so far."""
+        process = self._processes.get(worker)
+        return 0 if process is None else int.from_bytes(process.begun[:_COUNTER_BYTES], "little")
+
     def tail(self, worker: int) -> list[str]:
         """The last lines that it wrote to stderr."""
         process = self._processes.get(worker)

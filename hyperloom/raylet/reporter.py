@@ -109,15 +109,12 @@ class Reporter:
         who, retries = self._who(actor, worker), actor.kind.retries
         code, stderr = self._codes.get(worker, 0), self._pool.tail(worker)
         cause = failures.why_lost(killed, exit_code=code, stderr=stderr)
-        if retries < 0 or actor.attempt <= retries:
-            unavailable = failures.actor_unavailable(who, cause=cause)
-        else:
-            unavailable = failures.actor_died(who, cause=cause, call=failures.MAY_HAVE_RUN)
+        unavailable = failures.actor_unavailable(who, cause=cause)
         died = failures.actor_died(who, cause=cause, restarts=retries)
-        namespace, ids = keys.job_namespace(job_of(who.task_id)), [call.task for call in begun]  # type: ignore[arg-type]
+        namespace, ids = keys.job_namespace(job_of(who.task_id)), _ids(begun)  # type: ignore[arg-type]
         return lambda: self._gcs.apply(
-            "actor_lost", namespace, self._node, actor.task, actor.attempt, b"".join(ids),
-            _FAILURE + unavailable, _FAILURE + died, then=_may_be_stale,
+            "actor_lost", namespace, self._node, actor.task, actor.attempt, ids,
+            _FAILURE + unavailable, _FAILURE + died, then=self._or_left(actor, ids),
         )  # fmt: skip
 
     def actor_moves(self, actor: Held, begun: Sequence[Held]) -> None:
@@ -125,26 +122,41 @@ class Reporter:
         who = self._who(actor, 0)
         cause = f"its node {short(self._node)} was drained"
         failure = _FAILURE + failures.actor_unavailable(who, cause=cause)
-        namespace, ids = keys.job_namespace(job_of(actor.task)), [call.task for call in begun]  # type: ignore[arg-type]
+        namespace, ids = keys.job_namespace(job_of(actor.task)), _ids(begun)  # type: ignore[arg-type]
         self._gcs.apply(
-            "actor_move", namespace, self._node, actor.task, actor.attempt, b"".join(ids), failure,
-            then=_may_be_stale,
+            "actor_move", namespace, self._node, actor.task, actor.attempt, ids, failure,
+            then=self._or_left(actor, ids),
         )  # fmt: skip
 
-    def actor_over(self, actor: Held, failure: bytes) -> None:
+    def actor_over(self, actor: Held, failure: bytes, begun: Sequence[Held] = ()) -> None:
         """It has ended by itself."""
-        namespace = keys.job_namespace(job_of(actor.task))  # type: ignore[arg-type]
+        namespace, ids = keys.job_namespace(job_of(actor.task)), _ids(begun)  # type: ignore[arg-type]
         self._gcs.apply(
-            "actor_over", namespace, self._node, actor.task, actor.attempt, failure,
-            then=_may_be_stale,
+            "actor_over", namespace, self._node, actor.task, actor.attempt, failure, ids,
+            then=self._or_left(actor, ids),
         )  # fmt: skip
+
+    def actor_left(self, actor: Held, ids: bytes) -> None:
+        """It was killed, and its worker is gone, which may have begun these calls."""
+        namespace = keys.job_namespace(job_of(actor.task))  # type: ignore[arg-type]
+        self._gcs.apply("actor_left", namespace, self._node, actor.task, ids)
+
+    def _or_left(self, actor: Held, ids: bytes) -> Callable[[Any], None]:
+        def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            # STALE: the actor was taken from us meanwhile, or was killed, or this was said twice.
+            if isinstance(reply, errors.Stale):
+                self.actor_left(actor, ids)
+            elif isinstance(reply, errors.LoomError):
+                raise reply
+
+        return answered
 
     def if_node_dies(self, actor: Held, worker: int) -> tuple[bytes, bytes]:
         """What its calls that may have run become, and itself if it does not start again."""
         who = self._who(actor, worker)
         cause = f"its node {short(self._node)} is lost"
         unavailable = failures.actor_unavailable(who, cause=cause)
-        died = failures.actor_died(who, cause=cause, call=failures.WAS_DEALT)
+        died = failures.actor_died(who, cause=cause)
         return _FAILURE + unavailable, _FAILURE + died
 
     def retry(self, worker: int, entry: bytes, failure: bytes, row: bytes) -> None:
@@ -269,7 +281,5 @@ def _deaths_most(retries: int) -> int:
     return retries + 1 if retries > codes.DEATHS_MOST else codes.DEATHS_MOST
 
 
-def _may_be_stale(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
-    # STALE: the actor was taken from us meanwhile, or this was said twice.  Good either way.
-    if isinstance(reply, errors.LoomError) and not isinstance(reply, errors.Stale):
-        raise reply
+def _ids(calls: Sequence[Held]) -> bytes:
+    return b"".join([call.task for call in calls])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hyperloom.raylet.hosting import begun_calls
 from hyperloom.raylet.messages import ActorEnded, ActorOpened
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 class Residents:
     """See the module."""
 
-    def __init__(self, jobs: Jobs, reporter: Reporter) -> None:
+    def __init__(self, jobs: Jobs, reporter: Reporter, begun: Callable[[int], int]) -> None:
         self._jobs = jobs
         self._reporter = reporter
+        self._begun = begun  # tasks, calls included, that a worker has begun so far
 
     def opened(self, actor: Held, worker: int) -> None:
         """The actor takes calls."""
@@ -45,9 +47,15 @@ class Residents:
         say = self._reporter.actor_lost(actor, worker, begun, killed)
         self._end(actor, say)
 
-    def removed(self, actor: Held, failure: bytes) -> None:
+    def left(self, actor: Held, begun: Sequence[Held]) -> None:
+        """It was killed, and its worker is dead."""
+        ids = b"".join([call.task for call in begun])
+        self._end(actor, lambda: self._reporter.actor_left(actor, ids))
+
+    def removed(self, actor: Held, worker: WorkerState | None, failure: bytes) -> None:
         """It may not go on; its worker, or what waits for one, is told so when that is known."""
-        self._end(actor, lambda: self._reporter.actor_over(actor, failure))
+        begun = [call.held for call in worker.calls.values()] if worker else []
+        self._end(actor, lambda: self._reporter.actor_over(actor, failure, begun))
 
     def move(self, actor: Held, worker: WorkerState) -> None:
         """It is to live elsewhere; which of its calls had begun nobody knows here."""
@@ -59,8 +67,8 @@ class Residents:
         if not failure:
             return ActorOpened(worker.number)
         if worker.sent:  # else the control plane was faster to end it
-            actor = worker.sent[0]
-            self._end(actor, lambda: self._reporter.actor_over(actor, failure))
+            actor, begun = worker.sent[0], begun_calls(worker, self._begun(worker.number))
+            self._end(actor, lambda: self._reporter.actor_over(actor, failure, begun))
         return ActorEnded(worker.number)
 
     def _end(self, actor: Held, say: Callable[[], None]) -> None:

@@ -22,6 +22,7 @@ from msgspec import msgpack
 from hyperloom import failures
 from hyperloom.errors import (
     ActorDied,
+    ActorError,
     ActorUnavailable,
     Infeasible,
     NodeLost,
@@ -147,12 +148,21 @@ def to_exception(record: bytes) -> TaskError:
             text = tree.text or f"{tree.type_name} without a message"
             error = _as_own_class(cause, text, details)
     if error is None:
-        error = _CLASSES[failure.category](failure.text, details=details, cause=cause)
+        error = _CLASSES[failure.category](failure.told(), details=details, cause=cause)
         for name, value in failure.detail.items():
             if hasattr(type(error), name):
                 error.__dict__[name] = value
+        if isinstance(error, ActorError):
+            _about_actor(error, failure)
     error.__dict__["_remake"] = (to_exception, record)
     return error
+
+
+def _about_actor(error: ActorError, failure: failures.Failure) -> None:
+    """Who was lost is told as the one that failed."""
+    error.actor_id, error.class_name = failure.task_id.hex(), failure.name
+    error.incarnation = failure.attempt
+    error.method, error.may_have_run = failure.call, bool(failure.may_have_run)
 
 
 def _as_own_class(cause: BaseException, message: str, details: FailureDetails) -> TaskError | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hyperloom.gcs import codes
+from tests.models.actor_ends import actor_kill, actor_left, actor_over, leave
 from tests.models.control_plane import ControlPlane
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 
@@ -162,7 +163,7 @@ class Actors(ControlPlane):
         self.note(codes.SUBMITTED, ids[0] + ids[-1] + parent)
         self.adopt(parent, ids)
         if actor not in self.actors:
-            self.fail(ids, self.value.get(output(actor, 0), codes.LOST))
+            self.fail(ids, self.value.get(output(actor, 0), codes.LOST), ran=False)
             return len(ids)
         self.wait_for(ids)
         self._line_up(actor, process, ids)
@@ -256,10 +257,10 @@ class Actors(ControlPlane):
 
     # -- ends -------------------------------------------------------------------------------
 
-    def fail(self, tasks: list[bytes], failure: bytes) -> None:
+    def fail(self, tasks: list[bytes], failure: bytes, *, ran: bool | None = None) -> None:
         known = [task for task in tasks if task in self.records]
         ends = [(task, self.holder(task)) for task in known if task in self.actors]
-        super().fail(known, failure)
+        super().fail(known, failure, ran=ran)
         for actor, node in ends:
             self._lay_to_rest(actor, node, failure)
 
@@ -271,10 +272,10 @@ class Actors(ControlPlane):
         self.let_go(self.saved.pop(actor, ([], b""))[0], ("state", actor))
         self.names.pop(row[1:], None)
         if opened is not None and node is not None:
-            self.fail(self.calls_of(actor, node), failure)
+            self.fail(self.calls_of(actor, node), failure, ran=False)
         lanes, scores = self.lanes.pop(actor, {}), self.scores.pop(actor, {})
         order = sorted(scores, key=lambda process: (scores[process], process))
-        self.fail([task for process in order for task, _ in lanes[process]], failure)
+        self.fail([task for process in order for task, _ in lanes[process]], failure, ran=False)
         if node is not None:
             self.tell(node, codes.ACTOR, actor, codes.KILL)
         if row[:1] == codes.DETACHED:
@@ -303,12 +304,7 @@ class Actors(ControlPlane):
                     self.tell(node, codes.ACTOR, actor, codes.REST)
                 self.fail([actor], codes.LOST)
 
-    def actor_over(self, node: bytes, actor: bytes, attempt: int, failure: bytes) -> int:
-        if self.held.get(node, {}).get(actor) != attempt:
-            raise Refusal("STALE")
-        self.fail([actor], failure)
-        self.serve()
-        return 1
+    actor_over, actor_left, leave, actor_kill = actor_over, actor_left, leave, actor_kill
 
     def actor_save(
         self, node: bytes, actor: bytes, attempt: int, refs: bytes, state: bytes, *results: bytes
@@ -329,18 +325,6 @@ class Actors(ControlPlane):
 
     def actor_saved(self, actor: bytes) -> bytes | None:
         return self.saved[actor][1] if actor in self.saved else None
-
-    def actor_kill(self, actor: bytes, restart: int, failure: bytes) -> bytes:
-        if actor not in self.actors:
-            return b"OVER"
-        node = self.holder(actor)
-        if restart:
-            if node is not None:
-                self.tell(node, codes.ACTOR, actor, codes.RESTART)
-            return b"TOLD"
-        self.fail([actor], failure)
-        self.serve()
-        return b"DEAD"
 
     def actor_lost(  # noqa: PLR0913, PLR0917 - the transition's own arguments
         self, node: bytes, actor: bytes, attempt: int, begun: bytes, unavailable: bytes,
@@ -379,7 +363,7 @@ class Actors(ControlPlane):
                 0, (call, number)
             )
             self.scores.setdefault(actor, {})[maker_of(call)] = 0
-        self.fail(lost, unavailable if again or ran is not None else died)
+        self.fail(lost, unavailable if again else died, ran=True)
         if again:
             del held[actor]
             self.count(codes.AGAIN, [actor])

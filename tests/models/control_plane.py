@@ -22,6 +22,7 @@ from tests.models.owners import owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 from tests.models.stops import process_stopped, process_stops, stop_for
+from tests.models.told import told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -132,10 +133,28 @@ class ControlPlane(Lineage):
         self.settle(oids, values)
         self.drop(self._unheld_after(ends))
 
-    def fail(self, tasks: list[bytes], failure: bytes) -> None:
+    def fail(self, tasks: list[bytes], failure: bytes, *, ran: bool | None = None) -> None:
+        """`ran`: they are calls of an actor that was lost, and may have run, or did not."""
         oids = [output(t, index) for t in tasks for index in range(self.returns_of(t))]
+        values = [
+            self.told(failure, t, ran=ran) for t in tasks for index in range(self.returns_of(t))
+        ]
         self.count(codes.FAILED, tasks)
-        self.end(tasks, oids, [failure] * len(oids), uncounted=tasks)
+        self.end(tasks, oids, values, uncounted=tasks)
+
+    def told(self, failure: bytes, task: bytes, *, ran: bool | None) -> bytes:
+        """As a call of an actor is told it."""
+        body = self.bodies[self.records[task][: codes.TEMPLATE_ID]]
+        return failure if ran is None else told(failure, body, ran=ran)
+
+    def is_call(self, task: bytes) -> bool:
+        """There are no actors here."""
+        del task
+        return False
+
+    def leave(self, calls: list[bytes], *, ran: bool) -> None:
+        """What actors were dealt that are over: here there are none."""
+        assert not calls, ran
 
     def finish(self, node: bytes, args: Sequence[bytes]) -> tuple[list[bytes], int]:
         """Those of the results that come too late, and how many there are."""
@@ -246,16 +265,19 @@ class ControlPlane(Lineage):
         held = self.held.get(node, {})
         taken = sorted(held)[:most]
         left = len(held) - len(taken)
-        again = [(task, held[task] + 1) for task in taken if self.try_again(task)]
+        left_behind = [task for task in taken if self.is_call(task)]
+        tasks = [task for task in taken if task not in left_behind]
+        again = [(task, held[task] + 1) for task in tasks if self.try_again(task)]
         self.count(codes.AGAIN, [task for task, _ in again])
         for task, _ in again:
             del held[task]
-        lost = [task for task in taken if task in held]
+        lost = [task for task in tasks if task in held]
         if again:
             self.note(codes.NODE_LOST, node + b"".join(task for task, _ in again))
         if lost:
             self.note(codes.NODE_FAILED, node + b"".join(lost))
         self.fail(lost, failure)
+        self.leave(left_behind, ran=True)
         self.push_front(again)
         if left == 0:
             self.served.pop(node, None)

@@ -132,6 +132,7 @@ class Crowd:
         self._executors: dict[bytes, CrowdExecutor] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reporting_soon = False
+        self._is_over = False  # nothing begins any more
         self._pools = {
             group: ThreadPoolExecutor(most, thread_name_prefix=f"loom-{group or 'calls'}")
             for group, most in limits.items()
@@ -202,7 +203,10 @@ class Crowd:
 
     def _begin(self, letters: list[Letter]) -> None:
         for letter in letters:
-            self._ground.mark_begun(letter.number)
+            with self._lock:
+                if self._is_over:
+                    return
+                self._ground.mark_begun(letter.number)
             if self._loop is None:
                 self._pools[letter.group].submit(self._call, letter)
             else:
@@ -220,6 +224,8 @@ class Crowd:
     ) -> None:
         running_here.set(None)
         if executor.leaving:
+            with self._lock:  # the raylet reads what has begun when it hears of the end
+                self._is_over = True
             self._ground.end_actor(executor.leaving)
         else:
             self._ground.settle()

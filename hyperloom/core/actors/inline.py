@@ -10,7 +10,9 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, specs
+from msgspec.structs import replace
+
+from hyperloom import errors, failures, specs
 from hyperloom.core import redirection
 from hyperloom.core.actors.hosting import ActorExit, Hosted, construct, living
 from hyperloom.core.bound import Replacing
@@ -18,6 +20,7 @@ from hyperloom.core.inline_execution import InlineExecutor
 from hyperloom.core.session import FIRST
 from hyperloom.gcs import codes
 from hyperloom.ids import OBJECT_BYTES, TASK_BYTES, cut
+from hyperloom.serialization import failure_inline, failure_record, is_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,14 +112,14 @@ class InlineActors:
         hosted = self._hosted[specs.actor_of(record)]
         return InlineCall(self._plane.objects, hosted)
 
-    def left(self, executor: InlineExecutor) -> bytes:
-        """The actor called `exit_actor`; what that call becomes."""
+    def left(self, executor: InlineExecutor, call: str) -> bytes:
+        """The actor called `exit_actor` in this call; what that becomes."""
         assert isinstance(executor, InlineCall)
         hosted = executor.hosted
         failure = hosted.ended(executor.leaving)
         hosted.farewell()
         self._end(hosted.who.task_id, failure)
-        return failure
+        return of_call(failure, call, ran=True)
 
     def unheld(self, oid: bytes) -> None:
         """Nobody holds the object any more."""
@@ -141,7 +144,7 @@ class InlineActors:
                 self._plane.acquire(actor + FIRST)
                 about = self._hosted[actor].about
                 return [actor, about]
-            case "actor_kill", (actor, restart, failure):
+            case "actor_kill", (actor, restart, _, failure):
                 if actor in self._hosted and not restart:
                     self._end(actor, failure)
                 return b"DEAD"
@@ -154,6 +157,14 @@ class InlineActors:
             del self._names[name]
         self._plane.settle_if_held(actor + FIRST, failure)
         self._plane.let_go(self._refs.pop(actor))
+
+
+def of_call(failure: bytes, call: str, *, ran: bool) -> bytes:
+    """What an actor became, as one of its calls gets it (``lua/actor/_told.lua``)."""
+    if not is_failure(failure):
+        return failure
+    record = failures.decode(failure_record(failure))
+    return failure_inline(failures.encode(replace(record, may_have_run=ran, call=call)))
 
 
 _loops: list[asyncio.AbstractEventLoop] = []

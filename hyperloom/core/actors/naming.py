@@ -12,7 +12,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, failures, specs
+from hyperloom import errors, specs
 from hyperloom.core import current
 from hyperloom.core.actors import claims
 from hyperloom.core.actors.claims import NO_CLAIM
@@ -20,10 +20,10 @@ from hyperloom.core.actors.handle import ActorHandle
 from hyperloom.core.calling import Calling
 from hyperloom.core.grouping import inherited
 from hyperloom.core.session import FIRST
-from hyperloom.failures import Attempt
 from hyperloom.gcs import codes
+from hyperloom.gcs.cancelling import end_actor
 from hyperloom.ids import TaskID, function_id, template_id
-from hyperloom.serialization import failure_inline, noting_refs, pack_function
+from hyperloom.serialization import noting_refs, pack_function
 from hyperloom.specs import Template, encode_template
 
 if TYPE_CHECKING:
@@ -210,9 +210,8 @@ def kill(handle: ActorHandle[Any], *, no_restart: bool) -> None:
     if session is not current.current() and not current.visits(session):
         raise current.closed(handle)
     actor = handle._loom_id  # noqa: SLF001 - a friend
-    who = Attempt(actor, handle._loom_terms.name, 0, b"")  # noqa: SLF001 - a friend
-    failure = failure_inline(failures.actor_died(who, cause="it was killed by loom.kill"))
-    session.outbox.call("actor_kill", actor, int(not no_restart), failure)
+    name, cause = handle._loom_terms.name, "it was killed by loom.kill"  # noqa: SLF001 - a friend
+    end_actor(session.outbox.call, actor, name, cause, restart=not no_restart)
 
 
 def _full_name(session: Session, name: str, namespace: str | None) -> bytes:

@@ -210,7 +210,9 @@ def test_a_restart_begins_anew_and_keeps_what_had_not_begun() -> None:
     assert loom.get([counter.add.remote() for _ in range(3)]) == [101, 102, 103]
     dies = counter.die.remote()
     after = [counter.add.remote() for _ in range(3)]
-    with pytest.raises(errors.ActorUnavailable, match=r"incarnation 1\) was lost.*may have run"):
+    with pytest.raises(
+        errors.ActorUnavailable, match=r"incarnation 1\) was lost[\s\S]*may have run"
+    ):
         loom.get(dies)
     assert loom.get(after) == [101, 102, 103], "constructed again, in order"
     with pytest.raises(errors.ActorDied, match="its 1 restarts are used up"):

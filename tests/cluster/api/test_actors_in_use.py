@@ -289,7 +289,7 @@ def test_a_call_is_made_again_as_often_as_said_and_then_it_may_have_run(gate: An
 
     fatal = Fatal.remote()
     with pytest.raises(
-        errors.ActorUnavailable, match=r"incarnation 3\).*exit code 3.*may have run"
+        errors.ActorUnavailable, match=r"incarnation 3\).*exit code 3[\s\S]*may have run"
     ):
         loom.get(fatal.go.remote())
     assert log.notes() == ["go"] * 3

@@ -81,9 +81,11 @@ def test_names_and_ends() -> None:
     with pytest.raises(errors.ActorDied, match="raised ValueError: too little"):
         loom.get(Counter.remote(-1).add.remote())
     counter = Counter.remote(1)
-    for ref in (counter.leave.remote(), counter.add.remote()):
-        with pytest.raises(errors.ActorDied, match="exit_actor"):
+    for ref, ran in ((counter.leave.remote(), True), (counter.add.remote(), False)):
+        with pytest.raises(errors.ActorDied, match="exit_actor") as caught:
             loom.get(ref)
+        assert (caught.value.may_have_run, caught.value.incarnation) == (ran, 1)
+        assert caught.value.method == f"Counter.{'leave' if ran else 'add'}"
     with pytest.raises(RuntimeError, match="methods of an actor"):
         loom.exit_actor()
 

@@ -13,8 +13,11 @@ import pytest
 from hypothesis.stateful import rule
 
 from hyperloom.gcs import codes
+from hyperloom.ids import FunctionID
+from hyperloom.specs import Template, encode_template
 from tests.models.actors import Actors
 from tests.models.stored import CONSTANTS
+from tests.models.told import UNSAID
 from tests.unit.gcs.books import LAST_NODE, NODES, Books, pick
 from tests.unit.gcs.plane import NS, output, record, template
 from tests.unit.gcs.plans import few, seldom, some, speaker, where
@@ -31,7 +34,15 @@ METHODS = {
     template("again"): (1, 2, codes.CALL),
     template("several"): (2, -1, codes.CALL),
 }
+FUNCTION = b"f" * codes.FUNCTION_ID
+FAILURES = b"4unavailable" + UNSAID, b"4died" + UNSAID
 NAMES = [b"", b"a\0one", b"a\0two"]
+
+
+def body_of(kind: bytes) -> bytes:
+    """Names of calls are told to who lost them: a short one, and ones of other headers."""
+    name = kind.decode() * {b"a": 30, b"s": 40}.get(kind[:1], 1)
+    return encode_template(Template(FunctionID(FUNCTION), name, 1, 0, 0, ""))
 
 
 class World(Books):
@@ -45,7 +56,7 @@ class World(Books):
         self.known: list[bytes] = []  # actors that ever were
         self.calls: list[bytes] = []
         for kind, terms in (CLASSES | METHODS).items():
-            self.same("template_declare", kind, *terms, kind[:1] * 12 + b"body", kind[:1] * 12, b"")
+            self.same("template_declare", kind, *terms, body_of(kind), FUNCTION, b"")
 
     def mine(self, speaks: bytes) -> list[bytes]:
         return [*self.made[speaks], *self.borrowed[speaks]]
@@ -176,7 +187,19 @@ class World(Books):
     @rule(which=few, restart=st.sampled_from([0, 0, 1]))
     def kill(self, which: int, restart: int) -> None:
         for actor in pick(self.known, [which]):
-            self.same("actor_kill", actor, restart, b"4killed")
+            self.end_now(actor, restart)
+
+    def end_now(self, actor: bytes, restart: int = 0) -> None:
+        lives = self.same("actor_kill", actor, restart, 1, b"4killed" + UNSAID)
+        if isinstance(lives, int):
+            self.same("actor_kill", actor, restart, lives, b"4killed" + UNSAID)
+
+    @rule(at=where, which=few, begun=some, knows=seldom)
+    def bury_worker(self, at: int, which: int, begun: list[int], knows: int) -> None:
+        """Of an actor that was killed; or its raylet only thinks so."""
+        for actor in pick(self.known, [which]):
+            ran = b"".join(dict.fromkeys(pick(self.model.calls_of(actor, NODES[at]), begun)))
+            self.same("actor_left", NODES[at], actor, b"*" if knows else ran)
 
     # -- nodes ------------------------------------------------------------------------------
 
@@ -215,7 +238,7 @@ class World(Books):
     def open(self, at: int, which: int, granted: int, slip: int) -> None:
         for actor in pick(self.hosted(at), [which]):
             attempt = self.model.held[NODES[at]][actor] + slip
-            said = b"" if actor in self.model.hosts else b"4lost"
+            said = b"" if actor in self.model.hosts else b"4lost" + UNSAID
             self.same("actor_open", NODES[at], actor, attempt, granted, said, said)
 
     @rule(at=where, which=few, begun=some, slip=seldom)
@@ -224,7 +247,7 @@ class World(Books):
             calls = self.model.calls_of(actor, NODES[at])
             ran = b"".join(dict.fromkeys(pick(calls, begun)))
             attempt = self.model.held[NODES[at]][actor] + slip
-            self.same("actor_lost", NODES[at], actor, attempt, ran, b"4may have run", b"4died")
+            self.same("actor_lost", NODES[at], actor, attempt, ran, *FAILURES)
 
     @rule(at=where, which=few, begun=some, slip=seldom)
     def move(self, at: int, which: int, begun: list[int], slip: int) -> None:
@@ -232,13 +255,14 @@ class World(Books):
             calls = self.model.calls_of(actor, NODES[at])
             ran = b"".join(dict.fromkeys(pick(calls, begun)))
             attempt = self.model.held[NODES[at]][actor] + slip
-            self.same("actor_move", NODES[at], actor, attempt, ran, b"4may have run")
+            self.same("actor_move", NODES[at], actor, attempt, ran, FAILURES[0])
 
-    @rule(at=where, which=few, slip=seldom)
-    def end(self, at: int, which: int, slip: int) -> None:
+    @rule(at=where, which=few, begun=some, slip=seldom)
+    def end(self, at: int, which: int, begun: list[int], slip: int) -> None:
         for actor in pick(self.hosted(at), [which]):
+            ran = b"".join(dict.fromkeys(pick(self.model.calls_of(actor, NODES[at]), begun)))
             attempt = self.model.held[NODES[at]][actor] + slip
-            self.same("actor_over", NODES[at], actor, attempt, b"4left")
+            self.same("actor_over", NODES[at], actor, attempt, b"4left" + UNSAID, ran)
 
     @rule(at=where, most=st.integers(1, 3), slices=st.integers(1, 3))
     def lose_node(self, at: int, most: int, slices: int) -> None:
@@ -256,7 +280,7 @@ class World(Books):
 
     def teardown(self) -> None:
         for actor in self.known:
-            self.same("actor_kill", actor, 0, b"4killed")
+            self.end_now(actor)
         for name in NODES:
             while self.same("task_requeue", name, b"4lost", 3):
                 pass

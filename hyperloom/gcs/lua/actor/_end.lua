@@ -1,8 +1,10 @@
--- act.calls_of(ns, actor, node) -> ids, act.lay_to_rest(ns, node, id, failure), act.forsaken(...)
+-- act.calls_of(ns, actor, node) -> ids, act.lay_to_rest(ns, node, id, failure), act.forsake(...)
 --
 -- An actor is a task that does not end: its constructor is only its beginning.  When it is over,
 -- by whatever way (act.fail), its object becomes `failure`, which says of what it died; so do
--- all calls that it had not answered, and its name is free, all in the same transition.
+-- all calls that it had not begun, and its name is free, all in the same transition.  Those that
+-- may have run have become something before, or do so later (actor/_leave.lua): then it is
+-- not open any more when it is over.
 
 -- The calls of the actor that were dealt to the node, sorted.
 function act.calls_of(ns, actor, node)
@@ -44,9 +46,9 @@ function act.lay_to_rest(ns, node, actor, failure)
     call('HDEL', key.name(ns), name)
   end
   if opened and node then
-    act.fail(ns, node, act.calls_of(ns, actor, node), failure)
+    act.fail(ns, node, act.calls_of(ns, actor, node), failure, false)
   end
-  act.fail(ns, nil, clear_lanes(ns, actor), failure)
+  act.fail(ns, nil, clear_lanes(ns, actor), failure, false)
   if node then
     act.tell(ns, node, { code.ACTOR, actor, code.KILL })
   end

@@ -40,7 +40,7 @@ function act.lose_actor(ns, node, id, attempt, begun, unavailable, died, moves)
   end
   act.count(ns, code.AGAIN, act.templates(ns, back_ids))
   act.line_back(ns, id, back)
-  act.fail(ns, node, lost, (again or begun) and unavailable or died)
+  act.fail(ns, node, lost, again and unavailable or died, true)
   if again then
     call('HDEL', key.held(ns, node), id)
     local template = string.sub(record, 1, code.TEMPLATE_ID)

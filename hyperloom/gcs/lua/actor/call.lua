@@ -68,7 +68,8 @@ transition('actor_call', FILLS, function(ns, args)
     end
     act.line_up(ns, actor, process, ids, lacking, records)
   else
-    act.fail(ns, nil, ids, call('HGET', key.object(ns), act.output(actor, 0)) or code.LOST)
+    local failure = call('HGET', key.object(ns), act.output(actor, 0)) or code.LOST
+    act.fail(ns, nil, ids, failure, false)
   end
   return n
 end)

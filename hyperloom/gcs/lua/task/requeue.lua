@@ -4,7 +4,8 @@
 -- becomes `failure` when no retry is left.  Works in slices of `most` tasks: call until it
 -- answers 0.  From the first call on the node's words are stale for what was taken away, and
 -- its offers are left aside: until the last call `served` says code.LOST of it.  An actor goes
--- with all calls that it was dealt, which may have run (actor/_lose.lua).
+-- with all calls that it was dealt, which may have run (actor/_lose.lua); so do those of one
+-- that was killed there (actor/_leave.lua).
 --
 -- Refuses: nothing.
 -- Writes:  held, idle, served, host, lane, lanes, tries, ready, queues, counts, events, noted, and
@@ -31,12 +32,14 @@ transition('task_requeue', DRAINS, function(ns, args)
   end
 
   local records, tries = many.hmget(key.task(ns), ids), many.hmget(key.tries(ns), ids)
-  local again, rows, lost, gone, templates = {}, {}, {}, {}, {}
+  local again, rows, lost, gone, templates, calls = {}, {}, {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local template = string.sub(records[i], 1, code.TEMPLATE_ID)
     local tried = tonumber(tries[i] or 0) + 1
-    local retries = act.template(ns, template).retries
-    if retries >= 0 and tried > retries then
+    local of = act.template(ns, template)
+    if of.queue == code.CALL then
+      calls[#calls + 1] = id
+    elseif of.retries >= 0 and tried > of.retries then
       lost[#lost + 1] = id
     else
       again[#again + 1] = { template, act.join(id, tonumber(attempts[id]) + 1) }
@@ -56,6 +59,7 @@ transition('task_requeue', DRAINS, function(ns, args)
   many.hset(key.tries(ns), rows)
   many.hdel(key.held(ns, node), gone)
   act.fail(ns, node, lost, failure)
+  act.leave(ns, node, calls, true)
   act.push_front(ns, again)
   local left = #all / 2 - #ids
   if left == 0 then
