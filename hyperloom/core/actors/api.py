@@ -186,7 +186,7 @@ def exit_actor() -> NoReturn:
     """End the actor that calls this, in one of its methods, after what it has answered.
 
     This call, and those that wait, fail with `ActorDied`; its `on_exit` is called; it is not
-    started again.
+    started again.  ``sys.exit()`` in a method does the same.
 
     Raises:
         RuntimeError: no actor's method calls this.

@@ -1,7 +1,7 @@
 """The worker's side of an actor: its constructor, its calls one after the other, its end.
 
 The rule: what an actor's method raises is the call's result and never the actor's end; only its
-constructor, `exit_actor`, the death of its process or somebody else end an actor.
+constructor, `exit_actor`, `sys.exit`, the death of its process or somebody else end an actor.
 """
 
 from __future__ import annotations
@@ -59,6 +59,16 @@ def move_in(actor: bytes) -> None:
 
 class ActorExit(BaseException):
     """Raised by `hyperloom.exit_actor`: the actor shall end."""
+
+
+def why_it_leaves(error: BaseException) -> str:
+    """Why an actor wants to end whose method raised this; empty: it does not."""
+    if isinstance(error, ActorExit):
+        return "it ended itself by exit_actor()"
+    if isinstance(error, SystemExit):
+        code = "" if error.code is None else f"{error.code!r:.100}"
+        return f"it ended itself by sys.exit({code})"
+    return ""
 
 
 class Hosted:
@@ -203,7 +213,5 @@ class CallExecutor(Executor):
 
     def raised(self, code: Code, running: Running, error: BaseException) -> list[bytes]:
         """The outputs of a call that raised; see `Executor.raised`."""
-        if isinstance(error, ActorExit):
-            self.leaving = "it ended itself by exit_actor()"
-            return []
-        return super().raised(code, running, error)
+        self.leaving = why_it_leaves(error)
+        return [] if self.leaving else super().raised(code, running, error)

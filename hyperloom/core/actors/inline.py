@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from hyperloom import errors, failures, specs
 from hyperloom.core import redirection
-from hyperloom.core.actors.hosting import ActorExit, Hosted, construct, living
+from hyperloom.core.actors.hosting import Hosted, construct, living, why_it_leaves
 from hyperloom.core.bound import Replacing
 from hyperloom.core.inline_execution import InlineExecutor
 from hyperloom.core.session import FIRST
@@ -54,10 +54,8 @@ class InlineCall(InlineExecutor):
 
     def raised(self, code: Code, running: Running, error: BaseException) -> list[bytes]:
         """The outputs of a call that raised; see `Executor.raised`."""
-        if isinstance(error, ActorExit):
-            self.leaving = "it ended itself by exit_actor()"
-            return []
-        return super().raised(code, running, error)
+        self.leaving = why_it_leaves(error)
+        return [] if self.leaving else super().raised(code, running, error)
 
 
 class InlineActors:

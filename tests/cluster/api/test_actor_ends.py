@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 from typing import Any
 
 import pytest
@@ -82,6 +83,49 @@ def test_of_calls_lost_by_exit_actor_too(gate: Any) -> None:
     error = error_of(refs[0])
     assert (error.method, error.incarnation) == ("Worker.leave", 1)
     assert "it ended itself by exit_actor()" in error.cause_of_death
+
+
+@pytest.mark.parametrize("code", [None, 0, 3])
+@pytest.mark.parametrize("kind", ["one at a time", "threads", "coroutines"])
+def test_sys_exit_in_a_method_ends_the_actor_in_order(gate: Any, kind: str, code: Any) -> None:
+    log = gate("log")
+
+    class Plain:
+        def ready(self) -> str:
+            return "ready"
+
+        def leave(self, code: Any) -> None:
+            sys.exit(code)
+
+        def on_exit(self) -> None:
+            log.note("farewell")
+
+    class Async(Plain):
+        async def leave(self, code: Any) -> None:  # type: ignore[override]
+            sys.exit(code)
+
+    most = 2 if kind == "threads" else None
+    cls = loom.actor(max_restarts=3, max_concurrency=most)(Async if kind[0] == "c" else Plain)
+    actor = cls.remote()
+    assert loom.get(actor.ready.remote()) == "ready"
+    error = error_of(actor.leave.remote(code))
+    told = f"it ended itself by sys.exit({'' if code is None else code})"
+    assert (type(error), error.cause_of_death) == (errors.ActorDied, told)
+    assert error_of(actor.ready.remote()).may_have_run is False, "and it is not started again"
+    wait_until(lambda: log.notes() == ["farewell"])
+
+
+def test_sys_exit_in_a_generator_ends_it_after_what_came_before() -> None:
+    @loom.actor
+    class Source:
+        def items(self) -> Any:
+            yield 1
+            sys.exit()
+
+    stream = Source.remote().items.remote()
+    assert loom.get(next(stream)) == 1
+    with pytest.raises(errors.ActorDied, match=r"sys\.exit\(\)"):
+        loom.get(next(stream))
 
 
 @pytest.mark.parametrize("how", ["kill", "exit"])
