@@ -25,6 +25,7 @@ from hyperloom.raylet.messages import (
     ReportActorLost,
     Run,
 )
+from hyperloom.raylet.resting import died
 from hyperloom.raylet.state import Call, take_out
 
 if TYPE_CHECKING:
@@ -60,8 +61,10 @@ def dealt(s: NodeState, event: CallsDealt) -> list[Effect]:
     return [Run(worker.number, event.calls, worker.gpus)]
 
 
-def answered(worker: WorkerState, tasks: Iterable[bytes]) -> None:
+def answered(s: NodeState, worker: WorkerState, tasks: Iterable[bytes]) -> None:
     """Calls are over."""
+    if s.crashes and worker.sent:
+        s.crashes.pop(worker.sent[0].task, None)
     for task in tasks:
         worker.calls.pop(task, None)
 
@@ -106,6 +109,7 @@ def bury(s: NodeState, number: int, begun: int) -> list[Effect]:
     if begun <= worker.reported and not worker.killed:
         s.requeue([actor])
         return []
+    died(s, worker)
     return [ReportActorLost(actor, number, lost, worker.killed)]
 
 
@@ -136,6 +140,7 @@ def _host_of(s: NodeState, actor: bytes) -> WorkerState | None:
 
 
 def _take_from_queue(s: NodeState, actor: bytes) -> None:
+    s.fetching.pop(actor, None)
     for name, queue in list(s.queues.items()):
         if take_out(queue.tasks, actor) is not None and not queue.tasks:
             del s.queues[name]

@@ -30,7 +30,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.raylet import ends, hosting, hunger, placing, reserving, sharing, ticks
+from hyperloom.raylet import ends, hosting, hunger, placing, reserving, resting, sharing, ticks
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.state import NodeState, take_out
 
@@ -81,7 +81,7 @@ def _claimed(s: NodeState, event: m.TasksClaimed) -> list[Effect]:
         if held.is_light:
             s.here[held.task] = held
             here.append(held)
-        else:
+        elif not s.crashes or not resting.take(s, held):
             s.queue_of(held.kind).tasks.append(held)
     return [*effects, m.RunHere(here)] if here else effects
 
@@ -100,7 +100,7 @@ def _lacking(s: NodeState, event: m.TasksLacking) -> None:
 
 def _inputs_here(s: NodeState, event: m.InputsHere) -> None:
     held = s.fetching.pop(event.task, None)  # else it was cancelled, or its job has ended
-    if held is not None and not event.handed_on:
+    if held is not None and not event.handed_on and not resting.take(s, held):
         s.queue_of(held.kind).tasks.append(held)
 
 
@@ -114,7 +114,7 @@ def _ready(s: NodeState, event: m.WorkerReady) -> None:
 def _done(s: NodeState, event: m.TasksDone) -> None:
     worker = s.workers[event.worker]
     if worker.hosts:
-        hosting.answered(worker, event.tasks)
+        hosting.answered(s, worker, event.tasks)
         return
     worker.since = s.now
     s.stillborn = 0

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from hyperloom.raylet.messages import Held, Kind
     from hyperloom.raylet.reserving import Bundle
+    from hyperloom.raylet.resting import Crashes
 
 # `ending`: told to end, or said that it will; it gets nothing more.
 # `hosting`: an actor lives in it, which has its seat as long as it lives.
@@ -98,6 +99,7 @@ class NodeState:
     here: dict[bytes, Held] = field(default_factory=dict)  # light tasks, by id
     queues: dict[tuple[bytes, str], Queue] = field(default_factory=dict)
     fetching: dict[bytes, Held] = field(default_factory=dict)  # tasks whose inputs are on their way
+    crashes: dict[bytes, Crashes] = field(default_factory=dict)  # by actor; see `resting`
     workers: dict[int, WorkerState] = field(default_factory=dict)
     busy: dict[int, WorkerState] = field(default_factory=dict)  # those of `workers` that are
     idle: dict[bytes, list[int]] = field(default_factory=dict)  # by job, the latest last

@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
+from hyperloom.raylet import resting
 from hyperloom.raylet.ends import ask_back, kill, stop
 from hyperloom.raylet.placing import IDLE_S, STEAL_AFTER_S, end, forget_sought, keep
 from hyperloom.raylet.sharing import overdue
@@ -37,6 +38,7 @@ def tick(s: NodeState) -> list[Effect]:
         s.at(min(worker.deadline, worker.kill_at))
     effects += _end_idle(s)
     effects += overdue(s)
+    resting.wake(s)
     for moment in (s.calm_until, s.start_after):
         if moment > s.now:
             s.at(moment)
