@@ -43,6 +43,8 @@ class Why(StrEnum):
     BEHIND = "behind"
     BLOCKED = "blocked"
     RUNNING = "running"
+    ITSELF = "waits-for-itself"
+    RESTS = "rests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,28 @@ class Node:
     host: str = ""
     alive: bool = True
     calm: bool = False  # its memory was short: it runs one task at a time for a moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtActor:
+    """How far an actor is with its calls, for one that it has not answered."""
+
+    pid: int
+    runs: bool  # this one
+    before: int  # calls that begin before it
+    running: Sequence[str]  # names of calls that run there, perhaps not all;
+    more: int = 0  # how many others do
+    seconds: float = 0.0  # since it answered one, or since the first of these came
+    blocked: bool = False  # the one that runs waits in `get`
+    inner: str = ""  # a call that this one has made of its own actor, and that has not begun
+    is_inner: bool = False  # that is the one which is asked about
+
+
+class Rests(NamedTuple):
+    """An actor that is not made anew before a pause is over."""
+
+    times: int  # incarnations in a row that came to nothing
+    seconds: float  # left of the pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +97,7 @@ class Facts:
     group_state: str = ""  # of what runs in a placement group, and waits: how that stands,
     group_fits: bool = True  # and whether the nodes could keep it if they were idle
     actor: str = ""  # of a call that waits: its actor, or "its actor" where that was not asked
+    stands: AtActor | Rests | None = None  # of a call, or an actor, as its node tells it
     holder: str = ""  # the node that has it
     # There it is: "running", "blocked", "behind" another task, "seat", "fetching" its inputs.
     at_node: str = ""
@@ -92,6 +117,10 @@ class Reason(NamedTuple):
 
 def decide(facts: Facts) -> Reason:
     """The first thing that keeps the task from being over."""
+    if isinstance(facts.stands, AtActor):
+        return _at_actor(facts.stands, facts.holder)
+    if facts.stands is not None:
+        return _rests(facts.stands, facts.holder)
     if facts.actor and facts.state == "READY":
         return _awaits_actor(facts)
     return _OF_STATE[facts.state](facts)
@@ -146,6 +175,63 @@ def _awaits_actor(facts: Facts) -> Reason:
         does, advice = "takes no calls yet", "loom why of the actor tells why not"
     return Reason(
         Why.ACTOR, f"waits for {facts.actor}, which {does}", f"loom ls actors shows it; {advice}"
+    )
+
+
+def _at_actor(stands: AtActor, holder: str) -> Reason:
+    where = f"in worker {stands.pid}{holder and f' on node {holder[:8]}'}"
+    since = f"since {_time(stands.seconds)}"
+    if stands.is_inner or (stands.inner and stands.runs):
+        return _itself(stands, f"{since} {where}")
+    if stands.runs:
+        alone = len(stands.running) + stands.more == 1
+        blocked = ", and waits there in get()" if stands.blocked else ""
+        advice = "loom stack shows where it is" if stands.seconds >= _LONG_S else ""
+        says = f"runs at its actor: {f'{since} ' if alone else ''}{where}{blocked}"
+        return Reason(Why.BLOCKED if blocked else Why.RUNNING, says, advice)
+    before = "1 call is" if stands.before == 1 else f"{stands.before or 'no'} calls are"
+    says = f"waits for its turn at its actor: {before} before it"
+    if stands.running:
+        more = f" and {stands.more} more" if stands.more > 0 else ""
+        does = "run" if len(stands.running) + stands.more > 1 else "runs"
+        says += f", and {', '.join(stands.running)}{more} {does} {since} {where}"
+    if stands.inner:
+        return Reason(
+            Why.ITSELF,
+            f"{says}, which waits in get() and has called its own actor: {stands.inner} cannot "
+            "begin before it ends",
+            _CALL_DIRECTLY,
+        )
+    return Reason(Why.BEHIND, says, "max_concurrency= lets an actor answer several at a time")
+
+
+_CALL_DIRECTLY = (
+    "in a method call self.method(...) and not .remote(...), or let the actor run several calls at "
+    "the same time (max_concurrency=, or async methods that await)"
+)
+
+
+def _itself(stands: AtActor, where: str) -> Reason:
+    if stands.is_inner:
+        says = (
+            f"waits for its turn at its actor: {', '.join(stands.running)}, which made this call, "
+            f"runs there {where}, and waits in get(). If for this one, neither ever ends"
+        )
+    else:
+        says = (
+            f"runs at its actor: {where}, waits there in get(), and has called its own actor: "
+            f"{stands.inner} cannot begin before this one ends. If it waits for that, neither ever "
+            "ends"
+        )
+    return Reason(Why.ITSELF, says, _CALL_DIRECTLY)
+
+
+def _rests(rests: Rests, holder: str) -> Reason:
+    return Reason(
+        Why.RESTS,
+        f"is made anew on node {holder[:8]}: in {rests.seconds:.1f} s, since {rests.times} "
+        "incarnations in a row died before they answered a call",
+        "loom show tells of what they died, loom logs what they printed; loom.kill ends it",
     )
 
 

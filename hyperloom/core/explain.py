@@ -6,12 +6,13 @@ thing that it lacks, until one is found that does not wait for another.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperloom import bundles, why
+from hyperloom import bundles, specs, why
 from hyperloom.core.cluster import nodes
-from hyperloom.gcs import groups, keys
+from hyperloom.gcs import groups, keys, standing
 from hyperloom.ids import OBJECT_BYTES, TASK_BYTES, cut, short, task_of
 from hyperloom.resources import ResourceSet, of_node, of_symbols
 from hyperloom.specs import CALL_QUEUE, decode_template
@@ -33,7 +34,7 @@ class Stand(NamedTuple):
     detail: str
     name: str  # empty if the task is over or unknown
     lacks: list[bytes]
-    is_actor: bool = False
+    role: specs.Role = ""
 
 
 def where(session: Session, tasks: Sequence[bytes], lacks: int = 0) -> list[Stand]:
@@ -46,7 +47,7 @@ def where(session: Session, tasks: Sequence[bytes], lacks: int = 0) -> list[Stan
         stands.append(
             Stand(
                 state.decode(), detail.decode(), of.name if of else "",
-                cut(missing, OBJECT_BYTES), is_actor=of is not None and of.role == "actor",
+                cut(missing, OBJECT_BYTES), of.role if of else "",
             )
         )  # fmt: skip
     return stands
@@ -65,7 +66,21 @@ def explain(session: Session, oids: Sequence[bytes]) -> list[str]:
         tasks = [task_of(oid) for oid in last]  # type: ignore[arg-type]
         stands.update(zip(last, where(session, tasks, _NAMED), strict=True))
         growing = [way for way in growing if _grows(way, stands[way[-1]].lacks, seen)]
-    return [line for way in ways for line in _lines(session, way, stands)]
+    at_actors = _at_actors(session, stands)
+    return [line for way in ways for line in _lines(session, way, stands, at_actors)]
+
+
+def _at_actors(session: Session, stands: Mapping[bytes, Stand]) -> dict[bytes, Any]:
+    """How far actors are with calls, and with themselves."""
+    asked = {
+        oid[:TASK_BYTES]: stand.detail if stand.state == "HELD" else ""
+        for oid, stand in stands.items()
+        if (stand.role and stand.state == "HELD")
+        or (stand.role == "call" and stand.state == "READY" and not stand.lacks)
+    }
+    if not asked:
+        return {}
+    return standing.at_address(session.address, session.namespace, asked, session.process)
 
 
 def _grows(way: list[bytes], lacks: Sequence[bytes], seen: set[bytes]) -> bool:
@@ -77,22 +92,28 @@ def _grows(way: list[bytes], lacks: Sequence[bytes], seen: set[bytes]) -> bool:
     return True
 
 
-def _lines(session: Session, way: Sequence[bytes], stands: Mapping[bytes, Stand]) -> list[str]:
+def _lines(
+    session: Session,
+    way: Sequence[bytes],
+    stands: Mapping[bytes, Stand],
+    at_actors: Mapping[bytes, Any],
+) -> list[str]:
     known = [oid for oid in way if oid in stands]  # the last is not, after too many steps
     hidden = len(known) - 2 * _TOLD
     if hidden > 0:
         known = [*known[:_TOLD], *known[-_TOLD:]]
-    lines = [_line(session, oid, stands[oid]) for oid in known]
+    lines = [_line(session, oid, stands[oid], at_actors.get(oid[:TASK_BYTES])) for oid in known]
     if hidden > 0:
         lines.insert(_TOLD, f"… ({hidden} more, each of which waits for the next)")
     return [f"{'  ' * depth}{line}" for depth, line in enumerate(lines)]
 
 
-def _line(session: Session, oid: bytes, stand: Stand) -> str:
-    reason = why.decide(_facts(session, stand))
-    if stand.is_actor:
-        return f"actor {stand.name} ({short(oid[:TASK_BYTES])}) {reason.says}"
-    return f"ObjectRef({short(oid)}) of task {stand.name or '?'} {reason.says}"
+def _line(session: Session, oid: bytes, stand: Stand, at_actor: Any) -> str:  # noqa: ANN401
+    reason = why.decide(replace(_facts(session, stand), stands=at_actor))
+    advice = f". To do: {reason.advice}" if reason.why is why.Why.ITSELF else ""
+    if stand.role == "actor":
+        return f"actor {stand.name} ({short(oid[:TASK_BYTES])}) {reason.says}{advice}"
+    return f"ObjectRef({short(oid)}) of task {stand.name or '?'} {reason.says}{advice}"
 
 
 def _facts(session: Session, stand: Stand) -> why.Facts:

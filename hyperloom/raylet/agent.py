@@ -43,6 +43,7 @@ from hyperloom.raylet.printed import Logs
 from hyperloom.raylet.reporter import Reporter
 from hyperloom.raylet.residents import Residents
 from hyperloom.raylet.results import outputs_of, tasks_of
+from hyperloom.raylet.standing import Standing
 from hyperloom.raylet.unburied import Unburied
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ class Agent:
     ) -> None:
         config, self._settings = settings.config, settings
         failpoints.arm(config.failpoints)
-        self._keeper = keeper
-        self._now = clock
+        self._keeper, self._now = keeper, clock
         self.loop = Loop()
         self.machine = NodeMachine(
             total=dict(settings.resources.items()),
@@ -90,7 +90,8 @@ class Agent:
         self._pool = Pool(template[1], template[0], self.loop, self, logs)
         self._memory = MemoryWatch(config.memory_kill_percent, config.memory_most_bytes)
         self._reporter = Reporter(self._gcs, settings.node, self._pool, self._memory, self._journal)
-        self._answers = Answers(settings, self._gcs, self.machine, self._pool, self.describe)
+        standing = Standing(self.machine, self._sessions, self._pool, clock)
+        self._answers = Answers(settings, self._gcs, standing, self.describe)
         self._residents = Residents(self._jobs, self._reporter, self._pool.begun)
         self._actions = Actions(
             settings, self.loop, self.machine, self._pool, self._jobs, self._reporter,

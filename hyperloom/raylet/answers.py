@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom.core import words
 from hyperloom.gcs import asking, keys
-from hyperloom.raylet import native
+from hyperloom.raylet import native, resting
 from hyperloom.raylet.load import Load
 from hyperloom.raylet.reception import Receptions
 
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hyperloom.raylet.conversation import Conversation
-    from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.node import NodeSettings
-    from hyperloom.raylet.pool import Pool
+    from hyperloom.raylet.standing import Standing
     from hyperloom.raylet.state import WorkerState
 
     Say = Callable[[Any], None]
@@ -43,15 +42,15 @@ class Answers:
         self,
         settings: NodeSettings,
         gcs: Conversation,
-        machine: NodeMachine,
-        pool: Pool,
+        standing: Standing,
         describe: Callable[[], dict[str, Any]],
     ) -> None:
         self._settings = settings
         self._gcs = gcs
-        self._machine = machine
-        self._pool = pool
+        self._machine = standing.machine
+        self._pool = standing.pool
         self._describe = describe
+        self._standing = standing
         self._load = Load(settings.spill)
         self._receptions = Receptions(settings, gcs.loop)
         self._waiting: list[_Round] = []  # rounds of questions to workers
@@ -62,7 +61,9 @@ class Answers:
             **self._describe(),
             "load": self._load.now(),
             "queued": self._machine.waiting(),
-            "fetching": [task.hex() for task in islice(self._machine.fetching, _FETCHING_MOST)],
+            "fetching": [
+                task.hex() for task in islice(resting.fetched(self._machine), _FETCHING_MOST)
+            ],
             "workers": [self._worker(worker) for worker in self._machine.workers.values()],
             "connected": self._gcs.connected,
             "raylet_pid": os.getpid(),
@@ -93,6 +94,8 @@ class Answers:
                 say(_part(self._settings.logs, name, start))
             case ["logs"]:
                 say(_files(self._settings.logs))
+            case ["stands", list(tasks)]:
+                say([self._standing.of(task) for task in tasks])
             case ["stacks", list(pids)]:
                 self._ask_workers([words.STACKS], pids, _PATIENCE_S, say)
             case ["reception", bytes(channel)]:

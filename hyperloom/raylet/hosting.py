@@ -55,6 +55,8 @@ def dealt(s: NodeState, event: CallsDealt) -> list[Effect]:
     worker = s.actors.get(event.actor)
     if worker is None or not event.calls:
         return []
+    if not worker.calls:
+        worker.call_since = s.now
     for held in event.calls:
         worker.called += 1
         worker.calls[held.task] = Call(worker.called, held)
@@ -63,6 +65,7 @@ def dealt(s: NodeState, event: CallsDealt) -> list[Effect]:
 
 def answered(s: NodeState, worker: WorkerState, tasks: Iterable[bytes]) -> None:
     """Calls are over."""
+    worker.call_since = s.now
     if s.crashes and worker.sent:
         s.crashes.pop(worker.sent[0].task, None)
     for task in tasks:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hyperloom.raylet.held import Held
     from hyperloom.raylet.state import NodeState, WorkerState
 
@@ -55,6 +57,14 @@ def take(s: NodeState, held: Held) -> bool:
     s.fetching[held.task] = held
     s.at(crashes.until)
     return True
+
+
+def fetched(s: NodeState) -> Iterator[bytes]:
+    """Of what is not begun yet, all that does not rest: its inputs are on their way."""
+    for task in s.fetching:
+        crashes = s.crashes.get(task)
+        if crashes is None or not crashes.rests:
+            yield task
 
 
 def wake(s: NodeState) -> None:

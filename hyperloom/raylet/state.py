@@ -66,6 +66,7 @@ class WorkerState:
     hosts: bool = False  # an actor lives, or lived, in it; the first of `sent` is its constructor
     calls: dict[bytes, Call] = field(default_factory=dict)  # the actor's, in the order they came
     called: int = 0  # calls that the actor was sent so far
+    call_since: float = 0.0  # when the last one was answered, or the first one came
     left: Held | None = None  # the actor, when it was killed and its `calls` are to be told of
 
     def has(self) -> list[Held]:

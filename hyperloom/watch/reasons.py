@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import bundles, events, ids, specs, why
-from hyperloom.gcs import codes
+from hyperloom.gcs import codes, keys, standing
 from hyperloom.gcs.groups import Standing
 from hyperloom.resources import ResourceSet, of_node, of_symbols
 from hyperloom.watch import errors, groups, story
@@ -86,7 +86,7 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
     if state == "READY" and stand.detail == specs.CALL_QUEUE:
         return why.Facts(
             state=state, actor=_actor_of(live, job, task),
-            missing=len(stand.lacks), error=error,
+            missing=len(stand.lacks), error=error, stands=_at_actor(live, job, task, stand),
         )  # fmt: skip
     if state == "READY":
         group = bundles.group_of(name for name, _ in asked.items())
@@ -102,7 +102,16 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
         state=state, asked=asked, nodes=nodes, holder=stand.detail, attempt=attempt, error=error,
         at_node=work["at"] if work else "seat" if _answers(at_work, stand.detail) else "",
         pid=(work["pid"] or 0) if work else 0, seconds=work["seconds"] if work else 0.0,
+        stands=None if work else _at_actor(live, job, task, stand),
     )  # fmt: skip
+
+
+def _at_actor(live: Live, job: bytes, task: bytes, stand: Stand) -> Any:  # noqa: ANN401
+    """How far an actor is with a call, or with itself; None: this is neither, or nobody says."""
+    if stand.template is None or not stand.template.role or stand.lacks:
+        return None
+    node = stand.detail if stand.state == "HELD" else ""
+    return standing.of(live.wire, keys.job_namespace(job), {task: node}).get(task)
 
 
 def _actor_of(live: Live, job: bytes, task: bytes) -> str:

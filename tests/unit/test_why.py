@@ -7,7 +7,7 @@ import pytest
 from hyperloom.bundles import asked
 from hyperloom.gcs.lifecycles import TaskState
 from hyperloom.resources import ResourceSet
-from hyperloom.why import Facts, Node, Why, decide
+from hyperloom.why import AtActor, Facts, Node, Rests, Why, decide
 
 ONE = ResourceSet.parse("CPU:10000")
 TWO = ResourceSet.parse("CPU:20000")
@@ -42,6 +42,19 @@ CASES = {
     Why.INPUT_LOST: (
         Facts(state="WAITING", lacks=["ab-1:0"], missing=1, lost=["ab-1:0"]),
         "waits for ab-1:0, which does not exist any more and which nobody makes", "loom cancel",
+    ),
+    Why.ITSELF: (
+        held(stands=AtActor(
+            pid=7, runs=True, before=0, running=["A.outer (ab-1)"], seconds=3, blocked=True,
+            inner="A.add (ab-2)",
+        )),
+        "waits there in get(), and has called its own actor: A.add (ab-2) cannot begin before this",
+        "self.method",
+    ),
+    Why.RESTS: (
+        held(stands=Rests(5, 0.82)),
+        "is made anew on node aaaaaaaa: in 0.8 s, since 5 incarnations in a row died before",
+        "loom logs",
     ),
     Why.NO_NODE: (ready(DEAD), "no node is alive", "loom start"),
     Why.TOO_LARGE: (
@@ -132,4 +145,31 @@ def test_what_waits_for_a_group_waits_as_that_stands(
 ) -> None:
     reason = decide(ready(FREE, asked=GROUPED, group_state=state, group_fits=fits))
     assert reason.why == why
+    assert says in reason.says
+
+
+def at_actor(**more: object) -> Facts:
+    about = {"pid": 7, "runs": False, "before": 0, "running": ["A.go (ab-1)"], "seconds": 3}
+    return held(stands=AtActor(**{**about, **more}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "why", "says"),
+    [
+        (at_actor(runs=True), Why.RUNNING, "runs at its actor: since 3.0 s in worker 7 on node"),
+        (at_actor(runs=True, more=2), Why.RUNNING, "runs at its actor: in worker 7 on node"),
+        (at_actor(runs=True, blocked=True), Why.BLOCKED, ", and waits there in get()"),
+        (
+            at_actor(before=2), Why.BEHIND,
+            "at its actor: 2 calls are before it, and A.go (ab-1) runs since 3.0 s in worker 7",
+        ),
+        (at_actor(before=1, running=[]), Why.BEHIND, "at its actor: 1 call is before it"),
+        (at_actor(more=4), Why.BEHIND, "no calls are before it, and A.go (ab-1) and 4 more run"),
+        (at_actor(blocked=True, inner="A.x (c-1)"), Why.ITSELF, "A.x (c-1) cannot begin before"),
+        (at_actor(is_inner=True), Why.ITSELF, "A.go (ab-1), which made this call, runs there"),
+    ],
+)  # fmt: skip
+def test_how_far_an_actor_is_with_a_call_is_told(facts: Facts, why: Why, says: str) -> None:
+    reason = decide(facts)
+    assert reason.why is why
     assert says in reason.says

@@ -14,8 +14,13 @@ def hosting(scene: Scene, calls: int) -> tuple[m.Held, list[m.Held]]:
     """An actor in worker 1, with calls that it was sent."""
     scene.claim(ACTOR)
     scene.ready(1)
-    actor = scene.machine.workers[1].sent[0]
-    scene.machine.handle(m.ActorOpened(1), scene.now)
+    return opens(scene, 1, calls)
+
+
+def opens(scene: Scene, worker: int, calls: int) -> tuple[m.Held, list[m.Held]]:
+    """Its constructor has ended."""
+    actor = scene.machine.workers[worker].sent[0]
+    scene.machine.handle(m.ActorOpened(worker), scene.now)
     held = [scene.held(CALL) for _ in range(calls)]
     scene.machine.handle(m.CallsDealt(actor.task, held), scene.now)
     return actor, held
@@ -78,14 +83,18 @@ def test_an_actor_that_dies_again_and_again_waits_longer_each_time() -> None:
 
 def test_one_that_answered_or_lived_for_long_begins_again_at_once() -> None:
     scene = Scene()
-    actor, calls = hosting(scene, 1)
-    scene.done(1, 2)
-    assert not scene.machine.crashes
-    assert dies(scene, 1) == [("start", 2, ACTOR.job)]
+    scene.claim(ACTOR)
+    scene.ready(1)
+    dies(scene, 1)
     scene.ready(2)
-    scene.pass_time(LIVED_S)
+    call = opens(scene, 2, calls=1)[1][0]
+    scene.machine.handle(m.TasksDone(2, [call.task], 0.1), scene.now)
     assert dies(scene, 2) == [("start", 3, ACTOR.job)]
-    assert (actor.task, len(calls)) == (actor.task, 1)
+    scene.ready(3)
+    scene.pass_time(LIVED_S)
+    assert dies(scene, 3) == [("start", 4, ACTOR.job)]
+    scene.ready(4)
+    assert dies(scene, 4) == []
 
 
 def test_one_that_waits_is_not_begun_when_nobody_wants_it_any_more() -> None:

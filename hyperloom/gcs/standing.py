@@ -1,0 +1,109 @@
+"""How far actors are with their calls, for who explains why one is not over.
+
+The control plane knows which calls wait in lanes, and which nodes have the others; what runs, and
+what waits behind it there, only these nodes know.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import errors, specs
+from hyperloom.gcs import asking, codes, keys
+from hyperloom.gcs.wire import Wire
+from hyperloom.ids import PROCESS_BYTES, short
+from hyperloom.why import AtActor, Rests
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hyperloom.gcs.address import Address
+
+_ANSWER_S = 0.5  # nobody waits longer for an explanation
+_LOOKED_AT = 10_000  # calls of a lane, from its front
+
+
+def at_address(
+    address: Address, ns: str, calls: Mapping[bytes, str], asker: bytes
+) -> dict[bytes, Any]:
+    """As `of`; nothing of any if the control plane does not answer."""
+    with suppress(errors.LoomError):
+        wire = Wire(address)
+        try:
+            return of(wire, ns, calls, asker)
+        finally:
+            wire.close()
+    return {}
+
+
+def of(
+    wire: Wire, ns: str, calls: Mapping[bytes, str], asker: bytes = b""
+) -> dict[bytes, AtActor | Rests]:
+    """How these stand, as far as that is known.
+
+    Args:
+        wire: a connection to the control plane.
+        ns: the job's namespace.
+        calls: calls, and actors whose constructor is not over; of each the node that holds it,
+            in hexadecimal, or nothing: it waits in a lane.
+        asker: the process that waits for them; when it is an actor's, it may wait for itself.
+    """
+    ask: dict[bytes, tuple[bytes, str]] = {}  # what to ask a node about instead
+    lanes: dict[bytes, int] = {}
+    for task, node in calls.items():
+        ask[task] = (task, node)
+        if not node:
+            found = _in_lane(wire, ns, task)
+            if found is not None:
+                actor, home, lanes[task] = found
+                ask[task] = (actor, home)
+    answers = _answers(wire, list(ask.values()))
+    return {
+        task: _stands(task, answers[about], lanes.get(task, 0), asker)
+        for task, about in ask.items()
+        if answers.get(about) is not None
+    }
+
+
+def _in_lane(wire: Wire, ns: str, call: bytes) -> tuple[bytes, str, int] | None:
+    """A call's actor, the node where that lives, and the calls before it in its lane."""
+    record = wire.call("HGET", keys.TASK.name(ns), call)
+    if not record:
+        return None
+    actor = specs.actor_of(record)
+    host = wire.call("HGET", keys.HOST.name(ns), actor)
+    lane = keys.LANE.name(ns, actor + call[:PROCESS_BYTES])
+    at = wire.call("LPOS", lane, call, "MAXLEN", _LOOKED_AT)
+    if not host or at is None:
+        return None
+    return actor, host[: codes.NODE_ID].hex(), int(at)
+
+
+def _answers(wire: Wire, asked: list[tuple[bytes, str]]) -> dict[tuple[bytes, str], Any]:
+    found: dict[tuple[bytes, str], Any] = {}
+    for node in dict.fromkeys(node for _, node in asked if node):
+        name = bytes.fromhex(node)
+        tasks = [task for task, of in asked if of == node]
+        told = asking.ask(wire, [name], ["stands", tasks], _ANSWER_S)
+        found |= dict(zip([(task, node) for task in tasks], told.get(name, ()), strict=False))
+    return found
+
+
+def _stands(task: bytes, told: dict[str, Any], before: int, asker: bytes) -> AtActor | Rests:
+    if "rests" in told:
+        return Rests(told["rests"], told["seconds"])
+    running = [f"{name} ({short(of)})" for name, of in told["running"]]
+    inner = told["inner"]
+    waits_here = told["own"] and not told["runs"] and task[:PROCESS_BYTES] == asker
+    return AtActor(
+        pid=told["pid"],
+        runs=told["runs"],
+        before=told["before"] + before,
+        running=running,
+        more=told["number"] - len(running),
+        seconds=told["seconds"],
+        blocked=told["blocked"],
+        inner=f"{inner[0]} ({short(inner[1])})" if inner else "",
+        is_inner=waits_here or (bool(inner) and inner[1] == task),
+    )

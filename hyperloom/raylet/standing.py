@@ -1,0 +1,75 @@
+"""How far an actor on this node is with a call, for people who wait for it.
+
+Which calls have begun is known from their worker's count in shared memory (`pool`); what it says
+in plain data is what `hyperloom.gcs.standing` reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom.ids import PROCESS_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hyperloom.raylet.machine import NodeMachine
+    from hyperloom.raylet.pool import Pool
+    from hyperloom.raylet.state import Call, WorkerState
+
+_NAMED = 3  # calls that run
+
+
+class Standing:
+    """Of one node.  `sessions`: the processes as which workers use the API."""
+
+    def __init__(
+        self,
+        machine: NodeMachine,
+        sessions: Mapping[int, bytes],
+        pool: Pool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.machine = machine
+        self.pool = pool
+        self._sessions = sessions
+        self._now = clock
+
+    def of(self, task: bytes) -> dict[str, Any] | None:
+        """Of a call that is here, or of an actor; None: there is nothing to say."""
+        crashes = self.machine.crashes.get(task)
+        if crashes is not None and crashes.rests:
+            seconds = max(0.0, crashes.until - self._now())
+            return {"rests": crashes.times, "seconds": seconds}
+        host = self.machine.actors.get(task)
+        if host is not None:
+            return self._at(host, None)
+        for worker in self.machine.actors.values():
+            if task in worker.calls:
+                return self._at(worker, worker.calls[task])
+        return None
+
+    def _at(self, worker: WorkerState, call: Call | None) -> dict[str, Any]:
+        ran = self.pool.begun(worker.number) - worker.reported  # the constructor is the first
+        calls = list(worker.calls.values())
+        running = [each for each in calls if each.number < ran]
+        waiting = [each for each in calls if each.number >= ran]
+        own = self._sessions.get(worker.number)
+        blocked = worker.state == "blocked"
+        inner = next((w for w in waiting if blocked and w.held.task[:PROCESS_BYTES] == own), None)
+        before = [each for each in waiting if call is None or each.number < call.number]
+        return {
+            "pid": self.pool.pid(worker.number),
+            "runs": call in running,
+            "before": len(before),
+            "running": [_named(each) for each in running[:_NAMED]],
+            "number": len(running),
+            "seconds": max(0.0, self._now() - worker.call_since),
+            "blocked": blocked,
+            "inner": _named(inner) if inner else None,
+            "own": call is not None and call.held.task[:PROCESS_BYTES] == own,
+        }
+
+
+def _named(call: Call) -> tuple[str, bytes]:
+    return call.held.kind.name, call.held.task

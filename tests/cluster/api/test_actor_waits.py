@@ -1,0 +1,129 @@
+"""Why a call of an actor is not answered yet: what a `get` that waits says, and `loom why`."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import pytest
+
+import hyperloom as loom
+from hyperloom import errors
+from hyperloom.core import current, patience
+from hyperloom.watch import reasons
+from hyperloom.watch.cluster import Cluster
+from hyperloom.watch.live import Live
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cluster")]
+
+
+@loom.actor
+class Selfish:
+    """May call itself."""
+
+    def __init__(self, began: Any, go_on: Any) -> None:
+        self.began, self.go_on = began, go_on
+        self.me: list[Any] = []
+
+    def know(self, me: list[Any]) -> None:
+        self.me = me
+
+    def work(self) -> int:
+        self.began.note("work")
+        self.go_on.pass_through()
+        return 7
+
+    def quick(self) -> int:
+        return 1
+
+    def ask_itself(self, timeout: float | None = None) -> int:
+        self.began.note("asks")
+        return loom.get(self.me[0].quick.remote(), timeout=timeout)  # type: ignore[no-any-return]
+
+
+def timeout_of(ref: Any) -> str:
+    with pytest.raises(errors.GetTimeout) as caught:
+        loom.get(ref, timeout=0.1)
+    return str(caught.value)
+
+
+def why(ref: Any) -> list[dict[str, Any]]:
+    """What ``loom why`` says."""
+    cluster = Cluster(Live(current.session().address))
+    try:
+        return reasons.explain(cluster, ref.binary()[:16])
+    finally:
+        cluster.close()
+
+
+def test_whether_a_call_runs_or_waits_and_behind_which_is_told(gate: Any) -> None:
+    """Also of one that waits in the control plane, since the actor was not dealt it."""
+    began, go_on = gate("began"), gate("go_on")
+    actor = Selfish.remote(began, go_on)
+    refs = [actor.work.remote(), *(actor.quick.remote() for _ in range(600))]
+    wait_until(began.notes)
+    assert "of task Selfish.work runs at its actor: since " in timeout_of(refs[0])
+    assert why(refs[0])[-1]["why"] == "running"
+    for at, before in ((1, "no calls are"), (2, "1 call is"), (600, "599 calls are")):
+        says = f"waits for its turn at its actor: {before} before it, and Selfish.work ("
+        assert f"of task Selfish.quick {says}" in timeout_of(refs[at])
+        (line,) = why(refs[at])
+        assert line["why"] == "behind"
+        assert line["says"].startswith(says)
+    go_on.open()
+    assert loom.get(refs) == [7] + [1] * 600
+
+
+def test_an_actor_that_waits_for_itself_is_told(gate: Any, caplog: Any, configured: Any) -> None:
+    patience._said.clear()
+    began = gate("began")
+    actor = Selfish.remote(began, gate("go_on"))
+    loom.get(actor.know.remote([actor]))
+    asks, waits = actor.ask_itself.remote(), actor.quick.remote()
+    wait_until(lambda: why(asks)[-1]["why"] == "waits-for-itself")
+    says = "has called its own actor: Selfish.quick ("
+    assert says in timeout_of(asks)
+    assert "self.method(...)" in timeout_of(asks)
+    assert says in timeout_of(waits)
+    assert "self.method(...)" in why(waits)[-1]["advice"]
+    configured(say_why_s=0.05)
+    with caplog.at_level(logging.WARNING, "hyperloom"), pytest.raises(errors.GetTimeout):
+        loom.get(asks, timeout=0.3)
+    (said,) = [text for text in caplog.messages if "get() has waited" in text]
+    assert says in said
+    loom.kill(actor)
+
+
+def test_an_actor_that_waits_for_itself_with_a_timeout_is_told(gate: Any) -> None:
+    actor = Selfish.remote(gate("began"), gate("go_on"))
+    loom.get(actor.know.remote([actor]))
+    with pytest.raises(errors.GetTimeout) as caught:
+        loom.get(actor.ask_itself.remote(0.1))
+    assert "Selfish.ask_itself (" in str(caught.value)
+    assert "which made this call, runs there since" in str(caught.value)
+    loom.kill(actor)
+
+
+def test_an_actor_that_dies_again_and_again_is_told(gate: Any) -> None:
+    log = gate("log")
+
+    @loom.actor(max_restarts=-1)
+    class Crashes:
+        def __init__(self) -> None:
+            log.note("constructor")
+            os._exit(3)
+
+        def go(self) -> None:
+            """Never."""
+
+    actor = Crashes.remote()
+    ref = actor.go.remote()
+    wait_until(lambda: why(ref)[-1]["why"] == "rests")
+    last = why(ref)[-1]
+    if last["why"] == "rests":  # else it is being made just now
+        assert "incarnations in a row died before they answered a call" in last["says"]
+    loom.kill(actor)
+    with pytest.raises(errors.ActorDied, match=r"killed by loom\.kill"):
+        loom.get(ref)
