@@ -55,7 +55,7 @@ class Attempt(NamedTuple):
 
 
 class Failure(Struct, frozen=True, array_like=True):
-    """Why there is no value.  Fields are only ever added at the end."""
+    """Why there is no value.  Fields are only ever added, before the last two."""
 
     category: Category
     task_id: bytes

@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from msgspec import msgpack
 
 from hyperloom import failures
 from hyperloom.failures import Attempt, Failure
+from tests.models.told import UNSAID
 
 WHO = Attempt(b"t" * 16, "train", 2, b"n" * 8, 42)
 
@@ -93,6 +95,17 @@ def test_the_path_of_a_very_long_chain_keeps_its_ends():
     assert path[8] == "(985 more)"
     assert path[-1] == "t0999"
     assert max(sizes) < 400
+
+
+def test_a_record_ends_with_what_the_control_plane_says_of_calls():
+    """The Lua replaces these bytes, and reads no other."""
+    record = failures.actor_died(WHO, cause="killed")
+    assert record.endswith(UNSAID)
+    told = record.removesuffix(UNSAID) + msgpack.encode(True) + msgpack.encode("train.step")  # noqa: FBT003
+    assert failures.decode(told).told().splitlines() == [
+        "actor train (747474-128043518817396, incarnation 2) is dead: killed",
+        "  This call of train.step may have run, wholly or in part",
+    ]
 
 
 def test_whoever_passes_failures_on_needs_no_pickle():
