@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import data, errors, failpoints, failures, specs
 from hyperloom.core import again, current, redirection
+from hyperloom.core.backlog import Unwanted
 from hyperloom.core.bound import METADATA, Replacing
 from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from hyperloom.core.keeping import Keeping
     from hyperloom.core.objects import Objects
     from hyperloom.specs import Template
+
+
+WITHDRAWN: list[bytes] = []  # the outputs of a call of which is told already what it became
 
 
 class Retry(Exception):
@@ -97,7 +101,7 @@ class Executor:
         self.codes: dict[bytes, Code] = {}
         self.running: Running | None = None
         self.home: Template | None = None  # the actor's, of who runs its calls
-        self.unwanted: dict[bytes, bytes] = {}  # tasks to come that were cancelled -> why
+        self.unwanted = Unwanted()
         self.gpus: tuple[int, ...] = ()
         self._stored: list[bytes] = []  # outputs of this attempt that lie in the node's store
         self._keeping: Keeping | None = None  # of this attempt, if its results go into files
@@ -112,10 +116,8 @@ class Executor:
         code, running = self.begin(entry, record)
         task = running.task
         try:
-            # Who cancels writes it here and then looks what runs; we do it the other way
-            # round, so that one of us sees the other.
-            if self.unwanted and (failure := self.unwanted.pop(task, None)):
-                return self._all(code, failure)
+            if self.unwanted.any and (failure := self.unwanted.take(task)) is not None:
+                return self._all(code, failure) if failure else WITHDRAWN
             return self._attempt(code, running, record, inputs)
         except Interrupted:
             return self._all(code, running.cancelled)
@@ -346,9 +348,7 @@ class Executor:
     @contextmanager
     def streaming(self, code: Code, running: Running, outputs: list[bytes]) -> Iterator[Items]:
         """The items of a stream; its end, or the failure in its place, joins `outputs`."""
-        items = Items(
-            current.session(), self.node, running.task, running.attempt, code.template.ahead
-        )
+        items = Items(current.session(), self.node, running, code.template.ahead)
         try:
             yield items
         except errors.Stale:
@@ -360,7 +360,7 @@ class Executor:
             return
         finally:
             items.close()
-        outputs.append(to_inline(pack(items.made)))
+        outputs.append(running.cancelled or to_inline(pack(items.made)))
 
     def failure(self, error: BaseException, running: Running) -> bytes:
         """What a task's outputs become that raised `error`."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from hyperloom.core.context import Running
     from hyperloom.core.session import Session
     from hyperloom.ids import TaskID
 
@@ -187,13 +188,11 @@ class _Reader:
 class Items:
     """The worker's side of one streaming task: it reports item after item."""
 
-    def __init__(
-        self, session: Session, node: bytes, task: TaskID, attempt: int, ahead: int
-    ) -> None:
+    def __init__(self, session: Session, node: bytes, running: Running, ahead: int) -> None:
         self._session = session
         self._node = node
-        self._task = task
-        self._attempt = attempt
+        self._running = running
+        self._task = task = running.task
         self._ahead = ahead
         self._made = 0
         self._consumed = 0
@@ -208,17 +207,19 @@ class Items:
         self._consumed = max(self._consumed, int(value))
 
     def add(self, value: object, what: str) -> bool:
-        """Report the next item; False: nobody reads any more.
+        """Report the next item; False: nobody reads any more, or it was cancelled.
 
         Waits while the reader is too far behind.
         """
-        while self._ahead and self._made - self._consumed >= self._ahead:
+        while self._too_far_ahead():
             waiter = Waiter(1)
             if not self._session.wait([self._name], waiter, self._session.config.reconcile_s):
                 consumed = self._session.outbox.call(
                     "stream_open", self._task, self._session.process
                 )
                 self._consumed = max(self._consumed, consumed)
+        if self._running.cancelled:
+            return False
         self._made += 1
         oid = object_id(self._task, self._made)
         kept, contained = self._session.store.keep(oid, value, what=what)
@@ -226,9 +227,13 @@ class Items:
             current.own(contained, self._session.job)
             self._session.outbox.contain(oid, contained)
         answer = self._session.outbox.call(
-            "task_yield", self._node, self._task, self._attempt, self._made, kept
+            "task_yield", self._node, self._task, self._running.attempt, self._made, kept
         )
         return bool(answer == b"KEPT")
+
+    def _too_far_ahead(self) -> bool:
+        behind = self._made - self._consumed
+        return 0 < self._ahead <= behind and not self._running.cancelled
 
     @property
     def made(self) -> int:

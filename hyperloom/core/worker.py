@@ -15,18 +15,17 @@ from __future__ import annotations
 import mmap
 import os
 import select
-import socket
 import sys
 import threading
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import failpoints, frames, specs
 from hyperloom.core import current, looking, output, visiting, words
 from hyperloom.core.actors.hosting import CallExecutor, Hosted, construct, move_in, move_out
+from hyperloom.core.backlog import Backlog
 from hyperloom.core.blocking import Blocking
-from hyperloom.core.execution import Code, Executor, Retry
+from hyperloom.core.execution import WITHDRAWN, Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
 from hyperloom.core.pump import Pump
 from hyperloom.core.redirection import Redirected
@@ -34,6 +33,8 @@ from hyperloom.events import Ended
 from hyperloom.serialization import stored
 
 if TYPE_CHECKING:
+    import socket
+
     from hyperloom.core.actors.crowd import Crowd
     from hyperloom.core.attempts import Attempts
     from hyperloom.core.context import Running
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 _REPORT_AFTER_S = 0.002
 _REPORT_BYTES = 1 << 18
-_UNWANTED_MOST = 1000
 
 
 class Worker:
@@ -61,10 +61,10 @@ class Worker:
         self._data = data
         self._control = control
         self._reader = frames.FrameReader(data)
-        self._reading = threading.Lock()
+        self._backlog = Backlog(self._reader, self.take)
+        self._queue = self._backlog.tasks
         self._sending = threading.Lock()
         self._reporting = threading.Lock()  # of `_done` and what is counted with it
-        self._queue: deque[tuple[bytes, bytes, bytes]] = deque()
         self.executor = Executor(node, objects)
         self._objects = objects
         self._hosted: Hosted | None = None  # the actor that lives here
@@ -95,11 +95,8 @@ class Worker:
                 self.report()
                 if failpoints.ON:
                     failpoints.hit("worker.before_read")
-                with self._reading:
-                    frame = self._reader.receive()
-                if frame is None:
+                if not self._backlog.receive():
                     return
-                self._queue += self.take(frame)
                 continue
             try:
                 entry, record, inputs = self._queue.popleft()
@@ -152,6 +149,8 @@ class Worker:
             if self._hosted is not None and self.executor.leaving:
                 self.end_actor(self.executor.leaving)
                 return
+            if outputs is WITHDRAWN:
+                return
             self._add_results(start, entry, record, outputs)
         code = self.executor.codes[record[:8]]
         if code.template.max_calls and code.calls >= code.template.max_calls:
@@ -159,17 +158,33 @@ class Worker:
             self._send([words.LEAVING])
             self.leaving = True
 
+    def _withdraw(self, task: bytes) -> None:
+        """A call that waits behind another was cancelled: who waits for it need not any longer."""
+        found = self._backlog.find(task)
+        if found is not None and (failure := self.executor.unwanted.tell(task)):
+            outputs = self.executor.codes[found[1][:8]].template.outputs
+            now = time.perf_counter()
+            self.finished(*found[:2], [failure] * outputs, now, now)
+            self.report()
+
     def _add_results(self, start: float, entry: bytes, record: bytes, outputs: list[bytes]) -> None:
         output.end_lines()
         self._before_report()
         now = time.perf_counter()
         self._busy_s += now - start
-        self.finished(entry, record, outputs, start, now)
+        saved, self.executor.saved = self.executor.saved, ()
+        self.finished(entry, record, outputs, start, now, saved)
         if self._saved or self._busy_s > _REPORT_AFTER_S or self._done_bytes > _REPORT_BYTES:
             self.report()
 
-    def finished(
-        self, entry: bytes, record: bytes, outputs: list[bytes], start: float, now: float
+    def finished(  # noqa: PLR0913, PLR0917 - all there is to say of it
+        self,
+        entry: bytes,
+        record: bytes,
+        outputs: list[bytes],
+        start: float,
+        now: float,
+        saved: tuple[bytes, ...] = (),
     ) -> None:
         """A task is over, and what it said is settled; `report` says so.  From any thread."""
         with self._reporting:
@@ -179,7 +194,7 @@ class Worker:
             self._done_count += 1
             self._done_bytes += sum(map(len, outputs))
             self._attempts.add(entry, record, start, now, outputs)
-            self._saved, self.executor.saved = self.executor.saved, ()
+            self._saved = saved or self._saved
 
     def _instead_of_results(
         self, start: float, record: bytes, ended: Ended, message: list[Any]
@@ -316,7 +331,7 @@ class Worker:
         """The task waits for an object: its CPU is free, and so are the tasks behind it."""
         self.report()
         # An actor's calls can run nowhere else.
-        self._send([words.BLOCKED, [] if self._hosted else self._unbegun()])
+        self._send([words.BLOCKED, [] if self._hosted else self._backlog.take_back()])
 
     def _say_unblocked(self) -> None:
         """The task goes on."""
@@ -339,7 +354,7 @@ class Worker:
     def _hear(self, message: list[Any]) -> None:
         if message[0] == words.GIVE_BACK:
             self.report()
-            self._send([words.BACK, self._unbegun()])
+            self._send([words.BACK, self._backlog.take_back()])
         elif message[0] == words.STOP:
             self._stop(message[1], message[2])
         elif message[0] == words.STACKS:
@@ -347,38 +362,21 @@ class Worker:
         elif message[0] == words.PROFILE:
             looking.profile(message[1], message[2], lambda told: self._send([words.PROFILE, told]))
 
-    def _unbegun(self) -> list[bytes]:
-        """Take all tasks out of the queue, also those that lie in the socket unread."""
-        if self._reading.acquire(blocking=False):
-            try:
-                for frame in self._reader.receive_some(socket.MSG_DONTWAIT) or ():
-                    self._queue += self.take(frame)
-            finally:
-                self._reading.release()
-        entries = []
-        while self._queue:
-            try:
-                entries.append(self._queue.pop()[0])
-            except IndexError:  # the main thread took the last one
-                break
-        return entries[::-1]
-
     def _stop(self, task: bytes, failure: bytes) -> None:
         """Interrupt the task; the raylet kills us if it takes too long to end."""
         if self._crowd is not None:
             self._crowd.cancel(task, failure)
             return
-        unwanted = self.executor.unwanted
-        unwanted[task] = failure
-        if len(unwanted) > _UNWANTED_MOST:  # the oldest has long ended before we heard
-            unwanted.pop(next(iter(unwanted)), None)
+        self.executor.unwanted.add(task, failure)
         running = self.executor.running
         if running is not None and running.task == task:
-            unwanted.pop(task, None)
+            self.executor.unwanted.take(task)
             running.cancelled = failure
             if self._hosted is None:  # else it may look: context().is_cancelled()
                 self._stopping = running
                 self._interrupt_again()
+        elif self._hosted is not None:
+            self._withdraw(task)
 
     def _interrupt_again(self) -> None:
         stopping = self._stopping

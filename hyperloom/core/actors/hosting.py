@@ -19,7 +19,7 @@ from hyperloom.core import redirection
 from hyperloom.core.actors.saving import Saving, take_up
 from hyperloom.core.actors.terms import decode
 from hyperloom.core.bound import Replacing
-from hyperloom.core.execution import Executor, Retry, failed_among
+from hyperloom.core.execution import WITHDRAWN, Executor, Retry, failed_among
 from hyperloom.failures import Attempt
 from hyperloom.serialization import failure_inline, failure_record
 
@@ -171,7 +171,7 @@ class CallExecutor(Executor):
         come between.
         """
         outputs = self._tried(entry, record, inputs)
-        if not self.leaving:
+        if not self.leaving and outputs is not WITHDRAWN:
             self._save()
         return outputs
 

@@ -219,6 +219,68 @@ def test_a_cancelled_call_that_waits_never_runs(gate, at_once: int) -> None:
     assert door.notes() == []
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_call_that_waits_is_cancelled_while_others_run(gate, at_once: int) -> None:
+    """Its place is kept: which of the others have begun is counted all the same."""
+    go_on, hold = gate("go_on"), gate("hold")
+
+    @loom.actor(max_concurrency=at_once)
+    class Worker:
+        def work(self, hold: Any, go_on: Any) -> str:
+            hold.note("runs")
+            go_on.pass_through()
+            return "done"
+
+    actor = Worker.remote()
+    runs = [actor.work.remote(hold, go_on) for _ in range(at_once)]
+    waits = [actor.work.remote(hold, gate("never")) for _ in range(3)]
+    wait_for(hold, *["runs"] * at_once)
+    for ref in waits[:2]:
+        loom.cancel(ref)
+        with pytest.raises(errors.TaskCancelled):
+            loom.get(ref, timeout=30)
+    assert loom.wait(runs, timeout=0)[0] == []
+    last = actor.work.remote(hold, go_on)
+    go_on.open()
+    assert loom.get(runs) == ["done"] * at_once
+    wait_until(lambda: len(hold.notes()) >= at_once + 1)
+    loom.kill(actor)
+    with pytest.raises(errors.ActorDied) as caught:
+        loom.get(waits[2])
+    assert caught.value.may_have_run
+    if at_once == 1:
+        with pytest.raises(errors.ActorDied) as caught:
+            loom.get(last)
+        assert not caught.value.may_have_run
+    gate("never").open()
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_a_cancelled_generator_stops_at_its_next_item(gate, at_once: int, ahead: int) -> None:
+    @loom.actor(max_concurrency=at_once)
+    class Source:
+        @loom.method(stream_ahead=ahead)
+        def items(self, log: Any, go_on: Any) -> Any:
+            try:
+                yield 1
+                go_on.pass_through()
+                while True:
+                    yield 2
+            finally:
+                log.note("closed")
+
+    log, go_on, source = gate("log"), gate("go_on"), Source.remote()
+    stream = source.items.remote(log, go_on)
+    assert loom.get(next(stream)) == 1
+    loom.cancel(stream)
+    go_on.open()
+    with pytest.raises(errors.TaskCancelled):
+        loom.get(list(stream))
+    assert log.notes() == ["closed"]
+    assert loom.get(next(source.items.remote(log, go_on))) == 1, "and its actor goes on"
+
+
 def wait_for(gate: Any, *lines: str) -> None:
     wait_until(lambda: gate.notes()[-len(lines) :] == list(lines))
 
