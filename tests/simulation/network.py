@@ -29,14 +29,14 @@ class Line:
         self._when_back = when_back
         self._said: deque[tuple[tuple[Any, ...], Callable[[Any], None] | None]] = deque()
         self._done: deque[Any] = deque()  # answers on their way
-        self._timers: Callable[[float, Callable[[], None]], None] | None = None
+        self.loop: Any = None  # an agent's
         self.connected = True
         self.dead = False
 
     @classmethod
     def of_an_agent(cls, server: Server, loop: Any, when_back: Callable[[], None]) -> Line:
         line = cls(server, when_back)
-        line._timers = loop.later
+        line.loop = loop
         return line
 
     # -- what the process does ----------------------------------------------------------------
@@ -53,8 +53,7 @@ class Line:
         self._said.extendleft(reversed(said))
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
-        assert self._timers is not None
-        self._timers(seconds, call)
+        self.loop.later(seconds, call)
 
     # -- what the world does ------------------------------------------------------------------
 

@@ -181,6 +181,9 @@ class Pool:
     def pids(self) -> dict[int, int]:
         return {number: number for number in self.workers}
 
+    def begun(self, worker: int) -> int:
+        return self.workers[worker].begun if worker in self.workers else 0
+
     def tail(self, worker: int) -> list[str]:
         del worker
         return []
