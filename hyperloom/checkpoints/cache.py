@@ -60,14 +60,15 @@ class Cache:
     def find(self, key: bytes, most_bytes: int | None = None) -> list[Packed] | None:
         """The results; None: there are none, or they have more than `most_bytes`.
 
-        A damaged file is removed.
+        A damaged file is removed, and one whose results name files that changed.
         """
         path = self.path(key)
         try:
             self._check_ours()
             if most_bytes is not None and os.stat(path).st_size > most_bytes:
                 return None
-            _, results = files.read(path, key)
+            head, results = files.read(path, key)
+            head.check_files()
             os.utime(path)
         except files.Unusable:
             with suppress(OSError):

@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING
 from msgspec import MsgspecError, Struct, msgpack
 
 from hyperloom import failpoints
-from hyperloom.serialization import Packed
+from hyperloom.data.mentions import Mention, files_in
+from hyperloom.serialization import BYTES, NDARRAY, Packed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,11 +53,23 @@ class Head(Struct, frozen=True, array_like=True):
     name: str  # of the task
     created_s: float  # since the epoch; for people
     results: list[tuple[int, list[int]]]  # kind, sizes of meta and buffers
+    files: list[Mention] = []  # that the results name, as they were
 
     @property
     def size(self) -> int:
         """Bytes of all results."""
         return sum(sum(sizes) for _, sizes in self.results)
+
+    def check_files(self) -> None:
+        """Results that name files are as good as those are.
+
+        Raises:
+            Unusable: one is gone, or not what it was.
+        """
+        for each in self.files:
+            wrong = each.wrong()
+            if wrong:
+                raise Unusable(wrong)
 
 
 class Unusable(Exception):
@@ -77,7 +90,8 @@ def write(path: str, key: bytes, name: str, results: Sequence[Packed], *, sync: 
         (result.kind, [part.nbytes for part in each])
         for result, each in zip(results, parts, strict=True)
     ]
-    head = msgpack.encode(Head(key, name, time.time(), shapes))
+    named = files_in(_that_may_name_files(results))
+    head = msgpack.encode(Head(key, name, time.time(), shapes, named))
     start = memoryview(_MAGIC + len(head).to_bytes(_COUNT, "little") + head)
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
@@ -91,6 +105,13 @@ def write(path: str, key: bytes, name: str, results: Sequence[Packed], *, sync: 
     if sync:
         _sync_folder(folder)
     return size
+
+
+def _that_may_name_files(results: Sequence[Packed]) -> Iterator[bytes | memoryview]:
+    for result in results:
+        if result.kind not in (BYTES, NDARRAY):
+            yield result.meta
+            yield from result.buffers
 
 
 def look(path: str) -> Head:

@@ -60,11 +60,7 @@ class File(DObject, symbol="loom/file"):
         """
         super().__init__()
         self._path = named(path)
-        if is_url(self.path):
-            size, self._stamp = urls.look(self.path)
-        else:
-            with _opened(self.path) as fd:
-                size, self._stamp = _look(self.path, fd)
+        size, self._stamp = look(self.path)
         self._known_size = size
         self._view: memoryview | None = None
 
@@ -164,6 +160,19 @@ def named(path: str | os.PathLike[str]) -> str:
         urls.check(name)
         return name
     return os.path.abspath(name)  # noqa: PTH100 - not resolved: links may differ between nodes
+
+
+def look(path: str) -> Look:
+    """What the file looks like now.
+
+    Raises:
+        OSError: there is none, it cannot be read, or is no file.
+        ModuleNotFoundError: it is a URL, and fsspec is not installed.
+    """
+    if is_url(path):
+        return Look(*urls.look(path))
+    with _opened(path) as fd:
+        return _look(path, fd)
 
 
 @contextlib.contextmanager

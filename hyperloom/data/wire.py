@@ -79,6 +79,20 @@ def size_and_length(meta: bytes | memoryview) -> tuple[int, int]:
     return size, length
 
 
+def plain_size(view: memoryview, symbol_at: int, symbol_bytes: int) -> int:
+    """The size in the head before a symbol, of an object without length that contains no other.
+
+    Raises:
+        ValueError: there is no such head.
+    """
+    if symbol_at < _HEAD.size:
+        raise ValueError("there is no head")
+    form, refs, size, length, name = _HEAD.unpack_from(view, symbol_at - _HEAD.size)
+    if (form, refs, length, name) != (VALUE, 0, 0, symbol_bytes):
+        raise ValueError("it is another head, or none")
+    return int(size)
+
+
 class Writing:
     """A data object that is being packed: its buffers and what it contains, as they come."""
 

@@ -5,9 +5,9 @@ submitted.  Each such task gets its key.  Then, from the wanted results down: a 
 results are there is replaced, by a task that reads them or by the small results themselves, and
 what only it needed is not looked at.
 
-The rule: a checkpoint is believed when it is whole, its checksum right and its key the one of
-now.  If not, the task is computed again, and the user is told why.  Files too large to be read
-here are read on the nodes, all at once.
+The rule: a checkpoint is believed when it is whole, its checksum right, its key the one of now,
+and each file that it names what it was.  If not, the task is computed again, and the user is told
+why.  Files too large to be read here are read on the nodes, all at once.
 """
 
 from __future__ import annotations
@@ -186,6 +186,7 @@ class _Pass:
                 return "it was made by other code, arguments or inputs"
             if len(head.results) != task.remote.returns:
                 return f"it has {len(head.results)} results instead of {task.remote.returns}"
+            head.check_files()
             if head.size > READ_HERE_BYTES:
                 return None
             files.read(path, key)

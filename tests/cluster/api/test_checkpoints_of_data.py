@@ -103,3 +103,36 @@ def test_a_checkpoint_knows_the_file_that_it_was_made_of(tmp_path: Path) -> None
     (tmp_path / "in").write_text("a\nb\nc")
     with pytest.warns(UserWarning, match="other code, arguments or inputs"):
         assert loom.submit(plan(), resume=True).gather() == [3]
+
+
+@loom.task
+def names_files(log: Gate, path: Path) -> data.Array:
+    log.note("made")
+    path.write_bytes(b"made")
+    return data.array([data.File(path), "text"])
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize("cached", [False, True])
+def test_what_names_a_file_is_as_good_as_the_file(
+    log: Gate, tmp_path: Path, *, cached: bool
+) -> None:
+    file = tmp_path / "file"
+
+    def plan() -> Any:
+        kept: dict[str, Any] = {"cache": True} if cached else {"checkpoint": tmp_path / "a"}
+        return tasks.merge([tasks.get(names_files.options(**kept).bind(log, file), 0), "!"])
+
+    def computed(warning: str = "") -> list[str]:
+        results, notes = rerun(plan(), log, None if cached else warning or None)
+        assert results == [b"made!"]
+        return notes
+
+    loom.submit(plan()).gather()
+    assert log.notes() == ["made"]
+    assert computed() == []
+    file.unlink()
+    assert computed("that it names cannot be had: there is no such file") == ["made"]
+    assert computed() == []
+    file.write_bytes(b"by another")
+    assert computed("that it names is not what it was; names_files is computed again") == ["made"]
