@@ -77,7 +77,7 @@ class ObjectRef(Generic[T_co]):
             raise current.closed(self)
         self._session.exported(self._id)
         note_ref(self._id)
-        return _restored, (self._id,)
+        return restored, (self._id,)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ObjectRef) and other._id == self._id
@@ -108,7 +108,12 @@ class ObjectRef(Generic[T_co]):
         )
 
 
-def _restored(oid: bytes) -> ObjectRef[Any]:
+def restored(oid: bytes) -> ObjectRef[Any]:
+    """The ref with this id, which came here in a value or with a handle.
+
+    Raises:
+        errors.NotFound: its job is over.
+    """
     session = current.session()
     if oid[:JOB_BYTES] != session.job:
         from hyperloom.core.visiting import session_in  # noqa: PLC0415 - it needs us

@@ -255,8 +255,10 @@ class Worker:
         """What a call said is in the control plane before its end is."""
         output.end_lines()
         session = current.current()
-        if session is not None and (session.dropped or session.outbox.waiting):
-            session.settle()
+        if session is not None:
+            for each in (session, *session.guests.values()):
+                if each.unsent:
+                    each.settle()
 
     def _running(self) -> Running | None:
         if self._crowd is None:

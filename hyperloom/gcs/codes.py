@@ -8,6 +8,8 @@ object id and value.
 
 from __future__ import annotations
 
+from hyperloom import failures
+
 # Widths in bytes (`hyperloom.ids`).
 JOB_ID = 4
 NODE_ID = 8
@@ -65,6 +67,12 @@ RESTART = b"A"  # end its worker; it goes on as its restarts allow
 CALL = b"@"  # the queue of calls, which wait in lanes
 ATTACHED = b"A"  # in `actor`: it lives as long as somebody holds it
 DETACHED = b"D"
+# What a call becomes of an actor that is over, when nobody kept what it died of.
+ACTOR_OVER = FAILURE + failures.made(
+    "died",
+    failures.Attempt(b"", "", 0, b""),
+    "the actor is dead, and nobody kept of what it died",
+)
 PARKED = b"%d" % 2**40  # score of a lane whose first call lacks an input
 
 # A message to a process whose object id begins with this is about a stream: task id, n.

@@ -101,8 +101,15 @@ def _preamble(constants: Mapping[str, int]) -> Iterator[str]:
         yield f"function key.{entry.table}({args}) return {name} end\n"
     yield "local code = {}\n"
     for constant, value in {**codes.lua_constants(), **constants}.items():
-        literal = str(value) if isinstance(value, int) else f"'{value.decode()}'"
-        yield f"code.{constant} = {literal}\n"
+        yield f"code.{constant} = {_literal(value)}\n"
+
+
+def _literal(value: int | bytes) -> str:
+    """As Lua reads it."""
+    if isinstance(value, int):
+        return str(value)
+    plain = set(range(0x20, 0x7F)) - set(b"'\\")
+    return "'" + "".join(chr(byte) if byte in plain else f"\\{byte:03d}" for byte in value) + "'"
 
 
 def _tables() -> Iterator[str]:

@@ -163,7 +163,7 @@ class Actors(ControlPlane):
         self.note(codes.SUBMITTED, ids[0] + ids[-1] + parent)
         self.adopt(parent, ids)
         if actor not in self.actors:
-            self.fail(ids, self.value.get(output(actor, 0), codes.LOST), ran=False)
+            self.fail(ids, self.value.get(output(actor, 0), codes.ACTOR_OVER), ran=False)
             return len(ids)
         self.wait_for(ids)
         self._line_up(actor, process, ids)

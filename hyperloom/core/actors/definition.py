@@ -118,6 +118,7 @@ def terms_of(cls: type, options: ActorOptions) -> ActorTerms:
         is_async=is_async,
         max_pending=options.max_pending_calls,
         checkpoint_every=options.checkpoint_every,
+        detached=options.lifetime == "detached",
     )
     check_hooks(cls, terms)
     if options.allow_out_of_order and sum(limits.values()) == 1 and not is_async:

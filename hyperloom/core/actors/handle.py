@@ -3,6 +3,9 @@
 The rule: a handle is a counted reference like any ref (to the actor's object, which comes into
 being when the actor is over), so it may travel wherever refs may; the actor lives as long as
 somebody has one.
+
+A detached actor needs nobody who has one.  So its handle travels as an address, which nobody
+counts, into any job; a process that calls by it comes by the reference then (`_loom_ref`).
 """
 
 # ruff: noqa: ANN401 - what is passed as a ref may be of any type, and so may what goes with it
@@ -12,8 +15,10 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from hyperloom import errors
 from hyperloom.core.actors.options import MethodOptions
 from hyperloom.core.actors.terms import decode
+from hyperloom.core.refs import restored
 from hyperloom.ids import ObjectID, TaskID, short, task_of
 
 if TYPE_CHECKING:
@@ -34,8 +39,9 @@ class ActorHandle(Generic[T]):
     in which it made them; there is no order among processes.
     """
 
-    def __init__(self, ref: ObjectRef[Any], encoded: bytes) -> None:
-        self._loom_ref = ref
+    def __init__(self, ref: ObjectRef[Any] | None, encoded: bytes, oid: bytes = b"") -> None:
+        self._loom_held = ref  # None: by this one nothing was done here yet; then `oid` is given
+        self._loom_oid = oid if ref is None else ref.binary()
         self._loom_encoded = encoded
         self._loom_pending: list[bytes] = []  # see `CallSubmitter`
         # They must not know this handle: its end shall not have to wait for a collection.
@@ -46,8 +52,20 @@ class ActorHandle(Generic[T]):
         return decode(self._loom_encoded)
 
     @property
+    def _loom_ref(self) -> ObjectRef[Any]:
+        if self._loom_held is None:
+            try:
+                self._loom_held = restored(self._loom_oid)
+            except errors.NotFound:
+                raise errors.ActorDied(
+                    f"actor {self._loom_terms.name} ({short(self._loom_id)}) is dead, and its job "
+                    "is over; nothing was called. Make another, or look it up by name"
+                ) from None
+        return self._loom_held
+
+    @property
     def _loom_id(self) -> TaskID:
-        return task_of(ObjectID(self._loom_ref.binary()))
+        return task_of(ObjectID(self._loom_oid))
 
     def __getattr__(self, name: str) -> Any:
         submitter = self._loom_submitters.get(name)
@@ -69,12 +87,14 @@ class ActorHandle(Generic[T]):
         )
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ActorHandle) and other._loom_ref == self._loom_ref
+        return isinstance(other, ActorHandle) and other._loom_oid == self._loom_oid
 
     def __hash__(self) -> int:
-        return hash(self._loom_ref)
+        return hash(self._loom_oid)
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        if self._loom_terms.detached:
+            return ActorHandle, (None, self._loom_encoded, self._loom_oid)
         return _restored, (self._loom_ref, self._loom_encoded)
 
     def __dir__(self) -> list[str]:

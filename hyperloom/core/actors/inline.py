@@ -101,7 +101,8 @@ class InlineActors:
             self._plane.submit(template, parent, task, record)
         else:
             failure = self._plane.call("object_watch", b"", actor + FIRST)[0]
-            self._plane.end(template, task, failure)
+            known = failure != codes.LOST
+            self._plane.end(template, task, failure if known else codes.ACTOR_OVER)
 
     def executor(self, record: bytes, code: Code) -> InlineExecutor | None:
         """Who runs this record, if it is a call."""

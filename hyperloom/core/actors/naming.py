@@ -51,6 +51,10 @@ def make(
         task = _created(session, cls, args, kwargs)
         handle = _own(session, cls, task)
         session.wake()
+        if options.lifetime == "detached":
+            # 1. it is said  2. its handle is passed on by what we say in another job, that is on
+            # another way  3. who gets it calls the actor.  So it must be there before 2.
+            session.settle()
         return handle
     name = _full_name(session, options.name, options.namespace)
     if _is_shared(name, options):

@@ -50,6 +50,7 @@ class ActorTerms(Struct, frozen=True, array_like=True):
     is_async: bool = False
     max_pending: int = -1
     checkpoint_every: int = 0
+    detached: bool = False
 
 
 class _Some:

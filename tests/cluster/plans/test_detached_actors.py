@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.core import current
 from tests.cluster.plans.residents import Keeper, add_to, made_by
 from tests.waiting import wait_until
 
@@ -78,6 +79,73 @@ def test_what_belongs_to_one_program_is_not_passed_to_an_actor_of_another(head: 
     with pytest.raises(errors.OtherJob, match="Get the values of the one job's refs"):
         keeper.add.remote(loom.put(1))
     loom.kill(keeper)
+
+
+def _failures_of(result: Any) -> list[str]:
+    with pytest.raises(errors.ActorDied) as caught:
+        loom.get(result)
+    return str(caught.value).splitlines()[:1]
+
+
+def test_a_handle_of_another_program_goes_wherever_values_go(head: Home) -> None:
+    """And what takes it stays in its own job."""
+    made_by(head, "there")
+    made_by(head, "too")
+    loom.init("auto")
+    keeper, other = loom.get_actor("there"), loom.get_actor("too")
+    here = loom.context().job_id
+    task = add_to.remote(keeper, 1)
+    assert (loom.get(task), task.job_id()) == (101, here)
+    with_ref = add_to.remote(keeper, loom.put(1))
+    assert (loom.get(with_ref), with_ref.job_id()) == (102, here)
+    box = loom.put({"keepers": [keeper]})
+    assert box.job_id() == here
+    assert loom.get(loom.get(box)["keepers"][0].add.remote(1)) == 103
+    assert loom.get(add_to.remote(loom.get(box)["keepers"][0], 1)) == 104
+
+    @loom.task
+    def captures(n: int) -> Any:
+        return keeper, loom.get(keeper.add.remote(n))
+
+    found, total = loom.get(captures.remote(1))
+    assert (found == keeper, total) == (True, 105)
+    assert loom.submit(add_to.bind(keeper, 1)).gather() == [106]
+    mine = Keeper.remote(0)
+    assert loom.get(mine.tell.remote([keeper], 1)) == 107
+    assert loom.get(other.tell.remote([keeper], 1)) == 108, "to an actor of a third program"
+    loom.kill(keeper)
+    loom.kill(other)
+
+
+def test_a_handle_of_an_unnamed_one_goes_with_a_call_of_another_program(head: Home) -> None:
+    """1. it is made, in our job  2. a call in another job takes its handle along, and calls it."""
+    made_by(head, "there")
+    loom.init("auto")
+    keeper = loom.get_actor("there")
+    for n in range(5):
+        mine = Keeper.options(lifetime="detached").remote(n)
+        assert loom.get(keeper.tell.remote([mine], 1)) == n + 1
+        loom.kill(mine)
+    loom.kill(keeper)
+
+
+def test_what_is_called_by_a_handle_that_was_kept_too_long_says_so(head: Home) -> None:
+    """Its actor is dead; its job may be over, too."""
+    made_by(head, "there")
+    loom.init("auto")
+    box = loom.put([loom.get_actor("there")])
+    assert loom.get(loom.get(box)[0].add.remote(1)) == 101
+    loom.kill(loom.get(box)[0])
+    assert _failures_of(loom.get(box)[0].add.remote(1)) == [
+        "the actor is dead, and nobody kept of what it died. This call did not run"
+    ]
+    (guest,) = current.session().guests.values()
+    guest.depart()
+    wait_until(lambda: [job["job"] for job in head.jobs()] == [loom.context().job_id])
+    late = loom.get(box)[0]
+    assert repr(late).startswith("Actor(Keeper, ")
+    with pytest.raises(errors.ActorDied, match=r"actor Keeper \(.*\) is dead, and its job is over"):
+        late.add.remote(1)
 
 
 def test_racing_programs_get_one_actor(head: Home) -> None:

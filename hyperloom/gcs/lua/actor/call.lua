@@ -68,7 +68,7 @@ transition('actor_call', FILLS, function(ns, args)
     end
     act.line_up(ns, actor, process, ids, lacking, records)
   else
-    local failure = call('HGET', key.object(ns), act.output(actor, 0)) or code.LOST
+    local failure = call('HGET', key.object(ns), act.output(actor, 0)) or code.ACTOR_OVER
     act.fail(ns, nil, ids, failure, false)
   end
   return n
