@@ -10,6 +10,7 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
     L  requeued   a node that was lost (8), tasks that it held and that are tried again
     M  lost       a node that was lost (8), tasks that it held and that are not
     X  too late   a node (8), tasks whose results it reported and did not hold any more
+    A  dead       an actor (16), its template (8), the failure that it became, if that is short
     E  ended      the job's counts: template id (8), what (1), number (12 digits), and again
 
 All but ``R`` are written by the transitions themselves, so they are as true as these.  ``R`` is
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import Struct, msgpack
 
+from hyperloom import failures
 from hyperloom.gcs import codes
 from hyperloom.ids import NODE_BYTES, TASK_BYTES, TEMPLATE_BYTES, cut
 
@@ -203,6 +205,27 @@ def cancelled(payload: bytes) -> dict[bytes, bytes]:
     """The payload of ``K``: tasks, and their templates."""
     rows = cut(payload, TASK_BYTES + TEMPLATE_BYTES)
     return {row[:TASK_BYTES]: row[TASK_BYTES:] for row in rows}
+
+
+class ActorEnded(NamedTuple):
+    """The payload of ``A``."""
+
+    actor: bytes
+    template: bytes
+    error: Error
+
+
+def actor_ended(payload: bytes) -> ActorEnded:
+    """Take it apart."""
+    at = TASK_BYTES + TEMPLATE_BYTES
+    value = payload[at:]
+    if value[:1] == codes.FAILURE:
+        failure = failures.decode(value[1:])
+        error = error_of(failure.category, failure.text, failure.traceback)
+    else:
+        why = "nobody had a handle any more" if value == codes.LOST else "it said too much of why"
+        error = Error("died", why)
+    return ActorEnded(payload[:TASK_BYTES], payload[TASK_BYTES:at], error)
 
 
 Counts = dict[bytes, dict[str, int]]  # template -> submitted, done, failed, retried

@@ -27,6 +27,8 @@ class Why(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     OVER = "over"
+    DEAD = "dead"
+    ALIVE = "alive"
     INPUT_LOST = "input-lost"
     INPUTS = "inputs"
     NO_NODE = "no-node"
@@ -104,7 +106,8 @@ class Facts:
     pid: int = 0
     seconds: float = 0.0  # since its worker's last progress
     attempt: int = 1
-    error: str = ""  # of the attempt before this one, or the last
+    error: str = ""  # of the attempt before this one, or the last; of what an actor died
+    calls: int | None = None  # of an actor that is open: those that it has not answered
 
 
 class Reason(NamedTuple):
@@ -150,6 +153,10 @@ def _failed(facts: Facts) -> Reason:
 
 def _cancelled(_: Facts) -> Reason:
     return Reason(Why.CANCELLED, "was cancelled")
+
+
+def _dead(facts: Facts) -> Reason:
+    return Reason(Why.DEAD, f"is over: {facts.error}")
 
 
 def _waits(facts: Facts) -> Reason:
@@ -331,6 +338,12 @@ def _held(facts: Facts) -> Reason:
             f"was taken by node {short}, which is not heard of",
             "it goes to another node when that one's lease has run out (LOOM_LEASE_S)",
         )
+    if facts.calls is not None:
+        return _alive(facts, facts.calls)
+    return _at_node(facts, short)
+
+
+def _at_node(facts: Facts, short: str) -> Reason:
     where = f"on node {short}"
     since = f" since {_time(facts.seconds)}"
     worker = f"{where} in worker {facts.pid}"
@@ -367,6 +380,13 @@ def _not_begun(facts: Facts, where: str) -> Reason:
             return Reason(Why.AT_NODE, says)
 
 
+def _alive(facts: Facts, unanswered: int) -> Reason:
+    where = f"on node {facts.holder[:8]}{f' in worker {facts.pid}' if facts.pid else ''}"
+    has = f"calls to answer: {unanswered:,}" if unanswered else "answered all its calls"
+    advice = "loom stack shows at which it is" if unanswered else ""
+    return Reason(Why.ALIVE, f"is alive {where}, and has {has}", advice)
+
+
 def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < _LONG_S else f"{seconds / _LONG_S:.0f} min"
 
@@ -377,5 +397,5 @@ def _kinds(amounts: ResourceSet) -> int:
 
 _OF_STATE = {
     "UNKNOWN": _unknown, "OVER": _over, "DONE": _done, "FAILED": _failed,
-    "CANCELLED": _cancelled, "WAITING": _waits, "READY": _ready, "HELD": _held,
+    "CANCELLED": _cancelled, "DEAD": _dead, "WAITING": _waits, "READY": _ready, "HELD": _held,
 }  # fmt: skip

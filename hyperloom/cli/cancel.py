@@ -15,9 +15,11 @@ from hyperloom.cli import looking, words
 def command(*, id_: str, force: bool, as_json: bool, session: str, address: str) -> int:
     """Cancel a task (or the task that makes an object), or all tasks of a job that are not over.
 
-    Who gets their results sees TaskCancelled.  The program of a job goes on.
+    Who gets their results sees TaskCancelled.  The program of a job goes on.  An actor is no task:
+    loom kill ends one.
     """
     from hyperloom.gcs import cancelling  # noqa: PLC0415
+    from hyperloom.watch import actors  # noqa: PLC0415
 
     with looking.cluster_at(address, session) as cluster:
         found = cluster.find(id_)
@@ -29,6 +31,8 @@ def command(*, id_: str, force: bool, as_json: bool, session: str, address: str)
                 f"{id_!r} is a placement group; nothing was cancelled. Its program removes it "
                 "(loom.remove_placement_group), and then what waits for it fails"
             )
+        if actors.class_of(cluster, found) is not None:
+            raise errors.NotFound(f"{id_!r} is an actor, and was not ended; loom kill {id_} does")
         if found.kind == "job":
             told = cancelling.cancel_all(live.wire, found.id, force=force)
         else:

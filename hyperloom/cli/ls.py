@@ -47,8 +47,9 @@ COLUMNS: dict[str, looking.Columns] = {
         "submitted": "at", "program": "program", "job": "job",
     },
     "actors": {
-        "actor": "short", "class": "class", "name": "name", "state": "state", "node": "node",
-        "calls": "dealt", "waiting": "waiting", "restarts": "restarts", "job": "job",
+        "actor": "short", "class": "class", "name": "name", "namespace": "namespace",
+        "detached": "detached", "state": "state", "node": "node", "calls": "dealt",
+        "waiting": "waiting", "restarts": "restarts", "job": "job",
     },
     "groups": {
         "group": "id", "name": "name", "state": "state", "strategy": "strategy",

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 # Imported when used: `loom --version` need not know Redis.
 COMMANDS = (
     "start", "stop", "node", "status", "run", "submit", "ls", "show", "why", "top", "logs",
-    "memory", "timeline", "report", "stack", "profile", "metrics", "dashboard", "cancel", "retry",
+    "memory", "timeline", "report", "stack", "profile", "metrics", "dashboard", "cancel", "kill",
+    "retry",
     "cache", "clean", "demo", "doctor",
 )  # fmt: skip
 

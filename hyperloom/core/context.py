@@ -11,6 +11,7 @@ from hyperloom.resources import ResourceSet
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hyperloom.core.actors.handle import ActorHandle
     from hyperloom.core.session import Session
     from hyperloom.ids import TaskID
     from hyperloom.specs import Template
@@ -29,6 +30,7 @@ class Context:
         placement_group_id: the `PlacementGroup` in which it runs, or None.
         label: what the task of a plan was named; see `BoundTask.named`.
         metadata: what it was given by `BoundTask.with_metadata`.
+        actor_id: of the actor that runs this, or None; `actor` is a handle of it.
     """
 
     job_id: str
@@ -43,6 +45,7 @@ class Context:
     placement_group_id: str | None = None
     label: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    actor_id: str | None = None
     _is_cancelled: Callable[[], bool] | None = field(default=None, repr=False)
 
     @property
@@ -51,6 +54,16 @@ class Context:
         if self.task_id is None or self.attempt is None:
             return None
         return self.task_id, self.attempt
+
+    @property
+    def actor(self) -> ActorHandle[Any] | None:
+        """A handle of the actor that runs this, to pass on; None in a task and in a driver.
+
+        An actor that keeps a handle of itself lives until it is killed.
+        """
+        from hyperloom.core.actors import hosting  # noqa: PLC0415 - it knows what runs, and so us
+
+        return hosting.resident()
 
     def is_cancelled(self) -> bool:
         """Whether somebody cancelled this task: a long one may look and stop by itself."""
@@ -89,6 +102,7 @@ class Running:
             gpu_ids=self.gpus,
             label=self.label,
             metadata=self.metadata,
+            actor_id=_actor_id(),
             _is_cancelled=lambda: bool(self.cancelled),
         )
 
@@ -104,4 +118,11 @@ def context_of(session: Session) -> Context:
         node_id=node.hex(),
         process_id=process.hex(),
         namespace=session.user_namespace,
+        actor_id=_actor_id(),
     )
+
+
+def _actor_id() -> str | None:
+    from hyperloom.core.actors import hosting  # noqa: PLC0415 - see above
+
+    return hosting.resident_id()

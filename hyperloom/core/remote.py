@@ -60,8 +60,13 @@ def _checked(function: Any) -> Any:
         raise TypeError(f"{function!r} is a task already; for other options: f.options(...)")
     if isinstance(function, type):
         raise TypeError(
-            f"@loom.task decorates a function, and {name} is a class; for a task that makes an "
-            f"instance: loom.task(lambda *args: {function.__name__}(*args))"
+            f"@loom.task decorates a function, and {name} is a class; a class becomes an actor: "
+            "@loom.actor. For a task that makes an instance, write a function that returns it"
+        )
+    if hasattr(function, "remote"):  # an actor's class, or a method of one
+        raise TypeError(
+            f"{function!r} is called by .remote() as it is. For a task that makes or calls an "
+            "actor, write a function that does"
         )
     if not callable(function):
         raise TypeError(f"@loom.task decorates a function, not {function!r:.100}")

@@ -211,7 +211,7 @@ class Worker:
 
     def _become_actor(self, entry: bytes, record: bytes, inputs: bytes) -> None:
         """From now on, and for good, this worker runs calls of one actor."""
-        move_in(entry[:16])
+        move_in(entry[:16], self.executor.codes[record[:8]].template.about)
         hosted = construct(self.executor, entry, record, inputs)
         output.end_lines()
         self._before_report()

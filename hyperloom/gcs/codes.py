@@ -61,6 +61,7 @@ CALLS = b"M"  # actor, attempt, calls dealt to it so far; then as for TASK
 ACTOR = b"A"  # actor, what shall become of it:
 KILL = b"K"  # it is over: end its worker now
 REST = b"R"  # it is over, since nobody holds it: end its worker in peace
+PART = b"P"  # its program ends: so does its worker, in peace, and what it has not answered is lost
 RESTART = b"A"  # end its worker; it goes on as its restarts allow
 
 # Actors.
@@ -91,6 +92,7 @@ CANCELLED = b"K"  # tasks that nobody held, each with its template
 NODE_LOST = b"L"  # node, tasks that it held and that are tried again
 NODE_FAILED = b"M"  # node, tasks that it held and that are not
 TOO_LATE = b"X"  # node, tasks whose results it reported and did not hold any more
+ACTOR_ENDED = b"A"  # actor, its template, what it became (nothing, if that is long)
 ENDED = b"E"  # the counts: template id, what, 12 digits; and again
 DONE = b"d"
 FAILED = b"f"

@@ -78,6 +78,7 @@ class Answers:
             "task": first.kind.name if first else None,
             "task_id": first.task.hex() if first else None,
             "attempt": first.attempt if first else None,
+            "calls": len(worker.calls),
             "behind": [held.task.hex() for held in list(worker.sent)[1:]],
             "seconds": round(time.monotonic() - worker.since, 3) if worker.since else 0.0,
         }

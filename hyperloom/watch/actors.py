@@ -10,7 +10,7 @@ from hyperloom.gcs import codes, keys
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.cluster import Cluster, Found
     from hyperloom.watch.live import Live
 
 
@@ -45,10 +45,31 @@ def _of_job(live: Live, job: bytes) -> list[dict[str, Any]]:
     return rows
 
 
-def _home(live: Live, ns: str, actor: bytes, host: bytes | None, state: str) -> dict[str, Any]:
+def class_of(cluster: Cluster, found: Found) -> str | None:
+    """The class of the actor that was found by its id; None: that is no actor, or it is over."""
+    if found.kind not in {"task", "object"}:
+        return None
+    (stand,) = cluster.control_plane.where(found.job, [found.id[: ids.TASK_BYTES]])
+    return stand.template.name if stand.template and stand.template.role == "actor" else None
+
+
+def waiting(live: Live, job: bytes, actor: bytes) -> int | None:
+    """Calls of the actor that are not at its host; None: it takes none yet, or is over."""
+    ns = keys.job_namespace(job)
+    opened = live.wire.call("HEXISTS", keys.HOST.name(ns), actor)
+    return _in_lanes(live, ns, actor) if opened else None
+
+
+def _in_lanes(live: Live, ns: str, actor: bytes) -> int:
     lanes = live.wire.call("ZRANGE", keys.LANES.name(ns, actor), 0, -1)
-    waiting = live.ask([("LLEN", keys.LANE.name(ns, actor + process)) for process in lanes])
-    about = {"state": "PENDING" if host is None else "ALIVE", "waiting": sum(waiting)}
+    return sum(live.ask([("LLEN", keys.LANE.name(ns, actor + process)) for process in lanes]))
+
+
+def _home(live: Live, ns: str, actor: bytes, host: bytes | None, state: str) -> dict[str, Any]:
+    about = {
+        "state": "PENDING" if host is None else "ALIVE",
+        "waiting": _in_lanes(live, ns, actor),
+    }
     if host is None:
         return {**about, "stands": state, "node": None, "dealt": 0}
     _, _, dealt = host[codes.NODE_ID :].split(b",")

@@ -14,7 +14,7 @@ from msgspec import DecodeError
 from hyperloom import events, specs
 from hyperloom.gcs import asking, codes, keys, overview
 from hyperloom.gcs.wire import Wire, fcall
-from hyperloom.ids import OBJECT_BYTES, cut
+from hyperloom.ids import OBJECT_BYTES, PROCESS_BYTES, cut
 from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
@@ -226,9 +226,10 @@ class Live:
         return found
 
     def processes(self, job: bytes) -> list[bytes]:
-        """The driver and the workers that have said anything."""
-        found: list[bytes] = self.wire.call("HKEYS", keys.HEARD.name(keys.job_namespace(job)))
-        return found
+        """The driver and the workers that have said anything, and those that made its actors."""
+        ns = keys.job_namespace(job)
+        heard, made = self.ask([("HKEYS", keys.HEARD.name(ns)), ("HKEYS", keys.ACTOR.name(ns))])
+        return [*dict.fromkeys([*heard, *[actor[:PROCESS_BYTES] for actor in made]])]
 
 
 _LOOKED_AT = 100_000  # tasks of a queue, from its front

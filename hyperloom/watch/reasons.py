@@ -8,7 +8,7 @@ from hyperloom import bundles, events, ids, specs, why
 from hyperloom.gcs import codes, keys, standing
 from hyperloom.gcs.groups import Standing
 from hyperloom.resources import ResourceSet, of_node, of_symbols
-from hyperloom.watch import errors, groups, story
+from hyperloom.watch import actors, errors, groups, story
 from hyperloom.watch.tasks import running
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hyperloom.watch.live import Live, Stand
     from hyperloom.watch.story import Event
 
+_ENDED = {"UNKNOWN", "OVER"}
 _NAMED = 5  # inputs that a waiting task's line names
 _STEPS = 200  # from a waiting task to what it waits for
 
@@ -75,7 +76,7 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
 ) -> why.Facts:
     error = story.last_error(told)
     state = stand.state if stand else "UNKNOWN"
-    if stand is None or cluster.live is None or state in {"UNKNOWN", "OVER"}:
+    if stand is None or cluster.live is None or state in _ENDED:
         return why.Facts(state=story.ended(told) or state, error=error)
     live = cluster.live
     if state == "WAITING":
@@ -100,6 +101,7 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
     work = at_work.get(task.hex())
     return why.Facts(
         state=state, asked=asked, nodes=nodes, holder=stand.detail, attempt=attempt, error=error,
+        calls=_unanswered(live, job, task, stand, work),
         at_node=work["at"] if work else "seat" if _answers(at_work, stand.detail) else "",
         pid=(work["pid"] or 0) if work else 0, seconds=work["seconds"] if work else 0.0,
         stands=None if work else _at_actor(live, job, task, stand),
@@ -112,6 +114,16 @@ def _at_actor(live: Live, job: bytes, task: bytes, stand: Stand) -> Any:  # noqa
         return None
     node = stand.detail if stand.state == "HELD" else ""
     return standing.of(live.wire, keys.job_namespace(job), {task: node}).get(task)
+
+
+def _unanswered(
+    live: Live, job: bytes, task: bytes, stand: Stand, work: dict[str, Any] | None
+) -> int | None:
+    """Calls of an actor that takes calls; None of anything else."""
+    if stand.template is None or stand.template.role != "actor":
+        return None
+    waiting = actors.waiting(live, job, task)
+    return None if waiting is None else waiting + (work["calls"] if work else 0)
 
 
 def _actor_of(live: Live, job: bytes, task: bytes) -> str:
@@ -157,6 +169,8 @@ def _name_of(cluster: Cluster, job: bytes, task: bytes) -> str:
 def _template_in(event: Event, task: bytes) -> bytes | None:
     if event.kind == codes.CANCELLED:
         return events.cancelled(event.payload).get(task)
+    if event.kind == codes.ACTOR_ENDED and event.payload.startswith(task):
+        return events.actor_ended(event.payload).template
     told = events.attempts(event.payload) if event.kind == codes.RAN else iter(())
     return next((ran.template for ran in told if ran.task == task), None)
 

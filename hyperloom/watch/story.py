@@ -90,11 +90,20 @@ def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
                 yield from _attempt(attempt)
     elif kind == codes.CANCELLED and task in events.cancelled(payload):
         yield {"at": at, "what": "cancelled"}
+    elif kind == codes.ACTOR_ENDED and payload.startswith(task):
+        error = events.actor_ended(payload).error
+        yield {
+            "at": at,
+            "what": _DEAD,
+            "error": {"category": error.category, "text": error.text},
+        }
     elif kind in _AT_NODE:
         node, tasks = events.of_node(payload)
         if task in tasks:
             yield {"at": at, "what": _AT_NODE[kind], "node": node.hex()}
 
+
+_DEAD = "the actor ended"
 
 _AT_NODE = {
     codes.NODE_LOST: "its node was lost; it is tried again",
@@ -136,13 +145,15 @@ def last_error(told: list[dict[str, Any]]) -> str:
 
 
 def ended(told: list[dict[str, Any]]) -> str:
-    """DONE, FAILED or CANCELLED as the events have it; empty: they do not say that it is over."""
+    """DONE, FAILED, CANCELLED or DEAD (an actor) as the events have it; empty: they do not say."""
     for step in reversed(told):
         match step["what"]:
             case "done":
                 return "DONE"
             case "cancelled":
                 return "CANCELLED"
+            case "the actor ended":
+                return "DEAD"
             case "failed" | "failed with an input" | "its node was lost, and no retry was left":
                 return "FAILED"
             case (

@@ -260,8 +260,10 @@ class Actors(ControlPlane):
     def fail(self, tasks: list[bytes], failure: bytes, *, ran: bool | None = None) -> None:
         known = [task for task in tasks if task in self.records]
         ends = [(task, self.holder(task)) for task in known if task in self.actors]
+        kinds = [self.records[task][: codes.TEMPLATE_ID] for task, _ in ends]
         super().fail(known, failure, ran=ran)
-        for actor, node in ends:
+        for (actor, node), kind in zip(ends, kinds, strict=True):
+            self.note(codes.ACTOR_ENDED, actor + kind + failure)
             self._lay_to_rest(actor, node, failure)
 
     def _lay_to_rest(self, actor: bytes, node: bytes | None, failure: bytes) -> None:
@@ -299,8 +301,7 @@ class Actors(ControlPlane):
         for oid in (*inner, *oids):
             actor = task_of(oid)
             if actor in self.actors and oid == output(actor, 0) and not self.is_held(oid):
-                node = self.holder(actor)
-                if node is not None:
+                if (node := self.holder(actor)) is not None:
                     self.tell(node, codes.ACTOR, actor, codes.REST)
                 self.fail([actor], codes.LOST)
 

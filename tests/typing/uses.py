@@ -103,6 +103,19 @@ Scores.options(name="x").remote("no")  # error: arg-type
 scores.best.remote("no")  # error: call-overload
 
 
+@loom.actor
+class Plain:
+    pass
+
+
+reveal_type(loom.get_actor("s", Scores))  # type: Scores
+reveal_type(loom.get_actor("p", Plain, "shop"))  # type: ActorHandle[Plain]
+reveal_type(loom.get_actor("p", "shop"))  # type: ActorHandle[Any]
+reveal_type(loom.context().actor)  # type: ActorHandle[Any] | None
+loom.kill(scores)
+loom.kill(loom.get_actor("p", Plain))
+
+
 def best(actor: Scores, of: int) -> loom.ObjectRef[int]:
     return actor.best.remote(of)
 

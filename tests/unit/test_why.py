@@ -79,6 +79,14 @@ CASES = {
         "waits for actor ab-1, which answers earlier calls",
         "loom ls actors",
     ),
+    Why.DEAD: (
+        Facts(state="DEAD", error="actor A (ab-1) is dead: so it is"),
+        "is over: actor A (ab-1) is dead: so it is", "",
+    ),
+    Why.ALIVE: (
+        held("running", pid=7, calls=2),
+        "is alive on node aaaaaaaa in worker 7, and has calls to answer: 2", "loom stack",
+    ),
     Why.NODE_SILENT: (
         held("running", holder=DEAD), "was taken by node cccccccc, which is not heard of",
         "LOOM_LEASE_S",

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from hyperloom.core.actors.handle import ActorHandle
     from hyperloom.core.actors.marks import AsItIs, Plain, Several, Streaming
     from hyperloom.core.actors.options import ActorChanges, MethodRest
-    from hyperloom.core.actors.typed import Method
+    from hyperloom.core.actors.typed import Actor, Method
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.streams import ObjectRefGenerator
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+A = TypeVar("A", bound="Actor")
 
 
 @overload
@@ -140,17 +141,39 @@ def method(function: Any = None, /, **options: Any) -> Any:
     return mark if function is None else mark(function)
 
 
-def get_actor(name: str, namespace: str | None = None) -> ActorHandle[Any]:
+@overload
+def get_actor(name: str, *, namespace: str | None = None) -> ActorHandle[Any]: ...
+@overload
+def get_actor(name: str, namespace: str | None, /) -> ActorHandle[Any]: ...
+@overload
+def get_actor(name: str, of: ActorClass[T], namespace: str | None = None) -> ActorHandle[T]: ...
+@overload
+def get_actor(  # type: ignore[overload-overlap]  # its handles are of the class itself
+    name: str, of: type[A], namespace: str | None = None
+) -> A: ...
+@overload
+def get_actor(name: str, of: type[T], namespace: str | None = None) -> ActorHandle[T]: ...
+
+
+def get_actor(name: str, of: Any = None, namespace: str | None = None) -> Any:
     """The actor with this name; of this session's namespace if none is given.
 
     It may be another program's, if it is detached or its namespace was given.
+
+    Args:
+        name: as it was given to `options`.
+        of: the actor's class (it may be left out, and the namespace stand in its place): then type
+            checkers know what the handle is one of, and an actor of another class is none.
+        namespace: in which the name was given.
 
     Raises:
         ActorNotFound: there is none (a `ValueError`, too).
     """
     from hyperloom.core.actors import naming  # noqa: PLC0415
 
-    return naming.find(name, namespace)
+    if isinstance(of, str):
+        of, namespace = None, of
+    return naming.find(name, of, namespace)
 
 
 def list_named_actors(*, all_namespaces: bool = False) -> list[Any]:
@@ -164,18 +187,19 @@ def list_named_actors(*, all_namespaces: bool = False) -> list[Any]:
     return naming.names(all_namespaces=all_namespaces)
 
 
-def kill(actor: ActorHandle[Any], *, no_restart: bool = True) -> None:
+def kill(actor: ActorHandle[Any] | Actor | str, *, no_restart: bool = True) -> None:
     """End an actor now, whatever it does; no hook of it is called, and its name is free at once.
 
     Calls that it has not answered fail with `ActorDied`.
 
     Args:
-        actor: its handle.
+        actor: its handle; or its id, as ``loom ls actors --json`` shows it.
         no_restart: False: only its process is killed, and it starts again as its `max_restarts`
             allows.
 
     Raises:
         TypeError: this is no handle of an actor.
+        ActorNotFound: no actor that lives has this id (a `ValueError`, too).
     """
     from hyperloom.core.actors import naming  # noqa: PLC0415
 

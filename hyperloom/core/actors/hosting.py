@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import inspect
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,15 @@ from hyperloom.core.actors.saving import Saving, take_up
 from hyperloom.core.actors.terms import decode
 from hyperloom.core.bound import Replacing
 from hyperloom.core.execution import WITHDRAWN, Executor, Retry, failed_among
+from hyperloom.core.session import FIRST
 from hyperloom.failures import Attempt
 from hyperloom.serialization import failure_inline, failure_record
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator
 
+    from hyperloom.core.actors.handle import ActorHandle
     from hyperloom.core.context import Running
     from hyperloom.core.execution import Code
     from hyperloom.core.objects import Objects
@@ -33,7 +37,8 @@ if TYPE_CHECKING:
     from hyperloom.specs import Template
 
 
-_living: list[bytes] = []  # the actor that lives in this process; inline, those whose call runs
+# The actor that lives in this process, and what a handle of it says; inline, those that run.
+_living: list[tuple[bytes, bytes]] = []
 
 
 def lives_here() -> bool:
@@ -41,19 +46,34 @@ def lives_here() -> bool:
     return bool(_living)
 
 
+def resident_id() -> str | None:
+    """The id of the actor that runs here."""
+    return _living[-1][0].hex() if _living else None
+
+
+def resident() -> ActorHandle[Any] | None:
+    """A handle of the actor that runs here; it is counted as soon as it is used or passed on."""
+    if not _living:
+        return None
+    from hyperloom.core.actors.handle import ActorHandle  # noqa: PLC0415 - it costs, and few ask
+
+    actor, about = _living[-1]
+    return ActorHandle(None, about, actor + FIRST)
+
+
 @contextlib.contextmanager
-def living(actor: bytes) -> Iterator[None]:
+def living(actor: bytes, about: bytes) -> Iterator[None]:
     """Inside the block, the actor runs here."""
-    _living.append(actor)
+    _living.append((actor, about))
     try:
         yield
     finally:
         _living.pop()
 
 
-def move_in(actor: bytes) -> None:
+def move_in(actor: bytes, about: bytes) -> None:
     """This worker is the actor's from now on, and so is what it does at its end."""
-    _living.append(actor)
+    _living.append((actor, about))
     atexit._clear()  # noqa: SLF001 - what was inherited is the raylet's
 
 
@@ -74,7 +94,9 @@ def why_it_leaves(error: BaseException) -> str:
 class Hosted:
     """The object that lives in this process, and who it is."""
 
-    __slots__ = ("about", "codes", "instance", "node", "saving", "template", "terms", "who")
+    __slots__ = (
+        "about", "codes", "instance", "loop", "node", "saving", "template", "terms", "who",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -91,6 +113,7 @@ class Hosted:
         self.saving = Saving(instance, self.terms.checkpoint_every)
         self.about = specs.encode_template(template)  # as `actor_find` tells it
         self.node = who.node
+        self.loop: asyncio.AbstractEventLoop | None = None  # on which its coroutines run
 
     @property
     def alone(self) -> bool:
@@ -101,12 +124,20 @@ class Hosted:
         """What the actor and its calls become when it ends by itself."""
         return failure_inline(failures.actor_died(self.who, cause=cause))
 
+    @property
+    def bids_farewell(self) -> bool:
+        """Whether there is something that it wants to do at its end."""
+        return callable(getattr(self.instance, "on_exit", None))
+
     def farewell(self) -> None:
         """It ends in peace: what it wanted to do then."""
-        hook = getattr(self.instance, "on_exit", None)
-        if callable(hook):
+        if self.bids_farewell:
             try:
-                hook()
+                result = self.instance.on_exit()
+                if inspect.isawaitable(result):
+                    import asyncio  # noqa: PLC0415 - of most actors it is not
+
+                    (self.loop or asyncio.new_event_loop()).run_until_complete(result)
             except BaseException:  # noqa: BLE001 - the user's; its end is as good as any
                 traceback.print_exc()
 

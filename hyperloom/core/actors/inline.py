@@ -42,7 +42,7 @@ class InlineCall(InlineExecutor):
         method = getattr(self.hosted.instance, code.template.method)
 
         def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the user's
-            with living(self.hosted.who.task_id):
+            with living(self.hosted.who.task_id, self.hosted.template.about):
                 result = method(*args, **kwargs)
                 if inspect.isasyncgen(result):
                     return _stepped(result)
@@ -87,7 +87,9 @@ class InlineActors:
         plane.hold(refs)
         if name:
             self._names[name] = task
-        made = plane.run(lambda executor, inputs: construct(executor, task, record, inputs), record)
+        made = plane.run(
+            lambda executor, inputs: _constructed(executor, task, record, inputs), record
+        )
         if isinstance(made, bytes):
             self._end(task, made)
         else:
@@ -127,6 +129,12 @@ class InlineActors:
             hosted.farewell()
             self._end(hosted.who.task_id, codes.LOST)
 
+    def farewell(self) -> None:
+        """The program ends, and they do."""
+        for hosted in list(self._hosted.values()):
+            hosted.farewell()
+        self._hosted.clear()
+
     def answer(self, function: str, *args: Any) -> Any:  # noqa: ANN401 - see the transitions
         """What a session asks about actors."""
         match function, args:
@@ -164,6 +172,13 @@ def of_call(failure: bytes, call: str, *, ran: bool) -> bytes:
         return failure
     record = failures.decode(failure_record(failure))
     return failure_inline(failures.encode(replace(record, may_have_run=ran, call=call)))
+
+
+def _constructed(
+    executor: InlineExecutor, task: bytes, record: bytes, inputs: bytes
+) -> Hosted | bytes:
+    with living(task, executor.codes[specs.template_of(record)].template.about):
+        return construct(executor, task, record, inputs)
 
 
 _loops: list[asyncio.AbstractEventLoop] = []

@@ -16,21 +16,23 @@ from hyperloom import errors, specs
 from hyperloom.core import current
 from hyperloom.core.actors import claims
 from hyperloom.core.actors.claims import NO_CLAIM
+from hyperloom.core.actors.definition import ActorClass
 from hyperloom.core.actors.handle import ActorHandle
 from hyperloom.core.calling import Calling
 from hyperloom.core.grouping import inherited
 from hyperloom.core.session import FIRST
+from hyperloom.core.visiting import session_in
 from hyperloom.gcs import codes
 from hyperloom.gcs.cancelling import end_actor
-from hyperloom.ids import TaskID, function_id, template_id
+from hyperloom.ids import TASK_BYTES, TaskID, function_id, job_of, template_id
 from hyperloom.serialization import noting_refs, pack_function
 from hyperloom.specs import Template, encode_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hyperloom.core.actors.definition import ActorClass
     from hyperloom.core.actors.options import ActorOptions
+    from hyperloom.core.actors.typed import Actor
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
     from hyperloom.ids import TemplateID
@@ -50,11 +52,11 @@ def make(
     if options.name is None:
         task = _created(session, cls, args, kwargs)
         handle = _own(session, cls, task)
-        session.wake()
         if options.lifetime == "detached":
             # 1. it is said  2. its handle is passed on by what we say in another job, that is on
             # another way  3. who gets it calls the actor.  So it must be there before 2.
             session.settle()
+        session.wake()
         return handle
     name = _full_name(session, options.name, options.namespace)
     if _is_shared(name, options):
@@ -120,11 +122,21 @@ def _other(cls: ActorClass[Any], session: Session, found: list[bytes]) -> ActorH
     """Somebody else has the name."""
     other = _found(session, found)
     if cls.actor_options.get_if_exists:
+        if not _is_one_of(other, cls.name):
+            raise errors.ActorNameTaken(
+                f"the name {cls.actor_options.name!r} is taken by {other!r}, which is no "
+                f"{cls.name}; nothing was made. Take another name or namespace, or kill that one"
+            )
         return other
     raise errors.ActorNameTaken(
         f"the name {cls.actor_options.name!r} is taken by {other!r}; nothing was made. Use that "
         "one (loom.get_actor, or get_if_exists=True), kill it, or take another name"
     )
+
+
+def _is_one_of(handle: ActorHandle[Any], name: str) -> bool:
+    """Whether it is of the class of this name, as far as anybody here can know."""
+    return handle._loom_terms.name == name  # noqa: SLF001 - a friend
 
 
 def _found(session: Session, found: list[bytes]) -> ActorHandle[Any]:
@@ -171,8 +183,21 @@ def _declared(session: Session, cls: ActorClass[Any]) -> tuple[TemplateID, list[
     return number, list(dict.fromkeys(captured))
 
 
-def find(name: str, namespace: str | None) -> ActorHandle[Any]:
+def find(name: str, of: object, namespace: str | None) -> ActorHandle[Any]:
     """See `hyperloom.get_actor`."""
+    if of is not None and not isinstance(of, (type, ActorClass)):
+        raise TypeError(f"get_actor() takes an actor's class, or a namespace, not {of!r:.100}")
+    found = _find(name, namespace)
+    if of is not None:
+        wanted = of.name if isinstance(of, ActorClass) else of.__qualname__
+        if not _is_one_of(found, wanted):
+            raise errors.ActorNotFound(
+                f"the actor with the name {name!r} is {found!r}, and no {wanted}"
+            )
+    return found
+
+
+def _find(name: str, namespace: str | None) -> ActorHandle[Any]:
     if not isinstance(name, str) or not name:
         raise ValueError(f"get_actor({name!r}): the name of an actor is text that is not empty")
     session: Session = current.session()
@@ -203,18 +228,40 @@ def names(*, all_namespaces: bool) -> list[Any]:
     return [name for namespace, name in pairs if namespace == session.user_namespace]
 
 
-def kill(handle: ActorHandle[Any], *, no_restart: bool) -> None:
+def with_id(text: str) -> ActorHandle[Any]:
+    """A handle of the actor with this id, in whichever job."""
+    try:
+        actor = TaskID(bytes.fromhex(text))
+    except ValueError:
+        actor = TaskID(b"")
+    if len(actor) != TASK_BYTES:
+        raise ValueError(
+            f"{text!r:.100} is no actor's id: that is {2 * TASK_BYTES} hexadecimal digits, as "
+            "loom ls actors --json and loom.context().actor_id have them"
+        )
+    try:
+        session = session_in(job_of(actor))
+    except errors.NotFound:
+        raise errors.ActorNotFound(f"there is no actor {text}: its job is over") from None
+    _, _, body, _ = session.outbox.call("task_where", 0, actor)
+    template = specs.decode_template(body) if body else None
+    if template is None or template.role != "actor":
+        raise errors.ActorNotFound(f"there is no actor {text}: it is over, or never was")
+    return ActorHandle(None, template.about, actor + FIRST)
+
+
+def kill(handle: ActorHandle[Any] | Actor | str, *, no_restart: bool) -> None:
     """See `hyperloom.kill`."""
-    thing: object = handle
+    thing: object = with_id(handle) if isinstance(handle, str) else handle
     if not isinstance(thing, ActorHandle):
         advice = "; to stop a task or a call: loom.cancel(ref)" if hasattr(handle, "hex") else ""
         raise TypeError(f"kill() takes an actor's handle, not {handle!r:.100}{advice}")
-    ref = handle._loom_ref  # noqa: SLF001 - a friend
+    ref = thing._loom_ref  # noqa: SLF001 - a friend
     session: Session = ref._session  # noqa: SLF001 - a friend
     if session is not current.current() and not current.visits(session):
         raise current.closed(handle)
-    actor = handle._loom_id  # noqa: SLF001 - a friend
-    name, cause = handle._loom_terms.name, "it was killed by loom.kill"  # noqa: SLF001 - a friend
+    actor = thing._loom_id  # noqa: SLF001 - a friend
+    name, cause = thing._loom_terms.name, "it was killed by loom.kill"  # noqa: SLF001 - a friend
     end_actor(session.outbox.call, actor, name, cause, restart=not no_restart)
 
 

@@ -137,8 +137,10 @@ class ActorOptions:
             refuse_unless(whole(value, -1, _MOST), name, value, allowed)
         right = self.lifetime in (None, "detached")
         refuse_unless(right, "lifetime", self.lifetime, "'detached' or None")
-        named = not self.get_if_exists or self.name is not None
-        refuse_unless(named, "get_if_exists", self.get_if_exists, "for actors with a name=")
+        named = self.name is not None
+        for option in ("get_if_exists", "namespace"):
+            value = getattr(self, option)
+            refuse_unless(named or not value, option, value, "for actors with a name=")
 
     def _check_groups(self) -> None:
         groups = self.concurrency_groups

@@ -46,7 +46,7 @@ def main(name: str, how: str) -> None:
     loom.init("auto", namespace="shop" if how == "kept" else "")
     lifetime: Any = "detached" if how != "kept" else None
     start = loom.put(100)
-    keeper = Keeper.options(name=name, lifetime=lifetime).remote(start)
+    keeper = Keeper.options(name=name or None, lifetime=lifetime).remote(start)
     sys.stdout.write(f"{loom.get(keeper.pid.remote())}\n")
     sys.stdout.flush()
     if how == "killed":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -81,12 +82,6 @@ def test_what_belongs_to_one_program_is_not_passed_to_an_actor_of_another(head: 
     loom.kill(keeper)
 
 
-def _failures_of(result: Any) -> list[str]:
-    with pytest.raises(errors.ActorDied) as caught:
-        loom.get(result)
-    return str(caught.value).splitlines()[:1]
-
-
 def test_a_handle_of_another_program_goes_wherever_values_go(head: Home) -> None:
     """And what takes it stays in its own job."""
     made_by(head, "there")
@@ -136,16 +131,31 @@ def test_what_is_called_by_a_handle_that_was_kept_too_long_says_so(head: Home) -
     box = loom.put([loom.get_actor("there")])
     assert loom.get(loom.get(box)[0].add.remote(1)) == 101
     loom.kill(loom.get(box)[0])
-    assert _failures_of(loom.get(box)[0].add.remote(1)) == [
-        "the actor is dead, and nobody kept of what it died. This call did not run"
-    ]
     (guest,) = current.session().guests.values()
+    guest.settle()  # here nobody has it any more
+    with pytest.raises(errors.ActorDied, match="nobody kept of what it died"):
+        loom.get(loom.get(box)[0].add.remote(1))
+    current.session().guests.clear()
     guest.depart()
     wait_until(lambda: [job["job"] for job in head.jobs()] == [loom.context().job_id])
     late = loom.get(box)[0]
     assert repr(late).startswith("Actor(Keeper, ")
     with pytest.raises(errors.ActorDied, match=r"actor Keeper \(.*\) is dead, and its job is over"):
         late.add.remote(1)
+
+
+def test_one_without_a_name_is_ended_by_its_id_from_a_shell(head: Home) -> None:
+    made_by(head, "", "ends")
+    (row,) = json.loads(head.loom("ls", "actors", "--json").stdout)["actors"]
+    assert (row["class"], row["name"], row["detached"]) == ("Keeper", "", True)
+    shown = head.loom("ls", "actors").stdout.split("\n")
+    assert {"namespace", "detached"} <= set(shown[0].split())
+    assert row["short"] in shown[1]
+    assert "is alive on node" in head.loom("why", row["short"]).stdout
+    refused = head.loom("cancel", row["id"], exits=1)
+    assert f"is an actor, and was not ended; loom kill {row['id']} does" in refused.stderr
+    assert head.loom("kill", row["short"]).stdout == f"actor Keeper ({row['short']}) was killed\n"
+    assert "is no actor that lives" in head.loom("kill", row["id"], exits=1).stderr
 
 
 def test_racing_programs_get_one_actor(head: Home) -> None:

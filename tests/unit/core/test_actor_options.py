@@ -21,6 +21,7 @@ T = TypeVar("T")
         ({"name": "a\0b"}, "name="),
         ({"namespace": 3}, "namespace=3"),
         ({"get_if_exists": True}, "for actors with a name="),
+        ({"namespace": "shop"}, "namespace='shop'.* for actors with a name="),
         ({"lifetime": "forever"}, "'detached' or None"),
         ({"max_restarts": -2}, "-1 without end"),
         ({"max_task_retries": 1.5}, "-1 without end"),

@@ -1,4 +1,4 @@
--- act.calls_of(ns, actor, node) -> ids, act.lay_to_rest(ns, node, id, failure), act.forsake(...)
+-- act.calls_of(ns, actor, node) -> ids, act.lay_to_rest(ns, node, id, failure, template), ...
 --
 -- An actor is a task that does not end: its constructor is only its beginning.  When it is over,
 -- by whatever way (act.fail), its object becomes `failure`, which says of what it died; so do
@@ -33,7 +33,9 @@ local function clear_lanes(ns, actor)
 end
 
 -- The actor's task is over already; `node` held it, or nobody did.
-function act.lay_to_rest(ns, node, actor, failure)
+function act.lay_to_rest(ns, node, actor, failure, template)
+  local said = #failure <= code.NOTIFY_MOST and failure or ''
+  act.note(ns, code.ACTOR_ENDED, actor .. template .. said)
   local row = call('HGET', key.actor(ns), actor)
   local name = string.sub(row, 2)
   local opened = call('HDEL', key.host(ns), actor) == 1

@@ -34,7 +34,7 @@ function act.fail(ns, node, ids, failure, ran)
   act.let_go(ns, refs)
   for i, id in ipairs(known) do
     if actors[i] then
-      act.lay_to_rest(ns, node, id, failure)
+      act.lay_to_rest(ns, node, id, failure, templates[i])
     end
   end
 end
