@@ -383,8 +383,7 @@ def _not_begun(facts: Facts, where: str) -> Reason:
 def _alive(facts: Facts, unanswered: int) -> Reason:
     where = f"on node {facts.holder[:8]}{f' in worker {facts.pid}' if facts.pid else ''}"
     has = f"calls to answer: {unanswered:,}" if unanswered else "answered all its calls"
-    advice = "loom stack shows at which it is" if unanswered else ""
-    return Reason(Why.ALIVE, f"is alive {where}, and has {has}", advice)
+    return Reason(Why.ALIVE, f"is alive {where}, and has {has}")
 
 
 def _time(seconds: float) -> str:

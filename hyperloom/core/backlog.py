@@ -55,17 +55,25 @@ class Unwanted:
 
 
 class Backlog:
-    """See the module.  `take`: the tasks in a message of the raylet."""
+    """See the module.  `take`: the tasks in a message of the raylet; `ended`: it was the last."""
 
-    def __init__(self, reader: FrameReader, take: Callable[[list[Any]], list[Sent]]) -> None:
+    def __init__(
+        self,
+        reader: FrameReader,
+        take: Callable[[list[Any]], list[Sent]],
+        ended: Callable[[], bool],
+    ) -> None:
         self.tasks: deque[Sent] = deque()
         self._reader = reader
         self._reading = threading.Lock()
         self._take = take
+        self._ended = ended
 
     def receive(self) -> bool:
         """Wait for more; False: the raylet has hung up."""
         with self._reading:
+            if self._ended():  # the other thread has read that
+                return True
             frame = self._reader.receive()
         if frame is None:
             return False

@@ -46,6 +46,7 @@ class InlineDriver:
 
     def close(self) -> None:
         """End the job."""
+        self.session.plane.actors.farewell()
         self.session.close()
 
 

@@ -81,6 +81,13 @@ def begin(home: Session, job: JobID, announce: Callable[[bytes], None]) -> Sessi
     return guest
 
 
+def settle(home: Session) -> None:
+    """Wait until the control plane has what was said, here and in other jobs."""
+    for session in (home, *home.guests.values()):
+        if session.unsent:
+            session.settle()
+
+
 def leave(session: Session) -> None:
     """If it visits another job, and nothing of that is in anybody's hands any more, it ends."""
     home = session.home

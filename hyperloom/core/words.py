@@ -8,6 +8,7 @@ To the worker, on the data socket::
 To the worker, on the control socket::
 
     GIVE_BACK               report what has ended, return what you have not begun
+    FORGET                  what you have not begun of your actor's calls is not wanted any more
     STOP     task, failure  stop that task; its outputs become the failure
     STACKS                  say what your threads do
     PROFILE  seconds, every  say what your threads did for so long, looked at so often
@@ -26,7 +27,8 @@ From the worker::
     STACKS    text              what it was asked
     PROFILE   [[stack, times], ...]
     SESSION   process           it uses the API, under this process id
-    OPEN                        the actor's constructor has ended well: it takes calls
+    OPEN      farewell          the actor's constructor has ended well: it takes calls; and
+                                whether it has an `on_exit`
     OVER      failure           the actor has ended by itself; what it and its calls become
     VISITS    process, begins   it has a session in another job, under this process id; or had
 """
@@ -38,6 +40,7 @@ GIVE_BACK = 10
 STOP = 11
 STACKS = 12
 PROFILE = 13
+FORGET = 14
 
 DONE = 20
 RETRY = 21

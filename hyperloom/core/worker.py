@@ -61,7 +61,7 @@ class Worker:
         self._data = data
         self._control = control
         self._reader = frames.FrameReader(data)
-        self._backlog = Backlog(self._reader, self.take)
+        self._backlog = Backlog(self._reader, self.take, lambda: self.leaving)
         self._queue = self._backlog.tasks
         self._sending = threading.Lock()
         self._reporting = threading.Lock()  # of `_done` and what is counted with it
@@ -221,7 +221,7 @@ class Worker:
             return
         self._hosted = hosted
         self.executor = CallExecutor(self.executor.node, self._objects, hosted)
-        self._send([words.OPEN])
+        self._send([words.OPEN, hosted.bids_farewell])
 
     def end_actor(self, cause: str) -> None:
         """What the actor answered before counts; this call, and those behind it, fail with it."""
@@ -256,9 +256,7 @@ class Worker:
         output.end_lines()
         session = current.current()
         if session is not None:
-            for each in (session, *session.guests.values()):
-                if each.unsent:
-                    each.settle()
+            visiting.settle(session)
 
     def _running(self) -> Running | None:
         if self._crowd is None:
@@ -274,10 +272,7 @@ class Worker:
         session = current.current()
         if session is not None:
             session.task = b""
-            if session.dropped or session.outbox.waiting:
-                session.settle()
-            for guest in list(session.guests.values()):
-                guest.settle()
+            visiting.settle(session)
         if failpoints.ON:
             failpoints.hit("worker.packed")
 
@@ -357,6 +352,8 @@ class Worker:
         if message[0] == words.GIVE_BACK:
             self.report()
             self._send([words.BACK, self._backlog.take_back()])
+        elif message[0] == words.FORGET:
+            self._backlog.take_back() if self._crowd is None else self._crowd.forget()
         elif message[0] == words.STOP:
             self._stop(message[1], message[2])
         elif message[0] == words.STACKS:

@@ -107,6 +107,9 @@ OWNERS = Key("owners", (), "hash", "what keeps the job besides its driver -> wha
 RECORD = Key("record", ("owner",), "string", "how to take up a detached plan")
 STOPS = Key("stops", (), "hash", "process whose tasks stop at a failure -> what they become")
 STOPPED = Key("stopped", (), "hash", "process whose tasks were stopped -> the first failure")
+RESTING = Key(
+    "resting", (), "string", "the program ended in order, and the job is about to be over"
+)
 CLOSED = Key("closed", (), "string", "the job is over; expires")
 
 # -- the cluster ----------------------------------------------------------------------------

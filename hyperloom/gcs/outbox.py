@@ -196,6 +196,16 @@ class Outbox:
     # -- sending ----------------------------------------------------------------------------
 
     @property
+    def has_calls(self) -> bool:
+        """Whether actors, or calls of them, were said and not sent yet."""
+        return bool(self._calls or self._creates)
+
+    @property
+    def calls_unsent(self) -> int:
+        """How many calls of actors were said and not sent yet."""
+        return sum(len(group) for group in self._calls.values()) // 2
+
+    @property
     def waiting(self) -> bool:
         """Whether anything is not sent, or not answered yet."""
         return bool(self._count or self._declares or self._delivery.unanswered)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from hyperloom.watch.progress import Bars
 
 _KNOCK_EVERY_S = 0.05
+_ENDS_S = 1.0  # beyond the time that its actors have, a program waits so long for word of their end
 _LAST_WORDS_S = 5.0  # the raylet may be stopped, or what shows its words be slow
 
 
@@ -61,7 +62,7 @@ class Driver:
         self._about = {**_about(namespace), "process": process.hex()}
         self._visits: list[bytes] = []  # this process's names in other jobs
         self._outage_s = config.outage_s
-        self._closing = threading.Event()
+        self._closing, self._parted = threading.Event(), threading.Event()
         self._switching = threading.Lock()  # of the socket
         try:
             self._socket, self._reader, self._welcome = self._connect_patiently()
@@ -144,6 +145,12 @@ class Driver:
         return sock, reader, message[1]
 
     def _listen(self) -> None:
+        try:
+            self._listen_on()
+        finally:
+            self._parted.set()
+
+    def _listen_on(self) -> None:
         while True:
             self._hear()
             if self._closing.is_set():
@@ -165,6 +172,8 @@ class Driver:
                 sys.stderr.flush()
             elif message[0] == "look":
                 self._look()
+            elif message[0] == "parted":
+                self._parted.set()
 
     def _look(self) -> None:
         """The raylet had to join anew: the control plane's data may be another."""
@@ -227,21 +236,37 @@ class Driver:
         _drivers.discard(self)
         if self._bars is not None:
             self._bars.close()
+        unsent = self._last_words()
         for guest in list(self.session.guests.values()):
             guest.depart()
         self._pump.close()
         self.session.close()
         self.session.store.close()
-        self._hang_up()
+        self._hang_up(unsent)
         self._socket.close()
         if self._node is not None:
             self._node.hang_up()
             self._node.process.wait()
 
-    def _hang_up(self) -> None:
-        """Say no more, and show what was printed before; the raylet closes when that is said."""
+    def _last_words(self) -> int:
+        """Calls that were made a moment ago are sent, too; how many could not be."""
+        unsent = 0
+        for session in (*self.session.guests.values(), self.session):
+            if session.outbox.has_calls:
+                with contextlib.suppress(errors.LoomError):
+                    session.settle()
+            unsent += session.outbox.calls_unsent
+        return unsent
+
+    def _hang_up(self, unsent: int) -> None:
+        """Let the actors end (`hyperloom.raylet.parting`), show what is printed, and hang up.
+
+        The raylet does so, too, when all that was printed is said.
+        """
         with self._switching:
-            self._say(["farewell"])
+            self._say(["farewell", unsent])
+        self._parted.wait(self.session.config.kill_grace_s + _ENDS_S)
+        with self._switching:
             for sock in {self._socket, self._knocking}:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_WR if sock is self._socket else socket.SHUT_RDWR)

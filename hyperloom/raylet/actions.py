@@ -75,7 +75,9 @@ class Actions:
             case m.Stop(worker, task, why):
                 failure = self._reporter.failure(task, worker, why)
                 self._pool.control(worker, [words.STOP, task.task, failure])
-            case m.EndWorker(worker):
+            case m.EndWorker(worker, forget):
+                if forget:
+                    self._pool.control(worker, [words.FORGET])
                 self._pool.send(worker, [words.EXIT])
             case m.KillWorker(worker):
                 self._pool.kill(worker)

@@ -38,6 +38,7 @@ from hyperloom.raylet.machine import NodeMachine
 from hyperloom.raylet.membership import Membership
 from hyperloom.raylet.memory import MemoryWatch
 from hyperloom.raylet.owners import Owners
+from hyperloom.raylet.parting import Parting
 from hyperloom.raylet.pool import Pool
 from hyperloom.raylet.printed import Logs
 from hyperloom.raylet.reporter import Reporter
@@ -101,7 +102,8 @@ class Agent:
         self._draining.move_actor = self._residents.move
         self._owners = Owners(settings.node, self._gcs, self.loop, self._journal, self._jobs)
         self._owners.bury, self._owners.mourn = self._reporter.bury, self._reporter.mourn
-        self.left, self.end_forsaken = self._owners.left, self._owners.end_forsaken
+        self._parting = Parting(settings, self._gcs, self._jobs, self.machine, self._owners.left)
+        self.left, self.end_forsaken = self._parting.left, self._owners.end_forsaken
         self._door = Door(settings.socket, self.loop, self)
         self._owners.drivers_of, self._owners.ended = self._door.guests_of, self.job_ended
         groups = Groups(settings, self._gcs, self.loop, self._jobs, self.machine, self._handle)
@@ -109,12 +111,12 @@ class Agent:
         self._healing = Healing(settings, self._gcs, self._door)
         self._membership = Membership(settings, self._gcs, self.loop, self)
         self._lookout = Lookout(settings, self._gcs, self._seen, self.warn, groups.seen)
-        self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
         self._look_around()
 
     def _look_around(self) -> None:
         """Now and then."""
         node = self._settings.node
+        self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
         self._elsewhere = Elsewhere(node, self._gcs, self.machine, self._others_idle)
         self.loop.every(_WATCH_S, self._watch)
         lease_s = self._settings.config.lease_s
@@ -252,6 +254,7 @@ class Agent:
         # Before the machine reports them lost: the next attempt may store under the same names.
         self._keeper.free(outputs_of(sent))
         self._handle(m.WorkerExited(worker, begun))
+        self._parting.look()
         self._owners.gone(worker)
         self._actions.forget(worker)
         tasks = [held.task for held in sent]
@@ -293,8 +296,8 @@ class Agent:
                 self._fetching.fetch(wanted, lambda lost: guest.say(["fetched", lost]))
             case ["visits", bytes(process), bool(begins)]:
                 self._owners.visits(guest, process, begins)
-            case ["farewell"]:
-                guest.ends = True
+            case ["farewell", int(unsent)]:
+                self._parting.begin(guest, unsent)
             case ["status"]:
                 guest.say(["status", self._answers.status()])
             case ["stop"]:

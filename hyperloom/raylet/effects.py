@@ -63,9 +63,13 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class EndWorker:
-    """Tell an idle worker to end."""
+    """Tell an idle worker to end; or one of an actor, after all that this was sent.
+
+    `forget`: of its actor's calls it begins none any more.
+    """
 
     worker: int
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

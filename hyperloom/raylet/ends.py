@@ -155,7 +155,17 @@ def end_job(s: NodeState, job: bytes) -> list[Effect]:
     for books in (s.here, s.fetching):
         for task in [task for task, held in books.items() if held.kind.job == job]:
             del books[task]
-    return [drop(s, worker) for worker in list(s.workers.values()) if worker.job == job]
+    theirs = [worker for worker in s.workers.values() if worker.job == job]
+    return [drop(s, worker) for worker in theirs if not _rests(s, worker)]
+
+
+def _rests(s: NodeState, worker: WorkerState) -> bool:
+    """Whether its actor ends in peace; it may, for as long as when a program ends."""
+    if not worker.hosts or worker.state != "ending" or worker.killed:
+        return False
+    worker.kill_at = min(worker.kill_at, s.now + s.kill_grace_s)
+    s.at(worker.kill_at)
+    return True
 
 
 def give_up(s: NodeState) -> list[Effect]:

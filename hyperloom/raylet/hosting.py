@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from hyperloom.raylet.messages import Effect, Held
     from hyperloom.raylet.state import NodeState, WorkerState
 
-REST_S = 30.0  # an actor that ends in peace has so long for what it does then
+# An actor that ends in peace has so long for what it does then; when its program ends, so long as
+# a cancelled task has.
+REST_S = 30.0
 
 
 def opened(s: NodeState, event: ActorOpened) -> list[Effect]:
@@ -44,7 +46,7 @@ def opened(s: NodeState, event: ActorOpened) -> list[Effect]:
         return []  # it is not wanted any more, and on its way out
     s.stillborn = 0
     s.turn(worker, "hosting")
-    worker.hosts = True
+    worker.hosts, worker.farewell = True, event.farewell
     s.hosts += 1
     s.actors[worker.sent[0].task] = worker
     return [OpenActor(worker.sent[0], worker.number)]
@@ -77,8 +79,7 @@ def ended(s: NodeState, event: ActorEnded) -> list[Effect]:
     worker = s.workers[event.worker]
     if worker.state == "ending":
         return []
-    _rest(s, worker)
-    return [EndWorker(worker.number)]
+    return _end(s, worker, REST_S)
 
 
 def unwanted(s: NodeState, event: ActorUnwanted) -> list[Effect]:
@@ -97,8 +98,24 @@ def unwanted(s: NodeState, event: ActorUnwanted) -> list[Effect]:
         effect = drop(s, worker)
         worker.left, worker.calls = actor, calls  # what became of these is known when it is dead
         return [effect]
-    _rest(s, worker)
-    return [EndWorker(worker.number)]
+    return _part(s, worker) if event.how == "part" else _end(s, worker, REST_S)
+
+
+def _part(s: NodeState, worker: WorkerState) -> list[Effect]:
+    """Its program ends: what it has not answered is not wanted, and a call that runs not either.
+
+    But that is not stopped in the middle if it stands between the actor and its farewell.
+    """
+    if worker.calls and not worker.farewell:
+        return [drop(s, worker)]
+    return _end(s, worker, s.kill_grace_s, forget=bool(worker.calls))
+
+
+def _end(
+    s: NodeState, worker: WorkerState, grace_s: float, *, forget: bool = False
+) -> list[Effect]:
+    _rest(s, worker, grace_s)
+    return [EndWorker(worker.number, forget)]
 
 
 def bury(s: NodeState, number: int, begun: int) -> list[Effect]:
@@ -123,14 +140,14 @@ def begun_calls(worker: WorkerState, begun: int) -> list[Held]:
     return [held for held in calls if held.entry not in worker.disowned]
 
 
-def _rest(s: NodeState, worker: WorkerState) -> None:
+def _rest(s: NodeState, worker: WorkerState, grace_s: float) -> None:
     """It is no actor any more that anybody calls, and has some time to end by itself."""
     s.no_actor(worker)
     worker.sent.clear()
     if worker.state == "blocked" and worker.seat is not None:
         s.lend(worker, -1)
     s.turn(worker, "ending")
-    worker.kill_at = s.now + REST_S
+    worker.kill_at = s.now + grace_s
     s.at(worker.kill_at)
 
 

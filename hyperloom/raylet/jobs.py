@@ -7,7 +7,7 @@ so when one job leaves some, the others' offers are made anew (`offer_again`, `o
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hyperloom import errors
 from hyperloom.gcs import codes, keys
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.node import NodeSettings
 
+_HOW: dict[bytes, Literal["kill", "rest", "part", "restart"]] = {
+    codes.KILL: "kill", codes.REST: "rest", codes.PART: "part", codes.RESTART: "restart",
+}  # fmt: skip
 _RETRY_S = 0.1  # until a lost inbox is looked for again
 _SOON_S = 0.005  # other jobs hear so late of what one has left
 
@@ -216,12 +219,17 @@ class Jobs:
                 self._end_actor(desk, what, rest[0])
 
     def _end_actor(self, desk: Desk, actor: bytes, how: bytes) -> None:
-        if how == codes.RESTART:
-            self.handle(m.ActorUnwanted(actor, "restart"))
-        else:
-            self.handle(m.ActorUnwanted(actor, "kill" if how == codes.KILL else "rest"))
+        self.handle(m.ActorUnwanted(actor, _HOW[how]))
+        if how != codes.RESTART:
             desk.calls.gone(actor)
         self.offer_again()
+
+    def let_rest(self, job: bytes) -> None:
+        """The job's program ends, and the actors that live here end first."""
+        desk = self._desks.get(job)
+        for actor in self._machine.residents(job):
+            if desk is not None:
+                self._end_actor(desk, actor, codes.PART)
 
     def _find_inbox(self, desk: Desk) -> None:
         if desk.closed:

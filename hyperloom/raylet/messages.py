@@ -85,9 +85,13 @@ class CallsDealt:
 
 @dataclass(frozen=True, slots=True)
 class ActorOpened:
-    """A worker's constructor has ended well: the worker is an actor now, and takes calls."""
+    """A worker's constructor has ended well: the worker is an actor now, and takes calls.
+
+    `farewell`: there is something that it wants to do at its end.
+    """
 
     worker: int
+    farewell: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +103,13 @@ class ActorEnded:
 
 @dataclass(frozen=True, slots=True)
 class ActorUnwanted:
-    """An actor shall end, or start again; unless it is "restart", it is over already."""
+    """An actor shall end, or start again.
+
+    Unless it is "restart", it is over already; or will be soon ("part"): its program ends.
+    """
 
     actor: bytes
-    how: Literal["kill", "rest", "restart"]
+    how: Literal["kill", "rest", "part", "restart"]
 
 
 @dataclass(frozen=True, slots=True)

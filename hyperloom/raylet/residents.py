@@ -62,13 +62,13 @@ class Residents:
         begun = [call.held for call in worker.calls.values()]
         self._end(actor, lambda: self._reporter.actor_moves(actor, begun))
 
-    def worker_says(self, worker: WorkerState, failure: bytes = b"") -> Event:
+    def worker_says(self, worker: WorkerState, what: bytes | bool) -> Event:  # noqa: FBT001 - a word
         """The actor in this worker takes calls; or has ended by itself, with this failure."""
-        if not failure:
-            return ActorOpened(worker.number)
+        if isinstance(what, bool):
+            return ActorOpened(worker.number, what)
         if worker.sent:  # else the control plane was faster to end it
             actor, begun = worker.sent[0], begun_calls(worker, self._begun(worker.number))
-            self._end(actor, lambda: self._reporter.actor_over(actor, failure, begun))
+            self._end(actor, lambda: self._reporter.actor_over(actor, what, begun))
         return ActorEnded(worker.number)
 
     def _end(self, actor: Held, say: Callable[[], None]) -> None:

@@ -64,6 +64,7 @@ class WorkerState:
     killed: str = ""  # why we killed it
     disowned: set[bytes] = field(default_factory=set)  # entries of which nobody is to hear
     hosts: bool = False  # an actor lives, or lived, in it; the first of `sent` is its constructor
+    farewell: bool = False  # the actor wants to do something at its end
     calls: dict[bytes, Call] = field(default_factory=dict)  # the actor's, in the order they came
     called: int = 0  # calls that the actor was sent so far
     call_since: float = 0.0  # when the last one was answered, or the first one came
@@ -182,6 +183,14 @@ class NodeState:
         worker.calls.clear()
         if worker.sent:
             self.actors.pop(worker.sent[0].task, None)
+
+    def residents(self, job: bytes) -> list[bytes]:
+        """The job's actors that live here and take calls."""
+        return [actor for actor, worker in self.actors.items() if worker.job == job]
+
+    def has_actors(self, job: bytes) -> bool:
+        """Whether a worker is left in which an actor of the job lives, or ends."""
+        return any(worker.hosts and worker.job == job for worker in self.workers.values())
 
     def ordinary(self) -> int:
         """How many workers are there for tasks."""

@@ -18,7 +18,7 @@ from tests.models.cancels import drop_next, task_cancel, task_drop, task_shut
 from tests.models.claims import HandedOn, Offer
 from tests.models.evictions import task_evict
 from tests.models.lineage import Lineage
-from tests.models.owners import owner_add, owner_list, owner_record
+from tests.models.owners import job_rest, owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 from tests.models.stops import process_stopped, process_stops, stop_for
@@ -48,6 +48,7 @@ class ControlPlane(Lineage):
     stream: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
     owners: dict[bytes, bytes] = field(default_factory=dict)
     records_of_owners: dict[bytes, bytes] = field(default_factory=dict)
+    resting: bool = False
     stops: dict[bytes, bytes] = field(default_factory=dict)
     stopped: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -236,6 +237,7 @@ class ControlPlane(Lineage):
     task_redirect, task_evict, task_cancel = task_redirect, task_evict, task_cancel
     task_shut, task_drop, drop_next = task_shut, task_drop, drop_next
     owner_add, owner_list, owner_record = owner_add, owner_list, owner_record
+    job_rest = job_rest
     process_stops, process_stopped, stop_for = process_stops, process_stopped, stop_for
 
     def task_give_back(self, node: bytes, *args: bytes) -> int:

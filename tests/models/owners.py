@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
-from tests.models.references import pieces
+from tests.models.references import Refusal, pieces
 
 if TYPE_CHECKING:
     from tests.models.control_plane import ControlPlane
 
 
+def job_rest(plane: ControlPlane, whole: int) -> int:
+    if plane.owners and not whole:
+        return -1
+    plane.resting = True
+    for actor, host in sorted(getattr(plane, "hosts", {}).items()):
+        plane.tell(host.node, codes.ACTOR, actor, codes.PART)
+    return sum(plane.terms_of(task)[2] == codes.CALL for task in plane.records)
+
+
 def owner_add(plane: ControlPlane, owner: bytes, about: bytes, record: bytes, oids: bytes) -> int:
+    if plane.resting:
+        raise Refusal("NOT_FOUND")
     new = owner not in plane.owners
     held = plane.holds.setdefault(owner, set())
     fresh = [oid for oid in dict.fromkeys(pieces(oids, codes.OBJECT_ID)) if oid not in held]

@@ -15,7 +15,7 @@ World = dict[bytes, Any]
 # What a job may keep when all its tasks are over and all its refs are gone.
 CONSTANTS = (
     keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.HOMES, keys.TURN,
-    keys.METRICS, keys.COUNTS, keys.EVENTS, keys.NOTED, keys.CEDED,
+    keys.METRICS, keys.COUNTS, keys.EVENTS, keys.NOTED, keys.CEDED, keys.RESTING,
 )  # fmt: skip
 
 
@@ -88,6 +88,7 @@ def _objects(model: ControlPlane) -> dict[Any, Any]:
         (keys.LEANS,): {task: b"%d" % n for task, n in model.leans.items()},
         (keys.REMADE,): dict.fromkeys(model.remade, b"1"),
         (keys.OWNERS,): model.owners,
+        (keys.RESTING,): b"1" if model.resting else b"",
         (keys.STOPS,): model.stops,
         (keys.STOPPED,): model.stopped,
         **{(keys.RECORD, owner): text for owner, text in model.records_of_owners.items()},

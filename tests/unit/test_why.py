@@ -85,7 +85,7 @@ CASES = {
     ),
     Why.ALIVE: (
         held("running", pid=7, calls=2),
-        "is alive on node aaaaaaaa in worker 7, and has calls to answer: 2", "loom stack",
+        "is alive on node aaaaaaaa in worker 7, and has calls to answer: 2", "",
     ),
     Why.NODE_SILENT: (
         held("running", holder=DEAD), "was taken by node cccccccc, which is not heard of",

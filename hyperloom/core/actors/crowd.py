@@ -161,7 +161,7 @@ class Crowd:
         self, sock: socket.socket, reader: FrameReader, left: list[tuple[bytes, bytes, bytes]]
     ) -> None:
         """The same with coroutines."""
-        loop = self._loop = asyncio.new_event_loop()
+        loop = self._loop = self._hosted.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
 
         def readable() -> None:
@@ -236,6 +236,11 @@ class Crowd:
             self._running.pop(letter.task, None)
             begun = self._mailbox.end(letter)
         self._begin(begun)
+
+    def forget(self) -> None:
+        """No call is wanted any more that has not begun, or comes yet.  From any thread."""
+        with self._lock:
+            self._mailbox.close()
 
     def cancel(self, task: bytes, failure: bytes) -> None:
         """Nobody wants the call any more.  From any thread."""

@@ -34,6 +34,7 @@ class Owners(Plans):
         """As long as there is one, the job cannot be closed."""
         for owner in list(self.model.owners):
             assert self.plane.call("job_close", 60) == -1
+            assert self.plane.call("job_rest", 0) == -1
             self.same_world()
             self._bury(owner)
         for process in list(self.model.stops):

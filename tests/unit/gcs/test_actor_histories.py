@@ -201,6 +201,12 @@ class World(Books):
             ran = b"".join(dict.fromkeys(pick(self.model.calls_of(actor, NODES[at]), begun)))
             self.same("actor_left", NODES[at], actor, b"*" if knows else ran)
 
+    @rule(whole=seldom)
+    def rest(self, whole: int) -> None:
+        """Its program ends: it is asked what is not answered, and nobody can come to own it."""
+        if self.same("job_rest", int(bool(whole))) >= 0:
+            self.same("owner_add", self.processes[0], b"about it", b"", b"")
+
     # -- nodes ------------------------------------------------------------------------------
 
     @rule(at=where)

@@ -92,8 +92,8 @@ def short(effect: m.Effect) -> tuple:  # noqa: PLR0911, PLR0912 - one for each e
             return ("ask back", worker)
         case m.Stop(worker, task, why):
             return ("stop", worker, number_of(task), why)
-        case m.EndWorker(worker):
-            return ("end", worker)
+        case m.EndWorker(worker, forget):
+            return ("end", worker, *(["forget"] if forget else []))
         case m.KillWorker(worker):
             return ("kill", worker)
         case m.ReportLost(task, worker, died, killed):

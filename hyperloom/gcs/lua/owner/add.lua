@@ -7,12 +7,12 @@
 -- concatenated, are objects that it did not make and holds.  process_bury lets go of an owner, and
 -- of what it held.
 --
--- Refuses: NOT_FOUND when the job is over.
+-- Refuses: NOT_FOUND when the job is over, or about to be (job/rest.lua).
 -- Writes:  owners, record, refs, holds.
 
 transition('owner_add', FILLS, function(ns, args)
   local owner, about, record, oids = unpack(args)
-  if call('EXISTS', key.closed(ns)) == 1 then
+  if call('EXISTS', key.closed(ns), key.resting(ns)) > 0 then
     return refuse('NOT_FOUND', 'this job is over')
   end
   if record ~= '' then
