@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import failpoints, frames, specs
 from hyperloom.core import current, looking, output, visiting, words
+from hyperloom.core.actors.crowd import Crowd, running_here
 from hyperloom.core.actors.hosting import CallExecutor, Hosted, construct, move_in, move_out
 from hyperloom.core.backlog import Backlog
 from hyperloom.core.blocking import Blocking
@@ -35,7 +36,6 @@ from hyperloom.serialization import stored
 if TYPE_CHECKING:
     import socket
 
-    from hyperloom.core.actors.crowd import Crowd
     from hyperloom.core.attempts import Attempts
     from hyperloom.core.context import Running
     from hyperloom.core.objects import Objects
@@ -234,8 +234,6 @@ class Worker:
 
     def _host_crowd(self, hosted: Hosted) -> None:
         """Several calls at the same time, from now on to the end."""
-        from hyperloom.core.actors.crowd import Crowd  # noqa: PLC0415 - few actors are one
-
         left = list(self._queue)
         self._queue.clear()
         crowd = self._crowd = Crowd(self, hosted, self._objects, hosted.terms.limits)
@@ -259,11 +257,7 @@ class Worker:
             visiting.settle(session)
 
     def _running(self) -> Running | None:
-        if self._crowd is None:
-            return self.executor.running
-        from hyperloom.core.actors.crowd import running_here  # noqa: PLC0415 - few actors are one
-
-        return running_here.get()
+        return self.executor.running if self._crowd is None else running_here.get()
 
     def _before_report(self) -> None:
         self._blocking.task_ended()

@@ -9,7 +9,6 @@ what may begin then, so that nobody has to wait for anybody else to look.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import socket
 import threading
@@ -25,6 +24,7 @@ from hyperloom.core.actors.mailbox import Letter, Mailbox
 from hyperloom.core.execution import Retry
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from hyperloom.core.context import Running
@@ -161,6 +161,8 @@ class Crowd:
         self, sock: socket.socket, reader: FrameReader, left: list[tuple[bytes, bytes, bytes]]
     ) -> None:
         """The same with coroutines."""
+        import asyncio  # noqa: PLC0415 - with threads it is not needed, and it is large
+
         loop = self._loop = self._hosted.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
 
