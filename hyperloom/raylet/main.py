@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import socket
     import subprocess
 
+    from hyperloom.raylet import template
     from hyperloom.raylet.agent import Agent
 
 _SERVER_WAIT_S = 10
@@ -49,7 +50,7 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     # For our forks, not for programs that tasks start: those may outlive the session.
     os.set_inheritable(lock, False)  # noqa: FBT003
     own_server = OwnServer(settings) if settings.embedded and settings.server else None
-    # What is imported by now or here, the template is forked with.
+    # What is imported by now or here, we share with the template.
     from hyperloom.gcs import install  # noqa: PLC0415
     from hyperloom.objectstore.keeper import StoreKeeper  # noqa: PLC0415
     from hyperloom.raylet import agent, handover  # noqa: PLC0415
@@ -97,18 +98,25 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
 
 
 def _fork_template(settings: NodeSettings, close: list[int]) -> tuple[int, socket.socket]:
-    """With all imported that its workers need."""
+    """It shares with us what we have imported, and imports itself what only its workers need."""
+    from hyperloom.raylet import template  # noqa: PLC0415
+
+    mine = settings.scratch
+    return template.fork_template(
+        lambda: load_worker(settings), close, lambda: clean_up(settings, mine)
+    )
+
+
+def load_worker(settings: NodeSettings) -> template.Main:
+    """What a worker runs, and all imported that it needs."""
     from hyperloom.core.start import run_worker  # noqa: PLC0415
     from hyperloom.gcs import dialing  # noqa: PLC0415
     from hyperloom.plan import redirection  # noqa: PLC0415
-    from hyperloom.raylet import template  # noqa: PLC0415
 
     dialing.prepare(settings.address)
     redirection.install()
     import_module(_OF_PROGRAMS)
-    mine = settings.scratch
-    worker = partial(run_worker, settings.config)
-    return template.fork_template(worker, close, lambda: clean_up(settings, mine))
+    return partial(run_worker, settings.config)
 
 
 def furnish(settings: NodeSettings) -> None:

@@ -2,7 +2,8 @@
 
 It has all imported that a worker needs, and nothing else: no threads, no connections.  A fork
 of it is ready in some milliseconds and shares its memory.  It is the workers' parent, so it
-is the one who learns how they end.
+is the one who learns how they end.  What only workers need it imports itself, while its raylet
+goes on with its own start.
 
 Whose end is whose: workers die with the template (PR_SET_PDEATHSIG) and when their sockets to
 the raylet close.  The template outlives the raylet by a moment: it ends the workers and
@@ -19,6 +20,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     # What a forked worker runs: the description it was started with, data and control sockets,
     # and the counter of tasks that it began.
     Main = Callable[[dict[str, Any], socket.socket, socket.socket, int], None]
+    Load = Callable[[], Main]  # imports what it needs
 
 _LIBC = ctypes.CDLL(None)  # once: each worker uses it in its first millisecond
 _PR_SET_PDEATHSIG = 1
@@ -50,12 +53,12 @@ def die_with_parent(parent: int) -> None:
 
 
 def fork_template(
-    main: Main, close: list[int], clean_up: Callable[[], None]
+    load: Load, close: list[int], clean_up: Callable[[], None]
 ) -> tuple[int, socket.socket]:
     """Fork the template; its pid and the socket to it.
 
-    `close` are files of the raylet that the template must not keep open; `clean_up` removes
-    what a raylet leaves behind that was killed.
+    `load` is called in the template; `close` are files of the raylet that the template must not
+    keep open; `clean_up` removes what a raylet leaves behind that was killed.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
@@ -65,20 +68,23 @@ def fork_template(
             for fd in close:
                 if fd >= 0:
                     os.close(fd)
-            _serve(theirs, main)
+            _serve(theirs, load)
             # The raylet is gone.  It ends in order only after its workers and takes the store
             # down itself; else its end was sudden, and this is the last process that knows.
             clean_up()
+        except BaseException:  # noqa: BLE001 - the raylet only sees that we are gone
+            traceback.print_exc()
         finally:
             os._exit(0)
     theirs.close()
     return pid, ours
 
 
-def _serve(sock: socket.socket, main: Main) -> None:
+def _serve(sock: socket.socket, load: Load) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _prepare()
+    main = load()
     woken, waker = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(waker, False)
@@ -191,8 +197,6 @@ def _become_worker(about: dict[str, Any], fds: list[int], main: Main, close: lis
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else 1
     except BaseException:  # noqa: BLE001 - the last chance to say anything
-        import traceback  # noqa: PLC0415
-
         traceback.print_exc()
     finally:
         try:

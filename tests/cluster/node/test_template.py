@@ -21,7 +21,7 @@ RAYLET = """
     from msgspec import msgpack
     from hyperloom.raylet.template import fork_template
 
-    pid, template = fork_template(lambda *_: None, [], Path(sys.argv[1]).touch)
+    pid, template = fork_template(lambda: lambda *_: None, [], Path(sys.argv[1]).touch)
     files = [socket.socketpair()[0] for _ in range(2)]
     fds = [*(file.fileno() for file in files), *os.pipe(), os.open("/dev/null", os.O_RDONLY)]
     socket.send_fds(template, [msgpack.encode([1, {"template": pid}])], fds)
@@ -63,3 +63,17 @@ def test_a_worker_need_not_import_what_nested_tasks_and_actors_take(home: Home) 
     with loom.init("local", num_cpus=2):
         imported = loom.get(nests.remote())
     assert [name for name in imported if name.startswith(("hyperloom", "cloudpickle"))] == []
+
+
+def test_an_actor_with_threads_needs_no_loop(home: Home) -> None:
+    del home
+
+    @loom.actor(max_concurrency=2)
+    class Threaded:
+        def imported(self) -> list[str]:
+            return [
+                name for name in ("asyncio", "hyperloom.core.actors.crowd") if name in sys.modules
+            ]
+
+    with loom.init("local", num_cpus=1):
+        assert loom.get(Threaded.remote().imported.remote()) == ["hyperloom.core.actors.crowd"]
