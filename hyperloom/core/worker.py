@@ -12,7 +12,6 @@ results of those before it.
 
 from __future__ import annotations
 
-import mmap
 import os
 import select
 import sys
@@ -30,6 +29,7 @@ from hyperloom.core.execution import WITHDRAWN, Code, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
 from hyperloom.core.pump import Pump
 from hyperloom.core.redirection import Redirected
+from hyperloom.core.tally import Tally
 from hyperloom.events import Ended
 from hyperloom.serialization import stored
 
@@ -75,8 +75,7 @@ class Worker:
         self._interrupter = Interrupter(lambda: self.executor.running)
         self._stopping: Running | None = None  # what is being interrupted
         # How many tasks this process has begun, where the raylet sees it even after our death.
-        self._begun = mmap.mmap(begun, 8)
-        self._begun_count = 0
+        self._tally = Tally(begun)
         self._attempts = attempts
         self._done: list[Any] = []
         self._done_count = 0
@@ -128,8 +127,7 @@ class Worker:
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
 
     def _run(self, entry: bytes, record: bytes, inputs: bytes) -> None:
-        self._begun_count += 1
-        self._begun[:] = self._begun_count.to_bytes(8, "little")
+        self._tally.begin()
         if failpoints.ON:
             failpoints.hit("worker.begun")
         if self.executor.codes[record[:8]].template.role == "actor":
@@ -243,11 +241,9 @@ class Worker:
             crowd.serve(self._reader, left)
         self.leaving = True
 
-    def mark_begun(self, number: int) -> None:
-        """So many of the actor's calls may have begun."""
-        count = self._begun_count + number
-        if count > int.from_bytes(self._begun[:8], "little"):
-            self._begun[:] = count.to_bytes(8, "little")
+    def mark_begun(self, group: int, number: int) -> None:
+        """So many calls of a concurrency group may have begun."""
+        self._tally.begin_in(group, number)
 
     def settle(self) -> None:
         """What a call said is in the control plane before its end is."""
@@ -368,7 +364,7 @@ class Worker:
             if self._hosted is None:  # else it may look: context().is_cancelled()
                 self._stopping = running
                 self._interrupt_again()
-        elif self._hosted is not None:
+        elif self._hosted is not None and self._hosted.alone:
             self._withdraw(task)
 
     def _interrupt_again(self) -> None:

@@ -246,14 +246,14 @@ class Agent:
         else:
             self._owners.visits(worker, process, *begins)
 
-    def worker_exited(self, worker: int, code: int, begun: int) -> None:
+    def worker_exited(self, worker: int, code: int, begun: m.Begun) -> None:
         """It is gone."""
         self._reporter.exited(worker, code, self.machine.workers[worker].since)
         process = self._sessions.pop(worker, None)
         job, sent = self.machine.workers[worker].job, self.machine.workers[worker].owns()
         # Before the machine reports them lost: the next attempt may store under the same names.
         self._keeper.free(outputs_of(sent))
-        self._handle(m.WorkerExited(worker, begun))
+        self._handle(m.WorkerExited(worker, *begun))
         self._parting.look()
         self._owners.gone(worker)
         self._actions.forget(worker)

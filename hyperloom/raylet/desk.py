@@ -253,6 +253,7 @@ class Desk:
             light=about.light,
             role=about.role,
             concurrency=about.concurrency,
+            lane=about.group,
         ).in_group()
         for then in waiting:
             then()

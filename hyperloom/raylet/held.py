@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hyperloom import bundles
 from hyperloom.resources import CPU, GPU, HIDDEN
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LIGHT_BYTES = 1 << 16  # arguments and inputs of a task that a raylet runs itself
+
+
+class Begun(NamedTuple):
+    """What a worker has begun: so many tasks, and calls by concurrency group (`core.tally`)."""
+
+    tasks: int
+    in_groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class Kind:
     light: bool = False  # one of ours that takes no time
     role: Literal["", "actor", "call"] = ""  # see `hyperloom.specs.Template`
     concurrency: int = 1  # of an actor: calls that it may run at the same time
+    lane: str = ""  # of a call: the concurrency group in which it runs
     group: str = ""  # the placement group in which it runs, if it does
     cpus: tuple[str, ...] = (CPU,)  # what of its needs is lent while it waits
     gpu: str = GPU  # what of its needs are GPUs

@@ -31,6 +31,7 @@ from hyperloom.raylet.state import Call, take_out
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hyperloom.raylet.held import Begun
     from hyperloom.raylet.messages import Effect, Held
     from hyperloom.raylet.state import NodeState, WorkerState
 
@@ -61,7 +62,9 @@ def dealt(s: NodeState, event: CallsDealt) -> list[Effect]:
         worker.call_since = s.now
     for held in event.calls:
         worker.called += 1
-        worker.calls[held.task] = Call(worker.called, held)
+        lane = held.kind.lane
+        place = worker.called_in[lane] = worker.called_in.get(lane, 0) + 1
+        worker.calls[held.task] = Call(worker.called, held, place)
     return [Run(worker.number, event.calls, worker.gpus)]
 
 
@@ -118,25 +121,24 @@ def _end(
     return [EndWorker(worker.number, forget)]
 
 
-def bury(s: NodeState, number: int, begun: int) -> list[Effect]:
-    """The worker of an actor, or of its constructor, is gone, having begun so many in all."""
+def bury(s: NodeState, number: int, begun: Begun) -> list[Effect]:
+    """The worker of an actor, or of its constructor, is gone, having begun so much."""
     worker = s.forget(number)
     lost = begun_calls(worker, begun)
     if worker.left is not None:
         return [ReportActorLeft(worker.left, lost)]
     actor = worker.sent[0]
     s.no_actor(worker)
-    if begun <= worker.reported and not worker.killed:
+    if begun.tasks <= worker.reported and not worker.killed:
         s.requeue([actor])
         return []
     died(s, worker)
     return [ReportActorLost(actor, number, lost, worker.killed)]
 
 
-def begun_calls(worker: WorkerState, begun: int) -> list[Held]:
-    """Calls of its actor that may have run, if it has begun so many tasks in all."""
-    ran = begun - worker.reported  # the constructor is the first
-    calls = [call.held for call in worker.calls.values() if call.number < ran]
+def begun_calls(worker: WorkerState, begun: Begun) -> list[Held]:
+    """Calls of its actor that may have run, if it has begun so much."""
+    calls = [call.held for call in worker.calls.values() if worker.has_begun(call, begun)]
     return [held for held in calls if held.entry not in worker.disowned]
 
 

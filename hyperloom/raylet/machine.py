@@ -237,7 +237,7 @@ def _leaving(s: NodeState, event: m.WorkerLeaving) -> None:
 def _exited(s: NodeState, event: m.WorkerExited) -> list[Effect]:
     worker = s.workers[event.worker]
     if worker.left or (worker.sent and worker.sent[0].kind.role == "actor"):
-        return hosting.bury(s, event.worker, event.begun)
+        return hosting.bury(s, event.worker, m.Begun(event.begun, event.in_groups))
     return ends.bury(s, event.worker, event.begun)
 
 

@@ -28,7 +28,7 @@ from hyperloom.raylet.effects import (
     Stop,
     WarnStuck,
 )
-from hyperloom.raylet.held import LIGHT_BYTES, Held, Kind
+from hyperloom.raylet.held import LIGHT_BYTES, Begun, Held, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [  # part of this vocabulary, from files of their own
     "LIGHT_BYTES",
     "AskBack",
+    "Begun",
     "CancelElsewhere",
     "Effect",
     "EndWorker",
@@ -193,10 +194,14 @@ class WorkerLeaving:
 
 @dataclass(frozen=True, slots=True)
 class WorkerExited:
-    """A worker process is gone, asked to or not, having begun so many tasks in all."""
+    """A worker process is gone, asked to or not, having begun so many tasks in all.
+
+    `in_groups`: and so many calls of its actor, by concurrency group.
+    """
 
     worker: int
     begun: int
+    in_groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ tells which task it died of.
 
 from __future__ import annotations
 
-import mmap
 import os
 import signal
 import socket
@@ -20,14 +19,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec import msgpack
 
 from hyperloom import frames
-from hyperloom.core import scratch
+from hyperloom.core import scratch, tally
+from hyperloom.raylet.held import Begun
 from hyperloom.raylet.printed import Printed
 
 if TYPE_CHECKING:
+    import mmap
+
     from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.printed import Logs
 
-_COUNTER_BYTES = 8
 _NEVER_BEGAN = 1  # exit code of a worker that could not be started
 
 
@@ -40,7 +41,7 @@ class Listener(Protocol):
     def worker_says(self, worker: int, message: list[Any]) -> None:
         """One of its messages."""
 
-    def worker_exited(self, worker: int, code: int, begun: int) -> None:
+    def worker_exited(self, worker: int, code: int, begun: Begun) -> None:
         """It is gone; negative codes are signals."""
 
     def worker_prints(self, worker: int, stream: str, lines: list[str]) -> None:
@@ -81,9 +82,7 @@ class Pool:
         data.setblocking(False)  # noqa: FBT003
         out, their_out = os.pipe()
         err, their_err = os.pipe()
-        counter = os.memfd_create(f"loom-begun-{worker}")
-        os.ftruncate(counter, _COUNTER_BYTES)
-        begun = mmap.mmap(counter, _COUNTER_BYTES)
+        counter, begun = tally.open_tally()
         printed = Printed(
             {out: "stdout", err: "stderr"}, self._logs, self._loop.later,
             lambda stream, lines: self._listener.worker_prints(worker, stream, lines),
@@ -150,10 +149,10 @@ class Pool:
         """Process ids by worker."""
         return {worker: process.pid for worker, process in self._processes.items()}
 
-    def begun(self, worker: int) -> int:
-        """Tasks that it has begun so far."""
-        process = self._processes.get(worker)
-        return 0 if process is None else int.from_bytes(process.begun[:_COUNTER_BYTES], "little")
+    def begun(self, worker: int) -> Begun:
+        """What it has begun so far."""
+        memory = self._processes[worker].begun
+        return Begun(tally.tasks_of(memory), tally.groups_of(memory))
 
     def tail(self, worker: int) -> list[str]:
         """The last lines that it wrote to stderr."""
@@ -211,7 +210,7 @@ class Pool:
             messages = process.reader.receive_some()
         # A line may have no end, and the pipe none either (a grandchild holds it).
         self.hear_out(worker, ended=True)
-        begun = int.from_bytes(process.begun[:_COUNTER_BYTES], "little")
+        begun = self.begun(worker)
         left = Path(self._scratch, str(worker))
         if left.exists():  # large, maybe: nobody waits for it
             threading.Thread(target=scratch.clear, args=(left,), daemon=True).start()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hyperloom.raylet.jobs import Jobs
-    from hyperloom.raylet.messages import Event, Held
+    from hyperloom.raylet.messages import Begun, Event, Held
     from hyperloom.raylet.reporter import Reporter
     from hyperloom.raylet.state import WorkerState
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Residents:
     """See the module."""
 
-    def __init__(self, jobs: Jobs, reporter: Reporter, begun: Callable[[int], int]) -> None:
+    def __init__(self, jobs: Jobs, reporter: Reporter, begun: Callable[[int], Begun]) -> None:
         self._jobs = jobs
         self._reporter = reporter
         self._begun = begun  # tasks, calls included, that a worker has begun so far

@@ -50,10 +50,13 @@ class Standing:
         return None
 
     def _at(self, worker: WorkerState, call: Call | None) -> dict[str, Any]:
-        ran = self.pool.begun(worker.number) - worker.reported  # the constructor is the first
-        calls = list(worker.calls.values())
-        running = [each for each in calls if each.number < ran]
-        waiting = [each for each in calls if each.number >= ran]
+        begun, lane = self.pool.begun(worker.number), call and call.held.kind.lane
+        running, waiting = [], []
+        for each in worker.calls.values():
+            if worker.has_begun(each, begun):
+                running.append(each)
+            elif lane is None or each.held.kind.lane == lane:
+                waiting.append(each)
         own = self._sessions.get(worker.number)
         blocked = worker.state == "blocked"
         inner = next((w for w in waiting if blocked and w.held.task[:PROCESS_BYTES] == own), None)

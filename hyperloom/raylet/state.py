@@ -22,6 +22,7 @@ from hyperloom.resources import CPU, GPU, UNIT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hyperloom.raylet.held import Begun
     from hyperloom.raylet.messages import Held, Kind
     from hyperloom.raylet.reserving import Bundle
     from hyperloom.raylet.resting import Crashes
@@ -36,6 +37,7 @@ class Call(NamedTuple):
 
     number: int  # of those that this actor was sent, from 1 on
     held: Held
+    place: int  # among those of its concurrency group, likewise
 
 
 class Stopping(NamedTuple):
@@ -66,13 +68,21 @@ class WorkerState:
     hosts: bool = False  # an actor lives, or lived, in it; the first of `sent` is its constructor
     farewell: bool = False  # the actor wants to do something at its end
     calls: dict[bytes, Call] = field(default_factory=dict)  # the actor's, in the order they came
-    called: int = 0  # calls that the actor was sent so far
+    called: int = 0  # calls that the actor was sent so far;
+    called_in: dict[str, int] = field(default_factory=dict)  # by group, as their firsts came
     call_since: float = 0.0  # when the last one was answered, or the first one came
     left: Held | None = None  # the actor, when it was killed and its `calls` are to be told of
 
     def has(self) -> list[Held]:
         """All that it was given and has not reported."""
         return [*self.sent, *[call.held for call in self.calls.values()]]
+
+    def has_begun(self, call: Call, begun: Begun) -> bool:
+        """Whether a call may have run, of a worker that has begun so much."""
+        if call.number < begun.tasks - self.reported:  # the constructor is the first
+            return True
+        group = list(self.called_in).index(call.held.kind.lane)
+        return group < len(begun.in_groups) and call.place <= begun.in_groups[group]
 
     def owns(self) -> list[Held]:
         """Of these, those that the control plane gave this node."""

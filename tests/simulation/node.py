@@ -15,6 +15,7 @@ from hyperloom.config import Config
 from hyperloom.core import words
 from hyperloom.ids import TASK_BYTES
 from hyperloom.raylet.agent import Agent
+from hyperloom.raylet.held import Begun
 from hyperloom.raylet.node import NodeSettings
 from hyperloom.raylet.remaking import Remaking
 from hyperloom.resources import ResourceSet, of_node
@@ -162,7 +163,7 @@ class Pool:
         """What it said before its end is still read."""
         while worker.said:
             self.speaks(worker)
-        self._listener.worker_exited(worker.number, KILLED, worker.begun)
+        self._listener.worker_exited(worker.number, KILLED, Begun(worker.begun))
         del self.workers[worker.number]
 
     def send(self, worker: int, message: list[Any]) -> None:
@@ -181,8 +182,8 @@ class Pool:
     def pids(self) -> dict[int, int]:
         return {number: number for number in self.workers}
 
-    def begun(self, worker: int) -> int:
-        return self.workers[worker].begun if worker in self.workers else 0
+    def begun(self, worker: int) -> Begun:
+        return Begun(self.workers[worker].begun if worker in self.workers else 0)
 
     def tail(self, worker: int) -> list[str]:
         del worker

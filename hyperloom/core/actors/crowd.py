@@ -43,8 +43,8 @@ class Ground(Protocol):
     def take(self, frame: list[Any]) -> list[tuple[bytes, bytes, bytes]]:
         """Entry, record and inputs of the calls in a message of the raylet."""
 
-    def mark_begun(self, number: int) -> None:
-        """So many of the actor's calls may have begun."""
+    def mark_begun(self, group: int, number: int) -> None:
+        """So many calls of a concurrency group may have begun."""
 
     def settle(self) -> None:
         """What a call said is in the control plane before its end is."""
@@ -208,7 +208,7 @@ class Crowd:
             with self._lock:
                 if self._is_over:
                     return
-                self._ground.mark_begun(letter.number)
+                self._ground.mark_begun(self._mailbox.place(letter.group), letter.number)
             if self._loop is None:
                 self._pools[letter.group].submit(self._call, letter)
             else:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Letter(NamedTuple):
-    """A call that arrived; `number` counts them, from 1 on."""
+    """A call that arrived; `number` counts those of its group, from 1 on."""
 
     number: int
     group: str
@@ -37,15 +37,19 @@ class Mailbox:
     waiting: dict[str, deque[Letter]] = field(default_factory=dict)
     running: dict[bytes, Letter] = field(default_factory=dict)
     busy: dict[str, int] = field(default_factory=dict)  # group -> calls that run
-    arrived: int = 0
+    arrived: dict[str, int] = field(default_factory=dict)  # by group, in the order of their firsts
     closed: bool = False  # none begins any more
 
     def arrive(self, group: str, entry: bytes, record: bytes, inputs: bytes) -> Letter:
         """A call came; it waits for its turn."""
-        self.arrived += 1
-        letter = Letter(self.arrived, group, entry, record, inputs)
+        number = self.arrived[group] = self.arrived.get(group, 0) + 1
+        letter = Letter(number, group, entry, record, inputs)
         self.waiting.setdefault(group, deque()).append(letter)
         return letter
+
+    def place(self, group: str) -> int:
+        """The group's among those of which calls have come."""
+        return list(self.arrived).index(group)
 
     def begin(self, group: str) -> list[Letter]:
         """The calls of the group that begin now."""

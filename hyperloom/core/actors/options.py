@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hyperloom.core.options import TaskOptions, refuse_unless, unknown_option, whole
+from hyperloom.core.tally import GROUPS_MOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,9 +145,13 @@ class ActorOptions:
 
     def _check_groups(self) -> None:
         groups = self.concurrency_groups
-        allowed = "a dict: name of a group -> calls of it that may run at the same time"
+        allowed = (
+            "a dict: name of a group -> calls of it that may run at the same time; of at most "
+            f"{GROUPS_MOST} groups"
+        )
         right = groups is None or (
             isinstance(groups, Mapping)
+            and len(groups) <= GROUPS_MOST
             and all(
                 isinstance(name, str) and name and whole(most, 1, _CONCURRENCY_MOST)
                 for name, most in groups.items()

@@ -144,6 +144,39 @@ def test_of_several_that_run_at_the_same_time_all_may_have(gate: Any, how: str) 
         assert may_have_run(refs) == [True] * 3 + [False] * 2
 
 
+@pytest.mark.parametrize("how", ["a crash", "kill"])
+def test_calls_of_a_group_that_had_not_begun_are_not_taken_for_begun(gate: Any, how: str) -> None:
+    """Those of another group overtook them."""
+    began = gate("began")
+
+    @loom.actor(max_restarts=1, concurrency_groups={"io": 2})
+    class Grouped:
+        @loom.method(concurrency_group="io")
+        def read(self, n: int, go_on: Any) -> int:
+            began.note(f"read {n}")
+            go_on.pass_through()
+            return n
+
+        def work(self, n: int) -> int:
+            return n
+
+        def crash(self) -> None:
+            os._exit(7)
+
+    actor, go_on = Grouped.remote(), gate("go_on")
+    reads = [actor.read.remote(n, go_on) for n in range(4)]
+    assert loom.get([actor.work.remote(n) for n in range(3)]) == [0, 1, 2]
+    wait_until(lambda: len(began.notes()) == 2)
+    if how == "kill":
+        loom.kill(actor)
+        assert may_have_run(reads) == [True, True, False, False]
+    else:
+        crash, later = actor.crash.remote(), actor.work.remote(3)
+        assert may_have_run([*reads[:2], crash]) == [True] * 3
+        go_on.open()
+        assert loom.get([*reads[2:], later]) == [2, 3, 3], "they run in the next incarnation"
+
+
 def test_which_incarnation_died_is_told(gate: Any) -> None:
     worker, refs, _ = busy(gate, max_restarts=2)
     loom.kill(worker, no_restart=False)

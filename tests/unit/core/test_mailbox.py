@@ -71,3 +71,5 @@ def test_it_agrees_with_a_dumb_one(history: list[tuple[str, Any]]) -> None:
 def test_numbers_count_what_arrived() -> None:
     mailbox = Mailbox({"": 1})
     assert [mailbox.arrive("", bytes(16), b"", b"").number for _ in range(3)] == [1, 2, 3]
+    assert [mailbox.arrive("io", bytes(16), b"", b"").number for _ in range(2)] == [1, 2]
+    assert [mailbox.place(group) for group in ("", "io")] == [0, 1]
