@@ -129,6 +129,8 @@ class Fetching:
             if kept[:1] == codes.SHARED:
                 node = kept[1 : 1 + NODE_BYTES] if oid in away else self._node
                 there[node] = there.get(node, 0) + int(kept[1 + NODE_BYTES :])
+        if not there:
+            return None  # none of them is anywhere
         most = max(there, key=lambda node: there[node])
         return most if most != self._node and there[most] >= _WORTH_BYTES else None
 
