@@ -196,9 +196,30 @@ class Draining:
         if course is None:
             return
         self._gcs.later(_LOOK_S, self._look)
-        if not self._gcs.connected:
+        if self._gcs.connected:
+            self._ask_held(lambda held: self._go_on(course, held))
+
+    def _ask_held(self, then: Callable[[int], None]) -> None:
+        """How many tasks the control plane knows this node to have, or may still give it.
+
+        More than the machine: some are on their way here, of some the result is not said yet.
+        First whether a claim stands, since as long as one does, more may come.
+        """
+        found: list[int] = []
+
+        def note(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
+            found.append(reply if isinstance(reply, int) else 1)
+
+        node = self._settings.node
+        for namespace in map(keys.job_namespace, self._jobs):
+            self._gcs.command("HEXISTS", keys.IDLE.name(namespace), node, then=note)
+            self._gcs.command("HLEN", keys.HELD.name(namespace, node), then=note)
+        self._gcs.command("PING", then=lambda _: then(sum(found)))
+
+    def _go_on(self, course: Course, held: int) -> None:
+        if self._course is not course:
             return
-        then = course.looks(time.monotonic(), work_left(self._machine))
+        then = course.looks(time.monotonic(), max(held, work_left(self._machine)))
         self._move_actors(all_of_them=then == "move actors")
         if then == "move objects":
             self._survey(course)
