@@ -1,12 +1,14 @@
 """A cluster in one thread, under one seed: what the world may do to it, it does.
 
 Real are the Lua library on a real server and all that a raylet decides and says: `Agent`, `Jobs`,
-`Desk`, `Membership`, `Reporter`, `Lookout`, the machine.  Played are the network, the clock, the
-worker processes and the drivers.  Whatever could happen next is an event; the seed chooses.
+`Desk`, `Membership`, `Reporter`, `Lookout`, `Fetching`, `Draining`, the machines.  Played are the
+network, the clock, the worker processes, the stores and the drivers.  Whatever could happen next is
+an event; the seed chooses.
 
     network     lines that deliver late, lose answers, and say everything again
     node        an agent on a played loop, with played workers
-    driver      submits, is told, lets go
+    stores      what lies on which node, and moves
+    driver      submits, is told, reads, lets go
     books       what was accepted, what came of it; says what is wrong
     world       chooses what happens next
 """

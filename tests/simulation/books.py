@@ -1,6 +1,9 @@
 """What the world knows by itself of tasks, and what it therefore demands.
 
 accepted = committed + reported failed; each commit once; dependants after their inputs.
+
+What lies in a store may be lost with its node, and is made again: then its task is committed once
+more, and may fail this time.  What was committed inline is never made again.
 """
 
 from __future__ import annotations
@@ -8,11 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hyperloom.gcs.codes import FAILURE
 from hyperloom.ids import TASK_BYTES, object_id
 from tests.simulation.node import value_of
+from tests.simulation.stores import lies_in_a_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+LOST = FAILURE + b"lost"
 
 
 @dataclass
@@ -22,6 +29,7 @@ class _Task:
     accepted: bool = False
     cancelled: bool = False
     runs: list[int] = field(default_factory=list)  # the attempts that a worker began
+    made: set[bytes] = field(default_factory=set)  # what came of them
 
 
 class Books:
@@ -30,6 +38,8 @@ class Books:
     def __init__(self) -> None:
         self._tasks: dict[bytes, _Task] = {}
         self._values: dict[bytes, bytes] = {}  # object -> the value that somebody was shown
+        self._stored: set[bytes] = set()  # objects of which somebody was shown where they lie
+        self._failed: set[bytes] = set()  # objects that somebody was shown as failed, or lost
         self.calm = True  # nothing was killed, cut or paused
         self.forgetful = False  # the server came back in an older state
         self.value_now: Callable[[bytes], bytes | None] = self._values.get  # the server's
@@ -44,32 +54,62 @@ class Books:
     def cancelled(self, task: bytes) -> None:
         self._tasks[task].cancelled = True
 
-    def ran(self, task: bytes, attempt: int, inputs: list[bytes], values: list[bytes]) -> None:
-        """A worker begins it."""
+    def ran(
+        self,
+        task: bytes,
+        attempt: int,
+        inputs: list[bytes],
+        values: Sequence[bytes],
+        read: Sequence[bytes | None],
+    ) -> bytes:
+        """A worker begins it, with these values, and reads these contents; what comes of it."""
         known = self._tasks[task]
         assert inputs == known.inputs, "it is given what it asked for"
-        for oid, value in zip(inputs, values, strict=True):
-            if not self.forgetful or self.value_now(oid) == value:
+        for oid, value, content in zip(inputs, values, read, strict=True):
+            if lies_in_a_store(value):
+                self._stored.add(oid)
+            if content is None:
+                self.lost(oid)
+            elif content != value:
+                self.read(oid, content)
+            elif not self.forgetful or self.value_now(oid) == value:
                 self.told(oid, value)  # else the server has forgotten that it gave this
         assert known.retries < 0 or attempt <= known.retries + 1, "it is tried so often, not more"
         known.runs.append(attempt)
+        value = value_of(task, [LOST if content is None else content for content in read])
+        known.made.add(value)
+        return value
 
     def told(self, oid: bytes, value: bytes) -> None:
-        """Somebody is shown this value."""
-        assert self._values.setdefault(oid, value) == value, f"{oid.hex()} was committed twice"
-        task = oid[:TASK_BYTES]
-        known = self._tasks[task]
-        if value[:1] == b"4":
+        """Somebody is shown this value, or where it lies."""
+        if lies_in_a_store(value):
+            self._stored.add(oid)
+            return
+        known = self._tasks[oid[:TASK_BYTES]]
+        if value[:1] == FAILURE:
             self._justified(known, oid)
+            self._failed.add(oid)
         else:
-            assert known.runs, "somebody ran it"
-            if self.forgetful and not self._values.keys() >= set(known.inputs):
-                return  # what it was given was told in a past that is forgotten
-            inputs = [self._values[each] for each in known.inputs]
-            assert value == value_of(task, inputs), "it is the value of that task"
+            assert value in known.made, "it is what came of that task"
+        before = self._values.get(oid, value)
+        assert before == value or oid in self._stored, f"{oid.hex()} was committed twice"
+        self._values[oid] = value
+
+    def read(self, oid: bytes, content: bytes) -> None:
+        """Somebody reads it in a store."""
+        self._stored.add(oid)
+        assert content in self._tasks[oid[:TASK_BYTES]].made, "it is what came of that task"
+        self._values[oid] = content
+
+    def lost(self, oid: bytes) -> None:
+        """Somebody is told that it is lost for good."""
+        assert not self.calm, f"{oid.hex()} is lost, and nothing had happened"
+        assert oid in self._stored or self.forgetful, "it never lay in a store"
+        self._failed.add(oid)
+        self._values[oid] = LOST
 
     def _justified(self, task: _Task, oid: bytes) -> None:
-        if task.cancelled or any(self._values.get(i, b"")[:1] == b"4" for i in task.inputs):
+        if task.cancelled or any(each in self._failed for each in task.inputs):
             return
         assert not self.calm, f"{oid.hex()} failed, and nothing had happened"
         assert task.retries >= 0, f"{oid.hex()} is retried without end, and failed"

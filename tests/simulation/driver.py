@@ -8,19 +8,25 @@ from hyperloom import errors, specs
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.wire import fcall
 from hyperloom.ids import JOB_BYTES, PROCESS_BYTES, ProcessID, TaskIds, object_id
+from hyperloom.raylet.remaking import AGAIN
 from hyperloom.specs import Template, encode_template
+from tests.simulation.books import LOST
 from tests.simulation.network import Inbox, Line
+from tests.simulation.stores import lies_in_a_store, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from random import Random
 
     from tests.simulation.books import Books
+    from tests.simulation.node import Node
     from tests.simulation.server import Server
 
 _INPUTS_MOST = 3
 KINDS = {b"2retries": (2, 0, "CPU:10000"), b"endless.": (-1, 0, "CPU:10000"),
-         b"urgent..": (2, 1, "CPU:5000"), b"no-retry": (0, 0, "")}  # fmt: skip
+         b"urgent..": (2, 1, "CPU:5000"), b"no-retry": (0, 0, ""),
+         b"large...": (3, 0, "CPU:10000"), b"large-en": (-1, 0, "CPU:5000"),
+         b"large-no": (0, 0, "CPU:10000")}  # fmt: skip
 
 
 class Driver:
@@ -38,6 +44,9 @@ class Driver:
         self._answered: list[tuple[int, tuple[Any, ...], Any]] = []  # number or 0, words
         self.held: list[bytes] = []  # object ids
         self.values: dict[bytes, bytes] = {}
+        self.places: dict[bytes, bytes] = {}  # objects that lie in stores, to be read
+        self._has_read: dict[bytes, bytes] = {}  # likewise, and were
+        self._reads: dict[bytes, Node] = {}  # by way of which node
         self.line.apply("job_open", keys.CLUSTER, job, '{"pid": 1}')
         for name, (retries, priority, shape) in KINDS.items():
             template = Template(b"function----", name.decode(), 1, retries, priority, shape)  # type: ignore[arg-type]
@@ -91,7 +100,53 @@ class Driver:
 
     def lets_go(self, gone: list[bytes]) -> None:
         self.held = [oid for oid in self.held if oid not in gone]
+        self.places = {oid: place for oid, place in self.places.items() if oid in self.held}
         self._say("ref_release", b"".join(gone), b"")
+
+    def reads(self, nodes: Sequence[Node]) -> None:
+        """One that lies in a store, by way of some node; the program may have moved, too."""
+        oid = self._rng.choice(sorted(self.places))
+        if self._reads.get(oid) in nodes or not nodes:
+            return
+        node, place = self._rng.choice(nodes), self.places[oid]
+        if node.store.contains(oid):
+            self._reads_here(oid, node.store[oid])
+            return
+        self._reads[oid] = node
+
+        def told(lost: list[Any]) -> None:
+            if self._reads.get(oid) is not node:
+                return  # it was asked for anew, by way of another
+            del self._reads[oid]
+            if self.places.get(oid) != place:
+                return  # it was let go of, or is made again
+            if any(why == AGAIN for _, why, *_ in lost):
+                del self.places[oid]
+                self._ask()
+            elif lost:
+                self._books.lost(oid)
+                self._ends(oid, LOST)
+            elif node.store.contains(oid):
+                self._reads_here(oid, node.store[oid])
+
+        node.fetches(oid, size_of(place), told)
+
+    def reads_anew(self) -> None:
+        """One that it has read before; it may have been lost since."""
+        again = [oid for oid in self._has_read if oid in self.held and oid in self.values]
+        if again:
+            oid = self._rng.choice(again)
+            del self.values[oid]
+            self.places[oid] = self._has_read.pop(oid)
+
+    def _reads_here(self, oid: bytes, content: bytes) -> None:
+        self._books.read(oid, content)
+        self._has_read[oid] = self.places[oid]
+        self._ends(oid, content)
+
+    def _ends(self, oid: bytes, content: bytes) -> None:
+        del self.places[oid]
+        self.values[oid] = content
 
     def cancels(self) -> None:
         """One of the latest."""
@@ -120,10 +175,11 @@ class Driver:
         forgotten, self._answered[at:] = self._answered[at:], []
         self.line.say_first([(words, then) for _, words, then in forgotten])
         self.values = {oid: value for oid, value in self.values.items() if oid in known}
+        self.places = {oid: place for oid, place in self.places.items() if oid in known}
 
     def _ask(self) -> None:
         """A message may be lost: look at the state itself."""
-        missing = [oid for oid in self.held if oid not in self.values]
+        missing = [o for o in self.held if o not in self.values and o not in self.places]
         if missing:
             self.line.apply(
                 "object_watch", self.ns, self.process, *missing,
@@ -134,7 +190,11 @@ class Driver:
         for oid, value in zip(oids, values, strict=True):
             if value and oid in self.held:  # an answer may come when it has let go
                 self._books.told(oid, value)
-                self.values[oid] = value
+                if not lies_in_a_store(value):
+                    self.places.pop(oid, None)
+                    self.values[oid] = value
+                elif oid not in self.values:
+                    self.places[oid] = value
 
     @property
     def waits(self) -> list[bytes]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import heapq
+import shutil
+import tempfile
 from collections import deque
 from hashlib import sha256
 from itertools import count
@@ -13,13 +15,15 @@ from unittest.mock import patch
 from hyperloom import specs
 from hyperloom.config import Config
 from hyperloom.core import words
-from hyperloom.ids import TASK_BYTES
+from hyperloom.gcs.codes import FAILURE, LOST, TEMPLATE_ID
+from hyperloom.ids import TASK_BYTES, object_id
+from hyperloom.raylet import handover
 from hyperloom.raylet.agent import Agent
 from hyperloom.raylet.held import Begun
 from hyperloom.raylet.node import NodeSettings
-from hyperloom.raylet.remaking import Remaking
 from hyperloom.resources import ResourceSet, of_node
 from tests.simulation.network import Inbox, Line
+from tests.simulation.stores import Giver, Store, Stores, Taker, lies_in_a_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from tests.simulation.server import Server
 
 KILLED = -9
+LARGE = frozenset({b"large...", b"large-no", b"large-en"})  # templates whose results lie in stores
 
 
 class Clock:
@@ -83,9 +88,10 @@ def value_of(task: bytes, inputs: Sequence[bytes]) -> bytes:
 class Worker:
     """Takes tasks, runs them one by one, reports some at a time, may die between any two steps."""
 
-    def __init__(self, number: int, books: Books) -> None:
+    def __init__(self, number: int, books: Books, store: Store) -> None:
         self.number = number
         self._books = books
+        self._store = store
         self.state = "starting"
         self._queue: deque[tuple[bytes, bytes, bytes]] = deque()
         self._done: list[Any] = []
@@ -125,11 +131,20 @@ class Worker:
 
     def _run(self, entry: bytes, record: bytes, inputs: bytes) -> None:
         task, attempt = specs.split_entry(entry)
-        values = specs.split_values(inputs)
-        self._books.ran(task, attempt, specs.inputs_of(record), values)
-        value = self._unwanted.pop(task, None) or value_of(task, values)
+        names, values = specs.inputs_of(record), specs.split_values(inputs)
+        read = [self._read(oid, value) for oid, value in zip(names, values, strict=True)]
+        value = self._books.ran(task, attempt, names, values, read)
+        stopped = self._unwanted.pop(task, None)
+        if stopped is not None:
+            value = stopped
+        elif record[:TEMPLATE_ID] in LARGE and value[:1] != FAILURE:
+            value = self._store.seal(object_id(task, 0), value)
         self._done += (task, attempt, specs.heading_of(record), 1, value)
         self._done_count += 1
+
+    def _read(self, oid: bytes, value: bytes) -> bytes | None:
+        """An input's content; None, if it should lie here, and does not."""
+        return self._store.get(oid) if lies_in_a_store(value) or value == LOST else value
 
     def report(self) -> None:
         if self._done:
@@ -143,14 +158,15 @@ class Worker:
 class Pool:
     """The played workers of a node."""
 
-    def __init__(self, listener: Any, books: Books) -> None:
+    def __init__(self, listener: Any, books: Books, store: Store) -> None:
         self._listener = listener
         self._books = books
+        self._store = store
         self.workers: dict[int, Worker] = {}
 
     def start(self, worker: int, about: dict[str, Any]) -> None:
         del about
-        self.workers[worker] = Worker(worker, self._books)
+        self.workers[worker] = Worker(worker, self._books, self._store)
 
     def started(self, worker: Worker) -> None:
         worker.state = "running"
@@ -194,7 +210,7 @@ class Pool:
 
 
 class _Nobody:
-    """At the door, in memory, in the store: there is nothing to do."""
+    """At the door, in memory: there is nothing to do."""
 
     def __init__(self, *_: Any) -> None:
         pass
@@ -209,44 +225,30 @@ class _Nobody:
     def forget(self, worker: int) -> None:
         pass
 
-    def free(self, oids: Any) -> None:
-        pass
-
-    def usage(self) -> tuple[int, int]:
-        return 0, 1
-
-
-class _NothingMoves(_Nobody):
-    """No object is large enough to lie on a node, and so none is lost with one."""
-
-    def __init__(self, settings: Any, gcs: Any, *_: Any) -> None:
-        self.remaking = Remaking(settings.node, gcs)
-
-    def learn_key(self) -> None:
-        pass
-
-    def describe(self) -> dict[str, Any]:
-        return {}
-
-    def lacking(self, task: Any) -> list[Any]:
-        del task
-        return []
-
-    def end_job(self, job: bytes) -> None:
-        pass
-
 
 class Stage:
     """Puts what is played in the place of what is real, for as long as a world lives."""
 
     def __init__(self, clock: Clock) -> None:
         self.acting: Node  # whose code runs
+        self.stores = Stores()
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="loom-simulation-")
+        )  # where a drained node says so
         played = {
             "agent.Loop": lambda: self.acting.loop,
             "agent.Conversation": lambda _, __, when_back: self.acting.gets_line(when_back),
             "agent.Pool": lambda _, __, ___, listener, ____: self.acting.gets_pool(listener),
             "agent.Door": _Nobody,
-            "agent.Fetching": _NothingMoves,
+            "fetching.StoreClient": lambda _: self.acting.store,
+            "fetching.Taker": lambda _, __, tell, ___: self.acting.gets_taker(tell),
+            "fetching.Giver": lambda *_: Giver(),
+            "fetching._listen": lambda *_: (None, "played"),
+            "fetching.time": clock,
+            "draining.time": clock,
+            "node.NodeSettings.objects_of": lambda settings, *owners: self.stores[
+                settings.node
+            ].objects_of(owners),
             "agent.Logs": _Nobody,
             "agent.MemoryWatch": _Nobody,
             "membership.Inbox": lambda _, name: self.acting.gets_inbox(name),
@@ -261,6 +263,7 @@ class Stage:
     def close(self) -> None:
         for each in self._patches:
             each.stop()
+        shutil.rmtree(self.folder)
 
 
 class Node:
@@ -276,29 +279,34 @@ class Node:
         self._stage = stage
         self.inboxes: list[Inbox] = []
         self.loop = Loop(clock)
-        settings = NodeSettings(
-            folder=Path("/nowhere"),
+        self.store = Store(node, stage.stores)
+        self.settings = NodeSettings(
+            folder=stage.folder,
             node=node,
             address=server.plane.address,
             resources=ResourceSet.of({"CPU": cpus}) + of_node(node.hex()),
             store=Path("/nowhere"),
             spill=Path("/nowhere"),
-            store_bytes=1,
+            store_bytes=1 << 30,
             namespace="",
             config=Config.load(environ={}, check=True),
             embedded=False,
             server=None,
         )
         stage.acting = self
-        self.agent = Agent(settings, _Nobody(), (0, None), clock.monotonic)  # type: ignore[arg-type]
+        self.agent = Agent(self.settings, self.store, (0, None), clock.monotonic)  # type: ignore[arg-type]
 
     def gets_line(self, when_back: Callable[[], None]) -> Line:
         self.line = Line.of_an_agent(self._server, self.loop, when_back)
         return self.line
 
     def gets_pool(self, listener: Any) -> Pool:
-        self.pool = Pool(listener, self._books)
+        self.pool = Pool(listener, self._books, self.store)
         return self.pool
+
+    def gets_taker(self, tell: Callable[[Any], None]) -> Taker:
+        self.taker = Taker(self.store, self._stage.stores, tell)
+        return self.taker
 
     def gets_inbox(self, name: bytes) -> Inbox:
         self.inboxes.append(Inbox(self._server, name))
@@ -322,6 +330,8 @@ class Node:
             found.append(("answer", lambda: self._do(self.line.answer_next)))
         if not self.line.connected:
             found.append(("mend", lambda: self._do(self.line.mend)))
+        if self.taker.orders:
+            found.append(("object moves", lambda: self._do(self._moves)))
         for inbox in self.inboxes:
             if inbox.has_news and (read := self.loop.readers.get(inbox.fileno())):
                 found.append(("hear", lambda read=read: self._do(read)))
@@ -338,6 +348,34 @@ class Node:
                 )
         return found
 
+    def _moves(self) -> None:
+        self.taker.moves()
+        self.agent._fetching._hear()
+
+    def fetches(self, oid: bytes, size: int, told: Callable[[list[Any]], None]) -> None:
+        """A program of this node wants an object to be here."""
+        self._do(lambda: self.agent._fetching.fetch([(oid, size)], told))
+
+    def pauses(self, *, on: bool) -> None:
+        self.paused, self.store.answers = on, not on
+
+    # -- how it leaves -----------------------------------------------------------------------
+
+    def drains(self, timeout_s: float | None) -> None:
+        """It is told to leave."""
+        draining = self.agent._draining
+        self._do(lambda: draining.begin("token", timeout_s, force=False, say=lambda _: None))
+
+    @property
+    def is_draining(self) -> bool:
+        return "draining" in self.agent._draining.describe()
+
+    def leaves(self) -> None:
+        """Its drain is over: what it sent is done, and last that it is not a member any more."""
+        handover.leave(self.settings)
+        self._server.hear()
+        self.dies()
+
     @property
     def due(self) -> float:
         return float("inf") if self.paused else self.loop.due
@@ -353,6 +391,9 @@ class Node:
         self.line.close()
         for inbox in self.inboxes:
             inbox.close()
+        self._stage.acting = self
+        self.agent._fetching.close()
+        self.store.ends()
 
 
 assert TASK_BYTES == 16, "entries are cut by it in the machine's messages"

@@ -36,7 +36,7 @@ class Server:
         except errors.LoomError as refusal:
             answer = refusal
         self.trail.append(f"    {_shown(args)} -> {answer!r:.3000}")
-        self._hear()
+        self.hear()
         return answer
 
     def subscribe(self, name: bytes, inbox: Inbox) -> None:
@@ -50,7 +50,8 @@ class Server:
         if inbox in self._inboxes.get(name, ()):
             self._inboxes[name].remove(inbox)
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
+        """What was published reaches the inboxes."""
         # What was published before this is answered has come: the server keeps the order.
         self._ear.send("PING")
         while (message := self._ear.receive())[0] != b"pong":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from tests.simulation.books import Books
 from tests.simulation.driver import Driver
 from tests.simulation.node import Clock, Node, Stage
 from tests.simulation.server import Server
+from tests.simulation.stores import lies_in_a_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +72,8 @@ class World:
             machine = node.agent.machine
             assert machine.free == machine.total, "a seat was never given back"
             assert machine.waiting() == 0, "a task waits here, and nobody wants it"
+            # Who is told to free an object while it hears nothing keeps it until the job ends.
+            assert not self._peaceful or not node.store, "objects that nobody holds lie here"
         alive = {node.node for node in self.nodes}
         for driver in self.drivers:
             for key in (keys.IDLE, keys.SERVED):
@@ -81,15 +85,14 @@ class World:
         return any(name == key.name(ns) for key in _STAYS for ns in (*spaces, keys.CLUSTER))
 
     def _settle(self) -> None:
-        for node in self.nodes:
-            node.paused = False
-        if not self.nodes:
-            self._node_joins()
+        self._resume()
         calm_until = self._clock.now + _BEATS_S
         for _ in range(_STEPS_TO_END):
             over = all(driver.is_heard and not driver.waits for driver in self.drivers)
             if over and self._clock.now > calm_until:
                 return
+            if all(node.is_draining for node in self.nodes):
+                self._node_joins()
             self._step([])
         raise AssertionError(f"it does not end: {self._unfinished()}")
 
@@ -101,6 +104,7 @@ class World:
 
     def _step(self, more: list[tuple[str, Callable[[], None]]]) -> None:
         events = [event for who in (*self.drivers, *self.nodes) for event in who.events()]
+        events += self._reads()
         # When all is still, time passes; else it does so now and then.
         if not events or self._rng.random() < 0.1:
             events.append(("time", self._time_passes))
@@ -111,6 +115,17 @@ class World:
             happens(reports=self._rng.random() < 0.5)  # type: ignore[call-arg]
         else:
             happens()
+        for node in [node for node in self.nodes if not node.agent.loop.running]:
+            self._leaves(node)
+
+    def _leaves(self, node: Node) -> None:
+        """A drained node is gone; it says so on a connection of its own."""
+        self.nodes.remove(node)
+        self._last_words(node)
+        node.leaves()
+        while node.line.can_be_done():  # perhaps that it joins: then that holds for one lease
+            node.line.do_next()
+        self._dead(node.node)
 
     def _time_passes(self) -> None:
         node = min(self.nodes, key=lambda node: node.due, default=None)
@@ -120,6 +135,11 @@ class World:
         self._clock.now = max(self._clock.now, node.due)
         node.ring()
 
+    def _last_words(self, node: Node) -> None:
+        """What it had sent may still be done, or not."""
+        while node.line.can_be_done() and self._rng.random() < 0.5:
+            node.line.do_next()
+
     # -- what the drivers want -------------------------------------------------------------------
 
     def _wishes(self) -> list[tuple[str, Callable[[], None]]]:
@@ -127,10 +147,24 @@ class World:
         for driver in self.drivers:
             found.append(("submits", driver.submits))
             if driver.held:
-                found.append(("releases", driver.releases))
+                found += [("releases", driver.releases), ("reads anew", driver.reads_anew)]
                 if self._rng.random() < 0.2:
                     found.append(("cancels", driver.cancels))
+        if self._rng.random() < 0.05 and len(self.nodes) > 1:
+            found.append(("drains", self._drains))
         return found if self._rng.random() < 0.4 else []
+
+    def _reads(self) -> list[tuple[str, Callable[[], None]]]:
+        able = [node for node in self.nodes if not node.paused]
+        return [("reads", partial(d.reads, able)) for d in self.drivers if d.places and able]
+
+    def _drains(self) -> None:
+        """A node is told to leave; with a limit to what runs, some of that runs again."""
+        node, limited = self._rng.choice(self.nodes), self._rng.random() < 0.3
+        if node.paused or (limited and self._peaceful):
+            return
+        self.books.calm = self.books.calm and not limited
+        node.drains(self._rng.random() if limited else None)
 
     # -- what goes wrong -------------------------------------------------------------------------
 
@@ -159,11 +193,11 @@ class World:
 
     def _pause(self) -> None:
         if self.nodes:
-            self._rng.choice(self.nodes).paused = True
+            self._rng.choice(self.nodes).pauses(on=True)
 
     def _resume(self) -> None:
         for node in self.nodes:
-            node.paused = False
+            node.pauses(on=False)
 
     def _give_up(self) -> None:
         """A node's lease runs out, whether it lives or not."""
@@ -181,9 +215,7 @@ class World:
         if self.nodes:
             node = self._rng.choice(self.nodes)
             self.nodes.remove(node)
-            # What it had sent may still be done, or not.
-            while node.line.can_be_done() and self._rng.random() < 0.5:
-                node.line.do_next()
+            self._last_words(node)
             node.dies()
             self._lease_ends(node)
 
@@ -203,6 +235,8 @@ class World:
         known: dict[bytes, bytes] = {}
         for driver in self.drivers:
             known |= self.server.objects(driver.ns)
+        shown = self.books.copied()
+        known = {o: shown.get(o, v) if lies_in_a_store(v) else v for o, v in known.items()}
         self.books.rolled_back(self._told_then, known)
         for node in self.nodes:
             node.line.cut()
