@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,14 +43,37 @@ def find(config: Config, address: str = "", session: str = "") -> Sight:
     if folder is None:
         return Sight(None, None, None)
     settings = NodeSettings.read(folder)
-    history = Path(settings.server["folder"]) if settings.server else None
     running = settings.address if folders.runs(folder) else None
-    return Sight(running, folder, history)
+    return Sight(running, folder, _history(config, settings))
+
+
+def _history(config: Config, settings: NodeSettings) -> Path | None:
+    """What a head keeps; of a node that joined one of this machine, what that keeps."""
+    if settings.server is not None:
+        return Path(settings.server["folder"])
+    for head in reversed(_heads(config)):
+        if head.server is not None and head.server["url"] == settings.address.url:
+            return Path(head.server["folder"])
+    return None
+
+
+def _described(config: Config) -> list[Path]:
+    """The sessions of this machine, the newest last."""
+    found = Path(config.runtime_dir).glob(f"session-*/{DESCRIPTION}")
+    return sorted(file.parent for file in found)
+
+
+def _heads(config: Config) -> list[NodeSettings]:
+    """Those that `loom start --head` made, whether they run or not; the newest last."""
+    found = []
+    for folder in _described(config):
+        with contextlib.suppress(OSError, ValueError, KeyError):  # it is being made or removed
+            found.append(NodeSettings.read(folder))
+    return [each for each in found if each.role == "head"]
 
 
 def _session(config: Config, name: str) -> Path | None:
-    described = Path(config.runtime_dir).glob(f"session-*/{DESCRIPTION}")
-    sessions = sorted(file.parent for file in described)
+    sessions = _described(config)
     if name:
         named = [folder for folder in sessions if folder.name.endswith(name)]
         if len(named) != 1:
@@ -60,5 +84,5 @@ def _session(config: Config, name: str) -> Path | None:
     if current is not None:
         return current
     running = [folder for folder in sessions if folders.runs(folder)]
-    found = running or sessions
+    found = running or [head.folder for head in _heads(config)] or sessions
     return found[-1] if found else None

@@ -71,6 +71,23 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     assert home.sessions() == []
 
 
+def test_a_node_that_joined_a_head_of_this_machine_has_its_history(home: Home) -> None:
+    (home.path / "script.py").write_text(SCRIPT)
+    head = home.start_head()
+    url, password = home.status()["address"], head / "password"
+    home.loom("start", "--address", url, "--password-file", password, "--num-cpus", "1")
+    assert home.current != head
+    home.loom("run", "script.py")
+
+    def states() -> list[str]:
+        return [job["state"] for job in _jobs(home)]
+
+    wait_until(lambda: states() == ["ended"])
+    home.loom("stop", "--all")
+    assert states() == ["ended"]
+    assert "ValueError: recorded" in home.loom("ls", "errors").stdout
+
+
 def test_detached_plans_are_listed(home: Home) -> None:
     (home.path / "script.py").write_text(SCRIPT)
     home.start_head()
