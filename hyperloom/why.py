@@ -47,6 +47,7 @@ class Why(StrEnum):
     RUNNING = "running"
     ITSELF = "waits-for-itself"
     RESTS = "rests"
+    LIVES = "lives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ class Facts:
     actor: str = ""  # of a call that waits: its actor, or "its actor" where that was not asked
     stands: AtActor | Rests | None = None  # of a call, or an actor, as its node tells it
     holder: str = ""  # the node that has it
-    # There it is: "running", "blocked", "behind" another task, "seat", "fetching" its inputs.
+    # There it is: "running", "blocked", "hosting" (it is an actor), "behind" another task, "seat",
+    # "fetching" its inputs.
     at_node: str = ""
     pid: int = 0
     seconds: float = 0.0  # since its worker's last progress
@@ -358,6 +360,8 @@ def _at_node(facts: Facts, short: str) -> Reason:
                 f"runs {worker} and waits there{since} in get() for tasks of its own",
                 "loom stack shows for which; loom why tells of them too",
             )
+        case "hosting":
+            return Reason(Why.LIVES, f"is an actor, and lives {worker}: it ends when it is let go")
         case "behind":
             return Reason(Why.BEHIND, f"is {worker}, behind the task that runs there{since}")
         case _:

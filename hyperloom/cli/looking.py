@@ -131,7 +131,7 @@ def cell(name: str, value: Any) -> str:  # noqa: ANN401, PLR0911 - any plain val
         return str(value)[:_ERROR_MOST]
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) and name != "pid" else str(value)
+    return f"{value:,}" if isinstance(value, int) and not name.endswith("pid") else str(value)
 
 
 def seconds(value: float) -> str:

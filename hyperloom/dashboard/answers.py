@@ -61,14 +61,16 @@ class Answers:
         """The task stream between two moments; by itself, the last minute in which anything ran."""
         job = cluster.job(asked.get("job"))
         tail = self._tail(cluster, job)
-        last = tail.last or time.time()
-        first = min(tail.first, last)
+        now = time.time()
+        running = _running(cluster, job, now)
+        last = now if running else tail.last or now
+        first = min([tail.first, last, *[each.began for each in running]])
         end = _number(asked, "end", last)
         start = _number(asked, "start", max(first, end - _SHOWN_S))
         if not start < end:
             start = end - 1
         width = int(_number(asked, "width", 1000))
-        seen = stream.view(tail.bars, start, end, width)
+        seen = stream.view(tail.bars, start, end, width, running)
         return {
             "job": job.hex(),
             "first": first,
@@ -171,6 +173,21 @@ class Answers:
             **objects.memory(cluster, [job]),
             **objects.table(cluster, [job], lambda _: True, limit),
         }
+
+
+def _running(cluster: Cluster, job: bytes, now: float) -> list[stream.Running]:
+    """What workers run of a job; an actor that waits for calls is none of it."""
+    if not cluster.is_open(job):
+        return []
+    at_work = [
+        (task, f"{work['node'][:8]} {work['pid']}", work)
+        for task, work in tasks.running(cluster).items()
+        if task.startswith(job.hex()) and work["at"] in {"running", "blocked"}
+    ]
+    return [
+        stream.Running(lane, work["task"], now - work["seconds"], work["seconds"], task)
+        for task, lane, work in at_work
+    ]
 
 
 def _task(cluster: Cluster, asked: Mapping[str, str]) -> bytes:

@@ -5,13 +5,15 @@ What an answer holds is bounded by what can be seen, not by how many tasks there
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hyperloom.dashboard.bars import ENDED, FAILED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hyperloom.dashboard.bars import Bars
 
     Column = np.ndarray[Any, Any]
@@ -24,8 +26,20 @@ _CELLS_MOST = 1_000_000  # bins of all lanes and names together
 _AT_ONCE = 100_000  # bars
 
 
-def view(bars: Bars, start: float, end: float, width: int) -> dict[str, Any]:
-    """What lies between two moments, for a picture of so many pixels.
+class Running(NamedTuple):
+    """What a worker has begun and not ended: no event tells of it yet."""
+
+    lane: str
+    name: str
+    began: float
+    seconds: float  # so far
+    task: str
+
+
+def view(
+    bars: Bars, start: float, end: float, width: int, running: Sequence[Running] = ()
+) -> dict[str, Any]:
+    """What lies between two moments, for a picture of so many pixels; and what is `running`.
 
     With more than `BARS_MOST` of them in sight a lane has `bins` instead: for each, the busy
     share, the name that took most of it, and failures.
@@ -34,11 +48,16 @@ def view(bars: Bars, start: float, end: float, width: int) -> dict[str, Any]:
     inside = (all_of["began"] + all_of["seconds"] >= start) & (all_of["began"] < end)
     number = np.flatnonzero(inside)
     seen = {name: column[number] for name, column in all_of.items()}
-    lanes, seen["lane"], hidden = _titled(bars.lanes, seen["lane"])
-    names, seen["name"], _ = _titled(bars.names, seen["name"])
+    running = [r for r in running if r.began < end and r.began + r.seconds >= start]
+    lanes, seen["lane"], hidden = _titled(bars.lanes, seen["lane"], {r.lane for r in running})
+    names, seen["name"], _ = _titled(bars.names, seen["name"], {r.name for r in running})
     answer: dict[str, Any] = {
         "start": start, "end": end, "lanes": lanes[:LANES_MOST], "names": names,
         "count": len(number), "hidden_lanes": hidden,
+        "running": [
+            [lanes.index(r.lane), names.index(r.name), round(r.began - start, 6), r.seconds, r.task]
+            for r in running if r.lane in lanes[:LANES_MOST]
+        ],
     }  # fmt: skip
     if hidden:
         shown = seen["lane"] < LANES_MOST
@@ -63,13 +82,14 @@ def _bins(lanes: int, names: int, width: int) -> int:
     return max(1, min(width, 2000, max(_BINS_LEAST, most)))
 
 
-def _titled(titles: list[str], column: Column) -> tuple[list[str], Column, int]:
-    """Those titles that occur, in order; the column by their places; lanes that are too many."""
-    used = np.unique(column)
-    ordered = sorted(used.tolist(), key=titles.__getitem__)
+def _titled(titles: list[str], column: Column, more: set[str]) -> tuple[list[str], Column, int]:
+    """Those titles that occur, and more; the column by their places; lanes that are too many."""
+    used = np.unique(column).tolist()
+    ordered = sorted({titles[at] for at in used} | more)
+    place = {title: at for at, title in enumerate(ordered)}
     places = np.zeros(len(titles), "i8")
-    places[ordered] = np.arange(len(ordered))
-    return [titles[at] for at in ordered], places[column], max(0, len(ordered) - LANES_MOST)
+    places[used] = [place[titles[at]] for at in used]
+    return ordered, places[column], max(0, len(ordered) - LANES_MOST)
 
 
 def _binned(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
+from hyperloom.watch.errors import Groups
 from hyperloom.watch.waits import Waits
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hyperloom.watch.story import Event
 
 BINS = 120  # of time
+_ERRORS_MOST = 50  # groups of failures
 
 
 class Box(NamedTuple):
@@ -61,7 +62,7 @@ class Figures:
     of: dict[tuple[str, int], list[str]]  # the same -> the function that ran longest in it
     ended: list[int]  # attempts that ended in each bin
     pending: list[int]  # tasks that were submitted and not over at the end of each bin, about
-    errors: list[tuple[str, str, int]]  # function, text, how many; the most first
+    errors: list[dict[str, Any]]  # as `hyperloom.watch.errors` has them; the most first
     attempts: int
 
 
@@ -83,11 +84,10 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
     began = min((a.begun for a in begun), default=0.0)
     length = max((a.begun + a.seconds for a in begun), default=began) - began
     busy, of, ended = _load(begun, names, began, length or 1.0)
-    errors = Counter(
-        (names[a.template], a.error.text)
-        for a in ran
-        if a.error is not None and a.ended is not Ended.PASSED_ON
-    )
+    failures = Groups()
+    for attempt in ran:
+        if attempt.error is not None and attempt.ended is not Ended.PASSED_ON:
+            failures.add(names[attempt.template], attempt)
     groups = _groups(ran, names)
     _add_waits(groups, told, fetches, names)
     return Figures(
@@ -98,7 +98,7 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
         of,
         ended,
         _pending(said, ended, began, length or 1.0),
-        [(name, text, number) for (name, text), number in errors.most_common(50)],
+        failures.rows()[:_ERRORS_MOST],
         len(ran),
     )
 

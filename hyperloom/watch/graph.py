@@ -138,7 +138,7 @@ def _states(cluster: Cluster, job: bytes, found: list[bytes]) -> list[str]:
     at_work = tasks.running(cluster)
     stands = cluster.control_plane.where(job, found)
     return [
-        "RUNNING" if at_work.get(task.hex(), {}).get("at") in {"running", "blocked"}
+        "RUNNING" if at_work.get(task.hex(), {}).get("at") in tasks.AT_WORK
         else "DONE" if stand.state == "OVER" else stand.state
         for task, stand in zip(found, stands, strict=True)
     ]  # fmt: skip
@@ -148,9 +148,7 @@ def _by_name(
     cluster: Cluster, counts: list[dict[str, Any]], past: Past, alive: list[_Alive]
 ) -> dict[str, Any]:
     busy = Counter(
-        work["task"]
-        for work in tasks.running(cluster).values()
-        if work["at"] in {"running", "blocked"}
+        work["task"] for work in tasks.running(cluster).values() if work["at"] in tasks.AT_WORK
     )
     largest = sorted(counts, key=lambda row: -row["submitted"])[:_FUNCTIONS_MOST]
     boxes = {row["name"]: {**row, "running": busy[row["name"]]} for row in largest}

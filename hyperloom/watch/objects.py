@@ -9,10 +9,11 @@ from hyperloom.gcs import codes, keys
 from hyperloom.watch.reasons import thing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.live import Live
+    from hyperloom.watch.story import Event
 
 _LOOKED_AT = 20_000  # objects of a job
 _AT_ONCE = 500
@@ -92,17 +93,25 @@ def refs(cluster: Cluster, job: bytes, oid: bytes) -> dict[str, Any]:
 def _creators(cluster: Cluster, job: bytes, values: Iterable[bytes]) -> dict[bytes, str]:
     """The names of the functions that made them, as far as events tell."""
     wanted = {bytes(ids.task_of(oid)) for oid in values}  # type: ignore[arg-type]
-    names = {}
-    for ran in _ran(cluster, job):
-        if ran.task in wanted:
-            names[ran.task] = cluster.name(job, ran.template)
-    return names
+    return {
+        task: cluster.name(job, template) if template else "?"
+        for event in cluster.events(job)
+        for task, template in _told_of(event)
+        if task in wanted
+    }
 
 
-def _ran(cluster: Cluster, job: bytes) -> Iterator[events.Attempt]:
-    for event in cluster.events(job):
-        if event.kind == codes.RAN:
-            yield from events.attempts(event.payload)
+def _told_of(event: Event) -> Iterable[tuple[bytes, bytes]]:
+    """Tasks of whose ends an event tells, each with its template, if that is known."""
+    match event.kind:
+        case codes.RAN:
+            return ((ran.task, ran.template) for ran in events.attempts(event.payload))
+        case codes.CANCELLED:
+            return events.cancelled(event.payload).items()
+        case codes.NODE_FAILED:
+            return ((task, b"") for task in events.of_node(event.payload)[1])
+        case _:
+            return ()
 
 
 def memory(cluster: Cluster, jobs: Iterable[bytes]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import bundles, events, ids, specs, why
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _ENDED = {"UNKNOWN", "OVER"}
 _NAMED = 5  # inputs that a waiting task's line names
+_STUCK = {why.Why.TOO_LARGE, why.Why.NO_NODE, why.Why.INPUT_LOST, why.Why.NODE_SILENT}
 _STEPS = 200  # from a waiting task to what it waits for
 
 
@@ -31,14 +33,28 @@ def explain(cluster: Cluster, task: bytes) -> list[dict[str, Any]]:
     following: bytes | None = task
     while following is not None and following not in seen and len(lines) < _STEPS:
         seen.add(following)
-        line, following = _line(cluster, following, at_work)
+        line, makers = _line(cluster, following, at_work)
         lines.append(line)
+        following = _next(cluster, makers, at_work)
     return lines
+
+
+def _next(
+    cluster: Cluster, makers: list[bytes], at_work: dict[str, dict[str, Any]]
+) -> bytes | None:
+    """Of tasks that are waited for the one that will not come by itself, or else the first."""
+    if len(makers) > 1:
+        for maker in makers:
+            line, _ = _line(cluster, maker, at_work)
+            if line["why"] in _STUCK:
+                return maker
+    return makers[0] if makers else None
 
 
 def _line(
     cluster: Cluster, task: bytes, at_work: dict[str, dict[str, Any]]
-) -> tuple[dict[str, Any], bytes | None]:
+) -> tuple[dict[str, Any], list[bytes]]:
+    """What is to be said of a task, and tasks that it waits for."""
     job = bytes(ids.job_of(task))  # type: ignore[arg-type]
     told = story.steps(cluster.events(job), task)
     stand = _stand(cluster, job, task)
@@ -56,8 +72,8 @@ def _line(
         "advice": reason.advice,
         "lacks": [oid.hex() for oid in lacking],
     }
-    follow = ids.task_of(lacking[0]) if lacking and not facts.lost else None  # type: ignore[arg-type]
-    return line, follow
+    makers = [] if facts.lost else [bytes(ids.task_of(oid)) for oid in lacking]  # type: ignore[arg-type]
+    return line, list(dict.fromkeys(makers))
 
 
 def _stand(cluster: Cluster, job: bytes, task: bytes) -> Stand | None:
@@ -178,8 +194,11 @@ def _template_in(event: Event, task: bytes) -> bytes | None:
 def show(cluster: Cluster, task: bytes) -> dict[str, Any]:
     """One task: what it is, where it stands and why, its inputs and outputs, and its story."""
     job = bytes(ids.job_of(task))  # type: ignore[arg-type]
-    told = story.steps(cluster.events(job), task)
-    line, _ = _line(cluster, task, running(cluster))
+    at_work = running(cluster)
+    told = story.going_on(
+        story.steps(cluster.events(job), task), at_work.get(task.hex()), time.time()
+    )
+    line, _ = _line(cluster, task, at_work)
     record = cluster.live.record(job, task) if cluster.live else None
     stand = _stand(cluster, job, task)
     template = stand.template if stand else None

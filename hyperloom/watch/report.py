@@ -136,7 +136,7 @@ def _fetched(groups: Sequence[Group]) -> str:
 
 def _boxes(groups: Sequence[Group]) -> str:
     """Box plots on one logarithmic scale: durations differ by orders of magnitude."""
-    from math import log10  # noqa: PLC0415 - here alone
+    from math import ceil, floor, log10  # noqa: PLC0415 - here alone
 
     drawn = [(group, box) for group in groups if (box := group.box()) is not None]
     if not drawn:
@@ -163,7 +163,18 @@ def _boxes(groups: Sequence[Group]) -> str:
             f'<line x1="{x(box.median):.1f}" x2="{x(box.median):.1f}" y1="{y}" y2="{y + 12}" '
             "class=median /></g>"
         )
-    return picture(parts, len(drawn) * _ROW + 8, "How long attempts ran, by function")
+    bottom = len(drawn) * _ROW + 4
+    parts += [_mark(10.0**ten, x(10.0**ten), bottom) for ten in range(ceil(low), floor(high) + 1)]
+    return picture(parts, bottom + 20, "How long attempts ran, by function")
+
+
+def _mark(seconds: float, x: float, bottom: float) -> str:
+    """How long that is, on the scale below."""
+    return (
+        f'<g class=axis><line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{bottom}"/>'
+        f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">{seconds_text(seconds)}</text>'
+        "</g>"
+    )
 
 
 def _rate(told: Figures) -> str:
@@ -214,8 +225,11 @@ def _errors(told: Figures) -> str:
     if not told.errors:
         return "<p>None.</p>"
     rows = [
-        f"<tr><th>{escape(name)}</th><td>{number:,}</td><td class=text>{escape(text)}</td></tr>"
-        for name, text, number in told.errors
+        f"<tr><th>{escape(each['name'])}</th><td class=text>{escape(each['kind'])}</td>"
+        f"<td>{each['count']:,}</td><td>{each['retried']:,}</td>"
+        f"<td class=text>{escape(each['place'])}</td>"
+        f"<td class=text>{escape(each['text'])}</td></tr>"
+        for each in told.errors
     ]
-    heads = "<th>function</th><th>times</th><th class=text>what</th>"
-    return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
+    heads = ("function", "class", "times", "tried again", "place", "the latest said")
+    return _table(heads, rows)

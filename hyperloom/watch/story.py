@@ -134,6 +134,20 @@ def _attempt(ran: events.Attempt) -> Iterator[dict[str, Any]]:
     yield end
 
 
+def going_on(
+    told: list[dict[str, Any]], work: dict[str, Any] | None, now: float
+) -> list[dict[str, Any]]:
+    """The story with what its worker does now; events tell of an attempt when it has ended."""
+    what = {"running": "began", "blocked": "waits in get() for tasks of its own"}
+    if work is None or work["at"] not in what:
+        return told
+    step = {
+        "at": now - work["seconds"], "what": what[work["at"]], "attempt": work["attempt"],
+        "node": work["node"], "pid": work["pid"],
+    }  # fmt: skip
+    return sorted([*told, step], key=lambda each: each["at"])
+
+
 def last_error(told: list[dict[str, Any]]) -> str:
     """Of the last attempt that had one."""
     for step in reversed(told):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 STATES = ("RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE")
 
+AT_WORK = ("running", "blocked", "hosting")  # `at` of what workers have begun
 _LOOKED_AT = 20_000  # tasks of a job that are not over
 _OVER = {Ended.DONE: "DONE", Ended.FAILED: "FAILED", Ended.PASSED_ON: "FAILED"}
 
@@ -33,7 +34,7 @@ def running(cluster: Cluster) -> dict[str, dict[str, Any]]:
             found[task] = {"node": node, "pid": None, "seconds": 0.0, "at": "fetching"}
         for worker in answer["workers"]:
             if worker["task_id"]:
-                at = "blocked" if worker["state"] == "blocked" else "running"
+                at = worker["state"] if worker["state"] in AT_WORK else "running"
                 found[worker["task_id"]] = {**worker, "node": node, "at": at}
             for behind in worker["behind"]:
                 found[behind] = {**worker, "node": node, "at": "behind"}
@@ -124,7 +125,7 @@ def _alive(task: bytes, stand: Stand, at_work: dict[str, dict[str, Any]]) -> dic
     if work is None:
         node = stand.detail if stand.state == "HELD" else None
         return _row(task, name, "WAITING" if stand.state == "OVER" else stand.state, node=node)
-    state = "RUNNING" if work["at"] in {"running", "blocked"} else "HELD"
+    state = "RUNNING" if work["at"] in AT_WORK else "HELD"
     attempt = work["attempt"] if state == "RUNNING" else None
     seconds = work["seconds"] if state == "RUNNING" else None
     return _row(

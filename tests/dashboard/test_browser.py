@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hyperloom.ids import short
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -189,6 +191,16 @@ def test_an_error_leads_to_its_traceback_and_its_task_and_is_no_markup(go: Any) 
         assert tab.locator(f"main a[href^='#/{to}/']").count(), to
 
 
+def test_a_story_leads_to_what_made_the_last_input(
+    go: Any, visitor: httpx.Client, scene: Scene
+) -> None:
+    task = scene.sums[0].hex()[:32]
+    steps = visitor.get(f"/api/task?id={task}").json()["steps"]
+    (maker,) = [step["by"] for step in steps if "by" in step]
+    link = go(f"task/{task}").locator(f"td a[href='#/task/{maker}']")
+    sync_api.expect(link).to_have_text(short(bytes.fromhex(maker)))
+
+
 def test_the_graph_is_drawn_and_leads_to_a_task(go: Any, visitor: httpx.Client) -> None:
     tab = go("graph")
     graph = visitor.get("/api/graph").json()
@@ -224,9 +236,8 @@ def test_a_profile_is_drawn_of_what_runs(go: Any, scene: Scene) -> None:
     whole = parts.count()
     parts.first.focus()
     tab.keyboard.press("ArrowDown")
-    tab.keyboard.press("ArrowDown")
     focused = tab.locator(":focus")
-    sync_api.expect(focused).to_have_attribute("aria-level", "3")
+    sync_api.expect(focused).to_have_attribute("aria-level", "2")
     below = focused.get_attribute("aria-label")
     tab.keyboard.press("Enter")
     sync_api.expect(parts.first).to_have_attribute("aria-label", below)

@@ -191,11 +191,14 @@ def test_a_task_among_its_neighbours(visitor: httpx.Client, scene: Scene) -> Non
         assert [names[b] for a, b, _ in around["arrows"] if a == middle] == below
 
 
-def test_the_stream_shows_each_attempt(visitor: httpx.Client) -> None:
+def test_the_stream_shows_each_attempt(visitor: httpx.Client, scene: Scene) -> None:
     seen = asked(visitor, "/api/stream?start=0&end=9e9")
     names = [seen["names"][bar[1]] for bar in seen["bars"]]
     assert (names.count("double"), names.count("fail")) == (8, 3)
     assert seen["count"] == len(seen["bars"])
+    (goes_on,) = seen["running"]
+    assert (seen["names"][goes_on[1]], goes_on[4]) == ("until", scene.runs.hex()[:32])
+    assert asked(visitor, "/api/stream")["running"], "what goes on is in sight"
 
 
 def test_a_profile_is_what_a_worker_does(visitor: httpx.Client, scene: Scene) -> None:

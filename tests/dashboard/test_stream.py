@@ -39,6 +39,19 @@ def test_many_become_shares_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen["count"] == 4
 
 
+def test_what_goes_on_has_a_lane_too() -> None:
+    """It would look like a gap: no event tells of it before it ends."""
+    running = [
+        stream.Running("a", "g", 4.0, 6.0, "11"),  # behind what has ended there
+        stream.Running("aa", "f", 1.0, 9.0, "22"),  # a worker of which nothing has ended
+        stream.Running("z", "h", 20.0, 1.0, "33"),  # out of sight
+    ]
+    seen = stream.view(kept(bar(0, 1), bar(0, 3, "b")), 0, 10, 100, running)
+    assert (seen["lanes"], seen["names"]) == (["a", "aa", "b"], ["f", "g"])
+    assert seen["running"] == [[0, 1, 4.0, 6.0, "11"], [1, 0, 1.0, 9.0, "22"]]
+    assert [row[:2] for row in seen["bars"]] == [[0, 0], [2, 0]]
+
+
 def test_nothing_is_nothing() -> None:
     seen = stream.view(kept(), 0, 1, 10)
     assert (seen["count"], seen["lanes"], seen["bars"]) == (0, [], [])

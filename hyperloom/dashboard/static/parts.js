@@ -31,6 +31,11 @@ export function clock(at) {
   return at ? new Date(at * 1000).toLocaleTimeString() : "";
 }
 
+// The same to the millisecond: what is told of one task may take less than a second.
+export function exactly(at) {
+  return at ? new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 }) : "";
+}
+
 // An answer of the server, asked again every so many milliseconds while the page is seen.
 export function useAnswer(path, every = 2000) {
   const [state, set] = useState({ answer: null, error: null, path });

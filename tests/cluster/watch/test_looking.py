@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -108,6 +109,15 @@ def test_the_story_of_what_failed_with_its_input(scene: Scene) -> None:
     assert [step["what"] for step in steps_of(scene, "passed on")] == [
         "submitted", "failed with an input",
     ]  # fmt: skip
+
+
+def test_the_story_of_what_runs_has_what_it_does_now(scene: Scene) -> None:
+    """Where, and since when; events tell of it when it has ended."""
+    for name, what in (("running", "began"), ("blocked", "waits in get() for tasks of its own")):
+        submitted, now = steps_of(scene, name)
+        assert (submitted["what"], now["what"], now["attempt"]) == ("submitted", what, 1)
+        assert (now["node"], now["pid"] > 0) == (loom.nodes()[0]["node"], True)
+        assert submitted["at"] <= now["at"] <= time.time()
 
 
 def test_the_story_of_a_cancelled_task(scene: Scene) -> None:

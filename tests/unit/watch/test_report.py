@@ -54,7 +54,8 @@ def test_figures_add_up() -> None:
     assert found.groups[0].box() == (0.5, 0.5, 0.5, 0.5, 0.5)
     assert (found.pending[0], found.pending[-1]) == (99, 0)
     assert found.pending == sorted(found.pending, reverse=True)
-    assert found.errors == [(name(b"somekin1"), f"Bad: {EVIL}", 1)]
+    (error,) = found.errors
+    assert (error["name"], error["kind"], error["count"]) == (name(b"somekin1"), "Bad", 1)
     groups = {group.name: group for group in found.groups}
     fetched = groups[name(b"somekin1")]
     assert (fetched.fetching, fetched.fetched_bytes) == ([0.75, 1.25], 2 << 20)
@@ -93,6 +94,8 @@ def test_the_page_needs_nothing_and_escapes_everything() -> None:
     assert "http" not in re.sub(r"http-equiv", "", page)
     assert page.count("<svg") == page.count("</svg>") == 5
     assert "at most 99" in page
+    (axis,) = re.findall(r"<g class=axis>.*?</g>", _page_of(_ran_for(0.02, 0.2, 0.4)))
+    assert ">100 ms</text>" in axis, "a scale says how long that is"
     (row,) = re.findall(r"<tr><th>abababab on.*?</tr>", page)
     assert re.findall(r"<td>(.*?)</td>", row) == ["50 %", "3 MiB", "1 MiB", "0 B", "2 MiB", "0 B"]
     assert len(re.findall("<polyline", page)) == 4
@@ -105,6 +108,14 @@ def test_a_page_says_that_nothing_was_fetched() -> None:
     alone = [event for event in told() if event.kind == codes.SUBMITTED]
     (moved,) = [line for line in _page_of(alone).splitlines() if "had to fetch" in line]
     assert moved == "<p>No task had to fetch an input from another node.</p>"
+
+
+def _ran_for(*seconds: float) -> list[Event]:
+    rows = b"".join([
+        events.ROW.pack(JOB + b"driver%06d" % n, b"somekin0", 1, Ended.DONE, 1000.0, each, 0)
+        for n, each in enumerate(seconds)
+    ])  # fmt: skip
+    return [Event(0.0, codes.RAN, events.encode(Ran(b"node-one", [Run(7, rows)])))]
 
 
 def _page_of(told: list[Event]) -> str:

@@ -6,6 +6,7 @@ import { count, html, seconds, tint, Trouble, useAnswer } from "../parts.js";
 const LANE = 22;
 const LEFT = 130;
 const TOP = 20;
+const GOES_ON = 0.5;  // what has not ended is paler
 
 function draw(canvas, seen) {
   const style = getComputedStyle(document.body);
@@ -47,6 +48,14 @@ function draw(canvas, seen) {
       }
     });
   }
+  pen.globalAlpha = GOES_ON;
+  for (const [lane, name, began, took] of seen.running) {
+    const x = LEFT + Math.max(0, began / span) * room;
+    const end = LEFT + Math.min(1, (began + took) / span) * room;
+    pen.fillStyle = tint(seen.names[name]);
+    pen.fillRect(x, TOP + LANE * lane + 2, Math.max(1, end - x), LANE - 5);
+  }
+  pen.globalAlpha = 1;
 }
 
 export function Stream({ moment, rest }) {
@@ -83,11 +92,12 @@ export function Stream({ moment, rest }) {
     }
     const lane = Math.floor((event.offsetY - TOP) / LANE);
     const at = to * wide;
-    const hit = (seen.bars || []).find((bar) => bar[0] === lane && bar[2] <= at && at <= bar[2] + bar[3]);
-    if (hit) location.hash = `#/task/${hit[5]}`;
+    const here = (bar) => bar[0] === lane && bar[2] <= at && at <= bar[2] + bar[3];
+    const hit = seen.running.find(here) || (seen.bars || []).find(here);
+    if (hit) location.hash = `#/task/${hit[hit.length - 1]}`;
   };
   if (!job) return html`<p class="empty">No job is known.</p>`;
-  const says = seen ? `${count(seen.count)} attempts of ${seen.names.length} functions in ${seen.lanes.length} workers within ${seconds(seen.end - seen.start)}` : "";
+  const says = seen ? `${count(seen.count)} attempts of ${seen.names.length} functions in ${seen.lanes.length} workers within ${seconds(seen.end - seen.start)}${seen.running.length ? `; ${count(seen.running.length)} go on (paler)` : ""}` : "";
   return html`<${JobTools} moment=${moment} job=${job} page="stream"/><${Trouble} text=${error}/>
     <div class="card">
       <div class="tools" role="toolbar" aria-label="Zoom">

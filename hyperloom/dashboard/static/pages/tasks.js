@@ -2,7 +2,7 @@
 import { useState } from "../vendor/hooks.mjs";
 import { Act } from "../actions.js";
 import { chosenJob, graphLink, jobLink, JobTools, logsLink, nodeLink, placeLink, profileLink, taskLink, workerLink } from "../links.js";
-import { clock, count, html, seconds, size, Table, Trouble, useAnswer } from "../parts.js";
+import { count, exactly, html, seconds, size, Table, Trouble, useAnswer } from "../parts.js";
 
 const STATES = ["RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE"];
 
@@ -30,6 +30,9 @@ export function Tasks({ moment, rest }) {
     ]}/>`;
 }
 
+// A task's name as messages show it: the begin of its process, and its number there.
+const short = (id) => `${id.slice(8, 14)}-${parseInt(id.slice(20), 16)}`;
+
 const OBJECTS = [
   ["Object", (row) => html`<a href=${`#/task/${row.id}`}>${row.short}</a>`], ["State", (row) => row.state],
   ["Size", (row) => size(row.bytes), "number"], ["Where", (row) => placeLink(row.where)],
@@ -50,9 +53,9 @@ export function Task({ rest }) {
     </div>
     ${answer.traceback && html`<div class="card"><h2>Traceback</h2><pre tabindex="0">${answer.traceback}</pre></div>`}
     <${Table} caption="What happened" rows=${answer.steps} empty="Its events are gone, or it has just begun." columns=${[
-      ["At", (step) => clock(step.at)], ["What", (step) => step.what], ["Attempt", (step) => step.attempt, "number"],
+      ["At", (step) => exactly(step.at)], ["What", (step) => step.what], ["By", (step) => (step.by ? taskLink(step.by, short(step.by)) : "")], ["Attempt", (step) => step.attempt, "number"],
       ["Node", (step) => nodeLink(step.node)], ["Process", (step) => workerLink(step.node, step.pid), "number"],
-      ["Took", (step) => seconds(step.seconds), "number"], ["Error", (step) => step.error && step.error.text, "text"],
+      ["Took", (step) => seconds(step.seconds), "number"], ["Size", (step) => size(step.bytes), "number"], ["Error", (step) => step.error && step.error.text, "text"],
     ]}/>
     ${answer.inputs && answer.inputs.length ? html`<${Table} caption="Inputs" rows=${answer.inputs} empty="" columns=${OBJECTS}/>` : ""}
     ${answer.outputs && answer.outputs.length ? html`<${Table} caption="Outputs" rows=${answer.outputs} empty="" columns=${OBJECTS}/>` : ""}

@@ -1,0 +1,83 @@
+"""Why a task waits, where there are several answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import hyperloom as loom
+from hyperloom.core import current
+from hyperloom.watch import actors, objects, reasons
+from hyperloom.watch.cluster import Cluster
+from hyperloom.watch.live import Live
+from tests.cluster.api.gate import Gate
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+@loom.task
+def waits(log: Gate, gate: Gate) -> int:
+    log.note("waits")
+    gate.pass_through()
+    return 1
+
+
+@loom.task
+def merge(*parts: int) -> int:
+    return sum(parts)
+
+
+@loom.actor
+class Idle:
+    def ping(self) -> int:
+        return 1
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    loom.init("local", num_cpus=1)
+    cluster = Cluster(Live(current.session().address))
+    yield cluster
+    cluster.close()
+    loom.shutdown()
+
+
+def test_of_several_inputs_the_one_that_will_not_come_is_followed(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    log, go_on = Gate(tmp_path / "log"), Gate(tmp_path / "go_on")
+    runs = waits.remote(log, go_on)
+    wait_until(log.notes)
+    never = merge.options(num_cpus=50).remote()
+    merged = merge.remote(runs, never)
+    try:
+        current.session().settle()
+        line, cause = reasons.explain(cluster, merged.binary()[:16])
+        assert (line["why"], len(line["lacks"])) == ("inputs", 2)
+        assert (cause["why"], cause["task"]) == ("too-large", never.binary()[:16].hex())
+        loom.cancel(never)
+        wait_until(lambda: len(reasons.explain(cluster, merged.binary()[:16])) == 2)
+        line, cause = reasons.explain(cluster, merged.binary()[:16])
+        assert (cause["why"], cause["task"]) == ("running", runs.binary()[:16].hex())
+        job = bytes(current.session().job)
+        (cancelled,) = objects.of_job(cluster, job)[0]
+        assert (cancelled["id"], cancelled["name"]) == (never.hex(), "merge")
+    finally:
+        go_on.open()
+        loom.cancel(merged)
+    assert loom.get(runs, timeout=20) == 1
+
+
+def test_an_actor_lives_and_does_not_run_for_long(cluster: Cluster) -> None:
+    actor = Idle.remote()
+    assert loom.get(actor.ping.remote()) == 1
+    (row,) = actors.actors(cluster, [bytes(current.session().job)])
+    (line,) = reasons.explain(cluster, bytes.fromhex(row["id"]))
+    assert (line["why"], line["advice"]) == ("lives", "")
+    assert "is an actor, and lives on node" in line["says"]
