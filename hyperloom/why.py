@@ -47,7 +47,6 @@ class Why(StrEnum):
     RUNNING = "running"
     ITSELF = "waits-for-itself"
     RESTS = "rests"
-    LIVES = "lives"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,7 @@ class Facts:
     actor: str = ""  # of a call that waits: its actor, or "its actor" where that was not asked
     stands: AtActor | Rests | None = None  # of a call, or an actor, as its node tells it
     holder: str = ""  # the node that has it
-    # There it is: "running", "blocked", "hosting" (it is an actor), "behind" another task, "seat",
-    # "fetching" its inputs.
+    # There: "running", "blocked", "behind" a task, "seat", "fetching" inputs.
     at_node: str = ""
     pid: int = 0
     seconds: float = 0.0  # since its worker's last progress
@@ -128,7 +126,8 @@ def decide(facts: Facts) -> Reason:
         return _rests(facts.stands, facts.holder)
     if facts.actor and facts.state == "READY":
         return _awaits_actor(facts)
-    return _OF_STATE[facts.state](facts)
+    plain = _PLAIN.get(facts.state)
+    return plain if plain is not None else _OF_STATE[facts.state](facts)
 
 
 def _unknown(_: Facts) -> Reason:
@@ -140,21 +139,9 @@ def _unknown(_: Facts) -> Reason:
     )
 
 
-def _over(_: Facts) -> Reason:
-    return Reason(Why.OVER, "is over; its result is on its way")
-
-
-def _done(_: Facts) -> Reason:
-    return Reason(Why.DONE, "is done")
-
-
 def _failed(facts: Facts) -> Reason:
     advice = "loom show tells its attempts"
     return Reason(Why.FAILED, f"failed: {facts.error or 'no reason is known'}", advice)
-
-
-def _cancelled(_: Facts) -> Reason:
-    return Reason(Why.CANCELLED, "was cancelled")
 
 
 def _dead(facts: Facts) -> Reason:
@@ -360,8 +347,6 @@ def _at_node(facts: Facts, short: str) -> Reason:
                 f"runs {worker} and waits there{since} in get() for tasks of its own",
                 "loom stack shows for which; loom why tells of them too",
             )
-        case "hosting":
-            return Reason(Why.LIVES, f"is an actor, and lives {worker}: it ends when it is let go")
         case "behind":
             return Reason(Why.BEHIND, f"is {worker}, behind the task that runs there{since}")
         case _:
@@ -399,6 +384,10 @@ def _kinds(amounts: ResourceSet) -> int:
 
 
 _OF_STATE = {
-    "UNKNOWN": _unknown, "OVER": _over, "DONE": _done, "FAILED": _failed,
-    "CANCELLED": _cancelled, "DEAD": _dead, "WAITING": _waits, "READY": _ready, "HELD": _held,
+    "UNKNOWN": _unknown, "FAILED": _failed, "DEAD": _dead, "WAITING": _waits, "READY": _ready,
+    "HELD": _held,
+}  # fmt: skip
+_PLAIN = {
+    "OVER": Reason(Why.OVER, "is over; its result is on its way"),
+    "DONE": Reason(Why.DONE, "is done"), "CANCELLED": Reason(Why.CANCELLED, "was cancelled"),
 }  # fmt: skip

@@ -104,10 +104,6 @@ CASES = {
         "is on node aaaaaaaa in worker 7, behind the task that runs there since 0.5 s", "",
     ),
     Why.SEAT: (held("seat"), "is on node aaaaaaaa, and waits for 1 CPU or a worker", ""),
-    Why.LIVES: (
-        held("hosting", pid=7, seconds=75),
-        "is an actor, and lives on node aaaaaaaa in worker 7: it ends when it is let go", "",
-    ),
     Why.FETCHING: (
         held("fetching"), "is on node aaaaaaaa, which fetches its inputs from other nodes",
         "scheduling=",

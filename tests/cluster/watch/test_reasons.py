@@ -8,7 +8,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom.core import current
-from hyperloom.watch import actors, objects, reasons
+from hyperloom.watch import objects, reasons
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.live import Live
 from tests.cluster.api.gate import Gate
@@ -31,12 +31,6 @@ def waits(log: Gate, gate: Gate) -> int:
 @loom.task
 def merge(*parts: int) -> int:
     return sum(parts)
-
-
-@loom.actor
-class Idle:
-    def ping(self) -> int:
-        return 1
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +66,3 @@ def test_of_several_inputs_the_one_that_will_not_come_is_followed(
         go_on.open()
         loom.cancel(merged)
     assert loom.get(runs, timeout=20) == 1
-
-
-def test_an_actor_lives_and_does_not_run_for_long(cluster: Cluster) -> None:
-    actor = Idle.remote()
-    assert loom.get(actor.ping.remote()) == 1
-    (row,) = actors.actors(cluster, [bytes(current.session().job)])
-    (line,) = reasons.explain(cluster, bytes.fromhex(row["id"]))
-    assert (line["why"], line["advice"]) == ("lives", "")
-    assert "is an actor, and lives on node" in line["says"]
