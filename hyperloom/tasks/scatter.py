@@ -63,7 +63,10 @@ class Scattered(_Expands):
     def __init__(self, symbol: str, x: object) -> None:
         input_of(x)  # it can be one
         self.symbol = symbol
-        self.x = x if is_input(x) else _checked(symbol, data.of(x))
+        self.x = x
+        if not is_input(x):
+            self.x = data.of(x)
+            _taken_apart(symbol, self.x)  # it can be
 
     def __reduce__(self) -> Any:  # noqa: ANN401 - never returns
         raise TypeError(f"{self!r} is many values and travels inside of none{self.instead}")
@@ -179,13 +182,14 @@ def expand(
     *inputs: object,
 ) -> BoundTask[list[Any]]:
     """A task for each part of the first `number` inputs; all of their results."""
-    parts = [_parts(symbol, whole, remote) for whole in inputs[:number]]
-    if len(set(map(len, parts))) > 1 or (symbol == DSLICE and _differ(inputs[:number])):
-        lengths = ", ".join(str(len(_taken_apart(each))) for each in inputs[:number])
+    wholes = [_taken_apart(symbol, whole) for whole in inputs[:number]]
+    if len(set(map(len, wholes))) > 1:
+        lengths = ", ".join(str(len(whole)) for whole in wholes)
         raise ValueError(
             f"{remote.name} takes one part of each scattered input at a time, and these have "
             f"{lengths} pieces: they need equally many"
         )
+    parts = [_parts(symbol, whole, remote) for whole in wholes]
     others = [_once(each, remote) for each in inputs[number:]]
     form = [_once(each, remote) for each in form]
     named = {name: _once(each, remote) for name, each in named.items()}
@@ -194,8 +198,16 @@ def expand(
         values = (*row, *others)
         args = [values[each.number] if type(each) is _Slot else each for each in form]
         more = {n: values[v.number] if type(v) is _Slot else v for n, v in named.items()}
-        made.append(remote.bind(*args, **more))
+        made.append(_named_as_we_are(remote.bind(*args, **more)))
     return array_make(made) if remote.takes_data else BoundTask(_listed, tuple(made), {})
+
+
+def _named_as_we_are(task: BoundTask[Any]) -> BoundTask[Any]:
+    """With the label and the metadata that the whole was given."""
+    said = current.session().context()
+    if said.label is not None:
+        task.named(said.label)
+    return task.with_metadata(**said.metadata) if said.metadata else task
 
 
 def _once(value: object, remote: Remote) -> object:
@@ -210,25 +222,16 @@ def _once(value: object, remote: Remote) -> object:
     return value if packed.size <= session.config.inline_max_bytes else session.put_packed(packed)
 
 
-def _checked(symbol: str, whole: object) -> Any:  # noqa: ANN401 - data, or a list of anything
-    apart = _taken_apart(whole)
+def _taken_apart(symbol: str, whole: object) -> Any:  # noqa: ANN401 - data, or a list of anything
+    apart = whole.unwrap() if isinstance(whole, data.PyObj) else whole
     if isinstance(apart, (data.Array, data.Index, list, tuple)) or (
         isinstance(apart, data.Data) and apart.length
     ):
-        return whole
+        return apart
     raise TypeError(f"{symbol} takes an array, an index or a list, and this is {whole!r:.100}")
 
 
-def _taken_apart(whole: object) -> Any:  # noqa: ANN401 - data, or a list of anything
-    return whole.unwrap() if isinstance(whole, data.PyObj) else whole
-
-
-def _differ(wholes: Sequence[object]) -> bool:
-    return len({len(_taken_apart(whole)) for whole in wholes}) > 1
-
-
-def _parts(symbol: str, whole: object, remote: Remote) -> list[Any]:
-    apart = _taken_apart(_checked(symbol, whole))
+def _parts(symbol: str, apart: Any, remote: Remote) -> list[Any]:  # noqa: ANN401
     if remote.takes_data and not isinstance(apart, data.Data):
         apart = data.array(apart)
     if symbol == DGET:
@@ -245,7 +248,7 @@ _listed = remote_function(together, TaskOptions(num_cpus=0, name="loom/scheduler
 
 
 def _array_of(whole: data.Data) -> data.Array:
-    return data.array(_taken_apart(whole))
+    return data.array(_taken_apart("loom/array/make", whole))
 
 
 _together = ExpandingData("loom/array/make", _array_of, _FREE)

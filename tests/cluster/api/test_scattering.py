@@ -168,6 +168,15 @@ def test_several_scattered_inputs_go_in_step() -> None:
             gathered(tasks.array_make([scatter(letters), scatter(data.array(["x", "y"]))]))
 
 
+def test_each_of_its_tasks_has_the_label_and_the_metadata() -> None:
+    @loom.task
+    def about(_: int) -> tuple[str | None, dict[str, Any]]:
+        return loom.context().label, dict(loom.context().metadata)
+
+    each = about.bind(tasks.dget([1, 2])).named("x").with_metadata(fold=3)
+    assert gathered(each, about.bind(tasks.dget([1]))) == [[("x", {"fold": 3})] * 2, [(None, {})]]
+
+
 def test_what_all_tasks_take_is_kept_once() -> None:
     large = bytes(1 << 20)
 
