@@ -126,7 +126,7 @@ def test_a_name_that_goes_from_job_to_job_is_never_had_twice(
         had = session.wire.call("EVAL", both, 2, *tables)
         if actor is not None and killed[n]:
             there = keys.job_namespace(actor[: codes.JOB_ID])
-            session.call("actor_kill", actor, 0, b"4killed", namespace=there)
+            session.call("actor_kill", actor, 0, 0, b"4killed", namespace=there)
         return had, actor
 
     found = in_lanes(create, len(killed))
@@ -145,14 +145,14 @@ def test_a_name_is_free_in_the_transition_that_ends_its_actor(
         actor = task(first.process, n)
         assert second.create(NAME, b"")[0] == b"FOUND"
         pipeline = [
-            fcall("actor_kill", keys.job_namespace(JOB), actor, 0, b"4killed"),
+            fcall("actor_kill", keys.job_namespace(JOB), actor, 0, 0, b"4killed"),
             fcall("actor_create", keys.job_namespace(JOB), second.process, second.seq + 1,
                   second.seq + 1, CLASS, task(second.process, second.seq + 1), record(CLASS),
                   NAME, 0, 0, b"", 0),
         ]  # fmt: skip
         assert [plane.wire.call(*words) for words in pipeline] == [b"DEAD", [b"CREATED"]]
         second.seq += 1
-        plane.call("actor_kill", task(second.process, second.seq), 0, b"4killed")
+        plane.call("actor_kill", task(second.process, second.seq), 0, 0, b"4killed")
         assert plane.table(keys.OWNERS) is None, "the killed one does not keep the job"
 
 
@@ -161,7 +161,7 @@ def test_the_names_of_a_job_that_is_over_are_anybodys(
 ) -> None:
     one, other = sessions(0), sessions(1)
     one.get_or_create()
-    plane.call("actor_kill", one.find(NAME), 0, b"4killed")
+    plane.call("actor_kill", one.find(NAME), 0, 0, b"4killed")
     assert plane.call("job_close", 60) > 0
     plane.call("job_forget", JOB, ns=keys.CLUSTER)
     assert plane.call("actor_claims", ns=keys.CLUSTER) == []
