@@ -163,9 +163,10 @@ class Driver:
     def _hear(self) -> None:
         while (message := self._reader.receive()) is not None:
             if message[0] == "log" and self._show:
-                _, stream, name, pid, lines = message
+                _, stream, name, pid, lines, node = message
                 out = sys.stderr if stream == "stderr" else sys.stdout
-                out.write("".join([f"({name} pid={pid}) {line}\n" for line in lines]))
+                place = f"pid={pid}, node={node[:8]}" if node else f"pid={pid}"
+                out.write("".join([f"({name} {place}) {line}\n" for line in lines]))
                 out.flush()
             elif message[0] == "warning":
                 sys.stderr.write(f"hyperloom: {message[1]}\n")

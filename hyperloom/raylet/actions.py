@@ -53,12 +53,17 @@ class Actions:
         self._light = light
         self._warn = warn
         self._known: dict[int, set[bytes]] = {}  # worker -> templates that it has
-        self.last_sent: dict[int, str] = {}  # worker -> name of the last task that it was sent
+        self._last_sent: dict[int, str] = {}  # worker -> name of the last task that it was sent
+
+    def prints_as(self, worker: int) -> str:
+        """Whose output its output is; what a task prints may be read after its result."""
+        sent = self._machine.workers[worker].sent
+        return sent[0].kind.name if sent else self._last_sent.get(worker, "worker")
 
     def forget(self, worker: int) -> None:
         """It is gone."""
         self._known.pop(worker, None)
-        self.last_sent.pop(worker, None)
+        self._last_sent.pop(worker, None)
 
     def perform(self, effect: m.Effect) -> None:  # noqa: C901, PLR0912 - all there is to do
         """Do it."""
@@ -104,7 +109,7 @@ class Actions:
                 assert_never(effect)
 
     def _run(self, worker: int, tasks: Sequence[m.Held], gpus: tuple[int, ...]) -> None:
-        self.last_sent[worker] = tasks[-1].kind.name
+        self._last_sent[worker] = tasks[-1].kind.name
         known = self._known[worker]
         templates = []
         flat: list[bytes] = []

@@ -41,6 +41,7 @@ from hyperloom.raylet.owners import Owners
 from hyperloom.raylet.parting import Parting
 from hyperloom.raylet.pool import Pool
 from hyperloom.raylet.printed import Logs
+from hyperloom.raylet.relay import Relay
 from hyperloom.raylet.reporter import Reporter
 from hyperloom.raylet.residents import Residents
 from hyperloom.raylet.results import outputs_of, tasks_of
@@ -117,6 +118,7 @@ class Agent:
         """Now and then."""
         node = self._settings.node
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
+        self._relay = Relay(node, self._gcs, self._jobs, self._door)
         self._elsewhere = Elsewhere(node, self._gcs, self.machine, self._others_idle)
         self.loop.every(_WATCH_S, self._watch)
         lease_s = self._settings.config.lease_s
@@ -273,14 +275,9 @@ class Agent:
             self._reporter.strays(job, found, self._keeper.free)
 
     def worker_prints(self, worker: int, stream: str, lines: list[str]) -> None:
-        """Whole lines of its output: to the drivers of its job that are here."""
-        state = self.machine.workers[worker]
-        # What a task prints may be read after its result.
-        name = (
-            state.sent[0].kind.name if state.sent else self._actions.last_sent.get(worker, "worker")
-        )
-        for guest in self._door.guests_of(state.job):
-            guest.say(["log", stream, name, self._pool.pid(worker), lines])
+        """Whole lines of its output: to the drivers of its job."""
+        job, name = self.machine.workers[worker].job, self._actions.prints_as(worker)
+        self._relay.prints(job, stream, name, self._pool.pid(worker), lines)
 
     # -- drivers ----------------------------------------------------------------------------
 
@@ -350,6 +347,8 @@ class Agent:
         match question:
             case ["take", list(objects)]:  # from a node that leaves
                 self._fetching.fetch([(oid, size) for oid, size in objects], lambda _: None)
+            case ["printed", bytes(job), list(message)]:
+                self._relay.heard(job, message)
             case ["drain", str(token), timeout_s, bool(force)]:
                 say = self._answers.to(reply_to)
                 self._draining.begin(token, timeout_s, force=force, say=say)

@@ -84,3 +84,44 @@ def test_a_progress_bar_is_seen_while_its_task_runs(home: Home) -> None:
     assert err == []
     assert all(re.fullmatch(r"\(work\) \d+ %", line) for line in out), out
     assert out
+
+
+def test_what_tasks_print_on_another_node_is_seen_too(home: Home) -> None:
+    head = home.start_head()
+    url, password = home.status()["address"], head / "password"
+    home.loom("start", "--address", url, "--password-file", password, "--num-cpus", "1")
+    out, err = printed(
+        home,
+        """
+        import threading
+
+        class Seen:
+            def __init__(self, stream):
+                self.stream, self.event = stream, threading.Event()
+            def write(self, text):
+                self.stream.write(text)
+                if "elsewhere" in text:
+                    self.event.set()
+            def flush(self):
+                self.stream.flush()
+
+        @loom.task
+        def says():
+            print("elsewhere")
+            print("also elsewhere", file=sys.stderr)
+
+        loom.init("auto")
+        streams = sys.stdout, sys.stderr = Seen(sys.stdout), Seen(sys.stderr)
+        here = loom.context().node_id
+        (there,) = {node["node"] for node in loom.nodes()} - {here}
+        loom.get(says.options(scheduling=loom.NodeAffinity(there)).remote())
+        assert all(stream.event.wait(30) for stream in streams)
+        print(there[:8])
+        """,
+    )
+    *shown, node = out
+    assert [re.sub(r" pid=\d+,", "", line) for line in shown] == [f"(says node={node}) elsewhere"]
+    assert [re.sub(r" pid=\d+,", "", line) for line in err] == [
+        f"(says node={node}) also elsewhere"
+    ]
+    home.loom("stop", "--all")
