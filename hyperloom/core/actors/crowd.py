@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperloom import specs
 from hyperloom.core import current
-from hyperloom.core.actors.hosting import CallExecutor, Hosted
+from hyperloom.core.actors.hosting import CallExecutor, Hosted, why_it_leaves
 from hyperloom.core.actors.mailbox import Letter, Mailbox
 from hyperloom.core.execution import Retry
 
@@ -176,7 +176,10 @@ class Crowd:
         loop.add_reader(sock.fileno(), readable)
         self._arrived(left)
         loop.call_soon(readable)  # some of it may have been read, and not been cut, before
-        loop.run_forever()
+        try:
+            loop.run_forever()
+        except SystemExit as error:  # not of a call itself, but of a task that one has made
+            self._leave(why_it_leaves(error))
         loop.remove_reader(sock.fileno())
 
     async def _await(self, letter: Letter) -> None:
@@ -226,9 +229,7 @@ class Crowd:
     ) -> None:
         running_here.set(None)
         if executor.leaving:
-            with self._lock:  # the raylet reads what has begun when it hears of the end
-                self._is_over = True
-            self._ground.end_actor(executor.leaving)
+            self._leave(executor.leaving)
         else:
             self._ground.settle()
             now = time.perf_counter()
@@ -243,6 +244,11 @@ class Crowd:
         """No call is wanted any more that has not begun, or comes yet.  From any thread."""
         with self._lock:
             self._mailbox.close()
+
+    def _leave(self, cause: str) -> None:
+        with self._lock:  # the raylet reads what has begun when it hears of the end
+            self._is_over = True
+        self._ground.end_actor(cause)
 
     def cancel(self, task: bytes, failure: bytes) -> None:
         """Nobody wants the call any more.  From any thread."""

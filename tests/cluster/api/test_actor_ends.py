@@ -5,6 +5,7 @@ Whoever repeats a call after an error must know that nothing of it was done.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import signal
@@ -86,7 +87,7 @@ def test_of_calls_lost_by_exit_actor_too(gate: Any) -> None:
 
 
 @pytest.mark.parametrize("code", [None, 0, 3])
-@pytest.mark.parametrize("kind", ["one at a time", "threads", "coroutines"])
+@pytest.mark.parametrize("kind", ["one at a time", "threads", "coroutines", "a task of one"])
 def test_sys_exit_in_a_method_ends_the_actor_in_order(gate: Any, kind: str, code: Any) -> None:
     log = gate("log")
 
@@ -102,10 +103,18 @@ def test_sys_exit_in_a_method_ends_the_actor_in_order(gate: Any, kind: str, code
 
     class Async(Plain):
         async def leave(self, code: Any) -> None:  # type: ignore[override]
-            sys.exit(code)
+            if kind == "coroutines":
+                sys.exit(code)
+
+            async def inner() -> None:
+                sys.exit(code)
+
+            await asyncio.gather(inner())
 
     most = 2 if kind == "threads" else None
-    cls = loom.actor(max_restarts=3, max_concurrency=most)(Async if kind[0] == "c" else Plain)
+    cls = loom.actor(max_restarts=3, max_concurrency=most)(
+        Async if most is None and kind[0] != "o" else Plain
+    )
     actor = cls.remote()
     assert loom.get(actor.ready.remote()) == "ready"
     error = error_of(actor.leave.remote(code))
