@@ -322,6 +322,7 @@ class Agent:
     def job_opened(self, job: bytes, about: dict[str, Any]) -> None:
         """A driver has joined the cluster, here or elsewhere."""
         self._jobs.open(job, about)
+        self._owners.opened(job, about)
 
     def job_ended(self, job: bytes) -> None:
         """Nothing of the job is wanted any more."""

@@ -20,6 +20,7 @@ from hyperloom.failures import Attempt
 from hyperloom.gcs import keys
 from hyperloom.gcs.wire import Wire, fcall
 from hyperloom.ids import OBJECT_BYTES, cut
+from hyperloom.raylet.owners import FORSAKEN
 from hyperloom.raylet.reporter import given_up
 
 if TYPE_CHECKING:
@@ -57,9 +58,14 @@ def leave(settings: NodeSettings) -> None:
             ours = about.get("node") == settings.node.hex()
             if ours and wire.call(*fcall("job_close", keys.job_namespace(job), _CLOSED_S)) >= 0:
                 wire.call(*fcall("job_forget", keys.CLUSTER, job))
-            else:  # another node's, or it has owners besides its driver, and goes on
-                _requeue(wire, job, settings.node)
-                _bury(wire, job, settings.node)
+                continue
+            # Another node's; or it has owners besides its driver, and others look after it now.
+            _requeue(wire, job, settings.node)
+            _bury(wire, job, settings.node)
+            if ours:
+                _bury_one(wire, job, bytes.fromhex(about["process"]))
+                forsaken = json.dumps({**about, FORSAKEN: True})
+                wire.call(*fcall("job_open", keys.CLUSTER, job, forsaken))
         wire.close()
     except errors.ControlPlaneLost:
         return  # then our lease runs out, and somebody else does all this
@@ -83,10 +89,14 @@ def _bury(wire: Wire, job: bytes, node: bytes) -> list[bytes]:
     namespace = keys.job_namespace(job)
     processes: list[bytes] = wire.call(*fcall("process_list", namespace, node))
     for process in processes:
-        at = 1
-        while at:
-            at = wire.call(*fcall("process_bury", namespace, process, at, _AT_ONCE, given_up(node)))
+        _bury_one(wire, job, process, given_up(node))
     return processes
+
+
+def _bury_one(wire: Wire, job: bytes, process: bytes, *killed: bytes) -> None:
+    namespace, at = keys.job_namespace(job), 1
+    while at:
+        at = wire.call(*fcall("process_bury", namespace, process, at, _AT_ONCE, *killed))
 
 
 def _unknown(wire: Wire, job: bytes, oids: list[bytes]) -> Iterator[bytes]:

@@ -8,10 +8,14 @@ The rule: when a job's driver is gone, the control plane is asked to close the j
 long as the job has owners (``lua/owner/add.lua``).  Then only what the driver held is let go, and
 the raylet of the driver's node asks again every second.  So nobody has to tell it that the last
 owner is gone, and nothing that was lost on the way can keep a job for ever.
+
+Nor can the end of that node, which may be the driver's own: the job is *forsaken* from then on, as
+the cluster's table says of it, and every raylet asks now and then.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
@@ -28,7 +32,9 @@ if TYPE_CHECKING:
 
 _CLOSED_S = 600  # how long late words about an ended job are ignored
 _ASK_EVERY_S = 1.0
+_OTHERS_EVERY_S = 5.0
 _KEPT = -1  # the answer of ``job_close``
+FORSAKEN = "forsaken"  # in what is known of a job: its driver is gone, and it goes on
 
 
 class Owners:
@@ -51,8 +57,10 @@ class Owners:
         self.drivers_of: Callable[[bytes], Sequence[Guest]] = lambda _: ()  # that are here
         self._visitors: dict[bytes, object] = {}  # process -> who of this machine it is
         self._kept: set[bytes] = set()  # jobs of this node's drivers that go on without them
+        self._forsaken: set[bytes] = set()  # jobs of any node's that do
         self._strangers: set[bytes] = set()  # visitors from here that nobody here is, so far
-        loop.every(_ASK_EVERY_S, self._ask_again)
+        loop.every(_ASK_EVERY_S, lambda: self._ask_again(self._kept))
+        loop.every(_OTHERS_EVERY_S, lambda: self._ask_again(self._forsaken - self._kept))
 
     # -- visitors ---------------------------------------------------------------------------
 
@@ -101,13 +109,18 @@ class Owners:
         desk = self._jobs.get(job)
         return {} if desk is None else desk.about
 
+    def opened(self, job: bytes, about: dict[str, Any]) -> None:
+        """A job is open, or told of anew: its driver is gone, or there again."""
+        (self._forsaken.add if about.get(FORSAKEN) else self._forsaken.discard)(job)
+
     def forget(self, job: bytes) -> None:
         """It is over."""
         self._kept.discard(job)
+        self._forsaken.discard(job)
 
-    def _ask_again(self) -> None:
+    def _ask_again(self, jobs: Collection[bytes]) -> None:
         if self._gcs.connected:
-            for job in self._kept:
+            for job in tuple(jobs):
                 self._ask(job, b"", self.bury)
 
     def _ask(self, job: bytes, driver: bytes, bury: Callable[[bytes], None]) -> None:
@@ -119,6 +132,8 @@ class Owners:
                 self.ended(job)
             elif driver:
                 self._kept.add(job)
+                about = json.dumps({**self._about(job), FORSAKEN: True})
+                self._gcs.apply("job_open", keys.CLUSTER, job, about)
                 bury(driver)
             else:
                 self._list(job, self._look_at)

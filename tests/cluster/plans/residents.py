@@ -42,11 +42,13 @@ def add_to(keeper: Any, n: int) -> int:
     return loom.get(keeper.add.remote(n))  # type: ignore[no-any-return]
 
 
-def main(name: str, how: str) -> None:
-    loom.init("auto", namespace="shop" if how == "kept" else "")
+def main(name: str, how: str, address: str) -> None:
+    loom.init(address, namespace="shop" if how == "kept" else "")
     lifetime: Any = "detached" if how != "kept" else None
     start = loom.put(100)
-    keeper = Keeper.options(name=name or None, lifetime=lifetime).remote(start)
+    here = loom.NodeAffinity(loom.context().node_id, soft=True)
+    options = Keeper.options(name=name or None, lifetime=lifetime, scheduling=here)
+    keeper = options.remote(start)
     sys.stdout.write(f"{loom.get(keeper.pid.remote())}\n")
     sys.stdout.flush()
     if how == "killed":
@@ -54,9 +56,9 @@ def main(name: str, how: str) -> None:
     sys.stdin.readline()
 
 
-def made_by(home: Home, name: str, how: str = "ends") -> int:
+def made_by(home: Home, name: str, how: str = "ends", address: str = "auto") -> int:
     """The process of an actor whose program is gone."""
-    process = home.python("-m", __name__, name, how)
+    process = home.python("-m", __name__, name, how, address)
     out, err = process.communicate(timeout=40)
     assert process.returncode == (-signal.SIGKILL if how == "killed" else 0), err
     return int(out)

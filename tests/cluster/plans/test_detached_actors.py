@@ -13,12 +13,22 @@ import hyperloom as loom
 from hyperloom import errors
 from hyperloom.core import current
 from tests.cluster.plans.residents import Keeper, add_to, made_by
+from tests.home import Home
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from tests.home import Home
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def own(head: Home) -> Iterator[Home]:
+    """Where a program finds no node, but the way into the cluster."""
+    password = str(head.current / "password")
+    home = Home(variables={**head.variables, "LOOM_PASSWORD_FILE": password})
+    yield home
+    home.close()
 
 
 @pytest.mark.parametrize("how", ["ends", "killed"])
@@ -49,7 +59,7 @@ def test_an_actor_outlives_its_driver_until_it_is_killed(head: Home, how: str) -
 
 def test_a_name_in_a_namespace_is_known_to_other_programs(head: Home) -> None:
     """As long as somebody holds the actor, its program or another."""
-    program = head.python("-m", "tests.cluster.plans.residents", "kept", "kept", stdin=-1)
+    program = head.python("-m", "tests.cluster.plans.residents", "kept", "kept", "auto", stdin=-1)
     assert program.stdout is not None
     assert int(program.stdout.readline())
     loom.init("auto")
@@ -156,6 +166,20 @@ def test_one_without_a_name_is_ended_by_its_id_from_a_shell(head: Home) -> None:
     assert f"is an actor, and was not ended; loom kill {row['id']} does" in refused.stderr
     assert head.loom("kill", row["short"]).stdout == f"actor Keeper ({row['short']}) was killed\n"
     assert "is no actor that lives" in head.loom("kill", row["id"], exits=1).stderr
+
+
+@pytest.mark.parametrize("how", ["ends", "killed"])
+def test_its_job_ends_with_it_also_without_the_node_of_its_program(
+    head: Home, how: str, own: Home
+) -> None:
+    """The program had joined the cluster with a node of its own, which went with it."""
+    made_by(own, "moves", how, address=str(head.status()["address"]))
+    loom.init("auto")
+    keeper = loom.get_actor("moves")
+    assert loom.get(keeper.add.remote(1), timeout=40) == 101, "it is made anew, on another node"
+    loom.kill(keeper)
+    loom.shutdown()
+    wait_until(lambda: head.jobs() == [], 20)
 
 
 def test_racing_programs_get_one_actor(head: Home) -> None:
