@@ -256,13 +256,18 @@ def submit(
 
 
 def attach(id: str) -> PlanHandle:  # noqa: A002 - that is what it is
-    """Take up a detached plan, from any process that is connected to its cluster.
+    """Take up a plan, from any process that is connected to its cluster.
 
-    The handle is as good as that of the process which submitted it; several may have one.  What
-    its methods take as tasks are labels, or tasks of `PlanHandle.plan`.
+    The handle of a detached plan is as good as that of the process which submitted it; several may
+    have one.  What its methods take as tasks are labels, or tasks of `PlanHandle.plan`.
+
+    A plan that is not detached can be taken up as long as its process has its handle: to watch
+    it, wait for it, fetch from it and cancel it.  Who has taken it up holds its results, and may go
+    on when that process lets go of them, or ends.  What needs the bound tasks (`PlanHandle.plan`,
+    `state`, `ref`, `retry_failed`) is for that process alone.
 
     Args:
-        id: a plan's (``handle.id``); or a job's, for all that is detached there as one handle.
+        id: a plan's (``handle.id``); or a job's, for all its plans as one handle.
 
     Raises:
         NotFound: nothing has this id; it was released, or it is at another cluster.

@@ -81,7 +81,7 @@ class Session:
         self.streams: dict[bytes, Stream] = {}
         self.counts = RefCounts()
         self.dropped: deque[bytes] = deque()  # refs that died; see `sweep`
-        self.gone_readers: deque[bytes] = deque()  # streams whose generator died
+        self.last_words: deque[tuple[Any, ...]] = deque()  # of streams and plans that died
         self.finished: deque[Callable[[], None]] = deque()  # see `hyperloom.core.futures`
         self.task = b""  # what this process runs, if it is a worker
         self.running: Callable[[], Running | None] | None = None  # what, in a worker
@@ -189,9 +189,10 @@ class Session:
 
     def sweep(self) -> None:
         """Act on the refs that died since the last time."""
-        while self.gone_readers:
-            # First release the end (in `dropped`), so that the worker learns at its next item.
-            self.outbox.tell("stream_consume", self.gone_readers.popleft(), codes.FOR_EVER)
+        while self.last_words:
+            # Of a stream: first release the end (in `dropped`), so that the worker learns at its
+            # next item.  Of a plan: before its results are released (`hyperloom.plan.living`).
+            self.outbox.tell(*self.last_words.popleft())
         dropped = self.dropped
         if not dropped:
             return
@@ -363,7 +364,7 @@ class Session:
     @property
     def unsent(self) -> bool:
         """Whether anything was said or dropped that the control plane has not heard."""
-        return bool(self.dropped or self.gone_readers or self.outbox.waiting)
+        return bool(self.dropped or self.last_words or self.outbox.waiting)
 
     @property
     def has_waiters(self) -> bool:

@@ -181,7 +181,7 @@ class _Reader:
             self._session.dropped.append(object_id(task, index))
             index += 1
         if tell:
-            self._session.gone_readers.append(task)
+            self._session.last_words.append(("stream_consume", task, codes.FOR_EVER))
         self._session.wake()
 
 

@@ -1,4 +1,4 @@
-"""`attach`: a detached plan, taken up again from any process."""
+"""`attach`: a plan taken up from any process: a detached one, or one of a program that runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from hyperloom.ids import JOB_BYTES, PROCESS_BYTES, ProcessID, job_of
 from hyperloom.plan import detaching
 from hyperloom.plan.detached import Detached
 from hyperloom.plan.handle import JobHandle, PlanHandle
+from hyperloom.plan.living import Living
+from hyperloom.plan.recorded import record_in
 
 if TYPE_CHECKING:
     from hyperloom.core.session import Session
@@ -21,6 +23,7 @@ def attach(what: str) -> PlanHandle:
     """See `hyperloom.attach`."""
     plan = _parsed(what)
     home: Session = current.session()
+    home.flush()  # of our own handles, those that are gone
     try:
         session = visiting.session_in(job_of(plan))
     except errors.NotFound:
@@ -28,7 +31,7 @@ def attach(what: str) -> PlanHandle:
     try:
         if len(plan) == PROCESS_BYTES:
             return _plan(session, plan)
-        plans = [_plan(session, each) for each in detaching.detached(session, session.job)]
+        plans = [_plan(session, each) for each in detaching.all_plans(session, session.job)]
         if plans:
             return plans[0] if len(plans) == 1 else JobHandle(session, plans)
     except errors.NotFound:
@@ -38,7 +41,11 @@ def attach(what: str) -> PlanHandle:
 
 
 def _plan(session: Session, plan: ProcessID) -> PlanHandle:
-    theirs = Detached.taken_up(session, plan)
+    record = record_in(session, plan)
+    if record.process:
+        living, results = Living.taken_up(session, plan, record)
+        return PlanHandle(session, results, living.tasks, None, living)
+    theirs = Detached.taken_up(session, plan, record)
     return PlanHandle(session, theirs.results(), theirs.tasks, None, theirs)
 
 
@@ -64,17 +71,20 @@ def _nothing(home: Session, what: str) -> errors.NotFound:
     there = [
         f"{plan.hex()} {about.label or about.program}"
         for job in jobs
-        for plan, about in detaching.detached(home, job).items()
+        for plan, about in detaching.all_plans(home, job).items()
     ]
     shown = "".join(f"\n  {line}" for line in there[-_SHOWN:])
-    why = f"it was released, or it never was at {home.address}"
+    why = (
+        "it was released, or its program dropped its handle or ended (only what is submitted with "
+        f"detach=True outlives that), or it never was at {home.address}"
+    )
     job = jobs.get(job_of(ProcessID(bytes.fromhex(what))))
     if job is not None and len(what) == 2 * JOB_BYTES:
         why = (
-            f"that job is there (of process {job.get('pid')}), and a plan is taken up elsewhere "
-            "only if it was submitted with detach=True"
+            f"that job is there (of process {job.get('pid')}), but no plan: a plan can be taken up "
+            "as long as its program has its handle, or longer if it was submitted with detach=True"
         )
     return errors.NotFound(
-        f"nothing detached has the id {what}: {why}. "
-        + (f"What is detached there:{shown}" if there else "Nothing is detached there")
+        f"no plan can be taken up as {what}: {why}. "
+        + (f"What can be:{shown}" if there else "Nothing can be there")
     )

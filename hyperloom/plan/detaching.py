@@ -1,12 +1,12 @@
-"""What is written down of a plan that belongs to nobody who could die.
+"""What is written down of a plan, so that others can take it up; above all of a detached one.
 
-The rule: a detached plan is a process of its own, though none that runs.  Its id begins the ids of
-its tasks, so it holds its results as any process holds what it made, and releasing it is that
-process's burial.  As long as it is there, it owns its job (``lua/owner/add.lua``), which therefore
-outlives its driver.
+The rule: a detached plan belongs to nobody who could die: it is a process of its own, though none
+that runs.  Its id begins the ids of its tasks, so it holds its results as any process holds what it
+made, and releasing it is that process's burial.  As long as it is there, it owns its job
+(``lua/owner/add.lua``), which therefore outlives its driver.
 
-What one must know to take it up again is a record of a few runs; `hyperloom.plan.detached` has to
-do with that.
+What one must know to take a plan up is a record of a few runs; `hyperloom.plan.recorded` has to do
+with that.
 """
 
 from __future__ import annotations
@@ -64,10 +64,11 @@ class Record(Struct, array_like=True, frozen=True):
     plan: bytes = b""  # the plan as it was submitted, an object; or
     lacks: str = ""  # why it was not kept
     again: tuple[tuple[bytes, tuple[Span, ...]], ...] = ()  # processes that ran parts of it again
+    process: bytes = b""  # of a plan that is not detached: whose tasks these are
 
 
 class About(Struct, frozen=True):
-    """What people want to know of a detached plan."""
+    """What people want to know of a plan."""
 
     label: str
     tasks: int
@@ -84,18 +85,22 @@ _read = json.Decoder(About).decode
 def runs_of(places: Iterable[tuple[int, int]]) -> tuple[Run, ...]:
     """Pairs of a task's and an output's number, written as few runs: a million may be one."""
     runs: list[Run] = []
+    first = first_output = task_step = output_step = number = 0
     for task, output in places:
-        if runs:
-            run = runs[-1]
-            if run.number == 1:
-                run = run._replace(task_step=task - run.task, output_step=output - run.output)
-            last = run.number
-            if (task, output) == (
-                run.task + last * run.task_step, run.output + last * run.output_step
-            ):  # fmt: skip
-                runs[-1] = run._replace(number=last + 1)
-                continue
-        runs.append(Run(task, output, 0, 0, 1))
+        if number == 1:
+            task_step, output_step = task - first, output - first_output
+        if (
+            number
+            and task == first + number * task_step
+            and output == first_output + number * output_step
+        ):
+            number += 1
+            continue
+        if number:
+            runs.append(Run(first, first_output, task_step, output_step, number))
+        first, first_output, task_step, output_step, number = task, output, 0, 0, 1
+    if number:
+        runs.append(Run(first, first_output, task_step, output_step, number))
     return tuple(runs)
 
 
@@ -144,6 +149,13 @@ def _in_a_row(numbers: Sequence[int]) -> Iterator[Run]:
 def detached(session: Session, job: bytes) -> dict[ProcessID, About]:
     """The detached plans of a job, oldest first."""
     return listed_of(session.outbox.call("owner_list", namespace=keys.job_namespace(job)))
+
+
+def all_plans(session: Session, job: bytes) -> dict[ProcessID, About]:
+    """Those, and the ones that living processes of the job have, oldest first."""
+    flat = session.outbox.call("plan_list", namespace=keys.job_namespace(job))
+    living = {ProcessID(flat[at]): _read(flat[at + 1]) for at in range(1, len(flat), 3)}
+    return dict(sorted({**detached(session, job), **living}.items(), key=lambda each: each[1].at))
 
 
 def listed_of(reply: Sequence[bytes]) -> dict[ProcessID, About]:

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
-    from hyperloom.plan.detached import Detached
+    from hyperloom.ids import ProcessID
     from hyperloom.plan.mending import PlanFailure
     from hyperloom.plan.plan import Plan
+    from hyperloom.plan.recorded import Recorded
     from hyperloom.plan.submission import Wanted
     from hyperloom.plan.submitted import Submitted
 
@@ -49,24 +50,23 @@ class PlanHandle:
         results: list[Any],
         tasks: int,
         submitted: Submitted | None = None,
-        detached: Detached | None = None,
+        known: Recorded | None = None,
     ) -> None:
         self._session = session
         self._results: list[Any] | None = results
         self._tasks = tasks
         self._submitted = submitted  # None: it has to be asked for
-        self._detached = detached
+        self._known = known  # None: nobody else can take it up
         self._last = Progress(0, 0, 0, tasks)  # when it was released
         # What `stopped_by` asks first.  (No method of ours, or the results would live in a circle.)
         self.reason: Callable[[], bytes | None] | None = None
-        self._again: list[Sequence[int]] = []  # tasks of this process that make results anew
-        if detached is not None:
+        if known is not None and known.counted:
             session.handles += 1
 
     @property
     def id(self) -> str | None:
-        """What `loom.attach` finds the plan by, in any process; None if it is not detached."""
-        return None if self._detached is None else self._detached.plan.hex()
+        """What `loom.attach` finds the plan by, in any process; None with ``mode="inline"``."""
+        return None if self._known is None else self._known.plan.hex()
 
     @property
     def job_id(self) -> str:
@@ -106,7 +106,7 @@ class PlanHandle:
 
     def _hear(self, oids: Sequence[bytes]) -> None:
         """Ask about those results that this process was not told of, and would not be."""
-        if self._detached is not None:
+        if self._known is not None:
             following.hear_of(self._session, oids)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -162,7 +162,7 @@ class PlanHandle:
             ways = Ways(self._as_submitted())
         except (errors.LoomError, ImportError):  # not kept, or its modules are not here
             return None
-        process = self._session.process if self._detached is None else self._detached.plan
+        process = self._process
 
         def way(task: bytes, result: bytes) -> tuple[str, ...]:
             ours = task.startswith(process) and result.startswith(process)
@@ -174,7 +174,11 @@ class PlanHandle:
         """The failure for which it was stopped, if it was, as it is kept."""
         if self.reason is not None:
             return self.reason()
-        return None if self._detached is None else self._detached.stopped_by()
+        return None if self._known is None else self._known.stopped_by()
+
+    @property
+    def _process(self) -> ProcessID:
+        return self._session.process if self._known is None else self._known.process
 
     @property
     def plan(self) -> Plan:
@@ -193,8 +197,8 @@ class PlanHandle:
 
     def _as_submitted(self) -> Submitted:
         if self._submitted is None:
-            assert self._detached is not None, "whoever submitted it has it"
-            self._submitted = self._detached.submitted()
+            assert self._known is not None, "whoever submitted it has it"
+            self._submitted = self._known.submitted()
         return self._submitted
 
     def retry_failed(self) -> int:
@@ -208,15 +212,15 @@ class PlanHandle:
             ObjectLost: the results were released; or the plan as it was submitted is not there,
                 and the message says why.
         """
-        if self._detached is not None and self._results is not None and self._detached.look():
-            self._results = self._detached.results()
+        if self._known is not None and self._results is not None and self._known.look():
+            self._results = self._known.results()
         failed = self.progress().failed
         if failed:
             wanted = self._as_submitted().wanted
-            self._results, numbers = mending.run_failed(self._session, wanted, self.results)
-            self._again.append(numbers)
-            if self._detached is not None:
-                self._detached.runs_again(numbers, self._results)
+            results, numbers = mending.run_failed(self._session, wanted, self.results)
+            if self._known is not None:
+                self._known.runs_again(numbers, results)
+            self._results = results
         return failed
 
     def ref(self, task: Wanted | str) -> Any:  # noqa: ANN401 - a ref, or a list of them
@@ -267,10 +271,8 @@ class PlanHandle:
         Raises:
             ValueError: there is no such task in this plan.
         """
-        process = self._session.process if self._detached is None else self._detached.plan
-        return states.state_of(
-            self._session, process, self._as_submitted(), task, self._that_failed
-        )
+        plan = self._as_submitted()
+        return states.state_of(self._session, self._process, plan, task, self._that_failed)
 
     def _that_failed(self) -> set[str]:
         return set() if self._results is None else {each.task_id for each in self.failures()}
@@ -279,34 +281,36 @@ class PlanHandle:
         """Let go of the results.  What still runs, runs on; harmless when done twice.
 
         Of a detached plan nobody can have them any more; and when its driver is gone, and nothing
-        else of its job is detached, the job ends, with what still runs.
+        else of its job is detached, the job ends, with what still runs.  Of another plan they are
+        let go of by this process: nobody else can take the plan up from here on, if it is the one
+        that submitted it, and who has done so before keeps them.
         """
         if self._results is None:
             return
         self._last = self.progress()
+        if self._known is not None:
+            self._known.release()
         self._results = None
-        if self._detached is not None:
-            self._detached.release()
+        if self._known is not None and self._known.counted:
             self._session.handles -= 1
             visiting.leave(self._session)
 
     def cancel(self) -> None:
         """Stop what runs and drop what does not; results that are not there yet fail."""
-        if self._detached is not None:
-            with suppress(errors.NotFound):  # released: we know what we know
-                self._detached.look()
-            for process, spans in reversed(list(self._detached.tasks_of())):
-                numbers = array("Q", chain.from_iterable(range(a, b + 1) for a, b in spans))
-                cancelling.cancel(self._session, process, numbers)
+        if self._known is None:
+            cancelling.cancel(self._session, self._process, self._as_submitted().numbers)
             return
-        for each in (*self._again, self._as_submitted().numbers):
-            cancelling.cancel(self._session, self._session.process, each)
+        with suppress(errors.NotFound):  # released: we know what we know
+            self._known.look()
+        for process, spans in reversed(list(self._known.tasks_of())):
+            numbers = array("Q", chain.from_iterable(range(a, b + 1) for a, b in spans))
+            cancelling.cancel(self._session, process, numbers)
 
     def __len__(self) -> int:
         return len(self.results)
 
     def __repr__(self) -> str:
-        name = f"plan {self.id}" if self.id else "plan"
+        name = f"plan {self.id}" if self._known is not None and self._known.detached else "plan"
         done, failed, wanted, tasks = self.progress()
         failures = f", {failed:,} failed" if failed else ""
         released = ", released" if self._results is None else ""
@@ -321,7 +325,7 @@ class PlanHandle:
 
 
 class JobHandle(PlanHandle):
-    """All detached plans of a job as one; `plans` are their handles."""
+    """All plans of a job that can be taken up, as one; `plans` are their handles."""
 
     def __init__(self, session: Session, plans: list[PlanHandle]) -> None:
         results = [result for plan in plans for result in plan.results]
@@ -335,9 +339,7 @@ class JobHandle(PlanHandle):
         Raises:
             ValueError: always.
         """
-        raise ValueError(
-            f"job {self.job_id} has {len(self.plans)} detached plans: take one of handle.plans"
-        )
+        raise ValueError(f"job {self.job_id} has {len(self.plans)} plans: take one of handle.plans")
 
     def _hear(self, oids: Sequence[bytes]) -> None:
         following.hear_of(self._session, oids)

@@ -28,19 +28,30 @@ class Names:
     def __init__(self, ids: TaskIds, order: Sequence[Node]) -> None:
         self._process = ids.process
         self._first: dict[int, int] = {}
+        self.spans: list[tuple[int, int]] = []  # of the tasks' numbers, as few as there are
         self.numbers = array("Q")  # of all tasks, in the nodes' order
         single = [node for node in order if not isinstance(node, BoundMap)]
         number = ids.consecutive(len(single)) if single else 0
+        self._span(number, len(single))
         for node in order:
             if isinstance(node, BoundMap):
                 aligned = RANGE_TASKS if node.tasks >= RANGES_FROM else 1
                 first = ids.consecutive(node.tasks, aligned) if node.tasks else 0
                 self._first[id(node)] = first
+                self._span(first, node.tasks)
                 self.numbers.extend(range(first, first + node.tasks))
             else:
                 self._first[id(node)] = number
                 self.numbers.append(number)
                 number += 1
+
+    def _span(self, first: int, number: int) -> None:
+        if not number:
+            return
+        last = first + number - 1
+        if self.spans and self.spans[-1][1] == first - 1:
+            first = self.spans.pop()[0]
+        self.spans.append((first, last))
 
     def task(self, node: Node, item: int = 0) -> TaskID:
         """The node's task; of a map that of item number `item`."""
@@ -48,10 +59,13 @@ class Names:
 
     def output(self, node: Node, index: int) -> ObjectID:
         """Output number `index` of the node; of a map the result of that item."""
-        number = self._first[id(node)]
-        if type(node) is BoundMap:
-            number, index = number + index, 0
+        number, index = self.place(node, index)
         return object_id(task_id(self._process, number), index)
+
+    def place(self, node: Node, index: int) -> tuple[int, int]:
+        """The same: the number of the task, and which of its outputs it is."""
+        number = self._first[id(node)]
+        return (number + index, 0) if type(node) is BoundMap else (number, index)
 
     def outputs(self, node: Node) -> list[ObjectID]:
         """All of them."""

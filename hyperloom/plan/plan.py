@@ -10,7 +10,7 @@ from hyperloom.core import current
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, Replacing
 from hyperloom.core.visiting import session_there
 from hyperloom.errors import OtherJob
-from hyperloom.plan import stopping
+from hyperloom.plan import living, stopping
 from hyperloom.plan.detached import Detached, new_plan
 from hyperloom.plan.graph import in_order, shape_of
 from hyperloom.plan.handle import PlanHandle
@@ -150,7 +150,8 @@ class Plan(Replacing):
         if plan is None and stops:
             return stopping.submit(session, submission, submitted)
         if plan is None:
-            return PlanHandle(session, submission.run(), len(submission.numbers), submitted)
+            results, known = living.submit(session, submission, self.label)
+            return living.handle_of(session, results, submitted, known)
         with stopping.detached(session, plan) if stops else nullcontext():
             results = submission.run()
         theirs = Detached.of(session, plan, submitted, results)

@@ -14,6 +14,7 @@ from hyperloom.core.options import TaskOptions
 from hyperloom.core.redirection import Ready
 from hyperloom.core.remote import RemoteFunction, remote_function
 from hyperloom.plan.plan import Plan
+from hyperloom.plan.submission import run
 from hyperloom.specs import STREAMING
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Redirector:
                 wanted[id(value), None] = value
             elif (output := output_of(value)) is not None:
                 wanted[id(output[0]), output[1]] = BoundOutput(*output)
-        refs = dict(zip(wanted, Plan(wanted.values()).submit().results, strict=True))
+        refs = dict(zip(wanted, run(list(wanted.values())), strict=True))
 
         def id_of(value: object) -> Dependency:
             if isinstance(value, BoundMap):
@@ -99,7 +100,7 @@ class Redirector:
     def value(self, result: Replacing) -> Any:  # noqa: ANN401 - the user's
         """Submit it, wait for it, its value."""
         task = one_of(result, "this task", 1)
-        return getting.get(current.session(), Plan([task]).submit().results[0], None)
+        return getting.get(current.session(), run([task])[0], None)
 
 
 def one_of(result: Replacing, name: str, returns: int, *, as_data: bool = False) -> BoundTask[Any]:

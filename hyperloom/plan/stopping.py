@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from hyperloom import failures
 from hyperloom.core.alarms import Alarm
-from hyperloom.plan import cancelling
+from hyperloom.plan import cancelling, living
 from hyperloom.plan.detaching import spans_of
-from hyperloom.plan.handle import PlanHandle
 from hyperloom.serialization import failure_inline
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from hyperloom.core.session import Session
     from hyperloom.ids import ProcessID
+    from hyperloom.plan.handle import PlanHandle
     from hyperloom.plan.submission import Submission
     from hyperloom.plan.submitted import Submitted
 
@@ -62,13 +62,13 @@ def submit(session: Session, submission: Submission, submitted: Submitted) -> Pl
     alarm = Alarm(spans_of(numbers), stop)
     session.alarms.add(alarm)
     try:
-        results = submission.run()
+        results, known = living.submit(session, submission, submitted.label)
     except BaseException:
         session.alarms.discard(alarm)
         raise
     if alarm.reason is not None:  # it went off before all tasks were there to be cancelled
         stop()
-    handle = PlanHandle(session, results, len(numbers), submitted)
+    handle = living.handle_of(session, results, submitted, known)
     handle.reason = lambda: alarm.reason
     weakref.finalize(handle, session.alarms.discard, alarm).atexit = False
     return handle

@@ -5,11 +5,18 @@ The rule: all of it is packed before anything is said, so that what cannot trave
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
+from hyperloom.core import current
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
+from hyperloom.core.visiting import session_there
+from hyperloom.errors import OtherJob
 from hyperloom.ids import TaskIds
 from hyperloom.plan.cancelling import cancel
+from hyperloom.plan.detaching import Lists, Record, Run, Span, record_of, runs_of
 from hyperloom.plan.graph import in_order, to_be_said
 from hyperloom.plan.naming import Names, parts_of
 from hyperloom.plan.packing import Packing, Wants
@@ -17,7 +24,7 @@ from hyperloom.plan.resume import kept_of
 from hyperloom.plan.submitted import skipped_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hyperloom.core.bound import Node
     from hyperloom.core.refs import ObjectRef
@@ -59,8 +66,10 @@ class Submission:
         self.numbers = self._names.numbers
         self._refs: dict[tuple[int, int], ObjectRef[Any]] = {}
 
-    def run(self) -> list[Any]:
+    def run(self, also: Callable[[list[Any]], None] = lambda _: None) -> list[Any]:
         """Submit it: the refs of what is wanted; for a node with several results, a list of them.
+
+        `also` is called with them when all is said, and before that is accepted: to say more.
 
         Raises:
             NotSerializable: an argument cannot travel; nothing was submitted.
@@ -77,7 +86,7 @@ class Submission:
             words = packing.finish()
             # Before anything is said, or the word of a result could come before its ref.
             results = [self._results(node, index) for node, index in self._wanted]
-            self._say(words)
+            self._say(words, lambda: also(results))
         finally:
             for oid in packing.large:
                 session.outbox.release(oid, made=True)
@@ -85,7 +94,7 @@ class Submission:
         self._kept.tell_origins(session, self._refs)
         return results
 
-    def _say(self, words: list[Any]) -> None:
+    def _say(self, words: list[Any], also: Callable[[], None]) -> None:
         session, outbox = self._session, self._session.outbox
         if self._plan is not None:
             session.settle()  # templates and inputs come before the words of another process
@@ -94,6 +103,7 @@ class Submission:
         try:
             while words:
                 outbox.say(words.pop())  # what is said needs no memory any more
+            also()
             outbox.settle()
         except BaseException:
             # Ctrl-C: what takes would wait for ever for what makes.  Of that only the count of
@@ -103,6 +113,29 @@ class Submission:
         finally:
             if outbox is not session.outbox:
                 outbox.close()
+
+    def record(self, results: Sequence[Any]) -> Record:
+        """What others must know to take the plan up, which is this process's; after `run`."""
+        process, spans = self._session.process, tuple(Span(*span) for span in self._names.spans)
+        if self._kept.there:  # results that it did not make
+            return replace(record_of(process, spans, results), process=process)
+        runs: list[Run] = []
+        places: list[tuple[int, int]] = []  # behind those
+        sizes = []
+        for node, index in self._wanted:
+            if index is not None or (node.outputs == 1 and not isinstance(node, BoundMap)):
+                sizes.append(-1)
+                places.append(self._names.place(node, index or 0))
+                continue
+            sizes.append(node.outputs)
+            if isinstance(node, BoundMap) and node.tasks:
+                runs += [*runs_of(places), Run(*self._names.place(node, 0), 1, 0, node.tasks)]
+                places.clear()
+            else:
+                places += [self._names.place(node, each) for each in range(node.outputs)]
+        runs += runs_of(places)
+        lists = tuple(Lists(size, len(list(some))) for size, some in groupby(sizes))
+        return Record(spans, tuple(runs), lists, process=process)
 
     def _results(self, node: Node, index: int | None) -> Any:  # noqa: ANN401 - a ref, or a list
         if index is not None:
@@ -119,6 +152,18 @@ class Submission:
             ref = self._session.promise(self._names.output(node, index))
             self._refs[id(node), index] = ref
         return ref
+
+
+def run(wanted: Sequence[Wanted]) -> list[Any]:
+    """Submit these, and nothing but their refs: a plan that nobody has and nobody can take up.
+
+    Raises:
+        Exception: as `Submission.run`.
+    """
+    try:
+        return Submission(current.session(), wanted).run()
+    except OtherJob as error:
+        return Submission(session_there(error), wanted).run()
 
 
 def _width(node: Node) -> int:

@@ -18,6 +18,7 @@ from tests.models.cancels import drop_next, task_cancel, task_drop, task_shut
 from tests.models.claims import HandedOn, Offer
 from tests.models.evictions import task_evict
 from tests.models.lineage import Lineage
+from tests.models.living_plans import LivingPlans
 from tests.models.owners import job_rest, owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
@@ -39,15 +40,13 @@ def is_shared(value: bytes) -> bool:
 
 
 @dataclass
-class ControlPlane(Lineage):
+class ControlPlane(LivingPlans, Lineage):
     """All that one job keeps."""
 
     waking: list[bytes] = field(default_factory=list)
     deaths: dict[bytes, int] = field(default_factory=dict)
     redirects: dict[bytes, int] = field(default_factory=dict)
     stream: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
-    owners: dict[bytes, bytes] = field(default_factory=dict)
-    records_of_owners: dict[bytes, bytes] = field(default_factory=dict)
     resting: bool = False
     stops: dict[bytes, bytes] = field(default_factory=dict)
     stopped: dict[bytes, bytes] = field(default_factory=dict)
@@ -372,6 +371,7 @@ class ControlPlane(Lineage):
 
     def process_bury(self, process: bytes, start: int, most: int, failure: bytes = b"") -> int:
         count, width = self.made.get(process, (0, 1))
+        self.bury_plans(process, start)
         last = min(count, start + -(-most // width) - 1)
         made = []
         for n in range(start, last + 1):

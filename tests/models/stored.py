@@ -89,6 +89,7 @@ def _objects(model: ControlPlane) -> dict[Any, Any]:
         (keys.REMADE,): dict.fromkeys(model.remade, b"1"),
         (keys.OWNERS,): model.owners,
         (keys.RESTING,): b"1" if model.resting else b"",
+        (keys.PLANS,): {process + plan: text for (process, plan), text in model.plans.items()},
         (keys.STOPS,): model.stops,
         (keys.STOPPED,): model.stopped,
         **{(keys.RECORD, owner): text for owner, text in model.records_of_owners.items()},

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ import hyperloom as loom
 from tests.cluster.api.gate import Gate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.home import Home
 
 
@@ -82,11 +86,28 @@ ANSWER = [46, [45, -45], 0, 1]
 def main(path: Path, how: str) -> None:
     loom.init("auto")
     plan = {"stops": stopping_plan, "fails": failing_plan}.get(how, plan_of)(Gate(path))
+    if how == "lives":
+        live_with(plan.submit())
+        return
     handle = plan.submit(detach=True, on_error="stop" if how == "stops" else "continue")
     sys.stdout.write(f"{handle.id}\n")
     sys.stdout.flush()
     if how != "ends":
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def live_with(handle: loom.PlanHandle) -> None:
+    """Have it as long as somebody writes lines: to let go of it, or to say how it came out."""
+    sys.stdout.write(f"{handle.id}\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        if line == "drop\n":
+            handle.release()
+        else:
+            handle.wait()
+        done, failed, *_ = handle.progress()
+        sys.stdout.write(f"{done} done, {failed} failed\n")
+        sys.stdout.flush()
 
 
 def submit_from(home: Home, gate: Gate, how: str = "ends") -> str:
@@ -95,6 +116,41 @@ def submit_from(home: Home, gate: Gate, how: str = "ends") -> str:
     out, err = process.communicate(timeout=40)
     assert process.returncode == (0 if how == "ends" else -signal.SIGKILL), err
     return out.strip()
+
+
+class Program:
+    """One that has submitted a plan, and lives."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        self.plan = process.stdout.readline().strip()
+        assert self.plan, process.stderr and process.stderr.read()
+
+    def told(self, word: str) -> str:
+        """What it answers."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{word}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def end(self) -> None:
+        """In peace."""
+        self.process.communicate(timeout=40)
+        assert self.process.returncode == 0
+
+
+@contextmanager
+def living(home: Home, gate: Gate) -> Iterator[Program]:
+    """A program that has a plan."""
+    process = home.python("-m", __name__, str(gate.path), "lives", stdin=subprocess.PIPE)
+    try:
+        yield Program(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=40)
 
 
 if __name__ == "__main__":

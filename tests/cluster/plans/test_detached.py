@@ -146,7 +146,7 @@ def test_refs_of_two_jobs_do_not_mix(head: Home, gate: Callable[[str], Gate]) ->
 
 def test_all_plans_of_a_job_are_taken_up_by_its_id() -> None:
     job = loom.init("auto").job_id
-    with pytest.raises(errors.NotFound, match=r"that job is there .* only if .* detach=True"):
+    with pytest.raises(errors.NotFound, match=r"that job is there .* but no plan: .* detach=True"):
         loom.attach(job)
     first = loom.submit([add.bind(1)], detach=True)
     assert loom.attach(job).id == first.id
@@ -349,7 +349,7 @@ def test_what_is_no_id_is_refused() -> None:
 def test_an_unknown_id_is_answered_with_what_there_is() -> None:
     loom.init("auto")
     for unknown in ("ab" * 10, "ab" * 4, loom.context().job_id + "ab" * 6):
-        with pytest.raises(errors.NotFound, match="Nothing is detached there"):
+        with pytest.raises(errors.NotFound, match="Nothing can be there"):
             loom.attach(unknown)
     handle = loom.submit([add.bind(1)], label="the sum", detach=True)
     with pytest.raises(errors.NotFound, match=f"{handle.id} the sum"):

@@ -23,6 +23,23 @@ class Owners(Plans):
         self.same("owner_list")
         self.same("owner_record", self.processes[who])
 
+    @rule(who=speaker, plan=st.sampled_from([b"plan-one--", b"plan-two--"]), about=st.binary())
+    def have_a_plan(self, who: int, plan: bytes, about: bytes) -> None:
+        """The process has the handle of a plan, or says anew what it is."""
+        speaks = self.processes[who]
+        own = speaks[:4] + plan[: len(speaks) - 5] + bytes([who])  # ids differ between processes
+        self.same("plan_add", speaks, own, about, b"record of " + about)
+        self.same("owner_record", own)
+        self.same("plan_list")
+
+    @rule(who=speaker, which=some)
+    def drop_plans(self, who: int, which: list[int]) -> None:
+        """The handles of some of its plans are gone, also of some that went before."""
+        speaks = self.processes[who]
+        mine = [plan for process, plan in self.model.plans if process == speaks]
+        self.same("plan_forget", speaks, *pick(mine, which), b"not a plan")
+        self.same("plan_list")
+
     @rule(who=speaker)
     def stop_at_a_failure(self, who: int) -> None:
         """Said before a process's first task, and again, or only later."""
@@ -37,7 +54,7 @@ class Owners(Plans):
             assert self.plane.call("job_rest", 0) == -1
             self.same_world()
             self._bury(owner)
-        for process in list(self.model.stops):
+        for process in list(dict.fromkeys([*self.model.stops, *[p for p, _ in self.model.plans]])):
             self._bury(process)
 
     def _bury(self, process: bytes) -> None:

@@ -160,8 +160,8 @@ def test_what_frees_memory_may_run_when_it_is_full(contract) -> None:
     fills = {
         "actor_call", "actor_cede", "actor_claim", "actor_create", "actor_find",
         "event_open", "group_create", "job_open", "metric_add",
-        "node_attach", "node_join", "object_put", "owner_add", "process_join", "process_stops",
-        "stream_open", "task_plan",
+        "node_attach", "node_join", "object_put", "owner_add", "plan_add", "process_join",
+        "process_stops", "stream_open", "task_plan",
         "task_range", "task_submit", "task_yield", "template_declare",
     }  # fmt: skip
     if contract.name == "process_heard":

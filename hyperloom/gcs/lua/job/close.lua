@@ -53,6 +53,9 @@ transition('job_close', DRAINS, function(ns, args)
     end
     add(key.lanes(ns, actor))
   end
+  for _, row in ipairs(call('HKEYS', key.plans(ns))) do
+    add(key.record(ns, string.sub(row, code.PROCESS_ID + 1)))
+  end
   for _, name in ipairs(act.tables(ns)) do
     add(name)
   end

@@ -7,8 +7,8 @@
 -- calls of actors of which it alone wanted a result become that (actor/_forgo.lua).
 --
 -- Refuses: nothing.  Burying twice is harmless.
--- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record, stops, stopped,
---          and what task/cancel.lua writes.
+-- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record, plans, stops,
+--          stopped, and what task/cancel.lua writes.
 
 -- What the process made in these tasks and puts, and still holds.
 local function made_here(ns, ids, width)
@@ -36,6 +36,9 @@ end
 
 transition('process_bury', DRAINS, function(ns, args)
   local process, from, most = args[1], tonumber(args[2]), tonumber(args[3])
+  if from == 1 then
+    act.forget_plans(ns, process)
+  end
   local count, width = act.made(ns, process)
   local last = math.min(count, from + math.ceil(most / width) - 1)
   local ids = act.task_ids(process, from, last)

@@ -1,0 +1,33 @@
+"""Plans of living processes, which others can take up.  Part of `tests.models.control_plane`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class LivingPlans:
+    """Which process has the handle of which plan, what owns the job, and what is said of both."""
+
+    owners: dict[bytes, bytes] = field(default_factory=dict)
+    plans: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
+    records_of_owners: dict[bytes, bytes] = field(default_factory=dict)
+
+    def plan_add(self, process: bytes, plan: bytes, about: bytes, record: bytes) -> int:
+        new = (process, plan) not in self.plans
+        self.plans[process, plan] = about
+        self.records_of_owners[plan] = record
+        return int(new)
+
+    def plan_forget(self, process: bytes, *plans: bytes) -> int:
+        for plan in plans:
+            self.plans.pop((process, plan), None)
+            self.records_of_owners.pop(plan, None)
+        return 0
+
+    def plan_list(self) -> list[bytes]:
+        return [part for key in sorted(self.plans) for part in (*key, self.plans[key])]
+
+    def bury_plans(self, process: bytes, start: int) -> None:
+        if start == 1:
+            self.plan_forget(process, *[plan for of, plan in self.plans if of == process])
