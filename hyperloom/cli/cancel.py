@@ -1,4 +1,4 @@
-"""``loom cancel``: tasks, or all tasks of a job, are not wanted any more."""
+"""``loom cancel``: tasks, or all tasks of a plan or a job, are not wanted any more."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hyperloom.cli import looking, words
 @click.option("--force", is_flag=True, help="Kill the worker of a task that runs, at once.")
 @looking.looks
 def command(*, id_: str, force: bool, as_json: bool, session: str, address: str) -> int:
-    """Cancel a task (or the task that makes an object), or all tasks of a job that are not over.
+    """Cancel a task (or the task that makes an object), or all of a plan or job that are not over.
 
-    Who gets their results sees TaskCancelled.  The program of a job goes on.  An actor is no task:
-    loom kill ends one.
+    Who gets their results sees TaskCancelled.  The program of a plan or job goes on.  An
+    actor is no task: loom kill ends one.
     """
     from hyperloom.gcs import cancelling  # noqa: PLC0415
-    from hyperloom.watch import actors  # noqa: PLC0415
+    from hyperloom.watch import actors, plans  # noqa: PLC0415
 
     with looking.cluster_at(address, session) as cluster:
         found = cluster.find(id_)
@@ -35,6 +35,9 @@ def command(*, id_: str, force: bool, as_json: bool, session: str, address: str)
             raise errors.NotFound(f"{id_!r} is an actor, and was not ended; loom kill {id_} does")
         if found.kind == "job":
             told = cancelling.cancel_all(live.wire, found.id, force=force)
+        elif found.kind == "plan":
+            mine = plans.belonging_to(cluster, found.id)
+            told = cancelling.cancel_all(live.wire, found.job, force=force, belongs=mine)
         else:
             told = cancelling.cancel(live.wire, found.job, [found.id[:16]], force=force)
     if as_json:

@@ -44,7 +44,7 @@ COLUMNS: dict[str, looking.Columns] = {
     },
     "plans": {
         "plan": "id", "label": "label", "tasks": "tasks", "left": "left", "results": "results",
-        "submitted": "at", "program": "program", "job": "job",
+        "detached": "detached", "submitted": "at", "program": "program", "job": "job",
     },
     "actors": {
         "actor": "short", "class": "class", "name": "name", "namespace": "namespace",

@@ -57,7 +57,7 @@ def _plans(cluster: Cluster, text: str) -> list[dict[str, Any]]:
     from hyperloom.watch.plans import plans  # noqa: PLC0415
 
     rows = plans(cluster, cluster.control_plane.jobs())
-    found = [row for row in rows if row["id"].startswith(text)]
+    found = [row for row in rows if row["detached"] and row["id"].startswith(text)]
     if not text or not found:
         raise errors.NotFound(
             f"nothing detached has an id that begins with {text!r}; loom ls plans lists what there "

@@ -21,7 +21,7 @@ _NAMED = 8  # of a node's id
 def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
     """Show a task: its state and why, its inputs and outputs, its story; or another thing.
 
-    That is an object, a job, a node or a placement group.
+    That is an object, a plan, a job, a node or a placement group.
 
     ID may be the beginning of an id, a name as messages show it (9a2e41-17), or last: the task
     that was submitted last.
@@ -40,7 +40,7 @@ def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
 
 def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
     from hyperloom import ids  # noqa: PLC0415
-    from hyperloom.watch import errors, objects, reasons, tasks, things  # noqa: PLC0415
+    from hyperloom.watch import errors, objects, plans, reasons, tasks, things  # noqa: PLC0415
 
     named = found.id.hex()
     match found.kind:
@@ -51,6 +51,8 @@ def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
             maker = reasons.show(cluster, ids.task_of(found.id))  # type: ignore[arg-type]
             refs = objects.refs(cluster, found.job, found.id)
             return {**reasons.thing(found.id, value), **refs, "made_by": maker}
+        case "plan":
+            return plans.show(cluster, found.id)
         case "job":
             (job,) = [row for row in things.jobs(cluster) if row["job"] == named]
             why = [
@@ -134,6 +136,9 @@ def _show_fields(about: dict[str, Any]) -> None:
         say(f"{name:<14}{looking.cell(name, value)}", markup=False)
     from hyperloom.cli.ls import COLUMNS  # noqa: PLC0415
 
+    for failure in about.get("failures", ()):
+        more = f" ({failure['results']:,} results)" if failure["results"] > 1 else ""
+        say(f"  failed      {failure['name']}: {failure['text']}{more}", markup=False)
     for what in ("names", "errors"):
         if about.get(what):
             say()

@@ -19,20 +19,24 @@ def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
     """Say why a task is not running or not over: what it waits for, down to the cause.
 
     ID is a task or an object (then: the task that makes it), or last: the task that was submitted
-    last; or a placement group: whether it has its place, and if not, why.
+    last; or a plan (loom ls plans): what is left of it, and why the first result that is not
+    there is not; or a placement group: whether it has its place, and if not, why.
     """
     from hyperloom import ids  # noqa: PLC0415
-    from hyperloom.watch import groups, reasons  # noqa: PLC0415
+    from hyperloom.watch import groups, plans, reasons  # noqa: PLC0415
 
     with looking.cluster_at(address, session) as cluster:
         found = cluster.find(id_)
         if found.kind == "group":
             lines = [groups.explain(cluster, found.id.hex())]
+        elif found.kind == "plan":
+            lines = plans.explain(cluster, found.id)
         elif found.kind in {"task", "object"}:
             lines = reasons.explain(cluster, found.id[: ids.TASK_BYTES])
         else:
             raise errors.NotFound(
-                f"{id_!r} is a {found.kind}; why is asked of tasks, objects and placement groups"
+                f"{id_!r} is a {found.kind}; why is asked of tasks, objects, plans and "
+                "placement groups"
             )
     if as_json:
         looking.say_json(lines)

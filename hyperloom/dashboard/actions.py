@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from hyperloom import errors
 from hyperloom.gcs import cancelling
+from hyperloom.watch import plans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,14 +45,19 @@ def routes(access: Access, desk: Desk) -> list[Route]:
 
 
 def cancel(cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
-    """A task, or all tasks of a job that are not over."""
+    """A task, or all tasks of a plan or a job that are not over."""
     found = cluster.find(asked.get("id", ""))
     wire = cluster.control_plane.wire
     if found.kind == "job":
         return cancelling.cancel_all(wire, found.id, force=False)
+    if found.kind == "plan":
+        mine = plans.belonging_to(cluster, found.id)
+        return cancelling.cancel_all(wire, found.job, force=False, belongs=mine)
     if found.kind == "task":
         return cancelling.cancel(wire, found.job, [found.id], force=False)
-    raise errors.NotFound(f"{asked.get('id')!r} is a {found.kind}: a task or a job is cancelled")
+    raise errors.NotFound(
+        f"{asked.get('id')!r} is a {found.kind}: a task, plan or job is cancelled"
+    )
 
 
 def kill(cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:

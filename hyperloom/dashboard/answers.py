@@ -133,7 +133,7 @@ class Answers:
         return {"actors": actors.actors(cluster, jobs)}
 
     def plans(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
-        """Detached plans."""
+        """Plans that can be taken up."""
         del asked
         return {"plans": plans.plans(cluster, list(cluster.control_plane.jobs()))}
 

@@ -37,15 +37,21 @@ def cancel(wire: Wire, job: bytes, tasks: Sequence[bytes], *, force: bool) -> di
     return told
 
 
-def cancel_all(wire: Wire, job: bytes, *, force: bool) -> dict[str, int]:
-    """The same for all tasks of a job that are not over: those first that nobody has."""
-    tasks = sorted(_tasks(wire, job), reverse=True)
+def cancel_all(
+    wire: Wire, job: bytes, *, force: bool, belongs: Callable[[bytes], bool] | None = None
+) -> dict[str, int]:
+    """The same for all tasks of a job that are not over: those first that nobody has.
+
+    `belongs`: of those only of which it says so, such as those of a plan.
+    """
+    tasks = sorted(filter(belongs, _tasks(wire, job)), reverse=True)
     if len(tasks) <= MANY:
         return cancel(wire, job, tasks, force=force)
     ns = keys.job_namespace(job)
     failure = codes.FAILURE + failures.cancelled(Attempt(b"", "", 0, b""))
-    drop(lambda name, *args: wire.call(*fcall(name, ns, *args)), failure, _around(tasks))
-    told = cancel(wire, job, list(_held(wire, job)), force=force)
+    spans = _around(tasks) if belongs is None else _of(tasks)
+    drop(lambda name, *args: wire.call(*fcall(name, ns, *args)), failure, spans)
+    told = cancel(wire, job, list(filter(belongs, _held(wire, job))), force=force)
     return {**told, "cancelled": len(tasks) - told["running"], "finished": 0}
 
 
@@ -80,6 +86,14 @@ def _around(tasks: Iterable[bytes]) -> list[bytes]:
         _span(ProcessID(name[:PROCESS_BYTES]), min(numbers), max(numbers))
         for name, numbers in blocks.items()
     ]
+
+
+def _of(tasks: Iterable[bytes]) -> list[bytes]:
+    """Spans with these tasks and no others."""
+    numbers: dict[bytes, list[int]] = {}
+    for task in tasks:
+        numbers.setdefault(task[:PROCESS_BYTES], []).append(number_of(task))
+    return [s for process, some in numbers.items() for s in spans_of(ProcessID(process), some)]
 
 
 def _span(process: ProcessID, first: int, last: int) -> bytes:

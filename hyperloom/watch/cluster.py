@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hyperloom import errors, events, ids
 from hyperloom.gcs import codes
+from hyperloom.watch import plans
 from hyperloom.watch.live import Live, names_in
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _HEX = re.compile(r"[0-9a-f]{2,40}")
 class Found(NamedTuple):
     """What an id means."""
 
-    kind: str  # "job", "node", "group" (of placement), "task" or "object"
+    kind: str  # "job", "node", "group" (of placement), "plan", "task" or "object"
     id: bytes
 
     @property
@@ -158,9 +159,18 @@ class Cluster:
         ]  # fmt: skip
         placed = [] if self.live is None else self.live.groups()
         found += [Found("group", group) for group in placed if _begins(group, text)]
-        if len(found) != 1 and len(text) > 2 * ids.JOB_BYTES:
-            found += self._long(text)
-        return _only(found, text, "job, node, placement group, task or object")
+        if len(text) > 2 * ids.JOB_BYTES:
+            found += self._plans(text)
+            if len(found) != 1:
+                found += self._long(text)
+        return _only(found, text, "job, node, placement group, plan, task or object")
+
+    def _plans(self, text: str) -> list[Found]:
+        """A detached plan's id begins those of its tasks: whoever writes no more means the plan."""
+        job = bytes.fromhex(text[: 2 * ids.JOB_BYTES])
+        if self.live is None or job not in self.live.jobs():
+            return []
+        return [Found("plan", p.id) for p in plans.listed(self.live, job) if _begins(p.id, text)]
 
     def _long(self, text: str) -> list[Found]:
         """Tasks and objects whose id begins so; more than two are not looked for."""

@@ -1,42 +1,206 @@
-"""Detached plans in a table: those that go on, or are kept, without their driver."""
+"""Plans that can be taken up: detached ones, and those of programs that run; and one of them.
+
+The rule: which tasks are a plan's follows from its record (`hyperloom.plan.detaching`), so looking
+at a plan costs what the job's open tasks cost, however large it is.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from bisect import bisect_right
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperloom import ids
+from hyperloom import errors, failures, ids
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.wire import fcall
+from hyperloom.plan.detaching import Record, decoded, places_in
+from hyperloom.watch import reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.live import Live
 
 _LOOKED_AT = 20_000  # tasks of a job that are not over
+_RESULTS = 2_000  # of a plan that are looked at
+_AT_ONCE = 500
+_FAILURES = 10
+_STATES = {"HELD": "running", "READY": "ready", "WAITING": "waiting"}
+
+
+class Listed(NamedTuple):
+    """A plan that can be taken up."""
+
+    id: bytes
+    about: dict[str, Any]
+    detached: bool
+
+
+def listed(live: Live, job: bytes) -> list[Listed]:
+    """Those of a job, the oldest first."""
+    ns = keys.job_namespace(job)
+    flat = live.wire.call(*fcall("owner_list", ns))
+    found = [
+        Listed(owner, json.loads(about[1:]), detached=True)
+        for owner, about in zip(flat[::2], flat[1::2], strict=True)
+        if about[:1] == codes.DETACHED
+    ]
+    flat = live.wire.call(*fcall("plan_list", ns))
+    found += [
+        Listed(plan, json.loads(about), detached=False)
+        for plan, about in zip(flat[1::3], flat[2::3], strict=True)
+    ]
+    return sorted(found, key=lambda each: each.about["at"])
 
 
 def plans(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
-    """The detached plans of these jobs; `left` are tasks that are not over, None: too many."""
+    """The plans of these jobs; `left` are tasks that are not over, None: too many."""
     live = cluster.control_plane
     return [row for job in jobs for row in _of_job(live, job)]
 
 
 def _of_job(live: Live, job: bytes) -> list[dict[str, Any]]:
-    flat = live.wire.call(*fcall("owner_list", keys.job_namespace(job)))
-    owners = dict(zip(flat[::2], flat[1::2], strict=True))
-    found = {plan: about for plan, about in owners.items() if about[:1] == codes.DETACHED}
-    if not found:
-        return []
-    tasks, total = live.tasks(job, _LOOKED_AT)
+    found = listed(live, job)
+    tasks, total = live.tasks(job, _LOOKED_AT) if found else ([], 0)
     rows = []
-    for plan, about in found.items():
-        left = sum(task[: ids.PROCESS_BYTES] == plan for task in tasks)
-        known = json.loads(about[1:])
-        rows.append({
-            "id": plan.hex(), "short": ids.short(plan), "job": job.hex(),
-            "left": left if total == len(tasks) else None, **known,
-        })  # fmt: skip
-    return sorted(rows, key=lambda row: row["at"])
+    for each in found:
+        record = _record(live, each.id)
+        if record is not None:  # it went just now
+            left = sum(map(belonging(each.id, record), tasks))
+            rows.append(_row(each, left if total == len(tasks) else None))
+    return rows
+
+
+def _row(plan: Listed, left: int | None) -> dict[str, Any]:
+    return {
+        "id": plan.id.hex(), "short": ids.short(plan.id),
+        "job": plan.id[: ids.JOB_BYTES].hex(), "detached": plan.detached, "left": left,
+        **plan.about,
+    }  # fmt: skip
+
+
+def _record(live: Live, plan: bytes) -> Record | None:
+    ns = keys.job_namespace(plan[: ids.JOB_BYTES])
+    text = live.wire.call(*fcall("owner_record", ns, plan))
+    return None if text is None else decoded(text)
+
+
+def spans_in(plan: bytes, record: Record) -> Iterator[tuple[bytes, tuple[tuple[int, int], ...]]]:
+    """Process by process, the numbers of the plan's tasks, those that were run again too."""
+    yield record.process or plan, record.tasks
+    yield from record.again
+
+
+def belonging(plan: bytes, record: Record) -> Callable[[bytes], bool]:
+    """Whether a task is one of the plan's."""
+    spans: dict[bytes, list[tuple[int, int]]] = {}
+    for process, some in spans_in(plan, record):
+        spans.setdefault(process, []).extend((first, last) for first, last in some)
+    for numbers in spans.values():
+        numbers.sort()
+
+    def belongs(task: bytes) -> bool:
+        mine = spans.get(task[: ids.PROCESS_BYTES])
+        if mine is None:
+            return False
+        number = ids.number_of(task)
+        at = bisect_right(mine, number, key=lambda span: span[0]) - 1
+        return at >= 0 and number <= mine[at][1]
+
+    return belongs
+
+
+def belonging_to(cluster: Cluster, plan: bytes) -> Callable[[bytes], bool]:
+    """The same, of a plan that can be taken up.
+
+    Raises:
+        errors.NotFound: it went just now.
+    """
+    _, record = _found(cluster.control_plane, plan)
+    return belonging(plan, record)
+
+
+# -- one plan -------------------------------------------------------------------------------
+
+
+def show(cluster: Cluster, plan: bytes) -> dict[str, Any]:
+    """What it is, where its tasks stand, how many results are there, and what failed them.
+
+    Raises:
+        errors.NotFound: it went just now.
+    """
+    live, job = cluster.control_plane, plan[: ids.JOB_BYTES]
+    each, record = _found(live, plan)
+    left = _left(live, plan, record)
+    states = Counter(state for _, state in left)
+    oids = list(islice(_results(plan, record), _RESULTS))
+    name = keys.OBJECT.name(keys.job_namespace(job))
+    values: list[bytes] = []
+    for at in range(0, len(oids), _AT_ONCE):
+        (part,) = live.ask([("HMGET", name, *oids[at : at + _AT_ONCE])])
+        values += [value for value in part if value is not None]
+    failed = [failures.decode(value[1:]) for value in values if value[:1] == codes.FAILURE]
+    why = Counter((one.name or "?", one.text.partition("\n")[0]) for one in failed)
+    return {
+        **_row(each, len(left)), **{state: states[state] for state in _STATES.values()},
+        "looked_at": len(oids), "there": len(values), "failed": len(failed),
+        "failures": [
+            {"name": of, "text": text, "results": number}
+            for (of, text), number in why.most_common(_FAILURES)
+        ],
+    }  # fmt: skip
+
+
+def explain(cluster: Cluster, plan: bytes) -> list[dict[str, Any]]:
+    """Why it is not over: the plan, then a task that is left, and what that waits for.
+
+    Raises:
+        errors.NotFound: it went just now.
+    """
+    about = show(cluster, plan)
+    _, record = _found(cluster.control_plane, plan)
+    left = {task for task, _ in _left(cluster.control_plane, plan, record)}
+    states = ", ".join(f"{about[state]:,} {state}" for state in _STATES.values() if about[state])
+    says = f"has {len(left):,} of {about['tasks']:,} tasks left: {states}"
+    advice = ""
+    if not left:
+        says = f"is over: {about['there']:,} of {about['results']:,} results are there"
+    if about["failed"]:
+        says += f"; {about['failed']:,} results failed"
+        advice = f"see what failed: loom show {about['id']}"
+    head = {
+        "plan": about["id"], "short": f"plan {about['id']}", "name": about["label"],
+        "state": "OVER" if not left else "LEFT", "why": "plan", "says": says, "advice": advice,
+    }  # fmt: skip
+    if not left:
+        return [head]
+    makers = (oid[: ids.TASK_BYTES] for oid in islice(_results(plan, record), _RESULTS))
+    first = next((task for task in makers if task in left), min(left))
+    return [head, *reasons.explain(cluster, first)]
+
+
+def _found(live: Live, plan: bytes) -> tuple[Listed, Record]:
+    there = [each for each in listed(live, plan[: ids.JOB_BYTES]) if each.id == plan]
+    record = _record(live, plan)
+    if not there or record is None:
+        raise errors.NotFound(f"plan {plan.hex()} went just now: it was released")
+    return there[0], record
+
+
+def _left(live: Live, plan: bytes, record: Record) -> list[tuple[bytes, str]]:
+    """Its tasks that are not over, as far as they are looked at, and where they stand."""
+    job = plan[: ids.JOB_BYTES]
+    tasks, _ = live.tasks(job, _LOOKED_AT)
+    mine = list(filter(belonging(plan, record), tasks))
+    stands = zip(mine, live.where(job, mine), strict=True)
+    return [(task, _STATES[of.state]) for task, of in stands if of.state in _STATES]
+
+
+def _results(plan: bytes, record: Record) -> Iterator[bytes]:
+    process = ids.ProcessID(record.process or plan)
+    for at, (task, index) in enumerate(places_in(record.results)):
+        own = ids.object_id(ids.task_id(process, task), index)
+        yield record.others.get(at) or own

@@ -1,4 +1,4 @@
-// Jobs, how far each function of one is, and the plans that go on without their program.
+// Jobs, how far each function of one is, and the plans that can be taken up.
 import { Act } from "../actions.js";
 import { chosenJob, JobTools, jobLink, logsLink, nodeLink, tasksLink } from "../links.js";
 import { clock, count, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
@@ -21,9 +21,11 @@ function Names({ job }) {
 function Plans() {
   const { answer } = useAnswer("/api/plans", 5000);
   if (!answer || !answer.plans.length) return null;
-  return html`<${Table} caption="Detached plans" rows=${answer.plans} rowKey=${(row) => row.id} empty="" columns=${[
+  return html`<${Table} caption="Plans" rows=${answer.plans} rowKey=${(row) => row.id} empty="" columns=${[
     ["Plan", (row) => row.id], ["Label", (row) => row.label], ["Tasks", (row) => count(row.tasks), "number"],
-    ["Left", (row) => (row.left === null ? "many" : count(row.left)), "number"], ["Submitted", (row) => clock(row.at)], ["Job", (row) => jobLink(row.job)],
+    ["Left", (row) => (row.left === null ? "many" : count(row.left)), "number"], ["Detached", (row) => (row.detached ? "yes" : "no")],
+    ["Submitted", (row) => clock(row.at)], ["Job", (row) => jobLink(row.job)],
+    ["", (row) => html`<${Act} what="cancel" id=${row.id} label="cancel"/>`],
   ]}/>`;
 }
 
