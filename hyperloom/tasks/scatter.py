@@ -58,7 +58,7 @@ class Scattered(_Expands):
     __slots__ = ("symbol", "x")
 
     # What to write where it cannot be: for who refuses it.
-    instead = "; make it an argument of the task that is to run for each of its pieces"
+    instead = "; make it an argument of its own of f.bind(...), to have f run for each piece"
 
     def __init__(self, symbol: str, x: object) -> None:
         input_of(x)  # it can be one

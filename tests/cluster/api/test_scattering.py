@@ -215,10 +215,12 @@ def noted(part: int, log: str) -> int:
 
 def test_what_cannot_be_scattered() -> None:
     sliced = tasks.dslice(data.array([1]))
-    with pytest.raises(TypeError, match="travels inside of none; make it an argument of the task"):
+    with pytest.raises(TypeError, match="travels inside of none; make it an argument of its own"):
         gathered(same.bind([sliced]))
-    with pytest.raises(TypeError, match="travels inside of none; make it an argument of the task"):
+    with pytest.raises(TypeError, match="travels inside of none; make it an argument of its own"):
         same.remote(sliced)
+    with pytest.raises(TypeError, match=r"of its own of f\.bind\(\.\.\.\), to have f run for each"):
+        gathered(same.bind_map([sliced]))
     with pytest.raises(TypeError, match=r"not of <loom/scheduler/dsl.*; make it an argument"):
         gathered(sliced)
     with pytest.raises(TypeError, match="which cannot be iterated over; make it an argument of"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import hyperloom as loom
-from hyperloom import errors
+from hyperloom import data, errors, tasks
 from hyperloom.testing import Cluster
 from tests.cluster.api.gate import Gate
 from tests.cluster.several.tasks import (
@@ -77,6 +77,20 @@ def test_hard_labels_are_where_alone_it_runs(cluster: Cluster) -> None:
     assert Counter(loom.get([in_b.remote() for _ in range(30)], timeout=30)) == {b: 30}
     in_a = where.options(scheduling=loom.NodeLabels({"zone": "a"}))
     assert set(loom.get([in_a.remote() for _ in range(30)], timeout=30)) <= {a, also}
+
+
+def test_built_in_tasks_run_where_their_options_say(cluster: Cluster) -> None:
+    *_, b = (node.id for node in cluster.nodes)
+    on_b = loom.NodeAffinity(b)
+
+    def here(*_: object) -> data.PyObj:
+        return data.PyObj(loom.context().node_id)
+
+    called = [tasks.py_call(here).options(scheduling=on_b) for _ in range(10)]
+    parts = tasks.py_call(here, [tasks.dget(["x", "y"])]).options(
+        scheduling=loom.NodeLabels({"zone": "b"})
+    )
+    assert loom.submit([parts, *called]).gather(timeout=30) == [[b, b], *[b] * 10]
 
 
 @pytest.mark.parametrize("wish", ["node", "labels"])
