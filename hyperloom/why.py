@@ -74,6 +74,9 @@ class AtActor:
     blocked: bool = False  # the one that runs waits in `get`
     inner: str = ""  # a call that this one has made of its own actor, and that has not begun
     is_inner: bool = False  # that is the one which is asked about
+    ids: Sequence[bytes] = ()  # of the calls that are named as running
+    called: bytes = b""  # what this one, which waits in `get`, has submitted and is not over
+    circle: bool = False  # one of these waits for this one, by what it and others have called
 
 
 class Rests(NamedTuple):
@@ -191,6 +194,13 @@ def _at_actor(stands: AtActor, holder: str) -> Reason:
         more = f" and {stands.more} more" if stands.more > 0 else ""
         does = "run" if len(stands.running) + stands.more > 1 else "runs"
         says += f", and {', '.join(stands.running)}{more} {does} {since} {where}"
+    if stands.circle:
+        return Reason(
+            Why.ITSELF,
+            f"{says}. That waits for this one, by what stands above: none of them ever ends",
+            "let one of these actors run several calls at the same time (max_concurrency=, or "
+            "async methods that await), or pass on the ref and not wait for it",
+        )
     if stands.inner:
         return Reason(
             Why.ITSELF,

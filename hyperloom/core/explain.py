@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hyperloom import bundles, specs, why
 from hyperloom.core.cluster import nodes
 from hyperloom.gcs import groups, keys, standing
-from hyperloom.ids import OBJECT_BYTES, TASK_BYTES, cut, short, task_of
+from hyperloom.ids import OBJECT_BYTES, TASK_BYTES, TaskID, cut, object_id, short, task_of
 from hyperloom.resources import ResourceSet, of_node, of_symbols
 from hyperloom.specs import CALL_QUEUE, decode_template
 
@@ -58,16 +58,26 @@ def explain(session: Session, oids: Sequence[bytes]) -> list[str]:
     ways = [[oid] for oid in oids]
     stands: dict[bytes, Stand] = {}
     seen = set(oids)
+    at_actors: dict[bytes, Any] = {}
     growing = ways
     for _ in range(_STEPS):
         if not growing:
             break
         last = [way[-1] for way in growing]
         tasks = [task_of(oid) for oid in last]  # type: ignore[arg-type]
-        stands.update(zip(last, where(session, tasks, _NAMED), strict=True))
-        growing = [way for way in growing if _grows(way, stands[way[-1]].lacks, seen)]
-    at_actors = _at_actors(session, stands)
+        new = dict(zip(last, where(session, tasks, _NAMED), strict=True))
+        stands.update(new)
+        at_actors |= _at_actors(session, new)
+        growing = [way for way in growing if _grows(way, _next(way[-1], new, at_actors), seen)]
     return [line for way in ways for line in _lines(session, way, stands, at_actors)]
+
+
+def _next(
+    oid: bytes, stands: Mapping[bytes, Stand], at_actors: Mapping[bytes, Any]
+) -> Sequence[bytes]:
+    """What its task lacks, or, of a call that waits in a `get`, what it has called."""
+    called = getattr(at_actors.get(oid[:TASK_BYTES]), "called", b"")
+    return [object_id(TaskID(called), 0)] if called else stands[oid].lacks
 
 
 def _at_actors(session: Session, stands: Mapping[bytes, Stand]) -> dict[bytes, Any]:
@@ -102,7 +112,12 @@ def _lines(
     hidden = len(known) - 2 * _TOLD
     if hidden > 0:
         known = [*known[:_TOLD], *known[-_TOLD:]]
-    lines = [_line(session, oid, stands[oid], at_actors.get(oid[:TASK_BYTES])) for oid in known]
+    tasks = [oid[:TASK_BYTES] for oid in way]
+    lines = []
+    for oid in known:
+        at_actor = at_actors.get(oid[:TASK_BYTES])
+        at_actor = standing.in_circle(at_actor, tasks[: tasks.index(oid[:TASK_BYTES])])
+        lines.append(_line(session, oid, stands[oid], at_actor))
     if hidden > 0:
         lines.insert(_TOLD, f"… ({hidden} more, each of which waits for the next)")
     return [f"{'  ' * depth}{line}" for depth, line in enumerate(lines)]

@@ -7,16 +7,17 @@ what waits behind it there, only these nodes know.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, specs
 from hyperloom.gcs import asking, codes, keys
 from hyperloom.gcs.wire import Wire
-from hyperloom.ids import PROCESS_BYTES, short
+from hyperloom.ids import PROCESS_BYTES, TASK_BYTES, cut, short
 from hyperloom.why import AtActor, Rests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from hyperloom.gcs.address import Address
 
@@ -59,11 +60,33 @@ def of(
                 actor, home, lanes[task] = found
                 ask[task] = (actor, home)
     answers = _answers(wire, list(ask.values()))
-    return {
+    told = {
         task: _stands(task, answers[about], lanes.get(task, 0), asker)
         for task, about in ask.items()
         if answers.get(about) is not None
     }
+    for task, stands in told.items():
+        if isinstance(stands, AtActor) and stands.runs and stands.blocked and not stands.inner:
+            told[task] = replace(stands, called=_called(wire, ns, task))
+    return told
+
+
+def in_circle(stands: AtActor | Rests | None, before: Collection[bytes]) -> Any:  # noqa: ANN401
+    """The same, of a call that is waited for by the tasks `before`, in turn."""
+    if isinstance(stands, AtActor) and not stands.runs and not set(before).isdisjoint(stands.ids):
+        return replace(stands, circle=not stands.is_inner)
+    return stands
+
+
+def _called(wire: Wire, ns: str, task: bytes) -> bytes:
+    """The first task that it has submitted and that is not over, if there is one."""
+    children = cut(wire.call("HGET", keys.CHILDREN.name(ns), task) or b"", TASK_BYTES)
+    children = children[-_LOOKED_AT:]
+    if not children:
+        return b""
+    records = wire.call("HMGET", keys.TASK.name(ns), *children)
+    alive = (child for child, record in zip(children, records, strict=True) if record)
+    return next(alive, b"")
 
 
 def _in_lane(wire: Wire, ns: str, call: bytes) -> tuple[bytes, str, int] | None:
@@ -105,5 +128,6 @@ def _stands(task: bytes, told: dict[str, Any], before: int, asker: bytes) -> AtA
         seconds=told["seconds"],
         blocked=told["blocked"],
         inner=f"{inner[0]} ({short(inner[1])})" if inner else "",
+        ids=[of for _, of in told["running"]],
         is_inner=waits_here or (bool(inner) and inner[1] == task),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import bundles, events, ids, specs, why
@@ -13,7 +14,7 @@ from hyperloom.watch import actors, errors, groups, story
 from hyperloom.watch.tasks import running
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.live import Live, Stand
@@ -32,8 +33,8 @@ def explain(cluster: Cluster, task: bytes) -> list[dict[str, Any]]:
     at_work = running(cluster)
     following: bytes | None = task
     while following is not None and following not in seen and len(lines) < _STEPS:
+        line, makers = _line(cluster, following, at_work, seen)
         seen.add(following)
-        line, makers = _line(cluster, following, at_work)
         lines.append(line)
         following = _next(cluster, makers, at_work)
     return lines
@@ -52,14 +53,18 @@ def _next(
 
 
 def _line(
-    cluster: Cluster, task: bytes, at_work: dict[str, dict[str, Any]]
+    cluster: Cluster,
+    task: bytes,
+    at_work: dict[str, dict[str, Any]],
+    before: Collection[bytes] = (),
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """What is to be said of a task, and tasks that it waits for."""
+    """What is to be said of a task, and tasks that it waits for; those `before` wait for it."""
     job = bytes(ids.job_of(task))  # type: ignore[arg-type]
     told = story.steps(cluster.events(job), task)
     stand = _stand(cluster, job, task)
     name = stand.template.name if stand and stand.template else _name_of(cluster, job, task)
     facts = _facts(cluster, job, task, stand, told, at_work)
+    facts = replace(facts, stands=standing.in_circle(facts.stands, before))
     reason = why.decide(facts)
     lacking = [] if stand is None else stand.lacks
     line = {
@@ -73,7 +78,8 @@ def _line(
         "lacks": [oid.hex() for oid in lacking],
     }
     makers = [] if facts.lost else [bytes(ids.task_of(oid)) for oid in lacking]  # type: ignore[arg-type]
-    return line, list(dict.fromkeys(makers))
+    called = getattr(facts.stands, "called", b"")
+    return line, [called] if called else list(dict.fromkeys(makers))
 
 
 def _stand(cluster: Cluster, job: bytes, task: bytes) -> Stand | None:

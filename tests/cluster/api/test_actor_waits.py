@@ -106,6 +106,37 @@ def test_an_actor_that_waits_for_itself_with_a_timeout_is_told(gate: Any) -> Non
     loom.kill(actor)
 
 
+def test_actors_that_wait_for_each_other_are_told() -> None:
+    """From the first call to the one that cannot begin, through what each has called."""
+
+    @loom.actor
+    class Peer:
+        def know(self, other: list[Any]) -> None:
+            self.other = other[0]
+
+        def first(self) -> int:
+            return loom.get(self.other.second.remote())  # type: ignore[no-any-return]
+
+        def second(self) -> int:
+            return loom.get(self.other.third.remote())  # type: ignore[no-any-return]
+
+        def third(self) -> int:
+            return 3
+
+    one, other = Peer.remote(), Peer.remote()
+    loom.get([one.know.remote([other]), other.know.remote([one])])
+    ref = one.first.remote()
+    wait_until(lambda: [line["why"] for line in why(ref)] == ["blocked"] * 2 + ["waits-for-itself"])
+    text = timeout_of(ref)
+    methods = [
+        line.split(" of task ")[1].split()[0] for line in text.splitlines() if "task" in line
+    ]
+    assert [name.rpartition(".")[2] for name in methods] == ["first", "second", "third"]
+    assert "That waits for this one, by what stands above: none of them ever ends" in text
+    loom.kill(one)
+    loom.kill(other)
+
+
 def test_an_actor_that_dies_again_and_again_is_told(gate: Any) -> None:
     log = gate("log")
 
