@@ -8,45 +8,14 @@ nothing is to be done it says nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hyperloom.resources import NOTHING, ResourceSet
+from hyperloom.why.actors import AtActor, Rests, at_actor, rests
+from hyperloom.why.reason import LONG_S, Reason, Why, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-_LONG_S = 60.0  # a task that runs for so long is worth a look
-
-
-class Why(StrEnum):
-    """The reasons that there are."""
-
-    UNKNOWN = "unknown"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    OVER = "over"
-    DEAD = "dead"
-    ALIVE = "alive"
-    INPUT_LOST = "input-lost"
-    INPUTS = "inputs"
-    NO_NODE = "no-node"
-    GROUP = "placement-group"
-    TOO_LARGE = "too-large"
-    BUSY = "busy"
-    CALM = "calm"
-    NEXT = "next"
-    ACTOR = "actor"
-    NODE_SILENT = "node-silent"
-    AT_NODE = "at-node"
-    SEAT = "seat"
-    FETCHING = "fetching"
-    BEHIND = "behind"
-    BLOCKED = "blocked"
-    RUNNING = "running"
-    ITSELF = "waits-for-itself"
-    RESTS = "rests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +28,6 @@ class Node:
     host: str = ""
     alive: bool = True
     calm: bool = False  # its memory was short: it runs one task at a time for a moment
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AtActor:
-    """How far an actor is with its calls, for one that it has not answered."""
-
-    pid: int
-    runs: bool  # this one
-    before: int  # calls that begin before it
-    running: Sequence[str]  # names of calls that run there, perhaps not all;
-    more: int = 0  # how many others do
-    seconds: float = 0.0  # since it answered one, or since the first of these came
-    blocked: bool = False  # the one that runs waits in `get`
-    inner: str = ""  # a call that this one has made of its own actor, and that has not begun
-    is_inner: bool = False  # that is the one which is asked about
-    ids: Sequence[bytes] = ()  # of the calls that are named as running
-    called: bytes = b""  # what this one, which waits in `get`, has submitted and is not over
-    circle: bool = False  # one of these waits for this one, by what it and others have called
-
-
-class Rests(NamedTuple):
-    """An actor that is not made anew before a pause is over."""
-
-    times: int  # incarnations in a row that came to nothing
-    seconds: float  # left of the pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,20 +57,12 @@ class Facts:
     calls: int | None = None  # of an actor that is open: those that it has not answered
 
 
-class Reason(NamedTuple):
-    """The answer."""
-
-    why: Why
-    says: str
-    advice: str = ""
-
-
 def decide(facts: Facts) -> Reason:
     """The first thing that keeps the task from being over."""
     if isinstance(facts.stands, AtActor):
-        return _at_actor(facts.stands, facts.holder)
+        return at_actor(facts.stands, facts.holder)
     if facts.stands is not None:
-        return _rests(facts.stands, facts.holder)
+        return rests(facts.stands, facts.holder)
     if facts.actor and facts.state == "READY":
         return _awaits_actor(facts)
     plain = _PLAIN.get(facts.state)
@@ -174,70 +110,6 @@ def _awaits_actor(facts: Facts) -> Reason:
         does, advice = "takes no calls yet", "loom why of the actor tells why not"
     return Reason(
         Why.ACTOR, f"waits for {facts.actor}, which {does}", f"loom ls actors shows it; {advice}"
-    )
-
-
-def _at_actor(stands: AtActor, holder: str) -> Reason:
-    where = f"in worker {stands.pid}{holder and f' on node {holder[:8]}'}"
-    since = f"since {_time(stands.seconds)}"
-    if stands.is_inner or (stands.inner and stands.runs):
-        return _itself(stands, f"{since} {where}")
-    if stands.runs:
-        alone = len(stands.running) + stands.more == 1
-        blocked = ", and waits there in get()" if stands.blocked else ""
-        advice = "loom stack shows where it is" if stands.seconds >= _LONG_S else ""
-        says = f"runs at its actor: {f'{since} ' if alone else ''}{where}{blocked}"
-        return Reason(Why.BLOCKED if blocked else Why.RUNNING, says, advice)
-    before = "1 call is" if stands.before == 1 else f"{stands.before or 'no'} calls are"
-    says = f"waits for its turn at its actor: {before} before it"
-    if stands.running:
-        more = f" and {stands.more} more" if stands.more > 0 else ""
-        does = "run" if len(stands.running) + stands.more > 1 else "runs"
-        says += f", and {', '.join(stands.running)}{more} {does} {since} {where}"
-    if stands.circle:
-        return Reason(
-            Why.ITSELF,
-            f"{says}. That waits for this one, by what stands above: none of them ever ends",
-            "let one of these actors run several calls at the same time (max_concurrency=, or "
-            "async methods that await), or pass on the ref and not wait for it",
-        )
-    if stands.inner:
-        return Reason(
-            Why.ITSELF,
-            f"{says}, which waits in get() and has called its own actor: {stands.inner} cannot "
-            "begin before it ends",
-            _CALL_DIRECTLY,
-        )
-    return Reason(Why.BEHIND, says, "max_concurrency= lets an actor answer several at a time")
-
-
-_CALL_DIRECTLY = (
-    "in a method call self.method(...) and not .remote(...), or let the actor run several calls at "
-    "the same time (max_concurrency=, or async methods that await)"
-)
-
-
-def _itself(stands: AtActor, where: str) -> Reason:
-    if stands.is_inner:
-        says = (
-            f"waits for its turn at its actor: {', '.join(stands.running)}, which made this call, "
-            f"runs there {where}, and waits in get(). If for this one, neither ever ends"
-        )
-    else:
-        says = (
-            f"runs at its actor: {where}, waits there in get(), and has called its own actor: "
-            f"{stands.inner} cannot begin before this one ends. If it waits for that, neither ever "
-            "ends"
-        )
-    return Reason(Why.ITSELF, says, _CALL_DIRECTLY)
-
-
-def _rests(rests: Rests, holder: str) -> Reason:
-    return Reason(
-        Why.RESTS,
-        f"is made anew on node {holder[:8]}: in {rests.seconds:.1f} s, since {rests.times} "
-        "incarnations in a row died before they answered a call",
-        "loom show tells of what they died, loom logs what they printed; loom.kill ends it",
     )
 
 
@@ -344,11 +216,11 @@ def _held(facts: Facts) -> Reason:
 
 def _at_node(facts: Facts, short: str) -> Reason:
     where = f"on node {short}"
-    since = f" since {_time(facts.seconds)}"
+    since = f" since {spoken(facts.seconds)}"
     worker = f"{where} in worker {facts.pid}"
     match facts.at_node:
         case "running":
-            long = facts.seconds >= _LONG_S
+            long = facts.seconds >= LONG_S
             advice = "loom stack shows where it is; timeout_s= bounds it" if long else ""
             return Reason(Why.RUNNING, f"runs {worker}{since}", advice)
         case "blocked":
@@ -383,10 +255,6 @@ def _alive(facts: Facts, unanswered: int) -> Reason:
     where = f"on node {facts.holder[:8]}{f' in worker {facts.pid}' if facts.pid else ''}"
     has = f"calls to answer: {unanswered:,}" if unanswered else "answered all its calls"
     return Reason(Why.ALIVE, f"is alive {where}, and has {has}")
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < _LONG_S else f"{seconds / _LONG_S:.0f} min"
 
 
 def _kinds(amounts: ResourceSet) -> int:

@@ -1,0 +1,102 @@
+"""Why a call of an actor is not answered: what the actor does instead, as its node tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from hyperloom.why.reason import LONG_S, Reason, Why, spoken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtActor:
+    """How far an actor is with its calls, for one that it has not answered."""
+
+    pid: int
+    runs: bool  # this one
+    before: int  # calls that begin before it
+    running: Sequence[str]  # names of calls that run there, perhaps not all;
+    more: int = 0  # how many others do
+    seconds: float = 0.0  # since it answered one, or since the first of these came
+    blocked: bool = False  # the one that runs waits in `get`
+    inner: str = ""  # a call that this one has made of its own actor, and that has not begun
+    is_inner: bool = False  # that is the one which is asked about
+    ids: Sequence[bytes] = ()  # of the calls that are named as running
+    called: bytes = b""  # what this one, which waits in `get`, has submitted and is not over
+    circle: bool = False  # one of these waits for this one, by what it and others have called
+
+
+class Rests(NamedTuple):
+    """An actor that is not made anew before a pause is over."""
+
+    times: int  # incarnations in a row that came to nothing
+    seconds: float  # left of the pause
+
+
+def at_actor(stands: AtActor, holder: str) -> Reason:
+    """Of a call; `holder`: the node that has it, if it is not in a lane."""
+    where = f"in worker {stands.pid}{holder and f' on node {holder[:8]}'}"
+    since = f"since {spoken(stands.seconds)}"
+    if stands.is_inner or (stands.inner and stands.runs):
+        return _itself(stands, f"{since} {where}")
+    if stands.runs:
+        alone = len(stands.running) + stands.more == 1
+        blocked = ", and waits there in get()" if stands.blocked else ""
+        advice = "loom stack shows where it is" if stands.seconds >= LONG_S else ""
+        says = f"runs at its actor: {f'{since} ' if alone else ''}{where}{blocked}"
+        return Reason(Why.BLOCKED if blocked else Why.RUNNING, says, advice)
+    before = "1 call is" if stands.before == 1 else f"{stands.before or 'no'} calls are"
+    says = f"waits for its turn at its actor: {before} before it"
+    if stands.running:
+        more = f" and {stands.more} more" if stands.more > 0 else ""
+        does = "run" if len(stands.running) + stands.more > 1 else "runs"
+        says += f", and {', '.join(stands.running)}{more} {does} {since} {where}"
+    if stands.circle:
+        return Reason(
+            Why.ITSELF,
+            f"{says}. That waits for this one, by what stands above: none of them ever ends",
+            "let one of these actors run several calls at the same time (max_concurrency=, or "
+            "async methods that await), or pass on the ref and not wait for it",
+        )
+    if stands.inner:
+        return Reason(
+            Why.ITSELF,
+            f"{says}, which waits in get() and has called its own actor: {stands.inner} cannot "
+            "begin before it ends",
+            _CALL_DIRECTLY,
+        )
+    return Reason(Why.BEHIND, says, "max_concurrency= lets an actor answer several at a time")
+
+
+_CALL_DIRECTLY = (
+    "in a method call self.method(...) and not .remote(...), or let the actor run several calls at "
+    "the same time (max_concurrency=, or async methods that await)"
+)
+
+
+def _itself(stands: AtActor, where: str) -> Reason:
+    if stands.is_inner:
+        says = (
+            f"waits for its turn at its actor: {', '.join(stands.running)}, which made this call, "
+            f"runs there {where}, and waits in get(). If for this one, neither ever ends"
+        )
+    else:
+        says = (
+            f"runs at its actor: {where}, waits there in get(), and has called its own actor: "
+            f"{stands.inner} cannot begin before this one ends. If it waits for that, neither ever "
+            "ends"
+        )
+    return Reason(Why.ITSELF, says, _CALL_DIRECTLY)
+
+
+def rests(pause: Rests, holder: str) -> Reason:
+    """Of an actor that waits until it is made anew."""
+    return Reason(
+        Why.RESTS,
+        f"is made anew on node {holder[:8]}: in {pause.seconds:.1f} s, since {pause.times} "
+        "incarnations in a row died before they answered a call",
+        "loom show tells of what they died, loom logs what they printed; loom.kill ends it",
+    )
