@@ -198,16 +198,16 @@ def expand(
         values = (*row, *others)
         args = [values[each.number] if type(each) is _Slot else each for each in form]
         more = {n: values[v.number] if type(v) is _Slot else v for n, v in named.items()}
-        made.append(_named_as_we_are(remote.bind(*args, **more)))
+        made.append(remote.bind(*args, **more))
+    _name_as_we_are(made)
     return array_make(made) if remote.takes_data else BoundTask(_listed, tuple(made), {})
 
 
-def _named_as_we_are(task: BoundTask[Any]) -> BoundTask[Any]:
-    """With the label and the metadata that the whole was given."""
+def _name_as_we_are(made: Sequence[BoundTask[Any]]) -> None:
+    """They have the label and the metadata that the whole was given."""
     said = current.session().context()
-    if said.label is not None:
-        task.named(said.label)
-    return task.with_metadata(**said.metadata) if said.metadata else task
+    for task in made:
+        task.label, task.metadata = said.label, said.metadata or None
 
 
 def _once(value: object, remote: Remote) -> object:
