@@ -120,6 +120,20 @@ def bytes_of(value: object, what: str) -> object:
     return made
 
 
+def one_place(place: str, inputs: Iterable[object], what: str) -> None:
+    """A task that is run for each of many pieces cannot write to one place.
+
+    Raises:
+        ValueError: an input is scattered.
+    """
+    if any(isinstance(value, Several) for value in inputs):
+        raise ValueError(
+            f"{what} is run for each piece of a scattered input, and all would write to {place}: "
+            "leave the results where they are, and save them together, as in "
+            "tasks.save(tasks.merge([results]), path)"
+        )
+
+
 def whole_number(value: object, what: str) -> int:
     """The number.
 

@@ -16,6 +16,7 @@ from hyperloom.tasks.builder import (
     bytes_of,
     input_of,
     inputs_of,
+    one_place,
     whole_number,
 )
 
@@ -86,13 +87,14 @@ def save(x: object, filename: str | os.PathLike[str]) -> BoundTask[bytes]:
     The file is there as a whole or not at all; one that is there already is replaced.
 
     Raises:
-        ValueError: the path is not absolute.
+        ValueError: the path is not absolute; or the input is scattered.
     """
     path = os.fspath(filename)
     if not isinstance(path, str) or is_url(path) or not os.path.isabs(path):  # noqa: PTH117
         raise ValueError(
             f"save needs an absolute path, not {path!r}: a task may run in any folder, on any node"
         )
+    one_place(path, [x], "save")
     return _save.bind(bytes_of(x, "save"), path)
 
 

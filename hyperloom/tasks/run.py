@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import data
 from hyperloom.tasks import command, programs
-from hyperloom.tasks.builder import Builder, DataFunction, input_of, options_of, whole_number
+from hyperloom.tasks.builder import (
+    Builder,
+    DataFunction,
+    input_of,
+    one_place,
+    options_of,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     import os
@@ -59,7 +66,8 @@ def run(  # noqa: PLR0913 - what there is to say of a program
     Raises:
         TypeError: something is of the wrong kind.
         ValueError: no program is named; a name leads out of the folder, is there twice or is an
-            input's and an output's; no argument is the variable.
+            input's and an output's; no argument is the variable; outputs stay somewhere, and an
+            input is scattered.
     """
     words = command.words(args)
     options = options_of(request)
@@ -74,6 +82,8 @@ def run(  # noqa: PLR0913 - what there is to say of a program
         pin=_pin(pin),
     )
     values = [_input(name, value) for name, value in taken]
+    if any(kept):
+        one_place(next(filter(None, kept)), values, f"run {said.program}")
     return _task_of(_key(options)).bind(said, *values).named(f"run {said.program}")
 
 

@@ -227,6 +227,12 @@ def test_what_cannot_be_scattered() -> None:
         same.bind_map(sliced)
     with pytest.raises(TypeError, match=r"mark of bind_map.* is the same for all items, not <loom"):
         text_of.bind_map(["a"], mark=sliced)
+    for build in (
+        lambda: tasks.save(sliced, "/tmp/x"),
+        lambda: tasks.run("cp a b", {"a": sliced}, outputs={"b": "/tmp/x"}),
+    ):
+        with pytest.raises(ValueError, match=r"all would write to /tmp/x.*tasks\.save\(tasks\.mer"):
+            build()
     with pytest.raises(ValueError, match="use dslice for all of them, or dget"):
         tasks.merge([sliced, tasks.dget(data.array())])
     with pytest.raises(ValueError, match="num_returns=2, and a task that is run for each part"):
