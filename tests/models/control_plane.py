@@ -145,7 +145,7 @@ class ControlPlane(LivingPlans, Lineage):
     def told(self, failure: bytes, task: bytes, *, ran: bool | None) -> bytes:
         """As a call of an actor is told it."""
         body = self.bodies[self.records[task][: codes.TEMPLATE_ID]]
-        return failure if ran is None else told(failure, body, ran=ran)
+        return failure if ran is None else told(failure, body, ran=ran or task in self.tries)
 
     def is_call(self, task: bytes) -> bool:
         """There are no actors here."""

@@ -207,6 +207,27 @@ def test_of_a_crash_without_restarts_too(gate: Any) -> None:
     assert [error_of(ref).method for ref in refs] == ["Worker.crash", "Worker.work"]
 
 
+def test_a_call_that_was_begun_and_put_back_may_have_run(gate: Any) -> None:
+    """Its actor dies before it is made again."""
+    log = gate("log")
+
+    @loom.actor(max_restarts=1, max_task_retries=1)
+    class Once:
+        def __init__(self) -> None:
+            if log.notes():
+                raise ValueError("never again")
+
+        def crash(self) -> None:
+            log.note("crash")
+            os._exit(7)
+
+        def work(self) -> None:
+            """Never."""
+
+    once = Once.remote()
+    assert may_have_run([once.crash.remote(), once.work.remote()]) == [True, False]
+
+
 @pytest.mark.keeps_refs  # of the actor, whose entry stays in its queue until somebody claims
 def test_killed_before_it_lived_none_of_its_calls_ran() -> None:
     never = Worker.options(resources={"unobtainium": 1}).remote(None, None)

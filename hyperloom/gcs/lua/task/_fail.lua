@@ -3,22 +3,26 @@
 -- These tasks will have no result: every output becomes `failure`, their books are closed,
 -- and what they hold is let go.  `node` is who holds them, or nil when nobody does.
 -- If one of them is an actor, that is its end (actor/_end.lua).  `ran`: they are calls of one that
--- was lost, and may have run, or did not (false); see actor/_told.lua.
+-- was lost, and may have run, or did not (false) unless they were begun before and put back; see
+-- actor/_told.lua.
 
 function act.fail(ns, node, ids, failure, ran)
   local records, oids, values, refs = many.hmget(key.task(ns), ids), {}, {}, {}
-  local known, templates, told = {}, {}, {}
+  local known, templates, told = {}, {}, { [true] = {}, [false] = {} }
+  local tried = ran == false and many.hmget(key.tries(ns), ids) or {}
   for i, id in ipairs(ids) do
     if records[i] then
       known[#known + 1] = id
       templates[#known] = string.sub(records[i], 1, code.TEMPLATE_ID)
-      local template = act.template(ns, templates[#known])
-      if ran ~= nil and not told[templates[#known]] then
-        told[templates[#known]] = act.told(ns, failure, templates[#known], ran)
+      local template, value = act.template(ns, templates[#known]), failure
+      if ran ~= nil then
+        local may = (ran or tried[i]) and true or false
+        value = told[may][templates[#known]] or act.told(ns, failure, templates[#known], may)
+        told[may][templates[#known]] = value
       end
       for index = 0, template.returns - 1 do
         oids[#oids + 1] = act.output(id, index)
-        values[#values + 1] = told[templates[#known]] or failure
+        values[#values + 1] = value
       end
       local _, held = act.refs_of(records[i])
       for _, oid in ipairs(held) do
