@@ -92,8 +92,8 @@ def _submit(desk: Desk, options: dict[str, Any]) -> int:
     new, left = desk.submit(options["command_"], directory, options["env"])
     if left:
         click.echo(
-            f"loom: left out, since they mean nothing there: {', '.join(left)} (links that lead "
-            "out of the directory, sockets and devices)",
+            f"loom: left out, since they mean nothing there: {', '.join(left)} (sockets, pipes; "
+            "on another machine also links that lead out of the directory)",
             err=True,
         )
     if options["as_json"]:

@@ -71,7 +71,8 @@ class Here:
     def submit(  # noqa: D102 - as `Desk` says; so the others
         self, command: Sequence[str], directory: Path, env: Mapping[str, str]
     ) -> tuple[dict[str, Any], list[str]]:
-        return submissions.submit(self._session, command, directory, env).shown(), []
+        new, left = submissions.submit(self._session, command, directory, env)
+        return new.shown(), left
 
     def all(self) -> list[dict[str, Any]]:  # noqa: D102
         return [each.shown() for each in submissions.of(self._session)]
@@ -96,8 +97,9 @@ class There:
 
     look_s = _LOOK_THERE_S
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, runtime: Path) -> None:
         self._wire = Wire(address)
+        self._runtime = runtime  # of this machine's nodes: it never travels
         try:
             self._node = self._head()
             self._channel = os.urandom(NODE_BYTES)
@@ -127,7 +129,7 @@ class There:
         self, command: Sequence[str], directory: Path, env: Mapping[str, str]
     ) -> tuple[dict[str, Any], list[str]]:
         with tempfile.TemporaryFile() as parcel:
-            left = parcels.pack(directory, parcel)
+            left = parcels.pack(directory, parcel, self._runtime)
             at = parcel.seek(0)
             while part := parcel.read(_PART_BYTES):
                 at = self._ask("part", at, part)["has"]
@@ -178,6 +180,7 @@ class Handing:
     def __init__(self, config: Config, address: str = "") -> None:
         self._password_file = Path(config.password_file) if config.password_file else None
         self._address = address or ("" if config.address in {"auto", "local"} else config.address)
+        self._runtime = Path(config.runtime_dir).resolve()
         self._session = self._find_session(config)
         self._there: There | None = None
 
@@ -190,7 +193,7 @@ class Handing:
             return Here(self._session)
         address = parse_address(self._address, self._password_file)
         reach(address)
-        self._there = There(address)
+        self._there = There(address, self._runtime)
         return self._there
 
     def __exit__(self, *_: object) -> None:

@@ -24,28 +24,43 @@ _SHOWN = 5  # of the largest files, in a refusal
 _LEVEL = 1  # of compression: programs are small, and networks fast
 
 
-def copy(directory: Path, to: Path) -> None:
-    """Copy it, without what nobody wants to have twice.
+def copy(directory: Path, to: Path, but: Path) -> list[str]:
+    """Copy it, without what nobody wants to have twice, and without the folder `but`.
+
+    The names of what was left out, since it is neither file, link nor folder.
 
     Raises:
         errors.LoomError: it is too large; nothing was copied.
     """
-    _check_size(directory)
-    shutil.copytree(directory, to, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    paths = _fitting(directory, but)
+    to.mkdir(parents=True)
+    strange: list[str] = []
+    for path in paths:
+        name = path.relative_to(directory)
+        if path.is_symlink():
+            (to / name).symlink_to(path.readlink())
+        elif path.is_dir():
+            (to / name).mkdir()
+        elif path.is_file():
+            shutil.copy2(path, to / name)
+        else:
+            strange.append(str(name))
+    return strange
 
 
-def pack(directory: Path, to: IO[bytes]) -> list[str]:
-    """Write it into a file; the names of what was left out since it means nothing elsewhere.
+def pack(directory: Path, to: IO[bytes], but: Path) -> list[str]:
+    """Write it into a file, without `but`; the names of what was left out.
 
-    That is links that lead out of the directory, and what is neither file nor folder.
+    That is what is neither file nor folder, and links that lead out of the directory: they would
+    lead somewhere else elsewhere.
 
     Raises:
         errors.LoomError: it is too large; nothing was written.
     """
-    _check_size(directory)
+    paths = _fitting(directory, but)
     strange: list[str] = []
     with tarfile.open(fileobj=to, mode="w:gz", compresslevel=_LEVEL) as tar:
-        for path in sorted(_all_of(directory)):
+        for path in paths:
             name = str(path.relative_to(directory))
             if _travels(path, directory):
                 tar.add(path, name, recursive=False, filter=_of_nobody)
@@ -81,9 +96,16 @@ def unpack(file: IO[bytes], to: Path) -> None:
         ) from error
 
 
-def _all_of(directory: Path) -> Iterator[Path]:
+def _fitting(directory: Path, but: Path) -> list[Path]:
+    """All paths of it, folders before what is in them; it is not too large."""
+    paths = sorted(_all_of(directory, but))
+    _check_size(directory, paths)
+    return paths
+
+
+def _all_of(directory: Path, but: Path) -> Iterator[Path]:
     for at, folders, names in os.walk(directory):
-        folders[:] = [name for name in folders if name not in LEFT_OUT]
+        folders[:] = [name for name in folders if name not in LEFT_OUT and Path(at, name) != but]
         yield from (Path(at, name) for name in (*folders, *names) if name not in LEFT_OUT)
 
 
@@ -101,8 +123,8 @@ def _of_nobody(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def _check_size(directory: Path) -> None:
-    files = [path for path in _all_of(directory) if path.is_file() and not path.is_symlink()]
+def _check_size(directory: Path, paths: list[Path]) -> None:
+    files = [path for path in paths if path.is_file() and not path.is_symlink()]
     sizes = sorted(((path.stat().st_size, path) for path in files), reverse=True)
     total = sum(size for size, _ in sizes)
     if total > MOST_BYTES:

@@ -64,13 +64,21 @@ class Submission:
 
 def submit(
     session: Path, command: Sequence[str], directory: Path, env: Mapping[str, str]
-) -> Submission:
+) -> tuple[Submission, list[str]]:
     """Copy the directory and start the command in the copy, connected to the node.
+
+    What was not copied is told by name.  The folder of all sessions never is: it may lie in the
+    directory, and the copy lies in it.
 
     Raises:
         errors.LoomError: the directory is too large; nothing was started.
     """
-    return begin(session, command, env, lambda work: parcels.copy(directory, work))
+    left: list[str] = []
+
+    def fill(work: Path) -> None:
+        left.extend(parcels.copy(directory, work, session.parent.resolve()))
+
+    return begin(session, command, env, fill), left
 
 
 def begin(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def _tree(folder: Path) -> dict[str, tuple[str, int]]:
 
 def _travelled(tmp_path: Path, directory: Path) -> tuple[Path, list[str]]:
     file = io.BytesIO()
-    left = parcels.pack(directory, file)
+    left = parcels.pack(directory, file, directory / "runtime")
     file.seek(0)
     parcels.unpack(file, tmp_path / "there")
     return tmp_path / "there", left
@@ -59,6 +60,8 @@ def test_what_means_nothing_elsewhere_is_left_out_and_told(tmp_path: Path, direc
     before = _tree(directory)
     (directory / "__pycache__").mkdir()
     (directory / "__pycache__" / "x.pyc").touch()
+    (directory / "runtime").mkdir()
+    (directory / "runtime" / "password").touch()
     (directory / "out").symlink_to("../elsewhere")
     (directory / "absolute").symlink_to(directory / "run")
     os.mkfifo(directory / "a" / "pipe")
@@ -67,13 +70,25 @@ def test_what_means_nothing_elsewhere_is_left_out_and_told(tmp_path: Path, direc
     assert _tree(there) == before
 
 
+def test_a_copy_has_links_as_they_are_and_never_itself(directory: Path) -> None:
+    """The sessions of this machine may lie in the directory, with passwords and the copy itself."""
+    before = _tree(directory)
+    (directory / "out").symlink_to("../elsewhere")
+    os.mkfifo(directory / "a" / "pipe")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(directory / "socket"))
+    there = directory / "runtime" / "session" / "work"
+    assert sorted(parcels.copy(directory, there, directory / "runtime")) == ["a/pipe", "socket"]
+    assert _tree(there) == {**before, "out": ("../elsewhere", 0)}
+
+
 def test_what_is_too_large_is_refused_before_anything_is_written(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parcels, "MOST_BYTES", 5)
     file = io.BytesIO()
     with pytest.raises(errors.LoomError, match=r"nothing was started. The largest: a/file"):
-        parcels.pack(directory, file)
+        parcels.pack(directory, file, directory)
     assert file.getvalue() == b""
 
 
