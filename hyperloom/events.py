@@ -8,7 +8,8 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
     R  ran        a node's attempts: `Ran`
     K  cancelled  tasks that nobody held (16 each), each with its template (8)
     L  requeued   a node that was lost (8), tasks that it held and that are tried again
-    M  lost       a node that was lost (8), tasks that it held and that are not
+    M  lost       a node that was lost (8), tasks that it held and that are not, each with its
+                  template (8)
     X  too late   a node (8), tasks whose results it reported and did not hold any more
     A  dead       an actor (16), its template (8), the failure that it became, if that is short
     E  ended      the job's counts: template id (8), what (1), number (12 digits), and again
@@ -16,8 +17,9 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
 All but ``R`` are written by the transitions themselves, so they are as true as these.  ``R`` is
 what a node tells of its attempts a moment later, many at a time: a row of `ROW` each, made by the
 worker that ran it, passed on unread.  What had to be fetched from other nodes before an attempt
-could begin is told with them: a `FETCH` each.  A row may be dropped (its raylet was killed; the
-stream was full and nobody read it); what is counted (`keys.COUNTS`) never is.
+could begin is told with them, a `FETCH` each; and which have run for a while already, a `BEGUN`
+each, so that something is known of them if their node is lost.  A row may be dropped (its raylet
+was killed; the stream was full and nobody read it); what is counted (`keys.COUNTS`) never is.
 
 Times are seconds since 1970: of an entry by the server's clock, in a row by its node's.
 """
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 ROW = Layout("<16s8sHBdfQ")
 # task, template, attempt, since when it waited for inputs from elsewhere, how long, their bytes
 FETCH = Layout("<16s8sHdfQ")
+# task, template, attempt, process, when it began
+BEGUN = Layout("<16s8sHId")
 ATTEMPTS_SHOWN = 0xFFFF  # more are shown as so many
 
 _WHAT = {codes.SUBMITTED: "submitted", codes.DONE: "done", codes.FAILED: "failed"}
@@ -90,6 +94,7 @@ class Ran(Struct, frozen=True, array_like=True):
     node: bytes
     runs: list[Run]
     fetches: bytes = b""  # a `FETCH` each
+    begun: bytes = b""  # a `BEGUN` each
 
 
 class Fetch(NamedTuple):
@@ -104,6 +109,16 @@ class Fetch(NamedTuple):
     begun: float
     seconds: float
     bytes: int
+
+
+class Begun(NamedTuple):
+    """An attempt that has not ended."""
+
+    task: bytes
+    template: bytes
+    attempt: int
+    pid: int
+    at: float
 
 
 class Attempt(NamedTuple):
@@ -134,6 +149,11 @@ def ran(payload: bytes) -> Ran:
 def fetches(payload: bytes) -> Iterator[Fetch]:
     """What an ``R`` tells of inputs that were fetched."""
     return (Fetch(*row) for row in FETCH.iter_unpack(ran(payload).fetches))
+
+
+def begun(payload: bytes) -> Iterator[Begun]:
+    """What an ``R`` tells of attempts that have run for a while."""
+    return (Begun(*row) for row in BEGUN.iter_unpack(ran(payload).begun))
 
 
 def attempts(payload: bytes) -> Iterator[Attempt]:
@@ -197,8 +217,13 @@ def submitted(payload: bytes) -> Submitted:
 
 
 def of_node(payload: bytes) -> tuple[bytes, list[bytes]]:
-    """The payload of ``L``, ``M`` and ``X``: a node and tasks."""
+    """The payload of ``L`` and ``X``: a node and tasks."""
     return payload[:NODE_BYTES], cut(payload[NODE_BYTES:], TASK_BYTES)
+
+
+def failed_with_node(payload: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """The payload of ``M``: a node; tasks, and their templates."""
+    return payload[:NODE_BYTES], cancelled(payload[NODE_BYTES:])
 
 
 def cancelled(payload: bytes) -> dict[bytes, bytes]:

@@ -14,7 +14,7 @@ from hyperloom.dashboard.bars import ROW, Bars
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
 from hyperloom.ids import TASK_BYTES, TEMPLATE_BYTES, cut
-from hyperloom.watch.errors import Groups
+from hyperloom.watch.errors import Groups, with_node
 from hyperloom.watch.graph import Past
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Tail:
 
     def _take(self, cluster: Cluster, entry: bytes, event: Event) -> None:
         self._last = entry
+        for lost in with_node(event):
+            self.errors.add(cluster.name(self._job, lost.template), lost)
         if event.kind != codes.RAN:
             return
         told = events.ran(event.payload)

@@ -118,6 +118,7 @@ class Agent:
         """Now and then."""
         node = self._settings.node
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
+        self._journal.watch(self.machine, self._pool)
         self._relay = Relay(node, self._gcs, self._jobs, self._door)
         self._elsewhere = Elsewhere(node, self._gcs, self.machine, self._others_idle)
         self.loop.every(_WATCH_S, self._watch)

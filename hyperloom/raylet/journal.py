@@ -2,7 +2,8 @@
 
 The rule: nobody waits for it and nothing depends on it.  Workers make the rows, this passes them
 on unread, some thousand in one call or what there is after a moment.  Of what the raylet saw
-itself it makes the row: the end of a worker, a task that was stopped, inputs that were fetched.
+itself it makes the row: the end of a worker, a task that was stopped, inputs that were fetched, and
+that an attempt goes on for so long that it would be missed if the node were lost.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from hyperloom.ids import job_of
 if TYPE_CHECKING:
     from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.loop import Loop
+    from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.messages import Held
+    from hyperloom.raylet.pool import Pool
 
 _AFTER_S = 0.05
+LONG_S = 1.0  # what has run for so long is told of before it ends
 _BYTES = 1 << 16  # are told at once
 _RUN_BYTES = 40  # of a run besides its rows, about
 
@@ -34,6 +38,8 @@ class Journal:
         self._node = node
         self._runs: dict[bytes, list[events.Run]] = {}
         self._fetches: dict[bytes, bytearray] = {}
+        self._begun: dict[bytes, bytearray] = {}
+        self._known: set[bytes] = set()  # entries of what goes on and was told of
         self._bytes: dict[bytes, int] = {}  # of a job, since it was told last
 
     def open(self, job: bytes, about: str) -> None:
@@ -55,6 +61,29 @@ class Journal:
             row = events.FETCH.pack(task.task, task.kind.template, attempt, begun, seconds, size)
             self._fetches.setdefault(task.kind.job, bytearray()).extend(row)
             self._tell(task.kind.job, len(row))
+
+    def watch(self, machine: NodeMachine, pool: Pool) -> None:
+        """Tell of what goes on for long, now and then."""
+        if self.on:
+            self._loop.every(LONG_S, lambda: self._look(machine, pool))
+
+    def _look(self, machine: NodeMachine, pool: Pool) -> None:
+        now, known = time.monotonic(), self._known
+        self._known = set()
+        for worker in machine.workers.values():
+            if not worker.sent or worker.state not in {"busy", "blocked", "hosting"}:
+                continue
+            first = worker.sent[0]
+            seconds = now - worker.since
+            if first.entry not in known and worker.state != "blocked" and seconds >= LONG_S:
+                attempt = min(first.attempt, events.ATTEMPTS_SHOWN)
+                pid, at = pool.pid(worker.number), time.time() - seconds
+                row = events.BEGUN.pack(first.task, first.kind.template, attempt, pid, at)
+                self._begun.setdefault(first.kind.job, bytearray()).extend(row)
+                self._tell(first.kind.job, len(row))
+                self._known.add(first.entry)
+            elif first.entry in known:
+                self._known.add(first.entry)
 
     def _tell(self, job: bytes, size: int) -> None:
         """Soon; at once if there is much."""
@@ -103,8 +132,9 @@ class Journal:
     def flush(self, job: bytes) -> None:
         """Tell what is there now."""
         if self._bytes.pop(job, 0):
-            fetches = bytes(self._fetches.pop(job, b""))
-            payload = events.encode(events.Ran(self._node, self._runs.pop(job, []), fetches))
+            fetches, begun = (bytes(of.pop(job, b"")) for of in (self._fetches, self._begun))
+            told = events.Ran(self._node, self._runs.pop(job, []), fetches, begun)
+            payload = events.encode(told)
             self._gcs.apply("event_add", keys.job_namespace(job), codes.RAN, payload)
 
     def flush_all(self) -> None:

@@ -13,7 +13,7 @@ from hyperloom.events import Ended
 from hyperloom.gcs import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.story import Event
@@ -75,7 +75,22 @@ def of(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Groups:
             for ran in events.attempts(event.payload):
                 if ran.error is not None and ran.ended is not Ended.PASSED_ON:
                     groups.add(name_of(ran.template), ran)
+        for ran in with_node(event):
+            groups.add(name_of(ran.template), ran)
     return groups
+
+
+def with_node(event: Event) -> Iterator[events.Attempt]:
+    """What failed since its node was lost, as if that node had told it."""
+    if event.kind == codes.NODE_FAILED:
+        node, lost = events.failed_with_node(event.payload)
+        why = events.Error(
+            "node lost", f"its node {node.hex()[:8]} was lost, and no retry was left"
+        )
+        for task, template in lost.items():
+            yield events.Attempt(
+                task, template, 0, Ended.FAILED, event.at, 0.0, 0, node, 0, why, []
+            )
 
 
 def of_job(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
-from hyperloom.watch.errors import Groups
+from hyperloom.watch import errors
 from hyperloom.watch.waits import Waits
 
 if TYPE_CHECKING:
@@ -84,10 +84,6 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
     began = min((a.begun for a in begun), default=0.0)
     length = max((a.begun + a.seconds for a in begun), default=began) - began
     busy, of, ended = _load(begun, names, began, length or 1.0)
-    failures = Groups()
-    for attempt in ran:
-        if attempt.error is not None and attempt.ended is not Ended.PASSED_ON:
-            failures.add(names[attempt.template], attempt)
     groups = _groups(ran, names)
     _add_waits(groups, told, fetches, names)
     return Figures(
@@ -98,7 +94,7 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
         of,
         ended,
         _pending(said, ended, began, length or 1.0),
-        failures.rows()[:_ERRORS_MOST],
+        errors.of(told, name_of).rows()[:_ERRORS_MOST],
         len(ran),
     )
 

@@ -94,7 +94,7 @@ def _creators(cluster: Cluster, job: bytes, values: Iterable[bytes]) -> dict[byt
     """The names of the functions that made them, as far as events tell."""
     wanted = {bytes(ids.task_of(oid)) for oid in values}  # type: ignore[arg-type]
     return {
-        task: cluster.name(job, template) if template else "?"
+        task: cluster.name(job, template)
         for event in cluster.events(job)
         for task, template in _told_of(event)
         if task in wanted
@@ -102,14 +102,14 @@ def _creators(cluster: Cluster, job: bytes, values: Iterable[bytes]) -> dict[byt
 
 
 def _told_of(event: Event) -> Iterable[tuple[bytes, bytes]]:
-    """Tasks of whose ends an event tells, each with its template, if that is known."""
+    """Tasks of whose ends an event tells, each with its template."""
     match event.kind:
         case codes.RAN:
             return ((ran.task, ran.template) for ran in events.attempts(event.payload))
         case codes.CANCELLED:
             return events.cancelled(event.payload).items()
         case codes.NODE_FAILED:
-            return ((task, b"") for task in events.of_node(event.payload)[1])
+            return events.failed_with_node(event.payload)[1].items()
         case _:
             return ()
 

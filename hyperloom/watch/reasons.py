@@ -193,8 +193,13 @@ def _template_in(event: Event, task: bytes) -> bytes | None:
         return events.cancelled(event.payload).get(task)
     if event.kind == codes.ACTOR_ENDED and event.payload.startswith(task):
         return events.actor_ended(event.payload).template
-    told = events.attempts(event.payload) if event.kind == codes.RAN else iter(())
-    return next((ran.template for ran in told if ran.task == task), None)
+    if event.kind == codes.NODE_FAILED:
+        return events.failed_with_node(event.payload)[1].get(task)
+    if event.kind != codes.RAN:
+        return None
+    told = [(ran.task, ran.template) for ran in events.attempts(event.payload)]
+    told += [(begun.task, begun.template) for begun in events.begun(event.payload)]
+    return dict(told).get(task)
 
 
 def show(cluster: Cluster, task: bytes) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def steps(told: Iterable[Event], task: bytes) -> list[dict[str, Any]]:
     """What happened to the task, in the order of time."""
     told = list(told)
     found: list[dict[str, Any]] = []
+    begun: dict[int, dict[str, Any]] = {}  # attempt -> what was told of it before it ended
     entered: tuple[bytes, dict[str, Any]] | None = None
     for event in told:
         if event.kind == codes.SUBMITTED:
@@ -47,10 +48,34 @@ def steps(told: Iterable[Event], task: bytes) -> list[dict[str, Any]]:
                 entered = first, {"at": event.at, "what": "submitted", **by}
         elif task in event.payload:
             found += _of(event, task)
+            begun |= _begun(event, task)
+    found += [step for attempt, step in begun.items() if attempt not in _attempts(found)]
     if entered is not None:
         found.insert(0, entered[1])
     found += _ready(told, task)
     return sorted(found, key=lambda step: step["at"])
+
+
+def _attempts(found: list[dict[str, Any]]) -> set[int]:
+    """Those of which the beginning is known."""
+    return {step["attempt"] for step in found if step["what"] == "began"}
+
+
+def _begun(event: Event, task: bytes) -> dict[int, dict[str, Any]]:
+    if event.kind != codes.RAN:
+        return {}
+    node = events.ran(event.payload).node.hex()
+    return {
+        each.attempt: {
+            "at": each.at,
+            "what": "began",
+            "attempt": each.attempt,
+            "node": node,
+            "pid": each.pid,
+        }
+        for each in events.begun(event.payload)
+        if each.task == task
+    }
 
 
 def _ready(told: list[Event], task: bytes) -> Iterator[dict[str, Any]]:
@@ -98,7 +123,8 @@ def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
             "error": {"category": error.category, "text": error.text},
         }
     elif kind in _AT_NODE:
-        node, tasks = events.of_node(payload)
+        is_lost = kind == codes.NODE_FAILED
+        node, tasks = (events.failed_with_node if is_lost else events.of_node)(payload)
         if task in tasks:
             yield {"at": at, "what": _AT_NODE[kind], "node": node.hex()}
 
@@ -141,6 +167,8 @@ def going_on(
     what = {"running": "began", "blocked": "waits in get() for tasks of its own"}
     if work is None or work["at"] not in what:
         return told
+    if work["at"] == "running" and work["attempt"] in _attempts(told):
+        return told  # it has run for a while, and was told of
     step = {
         "at": now - work["seconds"], "what": what[work["at"]], "attempt": work["attempt"],
         "node": work["node"], "pid": work["pid"],

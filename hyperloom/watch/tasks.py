@@ -148,9 +148,10 @@ def _over(cluster: Cluster, job: bytes) -> dict[bytes, dict[str, Any]]:
             for task, template in events.cancelled(event.payload).items():
                 rows[task] = _row(task, cluster.name(job, template), "CANCELLED")
         elif event.kind == codes.NODE_FAILED:
-            node, lost = events.of_node(event.payload)
-            for task in lost:
-                rows[task] = _row(task, "?", "FAILED", node=node.hex(), error="its node was lost")
+            node, lost = events.failed_with_node(event.payload)
+            for task, template in lost.items():
+                name = cluster.name(job, template)
+                rows[task] = _row(task, name, "FAILED", node=node.hex(), error="its node was lost")
     return rows
 
 

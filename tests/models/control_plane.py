@@ -276,7 +276,8 @@ class ControlPlane(LivingPlans, Lineage):
         if again:
             self.note(codes.NODE_LOST, node + b"".join(task for task, _ in again))
         if lost:
-            self.note(codes.NODE_FAILED, node + b"".join(lost))
+            told = [task + self.records[task][:8] for task in lost]
+            self.note(codes.NODE_FAILED, node + b"".join(told))
         self.fail(lost, failure)
         self.leave(left_behind, ran=True)
         self.push_front(again)

@@ -10,7 +10,7 @@ import pytest
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.ids import short
-from hyperloom.watch import objects, reasons, tasks, things
+from hyperloom.watch import objects, reasons, story, tasks, things
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -118,6 +118,17 @@ def test_the_story_of_what_runs_has_what_it_does_now(scene: Scene) -> None:
         assert (submitted["what"], now["what"], now["attempt"]) == ("submitted", what, 1)
         assert (now["node"], now["pid"] > 0) == (loom.nodes()[0]["node"], True)
         assert submitted["at"] <= now["at"] <= time.time()
+
+
+def test_what_runs_for_a_while_is_told_of_before_it_ends(scene: Scene) -> None:
+    """So it is known of a node that dies."""
+
+    def told() -> list[tuple[str, int | None]]:
+        steps = story.steps(scene.cluster.events(scene.job), scene.task("running"))
+        return [(step["what"], step.get("attempt")) for step in steps]
+
+    wait_until(lambda: len(told()) == 2, 20)
+    assert told() == [("submitted", None), ("began", 1)]
 
 
 def test_the_story_of_a_cancelled_task(scene: Scene) -> None:

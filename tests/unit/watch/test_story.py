@@ -9,7 +9,7 @@ import pytest
 from hyperloom import events
 from hyperloom.events import Ended, Error, Ran, Run
 from hyperloom.gcs import codes, keys
-from hyperloom.watch import story
+from hyperloom.watch import errors, story
 from hyperloom.watch.story import Event
 from tests.unit.gcs.cast import PLAIN, Node, Process, declare
 from tests.unit.gcs.plane import NS, Plane
@@ -103,6 +103,34 @@ def test_loss_without_a_retry(plane: Plane) -> None:
     steps = story.steps(told(plane), task)
     assert story.ended(steps) == "FAILED"
     assert story.last_error(steps) == f"its node {host.id.hex()[:8]} was lost"
+    (group,) = errors.of(told(plane), lambda template: template.decode()).rows()
+    assert group["name"] == PLAIN[:-1].decode() + "0"
+    assert (group["kind"], group["count"]) == ("node lost", 1)
+    assert [each["id"] for each in group["tasks"]] == [task.hex()]
+
+
+def test_what_ran_for_a_while_is_known_though_its_node_was_lost(plane: Plane) -> None:
+    """It cannot be told of when it ends: so it was told of before."""
+    driver, slow, quick = Process(plane, "driver"), Node(plane, "slow"), Node(plane, "quick")
+    (task,) = driver.submit()
+    slow.claim()
+    now = plane.wire.call("TIME")
+    began = int(now[0]) + int(now[1]) / 1e6
+    begun = events.BEGUN.pack(task, PLAIN, 1, 23, began)
+    plane.call("event_add", codes.RAN, events.encode(Ran(slow.id, [], b"", begun)))
+    slow.lost()
+    there, here = slow.id.hex(), quick.id.hex()
+    lost = {("began", 1, there), ("its node was lost; it is tried again", None, there)}
+    steps = words(plane, task)
+    assert (len(steps), lost - set(steps)) == (3, set())
+    quick.claim()
+    begun = events.BEGUN.pack(task, PLAIN, 2, 24, began + 1)
+    plane.call("event_add", codes.RAN, events.encode(Ran(quick.id, [], b"", begun)))
+    assert ("began", 2, here) in words(plane, task)
+    ran(plane, quick, task, 2, Ended.DONE)
+    assert [step for step in words(plane, task) if step[1] == 2] == [
+        ("began", 2, here), ("done", 2, here),
+    ], "and not twice"  # fmt: skip
 
 
 def test_cancelled_before_anybody_had_it(plane: Plane) -> None:

@@ -32,7 +32,7 @@ transition('task_requeue', DRAINS, function(ns, args)
   end
 
   local records, tries = many.hmget(key.task(ns), ids), many.hmget(key.tries(ns), ids)
-  local again, rows, lost, gone, templates, calls = {}, {}, {}, {}, {}, {}
+  local again, rows, lost, told, gone, templates, calls = {}, {}, {}, {}, {}, {}, {}
   for i, id in ipairs(ids) do
     local template = string.sub(records[i], 1, code.TEMPLATE_ID)
     local tried = tonumber(tries[i] or 0) + 1
@@ -41,6 +41,7 @@ transition('task_requeue', DRAINS, function(ns, args)
       calls[#calls + 1] = id
     elseif of.retries >= 0 and tried > of.retries then
       lost[#lost + 1] = id
+      told[#told + 1] = id .. template
     else
       again[#again + 1] = { template, act.join(id, tonumber(attempts[id]) + 1) }
       rows[#rows + 1] = id
@@ -54,7 +55,7 @@ transition('task_requeue', DRAINS, function(ns, args)
     act.note(ns, code.NODE_LOST, node .. table.concat(gone))
   end
   if #lost > 0 then
-    act.note(ns, code.NODE_FAILED, node .. table.concat(lost))
+    act.note(ns, code.NODE_FAILED, node .. table.concat(told))
   end
   many.hset(key.tries(ns), rows)
   many.hdel(key.held(ns, node), gone)
