@@ -276,8 +276,7 @@ class ControlPlane(LivingPlans, Lineage):
         if again:
             self.note(codes.NODE_LOST, node + b"".join(task for task, _ in again))
         if lost:
-            told = [task + self.records[task][:8] for task in lost]
-            self.note(codes.NODE_FAILED, node + b"".join(told))
+            self.note(codes.NODE_FAILED, node + b"".join(t + self.records[t][:8] for t in lost))
         self.fail(lost, failure)
         self.leave(left_behind, ran=True)
         self.push_front(again)
