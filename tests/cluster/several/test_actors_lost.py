@@ -160,3 +160,50 @@ def test_calls_outlive_the_server(cluster: Cluster, tmp_path: Path) -> None:
     more = [actor.add.remote() for _ in range(500)]
     gate.open()
     assert loom.get([*refs, *more], timeout=60) == list(range(100, 1101))
+
+
+def test_killed_on_a_node_that_hangs_its_calls_may_have_run(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """1. It runs a call.  2. Its raylet hangs.  3. It is killed: it is over, and nobody says which
+    calls had begun.  4. The node is given up, and comes back."""
+    hangs = cluster.add_node(resources=BERTHS)
+    actor = Moored.options(name="killed", max_restarts=-1, max_task_retries=-1).remote()
+    where = loom.get(actor.where.remote(), timeout=30)
+    gate, begun = Gate(tmp_path / "gate"), Gate(tmp_path / "begun")
+    refs = [actor.wait.remote(gate, begun), actor.add.remote()]
+    wait_until(lambda: begun.is_open)
+    cluster.pause(hangs)
+    loom.kill(actor)
+    with pytest.raises(errors.ActorDied, match=r"loom\.kill") as later:
+        loom.get(actor.add.remote())
+    assert not later.value.may_have_run
+    for ref in refs:
+        with pytest.raises(errors.ActorDied, match=r"loom\.kill") as died:
+            loom.get(ref, timeout=40)
+        assert died.value.may_have_run
+    cluster.resume(hangs)
+    wait_until(lambda: hangs.id in alive(), 20, what="it joins again")
+    wait_until(lambda: not psutil.pid_exists(where[1]), 20, what="its worker is ended")
+    gate.open()
+    cluster.remove_node(hangs)
+
+
+def test_killed_while_the_server_is_away_it_is_over_when_that_is_back(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    actor = Counter.remote()
+    pid = loom.get(actor.where.remote())[1]
+    gate, begun = Gate(tmp_path / "gate"), Gate(tmp_path / "begun")
+    refs = [actor.wait.remote(gate, begun), *(actor.add.remote() for _ in range(400))]
+    wait_until(lambda: begun.is_open)
+    cluster.kill_server()
+    loom.kill(actor)
+    told = []
+    for ref in refs:
+        with pytest.raises(errors.ActorDied, match=r"loom\.kill") as died:
+            loom.get(ref, timeout=40)
+        told.append(died.value.may_have_run)
+    assert told == [True] + [False] * 400
+    wait_until(lambda: not psutil.pid_exists(pid), 20)
+    gate.open()
