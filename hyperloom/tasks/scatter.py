@@ -92,7 +92,7 @@ def dslice(x: object) -> Scattered:
 def dget(x: object) -> Scattered:
     """The elements of an array, or pieces of an index: the task that takes it is run for each.
 
-    A list that an ordinary task returned is taken apart as well.
+    A list that an ordinary task returned is taken apart as well; so is a numpy array, row by row.
     """
     return Scattered(DGET, x)
 
@@ -224,9 +224,10 @@ def _once(value: object, remote: Remote) -> object:
 
 def _taken_apart(symbol: str, whole: object) -> Any:  # noqa: ANN401 - data, or a list of anything
     apart = whole.unwrap() if isinstance(whole, data.PyObj) else whole
-    if isinstance(apart, (data.Array, data.Index, list, tuple)) or (
-        isinstance(apart, data.Data) and apart.length
-    ):
+    if isinstance(apart, (data.Array, data.Index, list, tuple, range)):
+        return apart
+    has_pieces = isinstance(apart, data.Data) and apart.length
+    if has_pieces or (type(apart).__module__ == "numpy" and getattr(apart, "ndim", 0)):
         return apart
     raise TypeError(f"{symbol} takes an array, an index or a list, and this is {whole!r:.100}")
 

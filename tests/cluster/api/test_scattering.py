@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import hyperloom as loom
@@ -155,6 +156,18 @@ def test_a_list_that_an_ordinary_task_returned_is_taken_apart() -> None:
     assert values[0] == [str(i) for i in range(16)]
     assert values[1] == [[i, i + 1] for i in range(0, 16, 2)]
     assert values[2] == [2] * 8
+    assert gathered(same.bind(tasks.dget(range(3))), same.bind(tasks.dget((4, 5)))) == [
+        [0, 1, 2], [4, 5],
+    ]  # fmt: skip
+
+
+def test_a_numpy_array_is_taken_apart_by_its_rows() -> None:
+    table = same.bind(np.arange(32).reshape(16, 2))
+    rows, parts = gathered(same.bind(tasks.dget(table)), same.bind(tasks.dslice(table)))
+    assert [list(row) for row in rows] == [[i, i + 1] for i in range(0, 32, 2)]
+    assert [part.shape for part in parts] == [(2, 2)] * 8
+    with pytest.raises(TypeError, match="takes an array, an index or a list"):
+        tasks.dget(np.int64(3))
 
 
 def test_several_scattered_inputs_go_in_step() -> None:
