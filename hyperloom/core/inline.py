@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from hyperloom import errors
+from hyperloom.core import current
 from hyperloom.core.objects import Objects
 from hyperloom.core.plane import Plane
 from hyperloom.core.session import Session
@@ -46,8 +47,12 @@ class InlineDriver:
 
     def close(self) -> None:
         """End the job."""
-        self.session.plane.actors.farewell()
-        self.session.close()
+        current.set_current(self.session)  # for what actors do at their end
+        try:
+            self.session.plane.actors.farewell()
+        finally:
+            current.set_current(None)
+            self.session.close()
 
 
 class InlineSession(Session):

@@ -93,6 +93,7 @@ class InlineActors:
         if isinstance(made, bytes):
             self._end(task, made)
         else:
+            made.loop = _loop() if made.terms.is_async else None
             self._hosted[task] = made
 
     def call(self, actor: bytes, parent: bytes, task: bytes, record: bytes, width: int) -> None:
@@ -131,8 +132,9 @@ class InlineActors:
 
     def farewell(self) -> None:
         """The program ends, and they do."""
-        for hosted in list(self._hosted.values()):
-            hosted.farewell()
+        for actor, hosted in list(self._hosted.items()):
+            with living(actor, hosted.template.about):
+                hosted.farewell()
         self._hosted.clear()
 
     def answer(self, function: str, *args: Any) -> Any:  # noqa: ANN401 - see the transitions

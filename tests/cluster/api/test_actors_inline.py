@@ -100,3 +100,27 @@ def test_a_pool_and_a_queue() -> None:
     assert line.get() == 5
     with pytest.raises(Empty):  # nobody else could ever put something in
         line.get()
+
+
+_NOTES: list[Any] = []
+
+
+@loom.actor
+class Polite:
+    def on_exit(self) -> None:
+        _NOTES.append(loom.get(loom.put("still here")))
+
+
+@loom.actor
+class Gentle:
+    async def on_exit(self) -> None:
+        _NOTES.append(loom.context().actor_id)
+
+
+def test_they_say_farewell_when_the_program_ends() -> None:
+    polite, gentle = Polite.remote(), Gentle.remote()
+    loom.shutdown()
+    assert [len(note) for note in _NOTES] == [len("still here"), 32]
+    assert not loom.is_initialized()
+    del polite, gentle
+    loom.init(mode="inline")
