@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import gc
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.core import current
+from hyperloom.plan.living import Living
 from tests.cluster.plans.programs import (
     ANSWER,
     add,
@@ -106,6 +109,31 @@ def test_what_its_program_has_let_go_of_cannot_be_taken_up(
         gate("go").open()
         assert held.gather(30) == ANSWER
         program.end()
+
+
+def test_who_takes_it_up_just_when_it_is_let_go_of_holds_nothing(
+    gate: Callable[[str], Gate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. The record is read.  2. Its program lets go of the plan, then of the results.  3. They are
+    held, and are gone already: that is found by looking for the record once more."""
+    loom.init("auto")
+    mine = [plan_of(gate("never")).submit()]
+    it, read = mine[0].id, Living.results
+    assert it is not None
+
+    def late(plan: Living) -> list[Any]:
+        while mine:
+            mine.pop().release()
+        current.session().settle()
+        return read(plan)
+
+    monkeypatch.setattr(Living, "results", late)
+    with pytest.raises(errors.NotFound, match="no plan can be taken up"):
+        loom.attach(it)
+    gc.collect()  # what was caught held its frames, and they the results
+    current.session().settle()
+    assert current.session().values == {}
+    gate("never").open()
 
 
 def test_it_is_cancelled_from_elsewhere(head: Home, gate: Callable[[str], Gate]) -> None:
