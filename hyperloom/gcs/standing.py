@@ -51,7 +51,7 @@ def of(
         asker: the process that waits for them; when it is an actor's, it may wait for itself.
     """
     ask: dict[bytes, tuple[bytes, str]] = {}  # what to ask a node about instead
-    lanes: dict[bytes, int] = {}
+    lanes: dict[bytes, tuple[int, bytes]] = {}
     for task, node in calls.items():
         ask[task] = (task, node)
         if not node:
@@ -61,7 +61,7 @@ def of(
                 ask[task] = (actor, home)
     answers = _answers(wire, list(ask.values()))
     told = {
-        task: _stands(task, answers[about], lanes.get(task, 0), asker)
+        task: _stands(task, answers[about], lanes.get(task, (0, b"")), asker)
         for task, about in ask.items()
         if answers.get(about) is not None
     }
@@ -89,8 +89,11 @@ def _called(wire: Wire, ns: str, task: bytes) -> bytes:
     return next(alive, b"")
 
 
-def _in_lane(wire: Wire, ns: str, call: bytes) -> tuple[bytes, str, int] | None:
-    """A call's actor, the node where that lives, and the calls before it in its lane."""
+def _in_lane(wire: Wire, ns: str, call: bytes) -> tuple[bytes, str, tuple[int, bytes]] | None:
+    """A call's actor, and the node where that lives; and the calls before it in its lane.
+
+    Of these how many they are, and the first, if that lacks an input.
+    """
     record = wire.call("HGET", keys.TASK.name(ns), call)
     if not record:
         return None
@@ -100,7 +103,9 @@ def _in_lane(wire: Wire, ns: str, call: bytes) -> tuple[bytes, str, int] | None:
     at = wire.call("LPOS", lane, call, "MAXLEN", _LOOKED_AT)
     if not host or at is None:
         return None
-    return actor, host[: codes.NODE_ID].hex(), int(at)
+    first = (wire.call("LINDEX", lane, 0) or b"")[:TASK_BYTES]
+    lacks = bool(at) and wire.call("HEXISTS", keys.WAIT.name(ns), first)
+    return actor, host[: codes.NODE_ID].hex(), (int(at), first if lacks else b"")
 
 
 def _answers(wire: Wire, asked: list[tuple[bytes, str]]) -> dict[tuple[bytes, str], Any]:
@@ -113,16 +118,20 @@ def _answers(wire: Wire, asked: list[tuple[bytes, str]]) -> dict[tuple[bytes, st
     return found
 
 
-def _stands(task: bytes, told: dict[str, Any], before: int, asker: bytes) -> AtActor | Rests:
+def _stands(
+    task: bytes, told: dict[str, Any], lane: tuple[int, bytes], asker: bytes
+) -> AtActor | Rests:
     if "rests" in told:
         return Rests(told["rests"], told["seconds"])
     running = [f"{name} ({short(of)})" for name, of in told["running"]]
-    inner = told["inner"]
+    inner, (before, first) = told["inner"], lane
     waits_here = told["own"] and not told["runs"] and task[:PROCESS_BYTES] == asker
     return AtActor(
         pid=told["pid"],
         runs=told["runs"],
         before=told["before"] + before,
+        lacking=short(first) if first else "",
+        called=first,
         running=running,
         more=told["number"] - len(running),
         seconds=told["seconds"],

@@ -51,12 +51,11 @@ class Standing:
 
     def _at(self, worker: WorkerState, call: Call | None) -> dict[str, Any]:
         begun, lane = self.pool.begun(worker.number), call and call.held.kind.lane
-        running, waiting = [], []
+        running: list[Call] = []
+        waiting: list[Call] = []
         for each in worker.calls.values():
-            if worker.has_begun(each, begun):
-                running.append(each)
-            elif lane is None or each.held.kind.lane == lane:
-                waiting.append(each)
+            if lane is None or each.held.kind.lane == lane:
+                (running if worker.has_begun(each, begun) else waiting).append(each)
         own = self._sessions.get(worker.number)
         blocked = worker.state == "blocked"
         inner = next((w for w in waiting if blocked and w.held.task[:PROCESS_BYTES] == own), None)

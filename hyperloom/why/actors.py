@@ -25,7 +25,8 @@ class AtActor:
     inner: str = ""  # a call that this one has made of its own actor, and that has not begun
     is_inner: bool = False  # that is the one which is asked about
     ids: Sequence[bytes] = ()  # of the calls that are named as running
-    called: bytes = b""  # what this one, which waits in `get`, has submitted and is not over
+    lacking: str = ""  # a call of the same process that is before it, and lacks an input
+    called: bytes = b""  # that one; or what this one, which waits in `get`, has submitted
     circle: bool = False  # one of these waits for this one, by what it and others have called
 
 
@@ -48,6 +49,13 @@ def at_actor(stands: AtActor, holder: str) -> Reason:
         advice = "loom stack shows where it is" if stands.seconds >= LONG_S else ""
         says = f"runs at its actor: {f'{since} ' if alone else ''}{where}{blocked}"
         return Reason(Why.BLOCKED if blocked else Why.RUNNING, says, advice)
+    if stands.lacking:
+        return Reason(
+            Why.BEHIND,
+            f"waits for its turn at its actor: call {stands.lacking} of the same process is before "
+            "it, and waits for an input",
+            "allow_out_of_order= lets others go first, if the actor runs several calls at a time",
+        )
     before = "1 call is" if stands.before == 1 else f"{stands.before or 'no'} calls are"
     says = f"waits for its turn at its actor: {before} before it"
     if stands.running:

@@ -174,6 +174,7 @@ def at_actor(**more: object) -> Facts:
         (at_actor(before=1, running=[]), Why.BEHIND, "at its actor: 1 call is before it"),
         (at_actor(more=4), Why.BEHIND, "no calls are before it, and A.go (ab-1) and 4 more run"),
         (at_actor(blocked=True, inner="A.x (c-1)"), Why.ITSELF, "A.x (c-1) cannot begin before"),
+        (at_actor(lacking="ab-9"), Why.BEHIND, "call ab-9 of the same process is before it, and"),
         (at_actor(circle=True), Why.ITSELF, "That waits for this one, by what stands above: none"),
         (at_actor(is_inner=True), Why.ITSELF, "A.go (ab-1), which made this call, runs there"),
     ],

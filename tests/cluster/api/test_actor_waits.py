@@ -76,6 +76,57 @@ def test_whether_a_call_runs_or_waits_and_behind_which_is_told(gate: Any) -> Non
     assert loom.get(refs) == [7] + [1] * 600
 
 
+def test_a_call_that_is_held_back_by_one_without_its_input_is_told(gate: Any) -> None:
+    @loom.task
+    def late(go_on: Any) -> int:
+        go_on.pass_through()
+        return 3
+
+    @loom.actor
+    class Adder:
+        def add(self, n: int) -> int:
+            return n
+
+    go_on, adder = gate("go_on"), Adder.remote()
+    assert loom.get(adder.add.remote(0)) == 0
+    lacks, later = adder.add.remote(late.remote(go_on)), adder.add.remote(4)
+    lines = why(later)
+    assert [line["why"] for line in lines[:2]] == ["behind", "inputs"]
+    assert "of the same process is before it, and waits for an input" in lines[0]["says"]
+    assert lines[1]["task"] == lacks.binary()[:16].hex()
+    text = timeout_of(later)
+    assert "waits for 1 of its inputs" in text.splitlines()[2]
+    go_on.open()
+    assert loom.get([lacks, later]) == [3, 4]
+
+
+def test_of_concurrency_groups_only_a_calls_own_is_told(gate: Any) -> None:
+    began, go_on = gate("began"), gate("go_on")
+
+    @loom.actor(concurrency_groups={"io": 1})
+    class Grouped:
+        @loom.method(concurrency_group="io")
+        def read(self) -> int:
+            began.note("read")
+            go_on.pass_through()
+            return 1
+
+        def work(self) -> int:
+            began.note("work")
+            go_on.pass_through()
+            return 2
+
+    actor = Grouped.remote()
+    refs = [actor.read.remote(), actor.work.remote(), actor.work.remote(), actor.work.remote()]
+    wait_until(lambda: len(began.notes()) == 2)
+    (line,) = why(refs[3])
+    assert "1 call is before it, and " in line["says"]
+    assert "Grouped.work (" in line["says"]
+    assert "read" not in line["says"]
+    go_on.open()
+    assert loom.get(refs) == [1, 2, 2, 2]
+
+
 def test_an_actor_that_waits_for_itself_is_told(gate: Any, caplog: Any, configured: Any) -> None:
     patience._said.clear()
     began = gate("began")
