@@ -86,6 +86,7 @@ class Template(Struct, frozen=True, array_like=True):
 
     wish: str = ""  # where it would rather run: spread, pack, a node, labels
     captures_children: bool = False  # what its tasks make runs in their placement group, too
+    gives_value: bool = False  # of one that takes data: the result leaves as it is
 
     @property
     def outputs(self) -> int:

@@ -228,7 +228,7 @@ class Executor:
         if isinstance(result, Replacing):
             keep = b"" if self._keeping is None else specs.encode_keep(self._keeping.keep)
             raise redirection.redirect(result, running, keep)
-        if code.template.takes_data:
+        if code.template.takes_data and not code.template.gives_value:
             result = data.of(result)
         returns = code.template.returns
         if returns == 1:

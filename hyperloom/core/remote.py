@@ -89,6 +89,7 @@ class RemoteFunction(Generic[P, R]):
 
     streams = False
     takes_data = False
+    gives_value = False
     light = False
 
     def __init__(self, function: Callable[P, R], options: TaskOptions) -> None:

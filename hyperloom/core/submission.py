@@ -112,6 +112,7 @@ class SessionSubmitter(Calling):
             ahead=options.stream_ahead,
             captures=bool(captured),
             takes_data=remote.takes_data,
+            gives_value=remote.gives_value,
             light=remote.light,
             captures_children=options.captures_children,
         )

@@ -46,10 +46,16 @@ class DataFunction(RemoteFunction[..., R], Generic[R]):
 
     def options(self, **changes: Unpack[TaskChanges]) -> DataFunction[R]:  # type: ignore[override]
         """The same with other options."""
-        changed = DataFunction[R](self.symbol, self.function, {}, self.name)
+        changed = type(self)(self.symbol, self.function, {}, self.name)
         changed.task_options = self.task_options.with_(changes)
         changed.light = self.light and not changes
         return changed
+
+
+class Measure(DataFunction[int]):
+    """One whose result is a number, to whatever task takes it, and no data object."""
+
+    gives_value = True
 
 
 class Builder(Generic[P, R]):

@@ -12,6 +12,7 @@ from hyperloom.tasks.builder import (
     LIGHT,
     Builder,
     DataFunction,
+    Measure,
     as_delimiter,
     bytes_of,
     input_of,
@@ -33,8 +34,8 @@ _save = DataFunction[bytes]("loom/data/save", operations.save, {})
 _array_make = DataFunction[list[Any]]("loom/array/make", operations.array_make, LIGHT)
 _get = DataFunction[Any]("loom/base/get", operations.get, LIGHT)
 _slice = DataFunction[Any]("loom/base/slice", operations.take_slice, LIGHT)
-_size = DataFunction[int]("loom/base/size", operations.size, LIGHT)
-_length = DataFunction[int]("loom/base/length", operations.length, LIGHT)
+_size = Measure("loom/base/size", operations.size, LIGHT)
+_length = Measure("loom/base/length", operations.length, LIGHT)
 
 
 @Builder

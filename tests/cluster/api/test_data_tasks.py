@@ -222,6 +222,20 @@ def test_sizes_and_lengths_are_those_of_the_table() -> None:
     assert measured == [number for _, *facts in cases for number in facts]
 
 
+@loom.task
+def more(number: int, *, than: int = 0) -> int:
+    return number + than
+
+
+@pytest.mark.parametrize("measure", [tasks.size, tasks.length], ids=["size", "length"])
+def test_a_measure_is_a_number_wherever_it_arrives(measure: Any) -> None:
+    array = tasks.array_make(["a", "b"])
+    of = measure(array)
+    assert gathered(more.bind(of, than=of), tasks.get(tasks.array_make([of]), 0)) == [4, 2]
+    assert gathered(more.bind(of.options(num_cpus=1)), tasks.size(of)) == [2, sys.getsizeof(2)]
+    assert loom.get(more.remote(measure.remote(array))) == 2
+
+
 class TestFiles:
     def test_open_and_merge(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"first ")
