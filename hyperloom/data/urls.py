@@ -53,5 +53,12 @@ def _store(url: str) -> tuple[Any, str]:
     check(url)
     from fsspec.core import url_to_fs  # noqa: PLC0415 - an extra
 
-    store, path = url_to_fs(url)
+    try:
+        store, path = url_to_fs(url)
+    except ValueError as error:
+        raise ValueError(f"{url} cannot be opened: {error}") from None
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            f"{url} cannot be opened by this Python: {error}. Tasks need it on their nodes, too"
+        ) from None
     return store, path

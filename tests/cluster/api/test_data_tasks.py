@@ -262,6 +262,13 @@ class TestFiles:
         ]  # fmt: skip
         with pytest.raises(FileNotFoundError, match="all nodes must see it"):
             gathered(tasks.open(tmp_path / "missing"))
+        with pytest.raises(TypeError, match="is text, a path or a URL, and not None"):
+            tasks.open(None)  # type: ignore[arg-type]
+
+    def test_a_url_with_nothing_behind_it(self) -> None:
+        pytest.importorskip("fsspec", reason="the extra hyperloom[fsspec] is not installed")
+        with pytest.raises(FileNotFoundError, match=r"nothing at this URL.*'memory://gone'"):
+            gathered(tasks.open("memory://gone"))
 
     def test_one_that_changes_meanwhile(self, tmp_path: Path) -> None:
         path = tmp_path / "changing"

@@ -90,6 +90,17 @@ def test_the_printed_error_shows_the_way_by_labels(gate: Callable[[str], Gate], 
     assert f"waited for: {way}" in str(caught.value)
 
 
+def test_an_exception_without_a_text_is_told_by_its_name() -> None:
+    @loom.task
+    def fails() -> None:
+        raise RuntimeError
+
+    handle = loom.submit([fails.bind().named("silent")])
+    with pytest.raises(RuntimeError, match=r"^RuntimeError without a message\n  in task silent"):
+        handle.fetch(30)
+    assert str(handle.failures()[0]) == "silent: RuntimeError without a message"
+
+
 def test_a_task_whose_worker_died_is_named_by_its_label(anywhere: str) -> None:
     """Its raylet says so."""
     if anywhere == "inline":

@@ -131,6 +131,17 @@ class TestUrls:
         with pytest.raises(FileNotFoundError, match=r"nothing at this URL.*memory://folder/no"):
             data.File("memory://folder/nothing")
 
+    def test_what_fsspec_cannot_open_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(ValueError, match=r"^nope://thing cannot be opened: Protocol not known"):
+            data.File("nope://thing")
+
+        def lacks(_: str) -> None:
+            raise ImportError("Install s3fs to access S3")
+
+        monkeypatch.setattr("fsspec.core.url_to_fs", lacks)
+        with pytest.raises(ModuleNotFoundError, match=r"^s3://b/thing cannot .*Install s3fs"):
+            data.File("s3://b/thing")
+
     def test_a_changed_one_is_not_read(self, path: Path) -> None:
         file = received(data.File(f"file://{path}"))
         path.write_bytes(b"another")
