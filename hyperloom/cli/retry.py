@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def command(*, id_: str, failed: bool, as_json: bool, session: str, address: str) -> int:
     """Run again what failed of a job's detached plans, or of one plan (loom ls plans).
 
-    What else the failed part needs and is gone is computed anew; results that are there stay. The
+    ID may be last: the plan that was submitted last.  What else the failed part needs and is gone is computed anew; results that are there stay. The
     plan has the new results, under new names: whoever has taken it up takes it up again.
 
     It does not wait. Plans that are not detached are retried by their program
@@ -57,7 +57,10 @@ def _plans(cluster: Cluster, text: str) -> list[dict[str, Any]]:
     from hyperloom.watch.plans import plans  # noqa: PLC0415
 
     rows = plans(cluster, cluster.control_plane.jobs())
-    found = [row for row in rows if row["detached"] and row["id"].startswith(text)]
+    detached = [row for row in rows if row["detached"]]
+    found = [row for row in detached if row["id"].startswith(text)]
+    if text == "last":
+        found = sorted(detached, key=lambda row: row["at"])[-1:]
     if not text or not found:
         raise errors.NotFound(
             f"nothing detached has an id that begins with {text!r}; loom ls plans lists what there "

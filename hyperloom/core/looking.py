@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 from traceback import extract_stack, format_list
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def stacks() -> str:
     parts = []
     for ident, frame in sys._current_frames().items():  # noqa: SLF001 - made for this
         name = names.get(ident, str(ident))
-        shown = theirs(extract_stack(frame))
+        shown = [each for each in theirs(extract_stack(frame)) if each.filename != _RUNS_US]
         if not name.startswith(_OURS):
             lines = "".join(format_list(shown)) if shown else "  (it waits for a task)\n"
             parts.append((name != "MainThread", f"thread {name}:\n{lines}"))
@@ -57,15 +58,23 @@ def _sample(seconds: float, every_s: float) -> list[tuple[Stack, int]]:
 
 
 def _stack(frame: FrameType | None) -> Stack:
-    """From the task's function on: what is below it is ours, and the same for all."""
+    """From the task's function on: what is below it is ours, and the same for all.
+
+    Of a thread that serves, and has nothing to run, all is ours: it is told as `_WAITS`.
+    """
     frames: list[tuple[str, str, int]] = []
+    serves = False
     while frame is not None and len(frames) < _DEEPEST:
         code = frame.f_code
         if code.co_filename == _EXECUTION:
-            break
+            return tuple(reversed(frames))
+        serves = serves or code.co_filename == _WORKER
         frames.append((code.co_qualname, code.co_filename, frame.f_lineno))
         frame = frame.f_back
-    return tuple(reversed(frames))
+    return (_WAITS,) if serves else tuple(reversed(frames))
 
 
 _EXECUTION = execution.__file__
+_WORKER = str(Path(__file__).with_name("worker.py"))
+_RUNS_US = "<frozen runpy>"
+_WAITS = ("it waits for work", _WORKER, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, events
+from hyperloom import errors, events, ids
 from hyperloom.gcs import codes
 from hyperloom.watch.tasks import running
 
@@ -41,17 +41,16 @@ class Whose:
 
 
 def _of_work(cluster: Cluster, found: Found) -> set[tuple[str, int]]:
-    task = found.id[:16] if found.kind in {"task", "object"} else None
+    begins = found.id[: ids.TASK_BYTES]  # of a task's id: it is one, or has to do with several
     workers = {
         (ran.node.hex(), ran.pid)
         for event in cluster.events(found.job)
-        if event.kind == codes.RAN and (task is None or task in event.payload)
+        if event.kind == codes.RAN and begins in event.payload
         for ran in events.attempts(event.payload)
-        if task in {None, ran.task}
+        if ran.task.startswith(begins)
     }
-    begins = found.job.hex() if task is None else task.hex()
     for at_work, worker in running(cluster).items():
-        if at_work.startswith(begins) and worker["pid"] is not None:
+        if at_work.startswith(begins.hex()) and worker["pid"] is not None:
             workers.add((worker["node"], worker["pid"]))
     return workers
 

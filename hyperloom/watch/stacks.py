@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors
+from hyperloom import errors, ids
 
 if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster, Found
@@ -27,11 +27,12 @@ def _whom(cluster: Cluster, found: Found | None) -> tuple[list[bytes], list[int]
         return [found.id], []
     if found.kind == "group":
         raise errors.NotFound("a placement group has no worker of its own: ask for a task or node")
+    begins = found.id[: ids.TASK_BYTES].hex()
     workers = [
         (node, worker["pid"])
         for node, answer in live.answers("status").items()
         for worker in answer["workers"]
-        if found.id.hex() in {worker["task_id"], worker["job"]}
+        if (worker["task_id"] or worker["job"]).startswith(begins)
     ]
     if not workers:
         raise errors.NotFound(

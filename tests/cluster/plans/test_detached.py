@@ -263,7 +263,7 @@ def test_what_failed_is_run_again_from_the_command_line(
     assert json.loads(retry(it[:8], "--json")) == {"plans": [{"id": it, "retried": 2}]}
     handle = loom.attach(it)
     assert handle.fetch(30) == [10, [7, -7], 3]
-    assert retry(it) == "nothing failed so far\n"
+    assert retry(it) == retry("last") == "nothing failed so far\n"
     loom.attach(it).release()
     assert "loom ls plans lists" in retry(it, exits=1)
 

@@ -9,7 +9,7 @@ import pytest
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.core import current
-from hyperloom.watch import actors, reasons, tasks
+from hyperloom.watch import actors, reasons, stacks, tasks
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.live import Live
 from tests.cluster.api.gate import Gate
@@ -24,6 +24,9 @@ pytestmark = pytest.mark.slow
 
 @loom.actor
 class Slow:
+    def ping(self) -> int:
+        return 1
+
     def wait(self, log: Gate, gate: Gate) -> int:
         log.note("waits")
         gate.pass_through()
@@ -67,3 +70,16 @@ def test_an_actor_its_calls_and_why_they_wait(cluster: Cluster, tmp_path: Path) 
     assert loom.get(calls) == [1] * 30
     del one
     wait_until(lambda: actors.actors(cluster, [job]) == [])
+
+
+def test_an_actor_that_waits_for_calls_shows_nothing_of_ours(cluster: Cluster) -> None:
+    one = Slow.remote()
+    assert loom.get(one.ping.remote()) == 1
+    (row,) = actors.actors(cluster, [bytes(current.session().job)])
+    found = cluster.find(row["id"])
+    (told,) = stacks.stacks(cluster, found)
+    assert "(it waits for a task)" in told["told"]
+    assert "File" not in told["told"]
+    told = stacks.profile(cluster, found, 0.2)
+    assert [frame["name"] for frame in told["shared"]["frames"]] == ["it waits for work"]
+    del one
