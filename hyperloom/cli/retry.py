@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 def command(*, id_: str, failed: bool, as_json: bool, session: str, address: str) -> int:
     """Run again what failed of a job's detached plans, or of one plan (loom ls plans).
 
-    ID may be last: the plan that was submitted last.  What else the failed part needs and is gone is computed anew; results that are there stay. The
-    plan has the new results, under new names: whoever has taken it up takes it up again.
+    ID may be last: the plan that was submitted last.  What else the failed part needs and is gone
+    is computed anew; results that are there stay. The plan has
+    the new results, under new names: whoever has taken it up takes it up again.
 
     It does not wait. Plans that are not detached are retried by their program
     (handle.retry_failed).
