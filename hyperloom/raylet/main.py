@@ -186,7 +186,10 @@ def clean_up(settings: NodeSettings, used: Path) -> None:
 
     scratch.clear(used)  # by workers, which are gone
     if not settings.embedded and settings.is_supervised:
-        return  # the next raylet finds the objects where they are
+        # The next raylet finds the objects where they are.  If the supervisor dies too before it
+        # has begun one, this is still the last process that knows of them: so one stays behind.
+        reaper.start(str(settings.store)).wait()
+        return
     reaper.remove_store(str(settings.store))
     shutil.rmtree(settings.spill, ignore_errors=True)
     if settings.embedded:

@@ -166,6 +166,26 @@ def test_stop_ends_a_node_without_a_supervisor(head: Home, how: list[str]) -> No
         works()
 
 
+def test_a_raylet_that_is_killed_just_before_its_supervisor_leaves_no_shared_memory(
+    head: Home,
+) -> None:
+    """
+    1. The raylet is killed.  2. What is left of it sees a supervisor, and leaves the store to the
+    next one.  3. The supervisor is killed before it has begun that.
+    """
+    os.kill(head.pid("supervisor"), signal.SIGSTOP)
+    head.kill("raylet")
+
+    def running(what: str) -> bool:
+        return any(what in command for command in head.processes().values())
+
+    wait_until(lambda: not running("raylet.main"), 20)
+    assert running("reaper.py"), "whoever starts next on this machine would sweep; this one waits"
+    assert head.shared_memory()
+    head.kill("supervisor")
+    wait_until(lambda: not head.shared_memory() and not running("reaper.py"), 20)
+
+
 def test_a_stopped_node_fails_its_drivers_at_once(head: Home, tmp_path: Path) -> None:
     """It is not a raylet that died and comes back: nobody waits for the time of an outage."""
     loom.init()
