@@ -12,13 +12,15 @@ only the latest ends are remembered.  Nodes' clocks may differ: nothing is less 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from itertools import islice
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from hyperloom import events
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
-from hyperloom.ids import PROCESS_BYTES
+from hyperloom.ids import PROCESS_BYTES, TASK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +29,12 @@ if TYPE_CHECKING:
     from hyperloom.watch.story import Event
 
 _KEPT_MOST = 200_000  # of each kind
+_AT_ONCE = 64  # events; of an event of a node, up to some thousand attempts
+_LAST = b"\xff" * TASK_BYTES
 _BACK = 8  # ranges that are looked at for a task: some lie in others
+
+
+_begun = attrgetter("begun")
 
 
 class Waited(NamedTuple):
@@ -50,15 +57,24 @@ class Waits:
     def take(self, told: Iterable[Event]) -> Iterator[Waited]:
         """The attempts among these events.
 
-        Ends first, of all of them: what took a value may be told of before what made it, by
-        another node.
+        Some events at a time, and first the ends among the next ones: what took a value may be
+        told of a moment before what made it, by another node.
         """
-        ran = [attempt for event in told for attempt in self._hear(event)]
+        events_left, before = iter(told), list[events.Attempt]()
+        while part := list(islice(events_left, _AT_ONCE)):
+            ran = [attempt for event in part for attempt in self._hear(event)]
+            for attempt in ran:
+                if attempt.ended is not Ended.RETRIED:
+                    redirected = attempt.ended is Ended.REDIRECTED
+                    end = inf if redirected else attempt.begun + attempt.seconds
+                    self._ends[attempt.task] = end
+            yield from self._waited_all(before)
+            before = ran
+        yield from self._waited_all(before)
+
+    def _waited_all(self, ran: list[events.Attempt]) -> Iterator[Waited]:
+        ran.sort(key=_begun)
         for attempt in ran:
-            if attempt.ended is not Ended.RETRIED:
-                redirected = attempt.ended is Ended.REDIRECTED
-                self._ends[attempt.task] = inf if redirected else attempt.begun + attempt.seconds
-        for attempt in sorted(ran, key=lambda each: each.begun):
             if attempt.begun and attempt.ended is not Ended.PASSED_ON:
                 yield self._waited(attempt)
         books: list[dict[Any, Any] | list[Any]] = [self._ends, self._again, self._fetches]
@@ -91,7 +107,9 @@ class Waits:
         submitted = self._submitted(ran.task)
         if submitted is None:
             return None
-        made = max((self._ends.get(maker, 0.0) for maker in ran.inputs), default=0.0)
+        if not ran.inputs:
+            return submitted
+        made = max([self._ends.get(maker, 0.0) for maker in ran.inputs])
         return None if made == inf else max(submitted, made)
 
     def _submitted(self, task: bytes) -> float | None:

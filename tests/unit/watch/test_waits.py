@@ -62,6 +62,12 @@ def test_what_took_a_value_may_be_told_of_before_what_made_it() -> None:
     assert times(Waits(), *told)[2, 1] == (1, None)
 
 
+def test_so_it_is_when_events_are_taken_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waits, "_AT_ONCE", 1)
+    told = submitted(100, 1, 2), ran(2, 106, inputs=(1,)), ran(1, 101, 4)
+    assert times(Waits(), *told) == {(1, 1): (1, None), (2, 1): (1, None)}
+
+
 def test_a_second_attempt_counts_from_the_end_of_the_first() -> None:
     waits = Waits()
     first = times(waits, submitted(100, 1, 1), ran(1, 101, ended=Ended.RETRIED))
