@@ -22,6 +22,7 @@ SLOW = {"idle", "dashboard"}  # their shortest forms take seconds
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # each row in turn
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_each_row_has_figures_and_notices_a_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     for bench, run in rows_of([name for name in ROWS if name not in SLOW], "tiny"):
