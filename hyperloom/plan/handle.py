@@ -274,6 +274,13 @@ class PlanHandle:
         plan = self._as_submitted()
         return states.state_of(self._session, self._process, plan, task, self._that_failed)
 
+    def states(self) -> dict[str, int]:
+        """How many of its tasks are waiting (for inputs), ready, running and over, by these words.
+
+        The control plane is asked about each of them, 500 at a time.
+        """
+        return states.count(self._session, self._numbered(), self._tasks)
+
     def _that_failed(self) -> set[str]:
         return set() if self._results is None else {each.task_id for each in self.failures()}
 
@@ -297,14 +304,18 @@ class PlanHandle:
 
     def cancel(self) -> None:
         """Stop what runs and drop what does not; results that are not there yet fail."""
+        for process, numbers in self._numbered():
+            cancelling.cancel(self._session, process, numbers)
+
+    def _numbered(self) -> Iterator[tuple[ProcessID, Sequence[int]]]:
+        """Its tasks, by their numbers; what was run again comes first."""
         if self._known is None:
-            cancelling.cancel(self._session, self._process, self._as_submitted().numbers)
+            yield self._process, self._as_submitted().numbers
             return
         with suppress(errors.NotFound):  # released: we know what we know
             self._known.look()
         for process, spans in reversed(list(self._known.tasks_of())):
-            numbers = array("Q", chain.from_iterable(range(a, b + 1) for a, b in spans))
-            cancelling.cancel(self._session, process, numbers)
+            yield process, array("Q", chain.from_iterable(range(a, b + 1) for a, b in spans))
 
     def __len__(self) -> int:
         return len(self.results)
@@ -361,6 +372,10 @@ class JobHandle(PlanHandle):
     def state(self, task: Wanted | str) -> str:
         """Of that plan which has the task."""
         return self._whose(task).state(task)
+
+    def states(self) -> dict[str, int]:
+        """Of all of them."""
+        return states.total(plan.states() for plan in self.plans)
 
     def _whose(self, task: Wanted | str) -> PlanHandle:
         for plan in self.plans:

@@ -6,6 +6,7 @@ which task is which follows from the plan; where it stands is asked of the contr
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from hyperloom.core.bound import BoundMap
@@ -14,7 +15,7 @@ from hyperloom.ids import object_id, task_id
 from hyperloom.plan.naming import parts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from hyperloom.core.session import Session
     from hyperloom.ids import ProcessID
@@ -23,7 +24,28 @@ if TYPE_CHECKING:
 
 _STATES = {"WAITING": "waiting", "READY": "ready", "HELD": "running", "OVER": "over"}
 _ORDER = ("waiting", "ready", "running", "failed", "over", "finished")
+_COUNTED = ("waiting", "ready", "running", "over")
 _AT_ONCE = 500
+
+
+def count(
+    session: Session, parts: Iterable[tuple[ProcessID, Sequence[int]]], tasks: int
+) -> dict[str, int]:
+    """How many of these `tasks` are in each state: so many as are not found elsewhere are over."""
+    found: Counter[str] = Counter()
+    for process, numbers in parts:
+        for first in range(0, len(numbers), _AT_ONCE):
+            part = [task_id(process, number) for number in numbers[first : first + _AT_ONCE]]
+            found.update(_STATES.get(stand.state, "over") for stand in where(session, part))
+    # Not as found: a task that is run again has been over once before.
+    left = found.total() - found["over"]
+    return {state: found[state] for state in _COUNTED[:-1]} | {"over": max(0, tasks - left)}
+
+
+def total(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    """Of several plans together."""
+    every = list(counts)
+    return {state: sum(each[state] for each in every) for state in _COUNTED}
 
 
 def state_of(

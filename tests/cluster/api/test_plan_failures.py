@@ -270,11 +270,30 @@ def test_any_task_of_a_plan_says_where_it_stands(
     wait_until(lambda: handle.state(slow) == "running", 30)
     wait_until(lambda: handle.state(bad) == "failed", 30)
     assert (handle.state(inner), handle.state(last)) == ("waiting", "waiting")
+    assert handle.states() == {"waiting": 2, "ready": 0, "running": 1, "over": 1}
     go.open()
     wait_until(lambda: handle.state(last) == "finished", 30)
     assert handle.state(inner) == "over"
+    assert handle.states() == {"waiting": 0, "ready": 0, "running": 0, "over": 4}
     with pytest.raises(ValueError, match="is no task of this plan"):
         handle.state(add.bind(1))
+
+
+def test_what_is_run_again_is_counted_once(
+    gate: Callable[[str], Gate], log: Gate, anywhere: str
+) -> None:
+    if anywhere == "inline":
+        pytest.skip("inline, all is over when it is submitted")
+    good = gate("good")
+    handle = loom.submit([needs.bind(log, good, 3), *map(add.bind, range(600))])
+    handle.wait(30)
+    assert handle.states() == {"waiting": 0, "ready": 0, "running": 0, "over": 601}
+    good.open()
+    assert handle.retry_failed() == 1
+    assert handle.wait(30)
+    assert handle.states() == {"waiting": 0, "ready": 0, "running": 0, "over": 601}
+    handle.release()
+    assert handle.states()["over"] == 601
 
 
 def test_a_plan_is_stopped_by_its_first_failure_wherever_it_is(

@@ -49,11 +49,14 @@ def test_a_plan_of_a_living_program_is_watched_waited_for_and_fetched(
         handle = loom.attach(program.plan)
         assert (handle.id, handle.job_id) == (program.plan, program.plan[:8])
         assert handle.progress() == (0, 0, 5, 13)
+        stand = handle.states()
+        assert (sum(stand.values()), stand["over"] < 13) == (13, True)
         assert not handle.wait(0)
         assert loom.attach(program.plan[:8]).id == program.plan, "by its job"
         gate("go").open()
         assert handle.fetch(30) == ANSWER
         assert handle.progress() == (5, 0, 5, 13)
+        assert handle.states() == {"waiting": 0, "ready": 0, "running": 0, "over": 13}
         assert handle.failures() == []
         for use in (lambda: handle.plan, lambda: handle.state("add")):
             with pytest.raises(errors.ObjectLost, match=r"known only to the program.*detach=True"):
