@@ -53,6 +53,8 @@ def _play(row: Row, times: int, seed: int) -> Account:
             account.left.append(f"round {number}: {error!r:.150}")
         if account.skipped:
             break
+    if account.slowest_s > row.most_s:
+        account.left.append(f"it took longer than {row.most_s:g} s")
     return account
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
 from contextlib import suppress
 from random import Random
@@ -12,9 +14,9 @@ from hyperloom.core import current
 from hyperloom.gcs import delivery
 from hyperloom.gcs.wire import Wire
 from hyperloom.testing import Cluster
-from tests.chaos.oracle import Account, Load
+from tests.chaos.oracle import PATIENCE_S, Account, Load
 from tests.chaos.processes import CHAINS
-from tests.cluster.several.tasks import alive
+from tests.cluster.several.tasks import alive, make, on, sizes_in
 from tests.waiting import wait_until
 
 
@@ -68,8 +70,30 @@ def _with_faults(choose: Random, chance: float, delay_s: float) -> Account:
         delivery.Wire = real  # type: ignore[misc]
 
 
+def _on_thin_lines() -> Account:
+    """Some values of 100 KiB have to go over them, too; no node may be given up."""
+    with Cluster(nodes=3, networks=True, lease_s=5, beat_s=1) as cluster, cluster.connect():
+        for node in cluster.nodes[1:]:
+            place = cluster._place_of(node)
+            for through, link in ([], place.name), (place.through, "eth0"):
+                thin = "root tbf rate 1mbit burst 32kbit latency 400ms"
+                command = [*through, "tc", "qdisc", "add", "dev", link, *thin.split()]
+                subprocess.run(command, check=True)
+        load = Load()
+        load.submit(CHAINS)
+        large = [on(node.id, make).remote(100 << 10) for node in cluster.nodes]
+        sizes = [on(node.id, sizes_in).remote(large) for node in cluster.nodes]
+        load.account.slowest_s = load.answers()
+        assert loom.get(sizes, timeout=PATIENCE_S) == [[100 << 10] * 3] * 3
+        load.account.left += [] if len(alive()) == 3 else ["a node was given up"]
+        del large, sizes
+        return load.settle(counts=False)
+
+
 def row_10(choose: Random) -> Account:
-    """a driver's line takes up to 200 ms, and breaks with one word in twenty"""
+    """lines of 1 Mbit/s (tc); or one that takes up to 200 ms and breaks with one word in twenty"""
+    if not Cluster.why_no_networks() and shutil.which("tc") and choose.random() < 0.5:
+        return _on_thin_lines()
     return _with_faults(choose, 0.05, 0.2)
 
 

@@ -19,7 +19,7 @@ from hyperloom.gcs.address import Address
 from hyperloom.gcs.library import build
 from hyperloom.gcs.wire import Wire
 from hyperloom.testing import Cluster
-from tests import servers
+from tests import servers, slow_disk
 from tests.chaos.oracle import Account, Load
 from tests.chaos.processes import CHAINS
 from tests.cluster.several.test_state_lost import append_only_file, as_admin, forget
@@ -30,9 +30,13 @@ from tests.unit.gcs.plane import NS, Plane, output
 if TYPE_CHECKING:
     from random import Random
 
+    from hyperloom.gcs.server import Durability
+
 
 def row_6(choose: Random) -> Account:
-    """kill -9 of the server (everysec); its file lacks what it did of late"""
+    """kill -9 of the server (everysec), its disk slow; or its file lacks what it did of late"""
+    if not slow_disk.why_not() and choose.random() < 0.5:
+        return _killed_on_a_slow_disk(choose)
     with Cluster(nodes=2, lease_s=2, beat_s=0.5) as cluster, cluster.connect():
         load = Load()
         load.submit(CHAINS)
@@ -41,6 +45,19 @@ def row_6(choose: Random) -> Account:
         load.submit(CHAINS)
         time.sleep(choose.random())  # the task of this row is chance
         forget(cluster, size)
+        load.account.slowest_s = load.answers()
+        return load.settle(counts=False)
+
+
+def _killed_on_a_slow_disk(choose: Random) -> Account:
+    with Cluster(nodes=2, lease_s=2, beat_s=0.5) as cluster, cluster.connect():
+        load = Load()
+        load.answers()
+        with slow_disk.slow_disk(cluster._control_plane.server_pid, 0.9):
+            for _ in range(3):
+                load.submit(CHAINS)
+                time.sleep(choose.random())  # the task of this row is chance
+            cluster.kill_server()
         load.account.slowest_s = load.answers()
         return load.settle(counts=False)
 
@@ -97,12 +114,18 @@ def _ends(server: servers.Server) -> tuple[int, int, list[str]]:
 
 
 def row_12(choose: Random) -> Account:
-    """the server hangs (CLIENT PAUSE) for 1 to 3 s; no node is given up"""
-    with Cluster(nodes=2) as cluster, cluster.connect():
+    """the server hangs (CLIENT PAUSE) for 1 to 3 s, or syncs take 0.9 s; no node is given up"""
+    slow = not slow_disk.why_not() and choose.random() < 0.5
+    durability: Durability = "always" if slow else "everysec"
+    with Cluster(nodes=2, durability=durability) as cluster, cluster.connect():
         load = Load()
         load.submit(CHAINS)
-        as_admin(cluster, "CLIENT", "PAUSE", str(choose.randint(1000, 3000)), "ALL")
-        load.account.slowest_s = load.answers()
+        if slow:
+            with slow_disk.slow_disk(cluster._control_plane.server_pid, 0.9):
+                load.account.slowest_s = load.answers()
+        else:
+            as_admin(cluster, "CLIENT", "PAUSE", str(choose.randint(1000, 3000)), "ALL")
+            load.account.slowest_s = load.answers()
         account = load.settle()
         account.left += [] if len(loom.nodes()) == 2 else ["a node was given up"]
         return account

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-NODES = int(os.environ.get("HYPERLOOM_CHAOS_NODES", "4"))
-RACE = int(os.environ.get("HYPERLOOM_CHAOS_RACE", "2000"))
+NODES = int(os.environ.get("HYPERLOOM_CHAOS_NODES", "20"))
+RACE = int(os.environ.get("HYPERLOOM_CHAOS_RACE", "10000"))
 
 
 def row_15(_: Random) -> Account:
