@@ -133,7 +133,7 @@ def other_job(of: bytes, here: bytes) -> errors.OtherJob:
     error = errors.OtherJob(
         f"a ref of job {of.hex()} is used with what belongs to job {here.hex()}; a task, a value "
         "and a call of get() have refs of one job. Get the values of the one job's refs, and "
-        "pass on these; of an actor that is another program's and not detached, pass on the name"
+        "pass on these"
     )
     error.job = of
     return error

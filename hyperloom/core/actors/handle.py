@@ -5,7 +5,8 @@ being when the actor is over), so it may travel wherever refs may; the actor liv
 somebody has one.
 
 A detached actor needs nobody who has one.  So its handle travels as an address, which nobody
-counts, into any job; a process that calls by it comes by the reference then (`_loom_ref`).
+counts, into any job; a process that calls by it comes by the reference then (`_loom_ref`).  So does
+that of any actor of another program, which has it: a ref may not go into other jobs.
 """
 
 # ruff: noqa: ANN401 - what is passed as a ref may be of any type, and so may what goes with it
@@ -16,6 +17,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hyperloom import errors
+from hyperloom.core import current
 from hyperloom.core.actors.options import MethodOptions
 from hyperloom.core.actors.terms import decode
 from hyperloom.core.refs import restored
@@ -93,7 +95,7 @@ class ActorHandle(Generic[T]):
         return hash(self._loom_oid)
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        if self._loom_terms.detached:
+        if self._loom_terms.detached or _is_guest(self._loom_ref):
             return ActorHandle, (None, self._loom_encoded, self._loom_oid)
         return _restored, (self._loom_ref, self._loom_encoded)
 
@@ -106,6 +108,11 @@ class ActorHandle(Generic[T]):
 
 def _restored(ref: ObjectRef[Any], encoded: bytes) -> ActorHandle[Any]:
     return ActorHandle(ref, encoded)
+
+
+def _is_guest(ref: ObjectRef[Any]) -> bool:
+    session = ref._session  # noqa: SLF001 - a friend
+    return session.home is not session and current.visits(session)
 
 
 class ActorMethod:

@@ -67,9 +67,11 @@ def test_a_name_in_a_namespace_is_known_to_other_programs(head: Home) -> None:
         loom.get_actor("kept")
     keeper = loom.get_actor("kept", namespace="shop")
     assert loom.get(keeper.add.remote(1)) == 101
+    through = add_to.remote(keeper, 1)
+    assert (loom.get(through), through.job_id()) == (102, loom.context().job_id)
     program.communicate("\n", timeout=20)
     assert program.returncode == 0
-    assert loom.get(keeper.add.remote(1)) == 102, "it is held here"
+    assert loom.get(keeper.add.remote(1)) == 103, "it is held here"
     assert loom.list_named_actors(all_namespaces=True) == [{"namespace": "shop", "name": "kept"}]
     del keeper
     wait_until(lambda: loom.list_named_actors(all_namespaces=True) == [])
