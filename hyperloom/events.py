@@ -11,6 +11,9 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
     M  lost       a node that was lost (8), tasks that it held and that are not, each with its
                   template (8)
     X  too late   a node (8), tasks whose results it reported and did not hold any more
+    C  calls      the size of a failure, ";", that failure if it is short; calls that were lost with
+                  their actor (16 each, perhaps not all), each with its template (8), and "1" if it
+                  may have run
     A  dead       an actor (16), its template (8), the failure that it became, if that is short
     E  ended      the job's counts: template id (8), what (1), number (12 digits), and again
 
@@ -232,6 +235,25 @@ def cancelled(payload: bytes) -> dict[bytes, bytes]:
     return {row[:TASK_BYTES]: row[TASK_BYTES:] for row in rows}
 
 
+class CallsLost(NamedTuple):
+    """The payload of ``C``."""
+
+    error: Error
+    templates: dict[bytes, bytes]  # of each call
+    may_have_run: frozenset[bytes]
+
+
+def calls_lost(payload: bytes) -> CallsLost:
+    """Take it apart."""
+    size, _, rest = payload.partition(b";")
+    rows = cut(rest[int(size) :], TASK_BYTES + TEMPLATE_BYTES + 1)
+    return CallsLost(
+        _died_of(rest[: int(size)]),
+        {row[:TASK_BYTES]: row[TASK_BYTES:-1] for row in rows},
+        frozenset(row[:TASK_BYTES] for row in rows if row[-1:] == b"1"),
+    )
+
+
 class ActorEnded(NamedTuple):
     """The payload of ``A``."""
 
@@ -243,14 +265,15 @@ class ActorEnded(NamedTuple):
 def actor_ended(payload: bytes) -> ActorEnded:
     """Take it apart."""
     at = TASK_BYTES + TEMPLATE_BYTES
-    value = payload[at:]
+    return ActorEnded(payload[:TASK_BYTES], payload[TASK_BYTES:at], _died_of(payload[at:]))
+
+
+def _died_of(value: bytes) -> Error:
     if value[:1] == codes.FAILURE:
         failure = failures.decode(value[1:])
-        error = error_of(failure.category, failure.text, failure.traceback)
-    else:
-        why = "nobody had a handle any more" if value == codes.LOST else "it said too much of why"
-        error = Error("died", why)
-    return ActorEnded(payload[:TASK_BYTES], payload[TASK_BYTES:at], error)
+        return error_of(failure.category, failure.text, failure.traceback)
+    why = "nobody had a handle any more" if value == codes.LOST else "it said too much of why"
+    return Error("died", why)
 
 
 Counts = dict[bytes, dict[str, int]]  # template -> submitted, done, failed, retried

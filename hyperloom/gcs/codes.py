@@ -92,6 +92,7 @@ CANCELLED = b"K"  # tasks that nobody held, each with its template
 NODE_LOST = b"L"  # node, tasks that it held and that are tried again
 NODE_FAILED = b"M"  # node, tasks that it held and that are not, each with its template
 TOO_LATE = b"X"  # node, tasks whose results it reported and did not hold any more
+CALLS_LOST = b"C"  # size, ";", what they became; then each: call, template, 1 if it may have run
 ACTOR_ENDED = b"A"  # actor, its template, what it became (nothing, if that is long)
 ENDED = b"E"  # the counts: template id, what, 12 digits; and again
 DONE = b"d"
@@ -111,6 +112,7 @@ GONE = 2**40
 NOBODY = b"%d" % -GONE
 
 NOTIFY_MOST = 4096  # bytes of a value that are sent along with a notification
+CALLS_TOLD = 1000  # calls lost with an actor that one event names
 CLAIM_MOST = 1000  # tasks of one queue in one claim
 CANCELLED_MOST = 1000  # entries of cancelled tasks that a claim clears from one queue
 QUEUES_FIRST = 64  # queues that a claim looks at; if there is room left, at

@@ -81,7 +81,13 @@ def of(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Groups:
 
 
 def with_node(event: Event) -> Iterator[events.Attempt]:
-    """What failed since its node was lost, as if that node had told it."""
+    """What failed since its node, or its actor, was lost, as if that node had told it."""
+    if event.kind == codes.CALLS_LOST:
+        lost_calls = events.calls_lost(event.payload)
+        for task, template in lost_calls.templates.items():
+            yield events.Attempt(
+                task, template, 0, Ended.FAILED, event.at, 0.0, 0, b"", 0, lost_calls.error, []
+            )
     if event.kind == codes.NODE_FAILED:
         node, lost = events.failed_with_node(event.payload)
         why = events.Error(

@@ -108,6 +108,8 @@ def _told_of(event: Event) -> Iterable[tuple[bytes, bytes]]:
             return ((ran.task, ran.template) for ran in events.attempts(event.payload))
         case codes.CANCELLED:
             return events.cancelled(event.payload).items()
+        case codes.CALLS_LOST:
+            return events.calls_lost(event.payload).templates.items()
         case codes.NODE_FAILED:
             return events.failed_with_node(event.payload)[1].items()
         case _:

@@ -193,6 +193,8 @@ def _template_in(event: Event, task: bytes) -> bytes | None:
         return events.cancelled(event.payload).get(task)
     if event.kind == codes.ACTOR_ENDED and event.payload.startswith(task):
         return events.actor_ended(event.payload).template
+    if event.kind == codes.CALLS_LOST:
+        return events.calls_lost(event.payload).templates.get(task)
     if event.kind == codes.NODE_FAILED:
         return events.failed_with_node(event.payload)[1].get(task)
     if event.kind != codes.RAN:

@@ -115,13 +115,8 @@ def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
                 yield from _attempt(attempt)
     elif kind == codes.CANCELLED and task in events.cancelled(payload):
         yield {"at": at, "what": "cancelled"}
-    elif kind == codes.ACTOR_ENDED and payload.startswith(task):
-        error = events.actor_ended(payload).error
-        yield {
-            "at": at,
-            "what": _DEAD,
-            "error": {"category": error.category, "text": error.text},
-        }
+    elif kind in {codes.ACTOR_ENDED, codes.CALLS_LOST} and task in payload:
+        yield from _with_actor(event, task)
     elif kind in _AT_NODE:
         is_lost = kind == codes.NODE_FAILED
         node, tasks = (events.failed_with_node if is_lost else events.of_node)(payload)
@@ -129,7 +124,31 @@ def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
             yield {"at": at, "what": _AT_NODE[kind], "node": node.hex()}
 
 
+def _with_actor(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
+    """An actor ended, or its calls were lost."""
+    what = error = None
+    if event.kind == codes.CALLS_LOST:
+        lost = events.calls_lost(event.payload)
+        if task in lost.templates:
+            what = _MAY_HAVE_RUN if task in lost.may_have_run else _DID_NOT_RUN
+            error = lost.error
+    elif event.payload.startswith(task):
+        what, error = _DEAD, events.actor_ended(event.payload).error
+    if error is not None:
+        about = {"category": error.category, "text": error.text}
+        yield {"at": event.at, "what": what, "error": about}
+
+
+_MAY_HAVE_RUN = "its actor was lost, and it may have run"
+_DID_NOT_RUN = "its actor was lost before it ran"
 _DEAD = "the actor ended"
+_FAILED = {
+    "failed",
+    "failed with an input",
+    "its node was lost, and no retry was left",
+    _MAY_HAVE_RUN,
+    _DID_NOT_RUN,
+}
 
 _AT_NODE = {
     codes.NODE_LOST: "its node was lost; it is tried again",
@@ -196,7 +215,7 @@ def ended(told: list[dict[str, Any]]) -> str:
                 return "CANCELLED"
             case "the actor ended":
                 return "DEAD"
-            case "failed" | "failed with an input" | "its node was lost, and no retry was left":
+            case what if what in _FAILED:
                 return "FAILED"
             case (
                 "came to nothing"

@@ -10,10 +10,11 @@ from hyperloom.events import Ended
 from hyperloom.gcs import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.live import Stand
+    from hyperloom.watch.story import Event
 
 STATES = ("RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE")
 
@@ -144,15 +145,30 @@ def _over(cluster: Cluster, job: bytes) -> dict[bytes, dict[str, Any]]:
                 state = _OVER.get(ran.ended)
                 if state is not None:
                     rows[ran.task] = _ran(ran, names[ran.template], state)
-        elif event.kind == codes.CANCELLED:
-            for task, template in events.cancelled(event.payload).items():
-                rows[task] = _row(task, cluster.name(job, template), "CANCELLED")
-        elif event.kind == codes.NODE_FAILED:
-            node, lost = events.failed_with_node(event.payload)
-            for task, template in lost.items():
-                name = cluster.name(job, template)
-                rows[task] = _row(task, name, "FAILED", node=node.hex(), error="its node was lost")
+        else:
+            rows |= dict(_unattempted(cluster, job, event))
     return rows
+
+
+def _unattempted(
+    cluster: Cluster, job: bytes, event: Event
+) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Tasks of whose ends no attempt tells."""
+    node, state, error = None, "FAILED", None
+    match event.kind:
+        case codes.CANCELLED:
+            state, templates = "CANCELLED", events.cancelled(event.payload)
+        case codes.CALLS_LOST:
+            lost = events.calls_lost(event.payload)
+            templates, error = lost.templates, lost.error.text
+        case codes.NODE_FAILED:
+            at, templates = events.failed_with_node(event.payload)
+            node, error = at.hex(), "its node was lost"
+        case _:
+            return
+    for task, template in templates.items():
+        name = cluster.name(job, template)
+        yield task, _row(task, name, state, node=node, error=error)
 
 
 def _ran(ran: events.Attempt, name: str, state: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tests.models.owners import job_rest, owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 from tests.models.stops import process_stopped, process_stops, stop_for
-from tests.models.told import told
+from tests.models.told import lost_with_actor, told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -140,20 +140,19 @@ class ControlPlane(LivingPlans, Lineage):
             self.told(failure, t, ran=ran) for t in tasks for index in range(self.returns_of(t))
         ]
         self.count(codes.FAILED, tasks)
+        if ran is not None and tasks:
+            tried = {task: ran or task in self.tries for task in tasks}
+            self.note(codes.CALLS_LOST, lost_with_actor(failure, tried, self.records))
         self.end(tasks, oids, values, uncounted=tasks)
 
     def told(self, failure: bytes, task: bytes, *, ran: bool | None) -> bytes:
-        """As a call of an actor is told it."""
         body = self.bodies[self.records[task][: codes.TEMPLATE_ID]]
         return failure if ran is None else told(failure, body, ran=ran or task in self.tries)
 
     def is_call(self, task: bytes) -> bool:
-        """There are no actors here."""
-        del task
-        return False
+        return not task  # there are no actors here
 
     def leave(self, calls: list[bytes], *, ran: bool) -> None:
-        """What actors were dealt that are over: here there are none."""
         assert not calls, ran
 
     def finish(self, node: bytes, args: Sequence[bytes]) -> tuple[list[bytes], int]:

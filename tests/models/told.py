@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec import msgpack
 
+from hyperloom.gcs import codes
 from hyperloom.ids import FUNCTION_BYTES
 
 UNSAID = msgpack.encode(None) + msgpack.encode("")
@@ -19,3 +20,12 @@ def told(failure: bytes, body: bytes, *, ran: bool) -> bytes:
         return failure
     _, name, *_ = msgpack.decode(body[FUNCTION_BYTES:])
     return failure.removesuffix(UNSAID) + msgpack.encode(ran) + msgpack.encode(name)
+
+
+def lost_with_actor(failure: bytes, calls: dict[bytes, bool], records: dict[bytes, bytes]) -> bytes:
+    """The event that tells of calls which failed so; each may have run, or did not."""
+    rows = [
+        call + records[call][: codes.TEMPLATE_ID] + (b"1" if ran else b"0")
+        for call, ran in calls.items()
+    ]
+    return b"%d;" % len(failure) + failure + b"".join(rows)

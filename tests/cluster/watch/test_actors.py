@@ -11,6 +11,7 @@ from hyperloom import errors
 from hyperloom.core import current
 from hyperloom.watch import actors, reasons, stacks, tasks
 from hyperloom.watch.cluster import Cluster
+from hyperloom.watch.errors import of_job
 from hyperloom.watch.live import Live
 from tests.cluster.api.gate import Gate
 from tests.waiting import wait_until
@@ -83,3 +84,31 @@ def test_an_actor_that_waits_for_calls_shows_nothing_of_ours(cluster: Cluster) -
     told = stacks.profile(cluster, found, 0.2)
     assert [frame["name"] for frame in told["shared"]["frames"]] == ["it waits for work"]
     del one
+
+
+def test_calls_that_were_lost_with_their_actor_are_shown(cluster: Cluster, tmp_path: Path) -> None:
+    log, go_on = Gate(tmp_path / "log"), Gate(tmp_path / "go_on")
+    job = bytes(current.session().job)
+    one = Slow.remote()
+    calls = [one.wait.remote(log, go_on) for _ in range(300)]
+    wait_until(log.notes)
+    loom.kill(one)
+    for ref in calls:
+        with pytest.raises(errors.ActorDied):
+            loom.get(ref)
+    ran, waited = (ref.binary()[:16] for ref in (calls[0], calls[-1]))
+    steps = [
+        [step["what"] for step in reasons.show(cluster, task)["steps"]] for task in (ran, waited)
+    ]
+    assert [told[-1] for told in steps] == [
+        "its actor was lost, and it may have run",
+        "its actor was lost before it ran",
+    ]
+    (line,) = reasons.explain(cluster, waited)
+    assert (line["name"], line["why"]) == ("Slow.wait", "failed")
+    assert "it was killed by loom.kill" in line["says"]
+    told = tasks.table(
+        cluster, [job], lambda row: row["name"] == "Slow.wait", 1000, frozenset({"FAILED"})
+    )
+    assert len(told["tasks"]) == 300
+    assert [group["count"] for group in of_job(cluster, job)] == [300]

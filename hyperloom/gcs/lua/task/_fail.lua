@@ -6,9 +6,18 @@
 -- was lost, and may have run, or did not (false) unless they were begun before and put back; see
 -- actor/_told.lua.
 
+-- `rows`: id, template and whether it may have run, of each.
+local function note_calls(ns, failure, rows)
+  if #rows > 0 then
+    local said = #failure <= code.NOTIFY_MOST and failure or ''
+    local told = table.concat(rows, '', 1, math.min(#rows, code.CALLS_TOLD))
+    act.note(ns, code.CALLS_LOST, string.format('%d;', #said) .. said .. told)
+  end
+end
+
 function act.fail(ns, node, ids, failure, ran)
   local records, oids, values, refs = many.hmget(key.task(ns), ids), {}, {}, {}
-  local known, templates, told = {}, {}, { [true] = {}, [false] = {} }
+  local known, templates, told, rows = {}, {}, { [true] = {}, [false] = {} }, {}
   local tried = ran == false and many.hmget(key.tries(ns), ids) or {}
   for i, id in ipairs(ids) do
     if records[i] then
@@ -19,6 +28,7 @@ function act.fail(ns, node, ids, failure, ran)
         local may = (ran or tried[i]) and true or false
         value = told[may][templates[#known]] or act.told(ns, failure, templates[#known], may)
         told[may][templates[#known]] = value
+        rows[#rows + 1] = id .. templates[#known] .. (may and '1' or '0')
       end
       for index = 0, template.returns - 1 do
         oids[#oids + 1] = act.output(id, index)
@@ -31,6 +41,7 @@ function act.fail(ns, node, ids, failure, ran)
     end
   end
   act.count(ns, code.FAILED, templates)
+  note_calls(ns, failure, rows)
   local actors = call('EXISTS', key.actor(ns)) == 1 and many.hmget(key.actor(ns), known) or {}
   many.hdel(key.wait(ns), known)
   act.close(ns, node, known)
