@@ -32,6 +32,7 @@ class DataFunction(RemoteFunction[..., R], Generic[R]):
     """A function of data objects, as a task.  `symbol` is its type."""
 
     takes_data = True
+    one_by_one = True  # if it takes any number of inputs, it takes results of scattered ones so
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class DataFunction(RemoteFunction[..., R], Generic[R]):
         changed = type(self)(self.symbol, self.function, {}, self.name)
         changed.task_options = self.task_options.with_(changes)
         changed.light = self.light and not changes
+        changed.one_by_one = self.one_by_one
         return changed
 
 

@@ -142,4 +142,6 @@ def _task_of(request: tuple[tuple[str, Any], ...]) -> DataFunction[Any]:
     options = {
         name: dict(value) if isinstance(value, _Amounts) else value for name, value in request
     }
-    return DataFunction[Any](SYMBOL, programs.run, options)
+    task = DataFunction[Any](SYMBOL, programs.run, options)
+    task.one_by_one = False  # each input has a name
+    return task

@@ -257,6 +257,8 @@ _together = ExpandingData("loom/array/make", _array_of, _FREE)
 
 def _spliced(remote: Remote, args: tuple[Any, ...]) -> tuple[Remote, tuple[Any, ...]]:
     """The task that takes results of expanded ones each as an input, and what it takes."""
+    if isinstance(remote, DataFunction) and not remote.one_by_one:
+        return remote, args
     first = _variadic_from(remote.function)
     places = [at for at in range(first, len(args)) if _is_expanded(args[at])]
     if not places:

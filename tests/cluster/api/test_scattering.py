@@ -75,6 +75,14 @@ def test_who_takes_one_input_gets_the_array_of_the_results() -> None:
     assert gathered(tasks.length(each), tasks.get(each, -1), same.bind(each)) == [2, 2, [1, 2]]
 
 
+def test_a_program_gets_them_together_since_its_inputs_have_names() -> None:
+    each = tasks.merge([tasks.dget(data.array(["b", "c"])), "!"])
+    said = tasks.run(["echo", "$x"], {"$x": tasks.length(each)})
+    assert gathered(said, tasks.run("cat", stdin=tasks.merge([each]))) == [b"2\n", b"b!c!"]
+    with pytest.raises(TypeError, match="input 'f' is bytes, text or a file, and a task gave <Arr"):
+        gathered(tasks.run("cat f", {"f": each}))
+
+
 def test_an_index_is_sliced_into_bytes() -> None:
     lines = tasks.split("".join(f"{i}\n" for i in range(100)))
     sliced = tasks.py_call(lambda part: len(part.read().splitlines()), [tasks.dslice(lines)])
