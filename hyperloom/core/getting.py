@@ -52,7 +52,7 @@ def _advice(thing: object) -> str:
         return "; it was not submitted: write loom.submit(...).gather()"
     if hasattr(thing, "remote"):
         return "; it was not called: write get(f.remote(...))"
-    return ""
+    return str(getattr(thing, "instead", ""))
 
 
 def check_timeout(timeout: object) -> None:

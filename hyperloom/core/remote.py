@@ -11,7 +11,18 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    Never,
+    ParamSpec,
+    Self,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from hyperloom import errors
 from hyperloom.core import current, visiting
@@ -176,7 +187,7 @@ class RemoteFunction(Generic[P, R]):
                 return several.bound(self, args, kwargs)
         return BoundTask(self, args, kwargs)
 
-    def bind_map(self, items: Iterable[Any], /, **constants: Any) -> BoundMap[R]:
+    def bind_map(self, items: Iterable[Any], /, *more: Never, **constants: Any) -> BoundMap[R]:
         """A call for each item, as one node of a plan; it travels compactly.
 
         An item is the function's first argument, `constants` are the others, the same for all
@@ -192,6 +203,12 @@ class RemoteFunction(Generic[P, R]):
             ValueError: `num_returns` is not 1.
             InvalidOption: the function has `checkpoint` or `cache`.
         """
+        if more:
+            raise TypeError(
+                f"bind_map() goes through one sequence of items, and got {1 + len(more)}: to go "
+                f"through several in step, write [{self.name}.bind(*each) for each in "
+                "zip(...)]; what is the same for all items is said by its name"
+            )
         refuse_kept_map(self.task_options, self.name)
         if self.streams:
             raise TypeError(f"{self!r} streams its results, and a plan cannot have streams yet")

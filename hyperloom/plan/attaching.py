@@ -9,7 +9,8 @@ from hyperloom.core import current, visiting
 from hyperloom.ids import JOB_BYTES, PROCESS_BYTES, ProcessID, job_of
 from hyperloom.plan import detaching
 from hyperloom.plan.detached import Detached
-from hyperloom.plan.handle import JobHandle, PlanHandle
+from hyperloom.plan.handle import PlanHandle
+from hyperloom.plan.job import JobHandle
 from hyperloom.plan.living import Living
 from hyperloom.plan.recorded import record_in
 

@@ -44,6 +44,8 @@ class PlanHandle:
     A map, or a task with several outputs, wanted whole, has a list of refs in its place.
     """
 
+    instead = "; handle.results are its refs, and handle.fetch() gives their values"
+
     def __init__(
         self,
         session: Session,
@@ -320,6 +322,13 @@ class PlanHandle:
     def __len__(self) -> int:
         return len(self.results)
 
+    def __reduce__(self) -> Any:  # noqa: ANN401 - never returns
+        raise TypeError(
+            f"{self!r} is a handle, which stays in its process: pass on handle.results, each an "
+            "input of its own, to have their values; or handle.id, by which loom.attach takes the "
+            "plan up elsewhere"
+        )
+
     def __repr__(self) -> str:
         name = f"plan {self.id}" if self._known is not None and self._known.detached else "plan"
         done, failed, wanted, tasks = self.progress()
@@ -333,64 +342,3 @@ class PlanHandle:
             return words
         done, _, wanted, _ = self.progress()
         return f'{words} <progress max="{wanted}" value="{done}"></progress>'
-
-
-class JobHandle(PlanHandle):
-    """All plans of a job that can be taken up, as one; `plans` are their handles."""
-
-    def __init__(self, session: Session, plans: list[PlanHandle]) -> None:
-        results = [result for plan in plans for result in plan.results]
-        super().__init__(session, results, sum(plan.progress().tasks for plan in plans))
-        self.plans = plans
-
-    @property
-    def plan(self) -> Plan:
-        """There is not one.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(f"job {self.job_id} has {len(self.plans)} plans: take one of handle.plans")
-
-    def _hear(self, oids: Sequence[bytes]) -> None:
-        following.hear_of(self._session, oids)
-
-    def failures(self) -> list[PlanFailure]:
-        """Of all of them."""
-        return [failure for plan in self.plans for failure in plan.failures()]
-
-    def retry_failed(self) -> int:
-        """Run again what failed of each of them; how many results."""
-        failed = sum(plan.retry_failed() for plan in self.plans)
-        self._results = [result for plan in self.plans for result in plan.results]
-        return failed
-
-    def ref(self, task: Wanted | str) -> Any:  # noqa: ANN401 - a ref, or a list of them
-        """Of that plan which has the task."""
-        return self._whose(task).ref(task)
-
-    def state(self, task: Wanted | str) -> str:
-        """Of that plan which has the task."""
-        return self._whose(task).state(task)
-
-    def states(self) -> dict[str, int]:
-        """Of all of them."""
-        return states.total(plan.states() for plan in self.plans)
-
-    def _whose(self, task: Wanted | str) -> PlanHandle:
-        for plan in self.plans:
-            if plan._as_submitted().has(task):  # noqa: SLF001 - one of us
-                return plan
-        raise ValueError(f"{task!r} is no task of the {len(self.plans)} plans of this job")
-
-    def release(self) -> None:
-        """Let go of the results of all of them."""
-        self._last = self.progress()
-        self._results = None
-        for plan in self.plans:
-            plan.release()
-
-    def cancel(self) -> None:
-        """Cancel all of them."""
-        for plan in self.plans:
-            plan.cancel()

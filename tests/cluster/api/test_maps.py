@@ -213,6 +213,8 @@ def test_what_cannot_be_mapped_is_refused() -> None:
         square.bind_map(5)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="square"):
         square.bind_map([1], y=2)
+    with pytest.raises(TypeError, match=r"got 2.*write \[square\.bind\(\*each\) for each in zip"):
+        square.bind_map([1], [2])  # type: ignore[arg-type]
     with pytest.raises(errors.NotSerializable, match="item 38 of square"):
         loom.submit(square.bind_map([*range(38), threading.Lock()]))
     with pytest.raises(TypeError, match=r"not submitted: write loom\.submit"):

@@ -196,6 +196,18 @@ def test_a_ref_is_no_bound_task() -> None:
         loom.submit([loom.put(1)])
 
 
+def test_a_handle_is_no_value_and_the_ways_to_its_results_are_named() -> None:
+    handle = loom.submit([same.bind(1)])
+    ways: list[Callable[[Any], object]] = [loom.get, loom.wait, loom.submit, same.bind_map]
+    for way in ways:
+        with pytest.raises(TypeError, match=r"handle\.results are its refs, and handle\.fetch\(\)"):
+            way(handle if way is not loom.submit else [handle])
+    for travels in (same.remote, lambda each: loom.submit([same.bind(each)])):
+        with pytest.raises(errors.NotSerializable, match=r"pass on handle\.results.*loom\.attach"):
+            travels(handle)
+    assert handle.gather() == [1]
+
+
 def test_a_stream_cannot_be_bound() -> None:
     @loom.task
     def items(n: int) -> Iterator[int]:
