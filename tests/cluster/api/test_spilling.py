@@ -129,6 +129,30 @@ def test_many_make_and_read_at_the_same_time() -> None:
     assert loom.get(sums, timeout=50) == expected
 
 
+def test_data_objects_of_all_types_are_read_again() -> None:
+    @loom.task
+    def lines(letter: bytes) -> data.Index:
+        return data.split((letter * 7 + b"\n") * MIB)
+
+    @loom.task
+    def value(letter: bytes) -> data.PyObj:
+        return data.PyObj([letter * 8 * MIB])
+
+    letters = [bytes((number,)) for number in range(65, 75)]
+    indices = [lines.remote(letter) for letter in letters]
+    values = [value.remote(letter) for letter in letters]
+    array = tasks.array_make.remote([*indices, *values])
+    loom.wait([array], timeout=50)
+    del indices, values
+    for number, letter in enumerate(letters):
+        assert loom.get(tasks.get.remote(tasks.get(array, number), -1)) == letter * 7 + b"\n"
+    for number, letter in enumerate(letters, 10):
+        (text,) = loom.get(tasks.get.remote(array, number))
+        assert (len(text), text[:1]) == (8 * MIB, letter)
+    del array
+    wait_until(lambda: not stored_bytes())
+
+
 def test_an_array_may_be_larger_than_memory() -> None:
     elements = [loom.put(data.Plain(bytes((number,)) * 8 * MIB)) for number in range(16)]
     array = tasks.array_make.remote(elements)

@@ -67,6 +67,29 @@ def test_of_a_file_only_the_name_travels(cluster: Cluster, tmp_path: Path) -> No
         loom.get(on(other, content).remote(file))
 
 
+def test_each_type_moves_between_nodes_and_is_what_it_was(cluster: Cluster, tmp_path: Path) -> None:
+    @loom.task
+    def all_types(path: str) -> data.Array:
+        lines = data.split(b"line\n" * LARGE)
+        inner = data.array([lines[1:3], data.File(path), {"a": 1}])
+        return data.array([data.Plain(b"x" * LARGE), lines, [b"y" * LARGE], inner])
+
+    first, other = (node.id for node in cluster.nodes[:2])
+    path = tmp_path / "file"
+    path.write_bytes(b"in a file")
+    made = on(first, all_types).remote(str(path))
+    names = ["Plain", "Index", "PyObj", "Array"]
+    parts = [tasks.get(made, number) for number in range(4)]
+    there = loom.submit([on(other, about).bind(part) for part in parts]).gather()
+    assert [(node, name) for node, name, _, _ in there] == [(other, name) for name in names]
+    plain, lines, value, inner = loom.submit(
+        [part.options(scheduling=loom.NodeAffinity(other)) for part in parts]
+    ).gather()
+    assert (plain, value) == (b"x" * LARGE, [b"y" * LARGE])
+    assert (len(lines), lines[-1]) == (LARGE, b"line\n")
+    assert [list(inner[0]), inner[1].read(), inner[2]] == [[b"line\n"] * 2, b"in a file", {"a": 1}]
+
+
 def test_arrays_of_large_objects_can_be_used_anywhere(cluster: Cluster) -> None:
     first, other, third = (node.id for node in cluster.nodes[:3])
     parts = [on(first, filled).remote(b"a"), on(other, filled).remote(b"b")]
