@@ -323,7 +323,7 @@ class Session:
         """
         if self.closed:
             self._refuse_when_lost()
-            raise errors.SessionClosed("the session was closed while this thread waited")
+            raise errors.SessionClosed("the session is closed, and what is waited for had not come")
 
     # -- values -----------------------------------------------------------------------------
 

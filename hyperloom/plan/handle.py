@@ -197,6 +197,23 @@ class PlanHandle:
         submitted = self._as_submitted()
         return Plan(submitted.wanted, label=submitted.label)
 
+    def _open(self) -> Session:
+        """The session, to ask or to tell the control plane something.
+
+        Raises:
+            SessionClosed: there is none any more; says what became of the plan.
+        """
+        try:
+            self._session.check_open()
+        except errors.SessionClosed:
+            advice = "what was not detached ended with it; submit the plan again"
+            if self._known is not None and self._known.detached:
+                advice = f"the plan is there still, and loom.attach({self.id!r}) takes it up again"
+            raise errors.SessionClosed(
+                f"{self!r} is of a session that is closed: {advice}"
+            ) from None
+        return self._session
+
     def _as_submitted(self) -> Submitted:
         if self._submitted is None:
             assert self._known is not None, "whoever submitted it has it"
@@ -214,6 +231,7 @@ class PlanHandle:
             ObjectLost: the results were released; or the plan as it was submitted is not there,
                 and the message says why.
         """
+        self._open()
         if self._known is not None and self._results is not None and self._known.look():
             self._results = self._known.results()
         failed = self.progress().failed
@@ -273,15 +291,15 @@ class PlanHandle:
         Raises:
             ValueError: there is no such task in this plan.
         """
-        plan = self._as_submitted()
-        return states.state_of(self._session, self._process, plan, task, self._that_failed)
+        session, plan = self._open(), self._as_submitted()
+        return states.state_of(session, self._process, plan, task, self._that_failed)
 
     def states(self) -> dict[str, int]:
         """How many of its tasks are waiting (for inputs), ready, running and over, by these words.
 
         The control plane is asked about each of them, 500 at a time.
         """
-        return states.count(self._session, self._numbered(), self._tasks)
+        return states.count(self._open(), self._numbered(), self._tasks)
 
     def _that_failed(self) -> set[str]:
         return set() if self._results is None else {each.task_id for each in self.failures()}
@@ -298,6 +316,8 @@ class PlanHandle:
             return
         self._last = self.progress()
         if self._known is not None:
+            if self._known.detached:
+                self._open()
             self._known.release()
         self._results = None
         if self._known is not None and self._known.counted:
@@ -306,8 +326,9 @@ class PlanHandle:
 
     def cancel(self) -> None:
         """Stop what runs and drop what does not; results that are not there yet fail."""
+        session = self._open()
         for process, numbers in self._numbered():
-            cancelling.cancel(self._session, process, numbers)
+            cancelling.cancel(session, process, numbers)
 
     def _numbered(self) -> Iterator[tuple[ProcessID, Sequence[int]]]:
         """Its tasks, by their numbers; what was run again comes first."""

@@ -95,6 +95,21 @@ def test_refs_of_a_closed_session_are_refused_without_starting_another() -> None
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_handle_of_a_closed_session_has_what_came_and_asks_nobody(mode: Any) -> None:
+    """It waited for a control plane that was not there any more."""
+    loom.init("local", num_cpus=1, mode=mode)
+    handle = loom.submit([same.bind(1).named("one")])
+    assert handle.wait(30)
+    loom.shutdown()
+    assert (handle.fetch(), handle.progress().done, handle.failures()) == ([1], 1, [])
+    for use in (handle.cancel, handle.states, handle.retry_failed, lambda: handle.state("one")):
+        with pytest.raises(errors.SessionClosed, match=r"plan of 1 tasks.*submit the plan again"):
+            use()
+    handle.release()
+    assert not loom.is_initialized()
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_task_works_in_the_next_session_too(mode: Any) -> None:
     for _ in range(2):
         with loom.init("local", num_cpus=1, mode=mode):

@@ -100,6 +100,22 @@ def test_dropping_its_handle_does_not_release_a_plan(gate: Callable[[str], Gate]
     assert loom.attach(it).gather(30) == ANSWER
 
 
+def test_a_handle_of_a_closed_session_says_how_to_take_the_plan_up(
+    gate: Callable[[str], Gate],
+) -> None:
+    loom.init("auto")
+    handle = plan_of(gate("go")).submit(detach=True)
+    it = handle.id
+    assert it is not None
+    loom.shutdown()
+    for use in (handle.cancel, handle.states, handle.retry_failed, handle.release):
+        with pytest.raises(errors.SessionClosed, match=rf"loom\.attach\('{it}'\) takes it up"):
+            use()
+    loom.init("auto")
+    gate("go").open()
+    assert loom.attach(it).gather(30) == ANSWER
+
+
 def test_results_of_a_plan_may_be_inputs_of_the_next_wherever_it_is(
     head: Home, gate: Callable[[str], Gate]
 ) -> None:
@@ -154,6 +170,7 @@ def test_all_plans_of_a_job_are_taken_up_by_its_id() -> None:
     both = loom.attach(job)
     assert both.fetch(30) == [1, 2, 3]
     assert both.progress() == (3, 0, 3, 3)
+    assert both.states() == {"waiting": 0, "ready": 0, "running": 0, "over": 3}
     assert [plan.id for plan in both.plans] == [first.id, second.id]  # type: ignore[attr-defined]
     both.release()
     assert loom.get(second.results[0]) == 2
