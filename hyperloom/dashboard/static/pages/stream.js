@@ -97,7 +97,7 @@ export function Stream({ moment, rest }) {
     if (hit) location.hash = `#/task/${hit[hit.length - 1]}`;
   };
   if (!job) return html`<p class="empty">No job is known.</p>`;
-  const says = seen ? `${count(seen.count)} attempts of ${seen.names.length} functions in ${seen.lanes.length} workers within ${seconds(seen.end - seen.start)}${seen.running.length ? `; ${count(seen.running.length)} go on (paler)` : ""}` : "";
+  const says = seen ? `${count(seen.count)} attempts of ${seen.names.length} functions in ${seen.lanes.length} workers within ${seconds(seen.end - seen.start)}${seen.running.length ? `; ${count(seen.running.length)} going on (paler)` : ""}` : "";
   return html`<${JobTools} moment=${moment} job=${job} page="stream"/><${Trouble} text=${error}/>
     <div class="card">
       <div class="tools" role="toolbar" aria-label="Zoom">
