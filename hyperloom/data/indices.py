@@ -113,12 +113,14 @@ def split(whole: DObject | bytes | str, delimiter: bytes | str = b"\n") -> Index
 
     Raises:
         ValueError: the delimiter is empty.
-        TypeError: this is not a run of bytes.
+        TypeError: this is not a run of bytes, or the delimiter is neither text nor bytes.
     """
     if isinstance(whole, (bytes, bytearray, memoryview, str)):
         whole = Plain(whole)
     if not isinstance(whole, DObject):
         raise TypeError(f"only bytes can be split, a Plain or a File, and this is {whole!r:.100}")
+    if not isinstance(delimiter, (str, bytes)):
+        raise TypeError(f"the delimiter is text or bytes, not {delimiter!r:.100}")
     pattern = delimiter.encode() if isinstance(delimiter, str) else delimiter
     if not pattern:
         raise ValueError("an empty delimiter splits nothing; for lines it is b'\\n'")

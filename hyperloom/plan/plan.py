@@ -68,7 +68,11 @@ class Plan(Replacing):
 
         Raises:
             Cycle: a task needs its own output.
+            TypeError: a duration is no number.
         """
+        for name, duration in (seconds or {}).items():
+            if not isinstance(duration, (int, float)):
+                raise TypeError(f"how long {name!r} takes is a number of seconds, not {duration!r}")
         order = in_order([task for task, _ in map(parts_of, self.wanted)])
         return shape_of(order, seconds or {})
 

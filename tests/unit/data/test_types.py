@@ -214,6 +214,8 @@ class TestIndex:
             data.split(data.Plain(b"a"), "")
         with pytest.raises(TypeError, match="only bytes can be split"):
             data.split(data.array(), "x")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="the delimiter is text or bytes, not 3"):
+            data.split("a", 3)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("whole", ["a,b", b"a,b", bytearray(b"a,b"), data.Plain("a,b")])
     def test_what_can_be_split(self, whole: Any) -> None:

@@ -138,6 +138,11 @@ def test_a_shape_is_short_as_text_however_large_the_plan() -> None:
     assert len(repr(shape)) < 700
 
 
+def test_a_duration_that_is_no_number_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="how long 'f' takes is a number of seconds, not '3'"):
+        loom.Plan().explain({"f": "3"})  # type: ignore[dict-item]
+
+
 def test_an_empty_plan_has_a_shape_too() -> None:
     shape = loom.Plan().explain()
     assert (shape.tasks, shape.depth, shape.width, shape.critical) == (0, 0, 0, ())
