@@ -133,8 +133,11 @@ class Agent:
 
     def _handle(self, event: m.Event) -> None:
         machine = self.machine
+        hungry = machine.hungry
         for effect in machine.handle(event, self._now()):
             self._actions.perform(effect)
+        if machine.hungry and not hungry:
+            self._jobs.offer_again()
         if machine.due < self._tick_at:
             self._tick_at = machine.due
             self.loop.later(self._tick_at - self._now(), self._tick)
@@ -144,10 +147,7 @@ class Agent:
     def _tick(self) -> None:
         if self._now() >= self._tick_at:
             self._tick_at = inf
-            before = self.machine.hungry
             self._handle(m.Tick())
-            if self.machine.hungry is not before:
-                self._jobs.offer_again()
 
     def _seen(self, event: m.QueuesSeen) -> None:
         """Queues that wait in the control plane, perhaps for so long that we may ask for them."""

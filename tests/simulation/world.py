@@ -150,7 +150,7 @@ class World:
                 found += [("releases", driver.releases), ("reads anew", driver.reads_anew)]
                 if self._rng.random() < 0.2:
                     found.append(("cancels", driver.cancels))
-        if self._rng.random() < 0.05 and len(self.nodes) > 1:
+        if self._rng.random() < 0.3 and len(self.nodes) > 1:
             found.append(("drains", self._drains))
         return found if self._rng.random() < 0.4 else []
 
