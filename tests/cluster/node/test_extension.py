@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hyperloom as loom
-from hyperloom import errors
+from hyperloom import errors, tasks
 from tests.home import ROOT
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def test_tasks_run_where_their_symbol_is(head: Home, installed: str) -> None:
 
     rows = loom.symbol("lab/first_rows").bind(table.bind(), 2)
     assert loom.submit([total.bind(rows)]).gather(timeout=30) == [["Table", 2, 3]]
+    lengths = [tasks.length(table.bind()).options(needs="lab/table") for _ in range(10)]
+    assert loom.submit(lengths).gather(timeout=30) == [3] * 10
     with pytest.raises(errors.Undeserializable, match="'lab/table' arrived, which this process"):
         loom.get(table.remote(), timeout=30)
 
