@@ -43,6 +43,15 @@ def fetches(looked: Looked, job: bytes) -> list[events.Fetch]:
     ]
 
 
+def ended(looked: Looked, job: bytes) -> set[bytes]:
+    return {
+        attempt.task
+        for event in looked.events(job)
+        if event.kind == codes.RAN
+        for attempt in events.attempts(event.payload)
+    }
+
+
 def test_an_input_that_was_fetched_is_told_everywhere(cluster: Cluster, looked: Looked) -> None:
     _, there, third = cluster.nodes
     job = bytes(current.session().job)
@@ -51,12 +60,14 @@ def test_an_input_that_was_fetched_is_told_everywhere(cluster: Cluster, looked: 
     # Both wait for the one object: it is fetched once, and its bytes are told once.
     sizes = [on(third.id, size_of).remote(value) for _ in range(2)]
     assert loom.get(sizes, timeout=30) == [MIB // 2] * 2
-    wait_until(lambda: fetches(looked, job))
+    # What was fetched for a task is told before how it ended, or together with that.
+    over = {ref.binary()[:16] for ref in sizes}
+    wait_until(lambda: over <= ended(looked, job))
     told = fetches(looked, job)
     total = sum(fetch.bytes for fetch in told)
     assert MIB // 2 <= total < MIB
     task = told[0].task
-    assert task in {ref.binary()[:16] for ref in sizes}
+    assert task in over
 
     wait_until(lambda: reasons.show(looked, task)["state"] == "DONE")
     story = reasons.show(looked, task)["steps"]
