@@ -5,10 +5,14 @@ Part of `tests.models.control_plane`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
 from tests.models.references import Objects, Refusal, output, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HEAD = codes.TEMPLATE_ID + 6
 TURNS = 2**32
@@ -209,12 +213,24 @@ class Queues(Objects):
         if self.host is not None:
             node, offer, given = self.host
             items = self._hand(node, offer, queue, items, given)
-        for node, offer in list(self.idle.items()):
-            if self.host is None or self.host[0] != node:
-                given = []
-                items = self._hand(node, offer, queue, items, given)
-                self._sent(node, offer, given)
+        for node, offer, given in self._asked():
+            items = self._hand(node, offer, queue, items, given)
         return items
+
+    def _asked(self) -> Iterator[tuple[bytes, Offer, list[bytes]]]:
+        """Idle nodes: first what they have room for, then what they would have at hand."""
+        all_given: dict[bytes, list[bytes]] = {
+            node: [] for node in self.idle if self.host is None or self.host[0] != node
+        }
+        for node, given in all_given.items():
+            bare = replace(self.idle[node], over={})
+            yield node, bare, given
+            self.idle[node].seats = bare.seats  # what is free is the same object
+        for node, given in all_given.items():
+            if self.idle[node].over:
+                yield node, self.idle[node], given
+        for node, given in all_given.items():
+            self._sent(node, self.idle[node], given)
 
     def _hand(
         self,
@@ -255,10 +271,9 @@ class Queues(Objects):
     # -- claims ---------------------------------------------------------------------------
 
     def serve(self) -> None:
-        for node, offer in list(self.idle.items()):
-            if self.turns and (self.host is None or self.host[0] != node):
-                given, _ = self._give(node, offer)
-                self._sent(node, offer, given)
+        for node, offer, given in self._asked():
+            if self.turns:
+                given.extend(self._give(node, offer)[0])
 
     def task_hand_on(self, node: bytes, wish: bytes, task: bytes, attempt: int) -> int:
         if self.held.get(node, {}).get(task) != attempt:

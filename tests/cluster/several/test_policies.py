@@ -154,6 +154,29 @@ def test_who_stands_idle_takes_what_a_node_holds_and_does_not_get_to(
     assert set(loom.get(refs, timeout=30)) == {node.id for node in cluster.nodes}
 
 
+@loom.actor(num_cpus=4)
+class Tenant:
+    """Has all of its node, for good."""
+
+    def where(self) -> str:
+        return loom.context().node_id
+
+
+def test_who_waits_at_nodes_that_are_full_for_good_goes_to_one_that_joins(cluster: Cluster) -> None:
+    """More than one such node: they do not hand it back and forth, past the one that has room."""
+    tenants = [Tenant.remote() for _ in cluster.nodes]
+    homes = loom.get([tenant.where.remote() for tenant in tenants], timeout=30)
+    assert sorted(homes) == sorted(node.id for node in cluster.nodes)
+    actor, task = Tenant.remote(), where.options(num_cpus=2).remote()
+    found = actor.where.remote()
+    joined = cluster.add_node(num_cpus=8)
+    try:
+        assert loom.get([found, task], timeout=30) == [joined.id] * 2
+    finally:
+        del actor
+        cluster.remove_node(joined)
+
+
 def test_what_cannot_be_wished_is_refused_at_once() -> None:
     for scheduling, why in (
         ("near", "'default', 'spread', 'pack', NodeAffinity"),

@@ -221,6 +221,24 @@ def test_over_is_what_a_node_takes_beyond_its_resources(plane: Plane, driver: Pr
     assert len(host.claim("0;CPU:0;")) == 0
 
 
+@pytest.mark.parametrize("others", [[], ["1|CPU:10000"]], ids=["alone", "behind others"])
+def test_who_has_room_comes_before_who_would_have_it_at_hand(
+    plane: Plane, driver: Process, others: list[str]
+) -> None:
+    """Two nodes that are full for good would hand it back and forth, past one that is idle."""
+    kind = declare(plane, b"LARGE...", queue="0|CPU:20000")
+    full, idle, other = (Node(plane, name) for name in ("n1", "n2", "n3"))
+    for queue in others:  # so that what comes is queued first, and served from there
+        driver.submit(kind=declare(plane, b"BLOCKED.", queue=queue + ",odd:10000"))
+    assert full.claim("9;CPU:0;0|CPU:20000=1") == []
+    assert idle.claim("9;CPU:20000;0|CPU:20000=1") == []
+    assert other.claim("9;CPU:0;0|CPU:20000=1") == []
+    first, second, third, fourth = (driver.submit(kind=kind)[0] for _ in range(4))
+    assert [one.id for one in idle.read()] == [first, third]
+    assert [one.id for one in full.read()] == [second]
+    assert [one.id for one in other.read()] == [fourth]
+
+
 def test_priorities_come_first_and_equals_take_turns(plane: Plane, driver: Process) -> None:
     kinds = {name: declare(plane, name, queue=queue) for name, queue in [
         (b"first...", "2|CPU:10000"), (b"left....", "1|CPU:10000"), (b"right...", "1|CPU:20000"),

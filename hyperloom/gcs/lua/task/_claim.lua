@@ -1,4 +1,4 @@
--- act.claim(ns, node, offer) -> { entry, record, inputs, ... }, act.serve(ns)
+-- act.claim(ns, node, offer, given) -> given, which { entry, record, inputs, ... } have joined
 --
 -- A claim moves ready tasks to a node, which holds them from then on.  For `inputs` see
 -- task/_inputs.lua.
@@ -28,25 +28,4 @@ function act.send(ns, node, given)
     message[#message + 1] = part
   end
   act.tell(ns, node, message)
-end
-
-function act.serve(ns)
-  if call('EXISTS', key.queues(ns)) == 0 then
-    return
-  end
-  local idle = call('HGETALL', key.idle(ns))
-  for i = 1, #idle, 2 do
-    local node = idle[i]
-    if not act.host or act.host.node ~= node then  -- the host makes a new offer just now
-      local offer = act.offer(idle[i + 1])
-      local given = act.claim(ns, node, offer, {})
-      if #given > 0 then
-        act.send(ns, node, given)
-        act.stand(ns, node, offer)
-      end
-      if call('EXISTS', key.queues(ns)) == 0 then
-        return
-      end
-    end
-  end
 end

@@ -38,20 +38,12 @@ local function hand_out(ns, queue, entries)
   if host then
     first = hand(ns, host.node, host.offer, queue, entries, first, host.given)
   end
-  local idle = goes_on(entries, first) and call('HGETALL', key.idle(ns)) or {}
-  for i = 1, #idle, 2 do
-    if not goes_on(entries, first) then
-      break
-    end
-    local node, given = idle[i], {}
-    if not host or host.node ~= node then
-      local offer = act.offer(idle[i + 1])
-      first = hand(ns, node, offer, queue, entries, first, given)
-      if #given > 0 then
-        act.send(ns, node, given)
-        act.stand(ns, node, offer)
+  if goes_on(entries, first) then
+    act.to_idle(ns, function(each)
+      if goes_on(entries, first) then
+        first = hand(ns, each.node, each.offer, queue, entries, first, each.given)
       end
-    end
+    end)
   end
   return first
 end
