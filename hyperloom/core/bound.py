@@ -62,8 +62,8 @@ class Several:
 class _Node(Replacing):
     """What bound tasks and bound maps have in common: what is said of them."""
 
-    __slots__ = ("kwargs", "label", "metadata", "remote")
-    remote: RemoteFunction[..., Any]
+    __slots__ = ("function", "kwargs", "label", "metadata")
+    function: RemoteFunction[..., Any]
     kwargs: Mapping[str, Any]
     label: str | None
     metadata: Mapping[str, Any] | None
@@ -103,13 +103,25 @@ class _Node(Replacing):
                 f"num_returns of {self!r} cannot change any more; write it at the function: "
                 "f.options(num_returns=...).bind(...)"
             )
-        self.remote = self.remote.options(**changes)
+        self.function = self.function.options(**changes)
         return self
+
+    def remote(self, *args: object, **kwargs: object) -> NoReturn:  # noqa: ARG002 - as of a function
+        """Nothing: what is bound runs with its plan.
+
+        Raises:
+            TypeError: always; it says what to write.
+        """
+        raise TypeError(
+            f"{self!r} runs with the plan that it is in, not by a call: loom.submit([...]) or "
+            f"plan.submit(); to run it at once write {self.function.name}.remote(...) instead of "
+            f"{self.function.name}.bind(...). Nothing was submitted"
+        )
 
     @property
     def name(self) -> str:
         """Its label, or its function's name."""
-        return self.label or self.remote.name
+        return self.label or self.function.name
 
     @property
     def said(self) -> Mapping[str, Any]:
@@ -128,7 +140,7 @@ class BoundTask(_Node, Generic[R_co]):
     def __init__(
         self, remote: RemoteFunction[..., R_co], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> None:
-        self.remote = remote
+        self.function = remote
         self.args = args
         self.kwargs = kwargs or _NO_NAMES
         self.label = None
@@ -149,15 +161,15 @@ class BoundTask(_Node, Generic[R_co]):
         """See above."""
         if "checkpoint" in changes:
             self.checkpoint(changes.pop("checkpoint"))
-        if isinstance(self.remote, Several):
-            self.remote.change(self, changes)
+        if isinstance(self.function, Several):
+            self.function.change(self, changes)
             return self
         return super().options(**changes)
 
     @property
     def keeps(self) -> bool:
         """Whether its results go into files."""
-        return self.kept_at is not False or self.remote.task_options.cache
+        return self.kept_at is not False or self.function.task_options.cache
 
     @property
     def tasks(self) -> int:
@@ -167,20 +179,20 @@ class BoundTask(_Node, Generic[R_co]):
     @property
     def outputs(self) -> int:
         """How many results it has."""
-        return self.remote.returns
+        return self.function.returns
 
     def takes(self) -> Iterator[tuple[Node, int]]:
         """The other nodes that it takes, as often as it takes them; and how much of each."""
         return _taken((*self.args, *self.kwargs.values()))
 
     def __getitem__(self, index: int) -> BoundOutput:
-        returns = self.remote.returns
+        returns = self.function.returns
         if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < returns:
             raise IndexError(f"{self!r} has {returns} outputs, and none is number {index!r}")
         return BoundOutput(self, index)
 
     def __iter__(self) -> Iterator[BoundOutput]:
-        return (BoundOutput(self, index) for index in range(self.remote.returns))
+        return (BoundOutput(self, index) for index in range(self.function.returns))
 
     def __reduce__(self) -> Any:  # noqa: ANN401 - never returns
         raise TypeError(_travels(self))
@@ -201,7 +213,7 @@ class BoundMap(_Node, Generic[R_co]):
     def __init__(
         self, remote: RemoteFunction[..., R_co], items: Iterable[Any], kwargs: Mapping[str, Any]
     ) -> None:
-        self.remote = remote
+        self.function = remote
         # As they are now; a range is not unfolded, and costs nothing on its way either.
         self.items: Sequence[Any] = items if type(items) is range else tuple(items)
         self.kwargs = kwargs or _NO_NAMES
@@ -214,11 +226,11 @@ class BoundMap(_Node, Generic[R_co]):
         Raises:
             InvalidOption: always; it says what to write instead.
         """
-        raise no_kept_map(f"checkpoint({path!r:.80}) of {self!r} cannot be", self.remote.name)
+        raise no_kept_map(f"checkpoint({path!r:.80}) of {self!r} cannot be", self.function.name)
 
     def options(self, **changes: Unpack[TaskChanges]) -> Self:
         """The same, with other options; see `BoundTask`."""
-        refuse_kept_map(self.remote.task_options.with_(changes), self.remote.name)
+        refuse_kept_map(self.function.task_options.with_(changes), self.function.name)
         return super().options(**changes)
 
     @property
@@ -293,9 +305,9 @@ def output_of(value: object) -> tuple[Node, int] | None:
     if type(value) is BoundOutput:
         return value.task, value.index
     if type(value) is BoundTask:
-        if value.remote.returns != 1:
+        if value.function.returns != 1:
             raise TypeError(
-                f"{value!r} has {value.remote.returns} outputs: say which one is meant, by "
+                f"{value!r} has {value.function.returns} outputs: say which one is meant, by "
                 "its number, as in task[0]"
             )
         return value, 0

@@ -51,8 +51,8 @@ class CallKeys:
     def of(self, node: Node) -> bytes:
         """The key of a node of a plan; raises as `key`."""
         if isinstance(node, BoundMap):
-            return self.key(node.remote, (node.items,), node.kwargs)
-        return self.key(node.remote, node.args, node.kwargs)
+            return self.key(node.function, (node.items,), node.kwargs)
+        return self.key(node.function, node.args, node.kwargs)
 
     def key(
         self, remote: RemoteFunction[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -94,7 +94,7 @@ class CallKeys:
                 return self._of_bound(value)
             node, index = output
             if isinstance(node, BoundMap):  # as if it had been bound by itself
-                return origin(self.key(node.remote, (node.items[index],), node.kwargs), 0)
+                return origin(self.key(node.function, (node.items[index],), node.kwargs), 0)
             return origin(self._of_bound(node), index)
         return None
 

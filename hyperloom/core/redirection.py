@@ -77,7 +77,7 @@ def redirect(result: Replacing, running: Running, keep: bytes = b"") -> Redirect
         Exception: what is wrong with `result`, as `BoundTask` and plans say it.
     """
     ready = _redirector[0].ready(result, running.template)
-    submitter = ready.task.remote.submitter()
+    submitter = ready.task.function.submitter()
 
     def id_of(value: object) -> Dependency:
         found = ready.id_of(value)

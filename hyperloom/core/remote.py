@@ -182,7 +182,7 @@ class RemoteFunction(Generic[P, R]):
             raise TypeError(f"{self!r} streams its results, and a plan cannot have streams yet")
         self.arity.check(args, kwargs)
         for value in (*args, *kwargs.values()) if kwargs else args:
-            several = value.remote if type(value) is BoundTask else value
+            several = value.function if type(value) is BoundTask else value
             if isinstance(several, Several):
                 return several.bound(self, args, kwargs)
         return BoundTask(self, args, kwargs)

@@ -137,7 +137,7 @@ def _short(name: str) -> str:
 
 def _takes_s(task: Node, seconds: Mapping[str, float]) -> float | None:
     """How long it takes, if anybody said so."""
-    return seconds.get(task.name, seconds.get(task.remote.name))
+    return seconds.get(task.name, seconds.get(task.function.name))
 
 
 def shape_of(order: list[Node], seconds: Mapping[str, float]) -> Shape:

@@ -176,5 +176,5 @@ class _Mending:
 
 
 def _alone(node: BoundMap[Any], item: int) -> BoundTask[Any]:
-    task: BoundTask[Any] = node.remote.bind(node.items[item], **node.kwargs)
+    task: BoundTask[Any] = node.function.bind(node.items[item], **node.kwargs)
     return task if node.label is None else task.named(node.label)

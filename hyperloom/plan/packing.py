@@ -91,11 +91,11 @@ class Packing:
             SessionClosed: an argument is a ref of an earlier session.
         """
         if isinstance(node, BoundMap):
-            self._submitter = node.remote.submitter_in(self._session)
+            self._submitter = node.function.submitter_in(self._session)
             self._add_map(node)
         else:
             called, keep = self._kept.loads.get(id(node), node), self._kept.keeps.get(id(node), b"")
-            self._submitter = called.remote.submitter_in(self._session)
+            self._submitter = called.function.submitter_in(self._session)
             self._add_task(self._names.task(node), called.args, called.said, node.label, keep)
             self._promise(node, range(node.outputs))
 

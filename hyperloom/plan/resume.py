@@ -81,7 +81,7 @@ class _Pass:
                 config,
                 kept.keys.get(id(task), b""),
                 self._paths.get(id(task), ""),
-                cache=task.remote.task_options.cache,
+                cache=task.function.task_options.cache,
             )
             if keep is not None and id(task) not in kept.loads:
                 kept.keeps[id(task)] = keep
@@ -119,7 +119,7 @@ class _Pass:
                     f"the results of {task.name} cannot be known again in a later run, which will "
                     f"compute them anew: {self._unidentified[id(task)]}"
                 ] = None
-            path = path_of(task.kept_at, config, key, task.remote.name)
+            path = path_of(task.kept_at, config, key, task.function.name)
             if not path:
                 continue
             other = owners.setdefault(path, task)
@@ -153,9 +153,9 @@ class _Pass:
         kept, key = self._kept, self._kept.keys.get(id(task), b"")
         if id(task) in kept.there:
             return True
-        if not (key and task.remote.task_options.cache):
+        if not (key and task.function.task_options.cache):
             return False
-        found = cached(self._session.config, key, task.remote.returns)
+        found = cached(self._session.config, key, task.function.returns)
         if found:
             kept.there[id(task)] = [self._session.put_packed(result) for result in found]
         return bool(found)
@@ -184,8 +184,8 @@ class _Pass:
             head = files.look(path)
             if head.key != key:
                 return "it was made by other code, arguments or inputs"
-            if len(head.results) != task.remote.returns:
-                return f"it has {len(head.results)} results instead of {task.remote.returns}"
+            if len(head.results) != task.function.returns:
+                return f"it has {len(head.results)} results instead of {task.function.returns}"
             head.check_files()
             if head.size > READ_HERE_BYTES:
                 return None
@@ -221,5 +221,5 @@ def _warn(note: str) -> None:
 
 def _loading(task: Task, path: str, key: bytes) -> Task:
     """What reads the results of a task instead of computing them."""
-    options = TaskOptions(num_returns=task.remote.returns, name=task.remote.name)
+    options = TaskOptions(num_returns=task.function.returns, name=task.function.name)
     return remote_function(load, options).bind(path, key)

@@ -109,7 +109,7 @@ def written(plan: Submitted) -> Packed:
     functions: dict[int, tuple[int, RemoteFunction[..., Any]]] = {}
     rows = []
     for node in nodes:
-        function, _ = functions.setdefault(id(node.remote), (len(functions), node.remote))
+        function, _ = functions.setdefault(id(node.function), (len(functions), node.function))
         kwargs = {name: _as_taken(value, place) for name, value in node.kwargs.items()}
         mapped = type(node) is BoundMap
         values: Sequence[Any] = node.items if isinstance(node, BoundMap) else node.args

@@ -78,7 +78,7 @@ class Builder(Generic[P, R]):
         """Submit it now, and the bound tasks among its inputs with it; the ref to its result."""
         task = self._build(*args, **kwargs)
         if next(task.takes(), None) is None:
-            ref: ObjectRef[R] = task.remote.remote(*task.args, **task.kwargs)
+            ref: ObjectRef[R] = task.function.remote(*task.args, **task.kwargs)
             return ref
         from hyperloom.plan.plan import Plan  # noqa: PLC0415 - not all need plans
 
@@ -97,8 +97,8 @@ def input_of(value: object) -> object:
     """
     if isinstance(value, BoundMap):
         raise TypeError(f"{value!r} is many inputs; for one write tasks.array_make({value.name})")
-    if type(value) is BoundTask and isinstance(value.remote, Several):
-        return value.remote.as_data(value)
+    if type(value) is BoundTask and isinstance(value.function, Several):
+        return value.function.as_data(value)
     if isinstance(value, (ObjectRef, Several)) or output_of(value):
         return value
     return data.of(value)

@@ -286,7 +286,7 @@ def splice(
 
 
 def _is_expanded(arg: object) -> bool:
-    return isinstance(arg, BoundTask) and isinstance(arg.remote, Several)
+    return isinstance(arg, BoundTask) and isinstance(arg.function, Several)
 
 
 def _variadic_from(function: Callable[..., Any]) -> int:

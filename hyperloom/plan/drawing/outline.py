@@ -53,7 +53,7 @@ def outline_of(order: Iterable[Node], wanted: Collection[int], most: int) -> Out
     """
     tasks = list(order)
     collapsed = len(tasks) > most
-    by_label = collapsed and len({(task.name, task.remote.name) for task in tasks}) <= most
+    by_label = collapsed and len({(task.name, task.function.name) for task in tasks}) <= most
     level: dict[int, int] = {}
     boxes: dict[object, Box] = {}
     place: dict[object, int] = {}
@@ -62,8 +62,8 @@ def outline_of(order: Iterable[Node], wanted: Collection[int], most: int) -> Out
     for task in tasks:
         inputs = list(task.takes())
         level[id(task)] = max((level[id(below)] + 1 for below, _ in inputs), default=0)
-        name = task.name if by_label or not collapsed else task.remote.name
-        key: object = (name, task.remote.name) if collapsed else id(task)
+        name = task.name if by_label or not collapsed else task.function.name
+        key: object = (name, task.function.name) if collapsed else id(task)
         key_of[id(task)] = key
         for below, times in inputs:
             arrows[key_of[id(below)], key] += times
@@ -71,7 +71,7 @@ def outline_of(order: Iterable[Node], wanted: Collection[int], most: int) -> Out
         place.setdefault(key, len(place))
         boxes[key] = Box(
             name,
-            task.remote.name,
+            task.function.name,
             task.tasks if before is None else before.tasks + task.tasks,
             level[id(task)] if before is None else before.level,
             id(task) in wanted or (before is not None and before.wanted),

@@ -196,6 +196,12 @@ def test_a_ref_is_no_bound_task() -> None:
         loom.submit([loom.put(1)])
 
 
+def test_a_bound_task_is_not_run_by_a_call() -> None:
+    for bound in (same.bind(1), same.bind_map([1])):
+        with pytest.raises(TypeError, match=r"with the plan that it is in.*write same\.remote"):
+            bound.remote(2)
+
+
 def test_a_handle_is_no_value_and_the_ways_to_its_results_are_named() -> None:
     handle = loom.submit([same.bind(1)])
     ways: list[Callable[[Any], object]] = [loom.get, loom.wait, loom.submit, same.bind_map]

@@ -37,8 +37,8 @@ def value_of(wanted: Wanted) -> Any:
         return value_of(wanted.task)[wanted.index]
     named = {name: _value(value) for name, value in wanted.kwargs.items()}
     if isinstance(wanted, BoundMap):
-        return [wanted.remote.function(_value(item), **named) for item in wanted.items]
-    return wanted.remote.function(*map(_value, wanted.args), **named)
+        return [wanted.function.function(_value(item), **named) for item in wanted.items]
+    return wanted.function.function(*map(_value, wanted.args), **named)
 
 
 def _value(value: Any) -> Any:
