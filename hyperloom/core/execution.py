@@ -137,9 +137,6 @@ class Executor:
         running = Running(task, attempt, code.template, self.gpus)
         running.home = self.home or code.template
         self.running = running
-        session = current.current()
-        if session is not None:
-            session.task = task
         return code, running
 
     def end(self, code: Code) -> None:

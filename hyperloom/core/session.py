@@ -83,8 +83,8 @@ class Session:
         self.dropped: deque[bytes] = deque()  # refs that died; see `sweep`
         self.last_words: deque[tuple[Any, ...]] = deque()  # of streams and plans that died
         self.finished: deque[Callable[[], None]] = deque()  # see `hyperloom.core.futures`
-        self.task = b""  # what this process runs, if it is a worker
-        self.running: Callable[[], Running | None] | None = None  # what, in a worker
+        # What runs where this is asked, in a worker; an actor may run several calls at once.
+        self.running: Callable[[], Running | None] | None = None
         # Called when somebody begins to wait; what it returns, when that ends.
         self.blocked: Callable[[], Callable[[], None]] = lambda: nobody_minds
         self.wake: Callable[[], None] = lambda: None  # the pump's
@@ -117,6 +117,12 @@ class Session:
         )  # fmt: skip
 
     # -- saying -----------------------------------------------------------------------------
+
+    @property
+    def parent(self) -> bytes:
+        """The task or call that submits now: what it does is cancelled with it; b"": none."""
+        running = None if self.running is None else self.running()
+        return b"" if running is None else running.task
 
     def declare(self, template: bytes, *rest: bytes | str | int) -> None:
         """Say a template, the first time that this process uses it."""

@@ -306,6 +306,6 @@ class SessionSubmitter(Calling):
 
     def _say(self, template: bytes, task: bytes, data: bytes, large: bytes) -> None:
         session = self._session
-        session.outbox.submit(template, session.task, task, data)
+        session.outbox.submit(template, session.parent, task, data)
         if large:
             session.outbox.release(large, made=True)

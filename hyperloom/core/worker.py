@@ -261,7 +261,6 @@ class Worker:
         # then nothing that it was promised can be lost, and nothing it passes on be dropped.
         session = current.current()
         if session is not None:
-            session.task = b""
             visiting.settle(session)
         if failpoints.ON:
             failpoints.hit("worker.packed")
@@ -294,8 +293,6 @@ class Worker:
         session.running = self._running
         session.blocked = self._blocking.begin
         session.enter = lambda job: self._enter(session, job)
-        if self.executor.running is not None:
-            session.task = self.executor.running.task
 
     def _enter(self, home: Session, job: JobID) -> Session:
         """A task reaches into another job."""

@@ -136,7 +136,7 @@ class Packing:
     def _end_call(self) -> None:
         tasks, objects = self._tasks, self._objects
         if tasks:
-            made, parent = number_of(max(tasks[::5])), self._session.task
+            made, parent = number_of(max(tasks[::5])), self._session.parent
             words: list[Any] = [self._width, parent, len(tasks) // 5, *tasks, *objects]
             self._words.append(self._session.outbox.prepare("task_plan", made, *words))
             self._tasks, self._objects, self._bytes = [], [], 0
@@ -179,7 +179,7 @@ class Packing:
         takers = b"".join(self._takers_of_all.get(id(node), ()))
         wanted = int(id(node) in self._wants.whole)
         self._end_call()
-        fixed = (self._session.task, head, inside, outside, specs.others_of(head), takers, wanted)
+        fixed = (self._session.parent, head, inside, outside, specs.others_of(head), takers, wanted)
         while ranges:
             part = _together(ranges)
             args: list[Any] = []

@@ -87,7 +87,7 @@ class CallSubmitter(Calling):
             data, _, large = self.packed(args, kwargs, self._id, self.ref_id, (self._object,))
         task = session.next_task()
         result = self.promised(task, self._returns, self._ahead)
-        session.outbox.call_actor(self._actor, session.task, task, data, self._width)
+        session.outbox.call_actor(self._actor, session.parent, task, data, self._width)
         if large:
             session.outbox.release(large, made=True)
         if self._max_pending >= 0 and self._width:

@@ -18,7 +18,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperloom import specs
-from hyperloom.core import current
 from hyperloom.core.actors.hosting import CallExecutor, Hosted, why_it_leaves
 from hyperloom.core.actors.mailbox import Letter, Mailbox
 from hyperloom.core.execution import Retry
@@ -65,12 +64,9 @@ class CrowdExecutor(CallExecutor):
     """Runs one call among others."""
 
     def begin(self, entry: bytes, record: bytes) -> tuple[Code, Running]:
-        """What runs from now on, here; others run beside it, so nothing is its child."""
+        """What runs from now on, here; others run beside it."""
         code, running = super().begin(entry, record)
         running_here.set(running)
-        session = current.current()
-        if session is not None:
-            session.task = b""
         return code, running
 
     async def run_async(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:

@@ -44,6 +44,9 @@ class Meeting:
             time.sleep(0.001)  # the task has nothing else to wait on
         return "saw it"
 
+    def through_task(self, gate: Any, notes: Any) -> Any:
+        return loom.get(hold.remote(gate, notes))
+
     def leave(self) -> None:
         loom.exit_actor()
 
@@ -82,6 +85,9 @@ class Async:
             gate.note("cancelled")
             raise
 
+    async def through_task(self, gate: Any, notes: Any) -> Any:
+        return await hold.remote(gate, notes)
+
     async def items(self, n: int) -> Any:
         for i in range(n):
             await asyncio.sleep(0)  # the task lets others go on
@@ -97,6 +103,16 @@ class Async:
 @loom.task
 def double(n: int) -> int:
     return 2 * n
+
+
+@loom.task
+def hold(gate: Any, notes: Any) -> None:
+    notes.note("runs")
+    try:
+        gate.pass_through(60)
+    except BaseException:
+        notes.note("cancelled")
+        raise
 
 
 # -- threads ----------------------------------------------------------------------------------
@@ -190,6 +206,29 @@ def test_a_cancelled_coroutine_is_told_so(gate) -> None:
         loom.get(never)
     wait_for(door, "cancelled")
     assert loom.get(actor.add.remote(1, 2)) == 3, "and its actor goes on"
+
+
+@pytest.mark.parametrize(
+    "actor", [Meeting.options(max_concurrency=2), Async], ids=["threads", "loop"]
+)
+@pytest.mark.parametrize("recursive", [True, False])
+def test_the_tasks_of_a_cancelled_call_are_cancelled_too(
+    gate, actor: Any, *, recursive: bool
+) -> None:
+    """And not those of a call that runs beside it."""
+    host, door, mine, others = actor.remote(), gate(), gate("mine"), gate("others")
+    beside, call = host.through_task.remote(door, others), host.through_task.remote(door, mine)
+    wait_for(others, "runs")
+    wait_for(mine, "runs")
+    loom.cancel(call, recursive=recursive)
+    if recursive:
+        wait_for(mine, "cancelled")
+    door.open()
+    with pytest.raises(errors.TaskCancelled):
+        loom.get(call)
+    assert loom.get(beside) is None
+    assert others.notes() == ["runs"]
+    assert mine.notes() == (["runs", "cancelled"] if recursive else ["runs"])
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
