@@ -237,8 +237,8 @@ class Lineage(Arrivals):
         not_there = {oid: [gone[i : i + width] for i in range(0, len(gone), width)]}
         if oid in self.value and not self.is_lost(oid, not_there[oid]):
             return [b"HERE"]
-        if oid not in self.value and self.is_made(oid):
-            return [b"MAKING"]
+        if oid not in self.value:
+            return [b"MAKING"] if self.is_made(oid) else [codes.FORGOTTEN, oid]
         plan: list[bytes] = []
         try:
             self._plan(oid, not_there, plan, [])

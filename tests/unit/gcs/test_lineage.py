@@ -54,6 +54,26 @@ def test_concurrent_asks_make_it_again_once_with_the_next_attempt(
     assert left(plane) == {}
 
 
+def test_what_was_freed_while_somebody_fetched_it_is_not_made_again(
+    plane: Plane, driver: Process, nodes: tuple[Node, Node]
+) -> None:
+    """
+    1. A node fetches an object.  2. The last who held it lets go; its maker's record stays, since
+    another leans on it.  3. Who has it frees it, and says that it does not have it.
+    """
+    host, _ = nodes
+    (made,) = driver.submit()
+    run(host)
+    (taker,) = driver.submit(inputs=[output(made)])
+    run(host)
+    driver.release(output(made))
+    assert remake(plane, output(made), host.id) == [codes.FORGOTTEN, output(made)]
+    driver.release(output(taker))
+    assert host.claim(ONE) == []
+    host.step()
+    assert left(plane) == {}
+
+
 def test_small_inputs_are_held_for_it_and_what_made_large_ones_is_known(
     plane: Plane, driver: Process, nodes: tuple[Node, Node]
 ) -> None:
