@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 METHOD = "__loom_method__"  # the attribute that `hyperloom.method` sets
+_OWN = {"cls", "actor_options", "name", "terms", "encoded", "arity", "prepared"}
 
 
 class ActorClass(Generic[T]):
@@ -74,6 +75,24 @@ class ActorClass(Generic[T]):
             f"{self.name} is an actor class, and cannot be inherited from: inherit from the plain "
             f"class ({self.name}.cls), and decorate what inherits"
         )
+
+    if not TYPE_CHECKING:  # a checker shall know a mistyped `remote` for what it is
+        # The class has the name no more by which its own methods know it: what they find by that
+        # is what is in the class, and where they put something is there.
+        def __getattr__(self, name: str) -> Any:
+            if name[:2] == "__" or "cls" not in self.__dict__:
+                raise AttributeError(name)
+            try:
+                return getattr(self.cls, name)
+            except AttributeError:
+                message = f"{self!r} has no attribute {name!r}, and neither has its class"
+                raise AttributeError(message, name=name, obj=self.cls) from None
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in _OWN or name[:2] == "__":
+                super().__setattr__(name, value)
+            else:
+                setattr(self.cls, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         # Sent to workers inside closures: there it finds its own session.

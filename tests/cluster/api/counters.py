@@ -108,3 +108,19 @@ def slow(gate: Any, value: int) -> int:
 @loom.task(num_cpus=0)
 def passed_on(other: Any) -> Any:
     return other
+
+
+@loom.actor
+class Tally:
+    """Its methods use its name."""
+
+    SIZE = 4
+    seen = 0
+
+    @staticmethod
+    def twice(n: int) -> int:
+        return 2 * n
+
+    def find(self) -> tuple[int, int, int]:
+        Tally.seen += 1
+        return Tally.twice(Tally.SIZE), Tally.seen, self.seen

@@ -14,7 +14,7 @@ import pytest
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.core import current
-from tests.cluster.api.counters import Counter, add_through
+from tests.cluster.api.counters import Counter, Tally, add_through
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cluster")]
@@ -93,6 +93,36 @@ def test_a_class_attribute_is_the_workers_own() -> None:
 
     assert loom.get([Shared.remote().see.remote() for _ in range(2)]) == [1, 1]
     assert Shared.cls.seen == 0
+
+
+def tally_of_no_module() -> Any:
+    """A class that workers cannot import."""
+
+    @loom.actor
+    class Local:
+        SIZE = 4
+        seen = 0
+
+        @staticmethod
+        def twice(n: int) -> int:
+            return 2 * n
+
+        def find(self) -> tuple[int, int, int]:
+            Local.seen += 1
+            return Local.twice(Local.SIZE), Local.seen, self.seen
+
+    return Local
+
+
+@pytest.mark.parametrize("cls", [Tally, tally_of_no_module()], ids=["imported", "sent"])
+def test_methods_find_their_class_by_its_name(cls: Any) -> None:
+    """Which is the actor class since it was decorated."""
+    named = cls.remote()
+    assert loom.get([named.find.remote(), named.find.remote()]) == [(8, 1, 1), (8, 2, 2)]
+    assert (cls.SIZE, cls.twice(3), cls.seen) == (4, 6, 0)
+    assert loom.get(cls.remote().find.remote()) == (8, 1, 1), "each actor has a process of its own"
+    with pytest.raises(AttributeError, match="has no attribute 'size'"):
+        _ = cls.size
 
 
 def test_get_of_several_raises_what_fails_first(gate) -> None:
