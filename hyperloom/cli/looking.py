@@ -102,7 +102,7 @@ def show_table(rows: Sequence[dict[str, Any]], columns: Columns) -> None:
 _NUMBERS = {
     "submitted", "done", "failed", "left", "retried", "mean_s", "p99_s", "bytes", "seconds",
     "pid", "attempt", "waiting", "ready", "held", "objects", "tasks", "holders", "count", "used",
-    "dealt", "restarts", "results",
+    "dealt", "answering", "restarts", "results",
 }  # fmt: skip
 _STYLES = {
     "FAILED": "red", "RUNNING": "green", "READY": "yellow", "WAITING": "dim", "DONE": "",

@@ -49,7 +49,7 @@ COLUMNS: dict[str, looking.Columns] = {
     "actors": {
         "actor": "short", "class": "class", "name": "name", "namespace": "namespace",
         "detached": "detached", "state": "state", "node": "node", "calls": "dealt",
-        "waiting": "waiting", "restarts": "restarts", "job": "job",
+        "running": "answering", "waiting": "waiting", "restarts": "restarts", "job": "job",
     },
     "groups": {
         "group": "id", "name": "name", "state": "state", "strategy": "strategy",

@@ -187,6 +187,7 @@ def _running(cluster: Cluster, job: bytes, now: float) -> list[stream.Running]:
     return [
         stream.Running(lane, work["task"], now - work["seconds"], work["seconds"], task)
         for task, lane, work in at_work
+        if work["seconds"] is not None
     ]
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hyperloom.raylet.conversation import Conversation
+    from hyperloom.raylet.held import Held
     from hyperloom.raylet.node import NodeSettings
     from hyperloom.raylet.standing import Standing
     from hyperloom.raylet.state import WorkerState
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _PATIENCE_S = 1.0  # a worker that is deep in native code does not say what it does
 _LOG_MOST = 1 << 20  # bytes of one answer
 _FETCHING_MOST = 1000  # tasks that are told
+_ANSWERING_MOST = 1000  # calls of an actor that are told
 _LOOKED_AT_MOST = 32  # workers, by a program each
 
 
@@ -71,6 +73,8 @@ class Answers:
 
     def _worker(self, worker: WorkerState) -> dict[str, Any]:
         first = worker.sent[0] if worker.sent else None
+        answering = self._standing.answering(worker)
+        alone = time.monotonic() - worker.call_since if len(answering) == 1 else None
         return {
             "pid": self._pool.pid(worker.number),
             "job": worker.job.hex(),
@@ -79,6 +83,8 @@ class Answers:
             "task_id": first.task.hex() if first else None,
             "attempt": first.attempt if first else None,
             "calls": len(worker.calls),
+            "begun": len(answering),
+            "answering": [_answering(held, alone) for held in answering[:_ANSWERING_MOST]],
             "behind": [held.task.hex() for held in list(worker.sent)[1:]],
             "seconds": round(time.monotonic() - worker.since, 3) if worker.since else 0.0,
         }
@@ -182,6 +188,14 @@ class _Round:
         """What each does, and its answer; None: it gave none."""
         for number, about in self._workers.items():
             yield {**about, "told": self._answers.get(number)}
+
+
+def _answering(held: Held, seconds: float | None) -> dict[str, Any]:
+    """A call that runs; `seconds`: since when, unless others run beside it."""
+    return {
+        "task": held.kind.name, "task_id": held.task.hex(), "attempt": held.attempt,
+        "seconds": None if seconds is None else round(seconds, 3),
+    }  # fmt: skip
 
 
 def _files(folder: Path) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from hyperloom.ids import PROCESS_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hyperloom.raylet.held import Held
     from hyperloom.raylet.machine import NodeMachine
     from hyperloom.raylet.pool import Pool
     from hyperloom.raylet.state import Call, WorkerState
@@ -48,6 +49,13 @@ class Standing:
             if task in worker.calls:
                 return self._at(worker, worker.calls[task])
         return None
+
+    def answering(self, worker: WorkerState) -> list[Held]:
+        """The calls that its actor has begun and not answered."""
+        if not worker.calls or not self.pool.pid(worker.number):
+            return []
+        begun = self.pool.begun(worker.number)
+        return [each.held for each in worker.calls.values() if worker.has_begun(each, begun)]
 
     def _at(self, worker: WorkerState, call: Call | None) -> dict[str, Any]:
         begun, lane = self.pool.begun(worker.number), call and call.held.kind.lane

@@ -1,4 +1,4 @@
-"""Actors in a table: those that are not over, where they live, and how many calls wait."""
+"""Actors in a table: those that are not over, where they live, how many calls run and wait."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import ids
 from hyperloom.gcs import codes, keys
+from hyperloom.watch.tasks import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
 
 
 def actors(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
-    """The actors of these jobs; `dealt` calls are at their host, `waiting` ones are not yet."""
+    """The actors of these jobs.
+
+    `dealt` calls were given to their host since they live, `answering` ones run, and `waiting` ones
+    have not begun, there or in the control plane.
+    """
     live = cluster.control_plane
-    return [row for job in jobs for row in _of_job(live, job)]
+    at_work = running(cluster)
+    return [row for job in jobs for row in _of_job(live, job, at_work)]
 
 
-def _of_job(live: Live, job: bytes) -> list[dict[str, Any]]:
+def _of_job(live: Live, job: bytes, at_work: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     ns = keys.job_namespace(job)
     flat, hosts = live.ask([
         ("HGETALL", keys.ACTOR.name(ns)), ("HGETALL", keys.HOST.name(ns))
@@ -31,7 +37,7 @@ def _of_job(live: Live, job: bytes) -> list[dict[str, Any]]:
     stands = live.where(job, found)
     rows = []
     for actor, stand in zip(found, stands, strict=True):
-        row = known[actor]
+        row, work = known[actor], at_work.get(actor.hex())
         namespace, _, name = row[1:].decode(errors="replace").rpartition("\0")
         rows.append({
             "id": actor.hex(), "short": ids.short(actor), "job": job.hex(),
@@ -39,7 +45,8 @@ def _of_job(live: Live, job: bytes) -> list[dict[str, Any]]:
             "name": name,
             "namespace": namespace,
             "detached": row[:1] == codes.DETACHED,
-            **_home(live, ns, actor, homes.get(actor), stand.state),
+            **_home(homes.get(actor), stand.state),
+            **_calls(work, _in_lanes(live, ns, actor)),
             "restarts": live.tries(job, actor),
         })  # fmt: skip
     return rows
@@ -65,13 +72,15 @@ def _in_lanes(live: Live, ns: str, actor: bytes) -> int:
     return sum(live.ask([("LLEN", keys.LANE.name(ns, actor + process)) for process in lanes]))
 
 
-def _home(live: Live, ns: str, actor: bytes, host: bytes | None, state: str) -> dict[str, Any]:
-    about = {
-        "state": "PENDING" if host is None else "ALIVE",
-        "waiting": _in_lanes(live, ns, actor),
-    }
+def _home(host: bytes | None, state: str) -> dict[str, Any]:
     if host is None:
-        return {**about, "stands": state, "node": None, "dealt": 0}
+        return {"state": "PENDING", "stands": state, "node": None, "dealt": 0}
     _, _, dealt = host[codes.NODE_ID :].split(b",")
     node = host[: codes.NODE_ID].hex()
-    return {**about, "stands": state, "node": node, "dealt": int(dealt)}
+    return {"state": "ALIVE", "stands": state, "node": node, "dealt": int(dealt)}
+
+
+def _calls(work: dict[str, Any] | None, in_lanes: int) -> dict[str, int]:
+    """Those that are not answered; `work`: what its node says of it, if that answers."""
+    there, begun = (work["calls"], work["begun"]) if work else (0, 0)
+    return {"answering": begun, "waiting": in_lanes + there - begun}

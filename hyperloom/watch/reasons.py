@@ -121,12 +121,13 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
             group_state=placed.state, group_fits=placed.fits,
         )  # fmt: skip
     work = at_work.get(task.hex())
+    call = stand.template is not None and stand.template.role == "call"
     return why.Facts(
         state=state, asked=asked, nodes=nodes, holder=stand.detail, attempt=attempt, error=error,
         calls=_unanswered(live, job, task, stand, work),
         at_node=work["at"] if work else "seat" if _answers(at_work, stand.detail) else "",
-        pid=(work["pid"] or 0) if work else 0, seconds=work["seconds"] if work else 0.0,
-        stands=None if work else _at_actor(live, job, task, stand),
+        pid=(work["pid"] or 0) if work else 0, seconds=(work["seconds"] or 0.0) if work else 0.0,
+        stands=None if work and not call else _at_actor(live, job, task, stand),
     )  # fmt: skip
 
 

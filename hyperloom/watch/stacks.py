@@ -32,14 +32,21 @@ def _whom(cluster: Cluster, found: Found | None) -> tuple[list[bytes], list[int]
         (node, worker["pid"])
         for node, answer in live.answers("status").items()
         for worker in answer["workers"]
-        if (worker["task_id"] or worker["job"]).startswith(begins)
+        if any(has.startswith(begins) for has in _has(worker))
     ]
     if not workers:
+        name = ids.short(found.id) if found.kind in {"task", "object"} else found.id.hex()
         raise errors.NotFound(
-            f"no worker runs {found.kind} {found.id.hex()} now; loom why says where it stands"
+            f"no worker runs {found.kind} {name} now; loom why says where it stands"
         )
     nodes = [bytes.fromhex(node) for node in dict.fromkeys(node for node, _ in workers)]
     return nodes, [pid for _, pid in workers]
+
+
+def _has(worker: dict[str, Any]) -> list[str]:
+    """The ids of what runs in a worker: a task, or an actor and its calls; else its job's."""
+    calls = [call["task_id"] for call in worker["answering"]]
+    return [worker["task_id"] or worker["job"], *calls]
 
 
 def stacks(cluster: Cluster, found: Found | None, *, native: bool = False) -> list[dict[str, Any]]:

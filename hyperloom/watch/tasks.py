@@ -26,7 +26,8 @@ _OVER = {Ended.DONE: "DONE", Ended.FAILED: "FAILED", Ended.PASSED_ON: "FAILED"}
 def running(cluster: Cluster) -> dict[str, dict[str, Any]]:
     """What nodes have, by task: its worker's own words, `node`, and `at`: where there.
 
-    Of a task whose inputs are being fetched there is no worker yet: no `pid`.
+    Of a task whose inputs are being fetched there is no worker yet: no `pid`.  Since when an actor
+    runs a call is not known while it runs several: no `seconds`.
     """
     found: dict[str, dict[str, Any]] = {}
     answers = {} if cluster.live is None else cluster.live.answers("status")
@@ -37,6 +38,9 @@ def running(cluster: Cluster) -> dict[str, dict[str, Any]]:
             if worker["task_id"]:
                 at = worker["state"] if worker["state"] in AT_WORK else "running"
                 found[worker["task_id"]] = {**worker, "node": node, "at": at}
+            for call in worker["answering"]:
+                at = "blocked" if worker["state"] == "blocked" else "running"
+                found[call["task_id"]] = {**worker, **call, "node": node, "at": at}
             for behind in worker["behind"]:
                 found[behind] = {**worker, "node": node, "at": "behind"}
     return found

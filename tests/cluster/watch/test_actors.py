@@ -55,7 +55,21 @@ def test_an_actor_its_calls_and_why_they_wait(cluster: Cluster, tmp_path: Path) 
         assert (row["state"], row["restarts"], row["detached"]) == ("ALIVE", 0, False)
         assert row["name"].endswith("one")
         assert row["node"] == loom.nodes()[0]["node"]
-        assert row["dealt"] + row["waiting"] == 30
+        assert (row["answering"], row["waiting"]) == (1, 29)
+        told = tasks.table(
+            cluster,
+            [job],
+            lambda row: row["name"] == "Slow.wait",
+            100,
+            frozenset(["RUNNING", "HELD"]),
+        )
+        assert [each["state"] for each in told["tasks"]] == ["RUNNING"] + ["HELD"] * 29
+        first = calls[0].hex()[:32]
+        run = told["tasks"][0]
+        assert (run["id"], run["node"], run["attempt"]) == (first, row["node"], 1)
+        assert run["seconds"] > 0
+        (told,) = stacks.stacks(cluster, cluster.find(first))
+        assert (told["pid"], "in wait" in told["told"]) == (run["pid"], True)
 
         last = calls[-1].binary()[:16]
         (line,) = reasons.explain(cluster, last)

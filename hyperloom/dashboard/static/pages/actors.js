@@ -1,4 +1,4 @@
-// Actors: how they are, where they live, how many calls wait.
+// Actors: how they are, where they live, how many calls run and wait.
 import { Act } from "../actions.js";
 import { jobLink, logsLink, nodeLink, profileLink, taskLink } from "../links.js";
 import { count, html, Table, Trouble, useAnswer } from "../parts.js";
@@ -12,7 +12,8 @@ export function Actors({ rest }) {
     ["Name", (row) => `${row.name}${row.detached ? " (detached)" : ""}`],
     ["State", (row) => html`<span class=${row.state === "ALIVE" ? "good" : "warn"}>${row.state}</span>`],
     ["Node", (row) => nodeLink(row.node)],
-    ["Calls there", (row) => count(row.dealt), "number"], ["Calls waiting", (row) => count(row.waiting), "number"],
+    ["Calls so far", (row) => count(row.dealt), "number"], ["Calls running", (row) => count(row.answering), "number"],
+    ["Calls waiting", (row) => count(row.waiting), "number"],
     ["Restarts", (row) => count(row.restarts), "number"], ["Job", (row) => jobLink(row.job)],
     ["", (row) => html`${logsLink(row.id)} · ${profileLink(row.id)}`],
     ["", (row) => html`<${Act} what="kill" id=${row.id} label="kill"/>`],
