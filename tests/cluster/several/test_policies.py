@@ -208,11 +208,12 @@ def test_tasks_of_a_map_that_pack_or_spread_all_run(cluster: Cluster) -> None:
         assert set(loom.get(refs, timeout=50)) <= nodes
 
 
-@pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize(("how", "number"), [("pack", 1), ("spread", 3)])
-def test_actors_spread_and_pack(how: str, number: int) -> None:
+def test_actors_spread_and_pack(cluster: Cluster, tmp_path: Path, how: str, number: int) -> None:
     wait_until(lambda: loom.available_resources().get("CPU") == 12, 20)
     actors = [Resident.options(scheduling=how).remote() for _ in range(3)]
     assert len(set(loom.get([each.where.remote() for each in actors], timeout=30))) == number
     for each in actors:
         loom.kill(each)
+    # What they had is free again when all CPUs are taken at the same time.
+    assert Crowd(tmp_path, waits, 12).counts() == {node.id: 4 for node in cluster.nodes}
