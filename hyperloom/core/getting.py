@@ -50,6 +50,8 @@ def _advice(thing: object) -> str:
         )
     if isinstance(thing, (BoundTask, BoundMap, BoundOutput)):
         return "; it was not submitted: write loom.submit(...).gather()"
+    if hasattr(type(thing), "_loom_id"):  # a handle: its other attributes are the user's methods
+        return "; what is waited for and cancelled are its calls; to end the actor: loom.kill(...)"
     if hasattr(thing, "remote"):
         return "; it was not called: write get(f.remote(...))"
     return str(getattr(thing, "instead", ""))

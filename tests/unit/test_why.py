@@ -108,7 +108,11 @@ CASES = {
         held("fetching"), "is on node aaaaaaaa, which fetches its inputs from other nodes",
         "scheduling=",
     ),
-    Why.AT_NODE: (held(), "was taken by node aaaaaaaa, which runs it or soon will", ""),
+    Why.AT_NODE: (
+        held(),
+        "was taken by node aaaaaaaa, which runs it, or will with room for it",
+        "",
+    ),
 }  # fmt: skip
 
 

@@ -255,7 +255,7 @@ def kill(handle: ActorHandle[Any] | Actor | str, *, no_restart: bool) -> None:
     thing: object = with_id(handle) if isinstance(handle, str) else handle
     if not isinstance(thing, ActorHandle):
         advice = "; to stop a task or a call: loom.cancel(ref)" if hasattr(handle, "hex") else ""
-        raise TypeError(f"kill() takes an actor's handle, not {handle!r:.100}{advice}")
+        raise TypeError(f"kill() takes an actor's handle, or its id, not {handle!r:.100}{advice}")
     ref = thing._loom_ref  # noqa: SLF001 - a friend
     session: Session = ref._session  # noqa: SLF001 - a friend
     if session is not current.current() and not current.visits(session):

@@ -366,8 +366,11 @@ def test_bad_input_is_refused_at_the_call() -> None:
         Counter.remote(begin=1)
     with pytest.raises(TypeError, match=r"write Counter.remote\("):
         Counter(1)
-    with pytest.raises(TypeError, match="takes an actor's handle"):
+    with pytest.raises(TypeError, match="takes an actor's handle, or its id"):
         loom.kill(counter.add.remote())  # type: ignore[arg-type]
+    for wrong in (loom.cancel, loom.get, lambda handle: loom.wait([handle])):
+        with pytest.raises(TypeError, match=r"are its calls; to end the actor: loom\.kill"):
+            wrong(counter)
     with pytest.raises(ValueError, match="text that is not empty"):
         loom.get_actor("")
     with pytest.raises(TypeError, match="cannot be inherited from"):
