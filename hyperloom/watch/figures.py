@@ -61,7 +61,7 @@ class Figures:
     busy: dict[tuple[str, int], list[float]]  # node, pid -> share of each bin that it was busy
     of: dict[tuple[str, int], list[str]]  # the same -> the function that ran longest in it
     ended: list[int]  # attempts that ended in each bin
-    pending: list[int]  # tasks that were submitted and not over at the end of each bin, about
+    pending: list[int]  # the most tasks that were submitted and not over in each bin, about
     errors: list[dict[str, Any]]  # as `hyperloom.watch.errors` has them; the most first
     attempts: int
 
@@ -93,7 +93,7 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
         busy,
         of,
         ended,
-        _pending(said, ended, began, length or 1.0),
+        _pending(said, begun, began, length or 1.0),
         errors.of(told, name_of).rows()[:_ERRORS_MOST],
         len(ran),
     )
@@ -105,16 +105,18 @@ def _number_of(said: events.Submitted) -> int:
 
 
 def _pending(
-    said: list[tuple[float, int]], ended: list[int], began: float, length: float
+    said: list[tuple[float, int]], begun: list[events.Attempt], began: float, length: float
 ) -> list[int]:
-    come = [0] * BINS
-    for at, number in said:
-        come[min(BINS - 1, max(0, int((at - began) / length * BINS)))] += number
-    left, pending = 0, []
-    for more, over in zip(come, ended, strict=True):
-        left = max(0, left + more - over)
-        pending.append(left)
-    return pending
+    """What comes and is over within one bin is seen there, too."""
+    moves = said + [(attempt.begun + attempt.seconds, -1) for attempt in begun]
+    left, last, pending = 0, 0, [0] * BINS
+    for at, more in sorted(moves):
+        here = min(BINS - 1, max(0, int((at - began) / length * BINS)))
+        for between in range(last + 1, here + 1):
+            pending[between] = left
+        left = max(0, left + more)
+        pending[here], last = max(pending[here], left), here
+    return pending[: last + 1] + [left] * (BINS - 1 - last)
 
 
 def _groups(ran: list[events.Attempt], names: dict[bytes, str]) -> dict[str, Group]:

@@ -52,7 +52,7 @@ def test_figures_add_up() -> None:
     assert max(shares) <= 1
     assert [len(group.seconds) for group in found.groups] == [50, 50]
     assert found.groups[0].box() == (0.5, 0.5, 0.5, 0.5, 0.5)
-    assert (found.pending[0], found.pending[-1]) == (99, 0)
+    assert (found.pending[0], found.pending[-1]) == (100, 1)
     assert found.pending == sorted(found.pending, reverse=True)
     (error,) = found.errors
     assert (error["name"], error["kind"], error["count"]) == (name(b"somekin1"), "Bad", 1)
@@ -61,6 +61,22 @@ def test_figures_add_up() -> None:
     assert (fetched.fetching, fetched.fetched_bytes) == ([0.75, 1.25], 2 << 20)
     other = groups[name(b"somekin0")]
     assert (other.fetching, sum(other.queued)) == ([], sum(range(0, 100, 2)))
+
+
+def test_what_comes_and_is_over_at_once_was_pending() -> None:
+    """A long task decides how long a bin is: many short ones begin and end within the first."""
+    first, last, long = (JOB + b"driver" + n.to_bytes(6, "big") for n in (0, 49, 50))
+    rows = b"".join(
+        events.ROW.pack(
+            JOB + b"driver" + n.to_bytes(6, "big"), b"somekind", 1, Ended.DONE, 1000.0, 0.1, 10
+        )
+        for n in range(50)
+    )
+    rows += events.ROW.pack(long, b"somekind", 1, Ended.DONE, 1000.0, 120.0, 10)
+    said = [Event(1000.0, codes.SUBMITTED, pair) for pair in (first + last, long + long)]
+    ran = events.encode(Ran(b"node-one", [Run(7, rows, {})], b""))
+    found = figures([*said, Event(1120.0, codes.RAN, ran)], name)
+    assert found.pending == [51] + [1] * (BINS - 1)
 
 
 class FakeCluster:
@@ -93,7 +109,7 @@ def test_the_page_needs_nothing_and_escapes_everything() -> None:
     assert re.findall(r"(?:src|href)=", page) == []
     assert "http" not in re.sub(r"http-equiv", "", page)
     assert page.count("<svg") == page.count("</svg>") == 5
-    assert "at most 99" in page
+    assert "at most 100" in page
     (axis,) = re.findall(r"<g class=axis>.*?</g>", _page_of(_ran_for(0.02, 0.2, 0.4)))
     assert ">100 ms</text>" in axis, "a scale says how long that is"
     (row,) = re.findall(r"<tr><th>abababab on.*?</tr>", page)
