@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 METHOD = "__loom_method__"  # the attribute that `hyperloom.method` sets
-_OWN = {"cls", "actor_options", "name", "terms", "encoded", "arity", "prepared"}
 
 
 class ActorClass(Generic[T]):
@@ -33,12 +32,12 @@ class ActorClass(Generic[T]):
 
     def __init__(self, cls: type[T], options: ActorOptions) -> None:
         self.cls = cls
-        self.actor_options = options
-        self.name = cls.__qualname__
-        self.terms = terms_of(cls, options)
-        self.encoded = encode(self.terms)
-        self.arity = Arity(_constructor_of(cls), self.name)
-        self.prepared: Any = None  # see `hyperloom.core.actors.naming`
+        self.loom_options = options
+        self.loom_name = cls.__qualname__
+        self.loom_terms = terms_of(cls, options)
+        self.loom_encoded = encode(self.loom_terms)
+        self.loom_arity = Arity(_constructor_of(cls), self.loom_name)
+        self.loom_prepared: Any = None  # see `hyperloom.core.actors.naming`
         functools.update_wrapper(self, cls, updated=())
 
     def remote(self, *args: Any, **kwargs: Any) -> ActorHandle[T]:
@@ -61,19 +60,20 @@ class ActorClass(Generic[T]):
         Raises:
             InvalidOption: an option is unknown or cannot have its value.
         """
-        return ActorClass(self.cls, self.actor_options.with_(changes))
+        return ActorClass(self.cls, self.loom_options.with_(changes))
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: this makes no actor."""
+        name = self.loom_name
         raise TypeError(
-            f"{self.name}(...) makes no actor: write {self.name}.remote(...); for a plain object "
-            f"of the class here, {self.name}.cls(...)"
+            f"{name}(...) makes no actor: write {name}.remote(...); for a plain object of the "
+            f"class here, {name}.cls(...)"
         )
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> NoReturn:
         raise TypeError(
-            f"{self.name} is an actor class, and cannot be inherited from: inherit from the plain "
-            f"class ({self.name}.cls), and decorate what inherits"
+            f"{self.loom_name} is an actor class, and cannot be inherited from: inherit from the "
+            f"plain class ({self.loom_name}.cls), and decorate what inherits"
         )
 
     if not TYPE_CHECKING:  # a checker shall know a mistyped `remote` for what it is
@@ -89,17 +89,17 @@ class ActorClass(Generic[T]):
                 raise AttributeError(message, name=name, obj=self.cls) from None
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if name in _OWN or name[:2] == "__":
+            if name == "cls" or name[:2] == "__" or name[:5] == "loom_":
                 super().__setattr__(name, value)
             else:
                 setattr(self.cls, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         # Sent to workers inside closures: there it finds its own session.
-        return {**self.__dict__, "prepared": None}
+        return {**self.__dict__, "loom_prepared": None}
 
     def __repr__(self) -> str:
-        return f"<actor class {self.name}>"
+        return f"<actor class {self.loom_name}>"
 
 
 def actor_class(cls: Any, options: ActorOptions) -> ActorClass[Any]:
@@ -110,7 +110,7 @@ def actor_class(cls: Any, options: ActorOptions) -> ActorClass[Any]:
         InvalidOption: a method asks for a concurrency group that there is not.
     """
     if isinstance(cls, ActorClass):
-        raise TypeError(f"{cls!r} is one already; for other options: {cls.name}.options(...)")
+        raise TypeError(f"{cls!r} is one already; for other options: {cls.loom_name}.options(...)")
     if not isinstance(cls, type):
         advice = "; a function becomes a task: @loom.task" if callable(cls) else ""
         raise TypeError(f"@loom.actor decorates a class, not {cls!r:.100}{advice}")

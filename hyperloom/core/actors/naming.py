@@ -45,10 +45,10 @@ def make(
 ) -> ActorHandle[Any]:
     """See `ActorClass.remote`."""
     session: Session = current.session_of((*args, *kwargs.values()))
-    cls.arity.check(args, kwargs)
-    if cls.actor_options.scheduling == "default" and (where := inherited(session)) is not None:
+    cls.loom_arity.check(args, kwargs)
+    if cls.loom_options.scheduling == "default" and (where := inherited(session)) is not None:
         cls = cls.options(scheduling=where)
-    options = cls.actor_options
+    options = cls.loom_options
     if options.name is None:
         task = _created(session, cls, args, kwargs)
         handle = _own(session, cls, task)
@@ -88,7 +88,7 @@ def _created(  # noqa: PLR0913, PLR0917 - what an actor is made of
     claim: bytes = NO_CLAIM,
 ) -> TaskID:
     """The id of an actor that is said to the control plane; which may refuse its name."""
-    options = cls.actor_options
+    options = cls.loom_options
     data, large, template = _record(session, cls, args, kwargs)
     task = session.next_task()
     detached = options.lifetime == "detached"
@@ -115,21 +115,22 @@ def _settled(
 
 
 def _own(session: Session, cls: ActorClass[Any], task: TaskID) -> ActorHandle[Any]:
-    return ActorHandle(session.promise(task + FIRST), cls.encoded)
+    return ActorHandle(session.promise(task + FIRST), cls.loom_encoded)
 
 
 def _other(cls: ActorClass[Any], session: Session, found: list[bytes]) -> ActorHandle[Any]:
     """Somebody else has the name."""
     other = _found(session, found)
-    if cls.actor_options.get_if_exists:
-        if not _is_one_of(other, cls.name):
+    if cls.loom_options.get_if_exists:
+        if not _is_one_of(other, cls.loom_name):
             raise errors.ActorNameTaken(
-                f"the name {cls.actor_options.name!r} is taken by {other!r}, which is no "
-                f"{cls.name}; nothing was made. Take another name or namespace, or kill that one"
+                f"the name {cls.loom_options.name!r} is taken by {other!r}, which is no "
+                f"{cls.loom_name}; nothing was made. Take another name or namespace, or kill "
+                "that one"
             )
         return other
     raise errors.ActorNameTaken(
-        f"the name {cls.actor_options.name!r} is taken by {other!r}; nothing was made. Use that "
+        f"the name {cls.loom_options.name!r} is taken by {other!r}; nothing was made. Use that "
         "one (loom.get_actor, or get_if_exists=True), kill it, or take another name"
     )
 
@@ -148,11 +149,11 @@ def _record(
     session: Session, cls: ActorClass[Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[bytes, bytes, bytes]:
     """Of the constructor: its record, the large object of its arguments, its template."""
-    if cls.prepared is None or cls.prepared[0] is not session:
-        cls.prepared = (session, *_declared(session, cls))
-    _, number, captured = cls.prepared
+    if cls.loom_prepared is None or cls.loom_prepared[0] is not session:
+        cls.loom_prepared = (session, *_declared(session, cls))
+    _, number, captured = cls.loom_prepared
 
-    calling = Calling(session, cls.name, cls.arity)
+    calling = Calling(session, cls.loom_name, cls.loom_arity)
     data, _, large = calling.packed(args, kwargs, number, calling.ref_id, captured)
     return data, large, number
 
@@ -161,11 +162,11 @@ def _declared(session: Session, cls: ActorClass[Any]) -> tuple[TemplateID, list[
     """The class's template in this session, and the refs that the class captured."""
     with noting_refs() as captured:
         pickled = pack_function(cls.cls)
-    options = cls.actor_options
+    options = cls.loom_options
     placing = options.placing()
     template = Template(
         function=function_id(pickled),
-        name=cls.name,
+        name=cls.loom_name,
         returns=1,
         retries=options.max_restarts,
         priority=placing.priority,
@@ -174,8 +175,8 @@ def _declared(session: Session, cls: ActorClass[Any]) -> tuple[TemplateID, list[
         captures=bool(captured),
         role="actor",
         captures_children=placing.captures_children,
-        concurrency=sum(cls.terms.limits.values()),
-        about=cls.encoded,
+        concurrency=sum(cls.loom_terms.limits.values()),
+        about=cls.loom_encoded,
     )
     body = encode_template(template)
     number = template_id(body)
@@ -189,7 +190,7 @@ def find(name: str, of: object, namespace: str | None) -> ActorHandle[Any]:
         raise TypeError(f"get_actor() takes an actor's class, or a namespace, not {of!r:.100}")
     found = _find(name, namespace)
     if of is not None:
-        wanted = of.name if isinstance(of, ActorClass) else of.__qualname__
+        wanted = of.loom_name if isinstance(of, ActorClass) else of.__qualname__
         if not _is_one_of(found, wanted):
             raise errors.ActorNotFound(
                 f"the actor with the name {name!r} is {found!r}, and no {wanted}"

@@ -115,6 +115,7 @@ class Tally:
     """Its methods use its name."""
 
     SIZE = 4
+    name = "mine"
     seen = 0
 
     @staticmethod

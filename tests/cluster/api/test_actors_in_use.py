@@ -101,6 +101,7 @@ def tally_of_no_module() -> Any:
     @loom.actor
     class Local:
         SIZE = 4
+        name = "mine"
         seen = 0
 
         @staticmethod
@@ -119,7 +120,7 @@ def test_methods_find_their_class_by_its_name(cls: Any) -> None:
     """Which is the actor class since it was decorated."""
     named = cls.remote()
     assert loom.get([named.find.remote(), named.find.remote()]) == [(8, 1, 1), (8, 2, 2)]
-    assert (cls.SIZE, cls.twice(3), cls.seen) == (4, 6, 0)
+    assert (cls.SIZE, cls.name, cls.twice(3), cls.seen) == (4, "mine", 6, 0)
     assert loom.get(cls.remote().find.remote()) == (8, 1, 1), "each actor has a process of its own"
     with pytest.raises(AttributeError, match="has no attribute 'size'"):
         _ = cls.size

@@ -79,7 +79,7 @@ class Inherits(Silent, Generic[T]):
 
 @pytest.mark.parametrize("cls", [Silent, Abstract, Inherits])
 def test_a_class_that_says_nothing_of_its_constructor_takes_nothing(cls: type) -> None:
-    arity = loom.actor(cls).arity
+    arity = loom.actor(cls).loom_arity
     arity.check((), {})
     with pytest.raises(TypeError, match=rf"^{cls.__name__}\(\): too many positional"):
         arity.check((1,), {})
@@ -108,7 +108,7 @@ class OfThese(metaclass=Called):
 
 @pytest.mark.parametrize("cls", [Makes, OfThese])
 def test_a_constructor_may_be_said_in_other_places(cls: type) -> None:
-    arity = loom.actor(cls).arity
+    arity = loom.actor(cls).loom_arity
     arity.check((1,), {})
     with pytest.raises(TypeError, match=r"missing a required argument: 'number'"):
         arity.check((), {})
