@@ -169,13 +169,16 @@ def _rests(s: NodeState, worker: WorkerState) -> bool:
 
 
 def give_up(s: NodeState) -> list[Effect]:
-    """The cluster gave this node up: all that it held runs elsewhere, and must not here."""
+    """The cluster gave this node up: all that it held runs elsewhere, and must not here.
+
+    Its workers are buried with it, idle ones too: what one of them said later would be refused.
+    """
     s.here.clear()
     s.queues.clear()
     s.sought.clear()
     s.passed_by.clear()
     s.fetching.clear()
-    return [drop(s, worker) for worker in list(s.workers.values()) if worker.sent]
+    return [drop(s, worker) for worker in s.workers.values()]
 
 
 def disown(s: NodeState, entries: set[bytes]) -> list[Effect]:

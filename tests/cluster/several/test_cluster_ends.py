@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -11,11 +12,13 @@ import pytest
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.testing import Cluster
-from tests.cluster.several.tasks import alive, on, where
+from tests.cluster.api.gate import Gate
+from tests.cluster.several.tasks import alive, on, waits, where
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.home import Home
 
@@ -45,6 +48,31 @@ def test_a_paused_node_is_given_up_and_joins_again(fleeting: Cluster) -> None:
     fleeting.resume(hangs)
     wait_until(lambda: alive() == {stays.id, hangs.id}, 20)
     assert loom.get(on(hangs.id).remote(), timeout=30) == hangs.id
+
+
+@loom.task(max_retries=0)
+def asks_another() -> tuple[str, int]:
+    return loom.get(where.remote(), timeout=30), os.getpid()
+
+
+def test_who_stood_idle_on_a_node_that_was_given_up_gets_no_more_tasks(
+    fleeting: Cluster, tmp_path: Path
+) -> None:
+    """1. A worker submits a task, and is idle.  2. Its node is given up, and all of its processes
+    are buried.  3. The node joins again: what the worker said would be refused from now on."""
+    stays, hangs = fleeting.nodes
+    gate, begun = Gate(tmp_path / "gate"), Gate(tmp_path / "begun")
+    lost = on(hangs.id, waits).options(max_retries=0, num_cpus=0).remote(gate, begun)
+    wait_until(begun.notes, 30)
+    _, before = loom.get(on(hangs.id, asks_another).remote(), timeout=30)
+    fleeting.pause(hangs)
+    with pytest.raises(errors.NodeLost):
+        loom.get(lost, timeout=30)
+    fleeting.resume(hangs)
+    wait_until(lambda: alive() == {stays.id, hangs.id}, 20)
+    ran, after = loom.get(on(hangs.id, asks_another).remote(), timeout=30)
+    assert ran in {stays.id, hangs.id}
+    assert after != before
 
 
 def test_the_control_plane_s_server_is_started_again(fleeting: Cluster) -> None:

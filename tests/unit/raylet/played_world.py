@@ -301,7 +301,7 @@ class World:
         self.tell(m.MemoryShort(worker.number))
 
     def give_up(self) -> None:
-        self.sacrificed |= {worker.number for worker in self.workers.values() if worker.tasks}
+        self.sacrificed |= self.workers.keys()
         places = (self.waiting, self.here, self.lacking, *(w.tasks for w in self.workers.values()))
         for place in places:
             for held in place:
@@ -309,6 +309,7 @@ class World:
             place.clear()
         self.bundles.clear()
         self.tell(m.NodeGivenUp())
+        assert all(worker.doomed for worker in self.workers.values())
 
     def end_job(self, job: bytes) -> None:
         self.closed.add(job)

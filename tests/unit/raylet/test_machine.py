@@ -231,6 +231,18 @@ def test_a_node_that_was_given_up_ends_all_that_it_runs() -> None:
     assert not scene.machine.queues
 
 
+def test_a_node_that_was_given_up_ends_workers_that_stand_idle_and_those_that_start() -> None:
+    """Whoever buried the node buried its processes: nothing that they say is heard any more."""
+    scene = Scene(cpus=2)
+    scene.claim(ONE)
+    scene.ready(1)
+    scene.done(1, 2)
+    scene.claim(kind_of("theirs", job=OTHER_JOB))
+    assert scene.tell(m.NodeGivenUp()) == [("kill", 1), ("kill", 2)]
+    assert scene.ready(2) == []
+    assert scene.claim(ONE) == [("start", 3, JOB)]
+
+
 def test_what_the_control_plane_does_not_know_of_is_forgotten_without_a_word() -> None:
     """And what the worker had besides is lost, or goes back, as when it dies."""
     scene = batch_scene(4)
