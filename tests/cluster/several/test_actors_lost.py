@@ -198,12 +198,13 @@ def test_killed_while_the_server_is_away_it_is_over_when_that_is_back(
     refs = [actor.wait.remote(gate, begun), *(actor.add.remote() for _ in range(400))]
     wait_until(lambda: begun.is_open)
     cluster.kill_server()
-    loom.kill(actor)
+    loom.kill(actor)  # the server may know of it before the raylet is there again, and hears of it
     told = []
     for ref in refs:
         with pytest.raises(errors.ActorDied, match=r"loom\.kill") as died:
             loom.get(ref, timeout=40)
         told.append(died.value.may_have_run)
-    assert told == [True] + [False] * 400
+    assert told[0], "that it ran is never denied"
+    assert set(told[1:]) in ({False}, {True}), "did not, or nobody can say"
     wait_until(lambda: not psutil.pid_exists(pid), 20)
     gate.open()
