@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,10 @@ from hyperloom.cli import looking
 from hyperloom.cli.words import Number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client.registry import CollectorRegistry
+
     from hyperloom.watch.exposition import Collector
 
 _PORT_MOST = 65_535
@@ -24,7 +28,7 @@ _PORT_MOST = 65_535
 @click.option(
     "--port", default=9464, show_default=True, type=Number(_PORT_MOST), help="And on this port."
 )
-@click.option("--once", is_flag=True, help="Print the figures, and end.")
+@click.option("--once", is_flag=True, help="Print the figures, and end; so does --json.")
 @click.option(
     "--otlp",
     metavar="URL",
@@ -59,7 +63,7 @@ def command(  # noqa: PLR0913 - the options of the command
         return 0
     try:
         import prometheus_client  # noqa: PLC0415
-        from prometheus_client.registry import CollectorRegistry  # noqa: PLC0415
+        from prometheus_client import registry as registries  # noqa: PLC0415
 
         from hyperloom.watch.exposition import Collector  # noqa: PLC0415
     except ImportError:
@@ -67,12 +71,15 @@ def command(  # noqa: PLR0913 - the options of the command
             'this needs prometheus-client: pip install "hyperloom[metrics]"'
         ) from None
     with looking.cluster_at(address, session) as cluster:
-        registry = CollectorRegistry(auto_describe=False)
+        registry = registries.CollectorRegistry(auto_describe=False)
         collector = Collector(cluster)
         if otlp:
             return _send(collector, otlp, None if once else every)
         registry.register(collector)
-        if once or as_json:
+        if as_json:
+            looking.say_json(list(_samples(registry)))
+            return 0
+        if once:
             click.echo(prometheus_client.generate_latest(registry).decode(), nl=False)
             return 0
         server, thread = prometheus_client.start_http_server(int(port), host, registry)
@@ -84,6 +91,12 @@ def command(  # noqa: PLR0913 - the options of the command
             server.server_close()
             thread.join()
     return 0
+
+
+def _samples(registry: CollectorRegistry) -> Iterator[dict[str, Any]]:
+    for family in registry.collect():
+        for sample in family.samples:
+            yield {"name": sample.name, "labels": sample.labels, "value": sample.value}
 
 
 def _send(collector: Collector, url: str, every_s: float | None) -> int:

@@ -157,6 +157,8 @@ def test_figures_for_prometheus(loom_: Any, scene: Scene) -> None:
     assert f'loom_tasks_now{{job="{job}",state="waiting"}} 2.0' in text
     assert "loom_nodes_alive 1.0" in text
     assert f'loom_task_seconds_count{{job="{job}",name="fails"}} 2.0' in text
+    row = {"name": "loom_tasks_total", "labels": {"job": job, "name": "waits", "what": "submitted"}}
+    assert {**row, "value": 3.0} in loom_("metrics", "--json")
     dashboard = json.loads(loom_("metrics", "--grafana"))
     for panel in dashboard["panels"]:
         for word in re.findall(r"loom_\w+", panel["targets"][0]["expr"]):
