@@ -214,6 +214,9 @@ class Delivery:
                 self._bring_back(self._wire.call(*self._heard))
                 self._wire.send_packed(b"".join([each.words for each in self._unanswered]))
             except errors.ClusterStateLost as lost:
+                # On this wire nothing of `_unanswered` was said.  Who spoke on it afterwards would
+                # have his answer taken for that of the first of these, and wait for ever.
+                self._wire.close()
                 self._broken = lost
             except errors.LoomError as again:  # or a password file that is gone: its node may die
                 # Not itself: it knows the frames of our callers and their refs, and we knew it.

@@ -98,6 +98,23 @@ def test_what_was_said_too_long_ago_is_lost(
         outbox.flush()
 
 
+@pytest.mark.timeout(10)
+def test_who_looks_again_hears_again_that_it_is_lost(
+    plane: Plane, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1. The connection breaks while a question is on its way.  2. On a new one it turns out that
+    our words are lost; the question is not asked there.  3. The next one is not taken for it, or
+    whoever asks waits for ever, and with him all that want to speak."""
+    monkeypatch.setattr(recent, "KEPT_S", -1.0)
+    before = plane.backup()
+    says_more(outbox)
+    plane.restore(before)
+    outbox._delivery._wire.close()
+    for _ in range(3):
+        with pytest.raises(errors.ClusterStateLost, match="it knows 1 of 5 calls of this process"):
+            outbox.compare()
+
+
 def test_memory_bounds_what_is_kept(
     plane: Plane, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
