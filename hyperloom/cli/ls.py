@@ -120,7 +120,9 @@ def _jobs(cluster: Cluster, named: str | None) -> list[bytes]:
     if named is not None:
         return [cluster.job(named)]
     jobs = cluster.jobs()
-    return [job for job in jobs if jobs[job]["state"] == "open"] or list(jobs)[-1:]
+    return [job for job in jobs if jobs[job]["state"] == "open"] or (
+        [cluster.job()] if jobs else []
+    )
 
 
 def _tasks(*asked: Any) -> dict[str, Any]:  # noqa: ANN401 - see `_Answer`

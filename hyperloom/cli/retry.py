@@ -75,7 +75,12 @@ def _plans(cluster: Cluster, text: str) -> list[dict[str, Any]]:
 
 def _retried(where: str, plans: list[str]) -> list[dict[str, Any]]:
     import hyperloom as loom  # noqa: PLC0415
+    from hyperloom.watch.cluster import RETRY  # noqa: PLC0415
 
-    with loom.init(where, log_to_driver=False):
-        handles = [loom.attach(plan) for plan in plans]
-        return [{"id": handle.id, "retried": handle.retry_failed()} for handle in handles]
+    command, sys.argv[0] = sys.argv[0], RETRY  # so its job is known by this name
+    try:
+        with loom.init(where, log_to_driver=False):
+            handles = [loom.attach(plan) for plan in plans]
+            return [{"id": handle.id, "retried": handle.retry_failed()} for handle in handles]
+    finally:
+        sys.argv[0] = command

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LAST = "last"
+RETRY = "loom retry"  # the program of this command's own jobs, which nobody means by `LAST`
 
 _SHORT = re.compile(r"(?:ObjectRef\()?([0-9a-f]{6})-(\d+)(?::(\d+))?\)?")
 _HEX = re.compile(r"[0-9a-f]{2,40}")
@@ -129,11 +130,12 @@ class Cluster:
         Raises:
             errors.NotFound: there is none, or several.
         """
-        jobs = list(self.jobs())
+        jobs = self.jobs()
         if text is None or text == LAST:
-            if not jobs:
+            meant = [job for job in jobs if jobs[job].get("about", {}).get("argv") != [RETRY]]
+            if not meant:
                 raise errors.NotFound("no job is known here: nothing has run, or was recorded")
-            return jobs[-1]
+            return meant[-1]
         return _only([job for job in jobs if _begins(job, text)], text, "job")
 
     def find(self, text: str) -> Found:

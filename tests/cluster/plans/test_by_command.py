@@ -10,11 +10,14 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.cli.main import main
+from hyperloom.core import current
 from tests.cluster.plans.programs import add, living, needs, passes, submit_from
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.cluster.api.gate import Gate
     from tests.home import Home
@@ -102,3 +105,28 @@ def test_what_failed_is_told_by_label(head: Home, gate: Callable[[str], Gate]) -
     handle.release()
     wait_until(lambda: told(head, "ls", "plans")["plans"] == [], 20)
     assert "there is no" in head.loom("show", it, exits=1).stderr
+
+
+def test_the_last_job_is_not_that_of_the_command_that_retries(
+    head: Home, gate: Callable[[str], Gate], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    it = submit_from(head, gate("go"), "fails")
+    gate("go").open()
+    loom.init("auto")
+    assert loom.attach(it).wait(30)
+    mine = current.session().job
+    loom.shutdown()
+    assert main(["retry", it, "--failed"]) == 0
+    capsys.readouterr()
+
+    def recorded() -> bool:
+        assert main(["ls", "jobs", "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)["jobs"]
+        ended = {row["program"]: row["job"] for row in rows if row["ended"]}
+        return "loom retry" in ended and mine.hex() in ended.values()
+
+    wait_until(recorded)
+    assert main(["report", "last", "-o", str(tmp_path / "report.html"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["job"] == mine.hex()
+    loom.init("auto")
+    loom.attach(it).release()
