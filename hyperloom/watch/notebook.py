@@ -32,9 +32,10 @@ class NotebookBars:
         self._handle = self._display.display(self._display.HTML(""), display_id=True)
         return self
 
-    def add_task(self, name: str, *, failed: str) -> int:
+    def add_task(self, name: str, *, failed: str, rate: str) -> int:
         """One more bar; its number."""
-        self._bars.append({"name": name, "failed": failed, "total": 0, "completed": 0})
+        told = {"failed": failed, "rate": rate, "total": 0, "completed": 0}
+        self._bars.append({"name": name, **told})
         return len(self._bars) - 1
 
     def update(self, bar: int, **told: Any) -> None:  # noqa: ANN401 - numbers and a text
@@ -59,7 +60,7 @@ def table(bars: list[dict[str, Any]]) -> str:
         f"<tr><td>{escape(bar['name'])}</td>"
         f'<td><progress max="{bar["total"]}" value="{bar["completed"]}"></progress></td>'
         f"<td>{bar['completed']:,} of {bar['total']:,}</td>"
-        f"<td>{bar['failed']}</td></tr>"
+        f"<td>{bar['rate']}</td><td>{bar['failed']}</td></tr>"
         for bar in bars
     ]
     return f"<table>{''.join(rows)}</table>"

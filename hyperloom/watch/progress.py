@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
 from hyperloom.watch import notebook
@@ -28,6 +28,14 @@ _AFTER_S = 1.0  # who waits no longer sees none
 _EVERY_S = 0.25
 _IDLE_S = 2.0  # the thread ends when nobody has waited for so long
 _BARS = 8  # functions that are shown
+
+
+class _Bar(NamedTuple):
+    """One that is shown; and from when on, and from how many tasks, its rate counts."""
+
+    number: Any
+    since: float
+    done: int
 
 
 class Bars:
@@ -95,27 +103,39 @@ class Bars:
         cluster = Cluster(Live(self._address))
         try:
             with _progress(self._stream) as progress:
-                bars: dict[str, Any] = {}
+                bars: dict[str, _Bar] = {}
                 while self._waiting and not self._closed.wait(_EVERY_S):
                     draw(progress, bars, counts(cluster, self._job))
         finally:
             cluster.close()
 
 
-def draw(progress: Any, bars: dict[str, Any], rows: list[dict[str, Any]]) -> None:  # noqa: ANN401
+def draw(progress: Any, bars: dict[str, _Bar], rows: list[dict[str, Any]]) -> None:  # noqa: ANN401
     """Show these counts; `bars` knows the bars that are there, by function."""
+    now = time.monotonic()
     for row in rows:
+        over = row["done"] + row["failed"]
         if row["name"] not in bars:
             if len(bars) >= _BARS or not row["left"]:
                 continue
-            bars[row["name"]] = progress.add_task(row["name"], failed="")
-        failed = f"{row['failed']:,} failed" if row["failed"] else ""
+            number = progress.add_task(row["name"], failed="", rate="")
+            bars[row["name"]] = _Bar(number, now, over)
+        bar = bars[row["name"]]
         progress.update(
-            bars[row["name"]],
+            bar.number,
             total=row["submitted"],
-            completed=row["done"] + row["failed"],
-            failed=failed,
+            completed=over,
+            failed=f"{row['failed']:,} failed" if row["failed"] else "",
+            rate=_rate(over - bar.done, now - bar.since),
         )
+
+
+def _rate(number: int, seconds: float) -> str:
+    """So many tasks in so many seconds; nothing while there is nothing to tell."""
+    if not number or not seconds:
+        return ""
+    rate = number / seconds
+    return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"  # noqa: PLR2004 - two digits
 
 
 def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the same
@@ -134,6 +154,7 @@ def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the sa
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TextColumn("{task.fields[failed]}", style="red"),
         TimeRemainingColumn(),
         console=Console(file=stream or sys.stderr),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import hyperloom as loom
 from hyperloom.core import current, patience
-from hyperloom.watch.progress import Bars
+from hyperloom.watch.progress import Bars, draw
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -78,3 +78,32 @@ def test_bars_show_how_far_it_is(gate: Callable[[str], Gate]) -> None:
     loom.get(refs)
     end()
     bars.close()
+
+
+class Shown:
+    """Bars as `draw` asks for them: what each was told last."""
+
+    def __init__(self) -> None:
+        self.bars: dict[str, dict[str, Any]] = {}
+
+    def add_task(self, name: str, **told: Any) -> str:
+        self.bars[name] = told
+        return name
+
+    def update(self, name: str, **told: Any) -> None:
+        self.bars[name] |= told
+
+
+def test_bars_tell_how_fast_it_is_since_they_are_there() -> None:
+    shown = Shown()
+    bars: dict[str, Any] = {}
+    row: dict[str, Any] = {"name": "f", "submitted": 100, "done": 50, "failed": 0, "left": 50}
+    draw(shown, bars, [row])
+    assert shown.bars["f"] == {"total": 100, "completed": 50, "failed": "", "rate": ""}
+    draw(shown, bars, [row | {"done": 59, "failed": 1, "left": 40}])
+    assert (shown.bars["f"]["completed"], shown.bars["f"]["failed"]) == (60, "1 failed")
+    rate = float(shown.bars["f"]["rate"].removesuffix("/s").replace(",", ""))
+    assert rate > 0
+    bars["f"] = bars["f"]._replace(since=bars["f"].since - 100)
+    draw(shown, bars, [row | {"done": 60, "left": 40}])
+    assert shown.bars["f"]["rate"] == "0.1/s"
