@@ -29,12 +29,8 @@ _ALONE = "nobody looks"
 
 
 def dashboard(bench: Bench) -> None:
-    """Maps while fifty viewers follow the page, and the memory of its process after a million.
-
-    They look at every other one of many short maps: long ones would differ more by what else the
-    machine does meanwhile.
-    """
-    n = bench.n(100_000, quick=50_000, tiny=500)
+    """Maps while fifty viewers follow the page, every other one; and what its process takes."""
+    n = bench.n(1_000_000, quick=50_000, tiny=500)
     with loom.init(num_cpus=CPUS, address="local"), _page() as (process, link):
         viewer = log_in(link)
         spent: list[float] = []
@@ -52,7 +48,7 @@ def dashboard(bench: Bench) -> None:
             rates = {viewers: run(viewers) for viewers in order}
             return {_ALONE: rates[0], "watched": rates[_VIEWERS]}
 
-        taken = bench.turns(turn, bench.n(11, quick=5, tiny=1))
+        taken = bench.turns(turn, bench.n(5, tiny=1))
         rates = {how: median(each[how] for each in taken) for how in (_ALONE, "watched")}
         # Who takes turns with whom is known: so the median of the ratios, not of the rates.
         ratio = median(each["watched"] / each[_ALONE] for each in taken)
