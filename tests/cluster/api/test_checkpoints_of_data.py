@@ -86,7 +86,7 @@ def test_a_built_in_task_has_checkpoint_and_cache(tmp_path: Path, configured: An
         assert loom.submit([tasks.size(merged), merged], resume=True).gather() == [3, b"a,b"]
     assert loom.read_checkpoint(tmp_path / "a").gathered() == b"a,b"
     call = tasks.merge(["a", "c"])
-    kept = call.remote.options(cache=True)
+    kept = call.function.options(cache=True)
     for _ in range(2):
         assert loom.submit(kept.bind(*call.args, **call.kwargs)).gather() == [b"ac"]
         assert loom.get(kept.remote(*call.args, **call.kwargs)) == b"ac"

@@ -122,8 +122,8 @@ def test_the_last_job_is_not_that_of_the_command_that_retries(
     def recorded() -> bool:
         assert main(["ls", "jobs", "--json"]) == 0
         rows = json.loads(capsys.readouterr().out)["jobs"]
-        ended = {row["program"]: row["job"] for row in rows if row["ended"]}
-        return "loom retry" in ended and mine.hex() in ended.values()
+        ended = {row["job"]: row["program"] for row in rows if row["ended"]}
+        return "loom retry" in ended.values() and mine.hex() in ended
 
     wait_until(recorded)
     assert main(["report", "last", "-o", str(tmp_path / "report.html"), "--json"]) == 0
