@@ -41,7 +41,7 @@ from hyperloom.gcs import codes
 from hyperloom.ids import NODE_BYTES, TASK_BYTES, TEMPLATE_BYTES, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 # task, template, attempt, how it ended, when it began, how long it took, bytes of its outputs
 ROW = Layout("<16s8sHBdfQ")
@@ -196,13 +196,9 @@ def place_in(traceback: str) -> str:
     return f"{file[len(where) - _TEXT_MOST :]}{where}"
 
 
-def outputs_bytes(outputs: Sequence[bytes]) -> int:
-    """How large outputs are, wherever they lie."""
-    total = 0
-    for kept in outputs:
-        shared = kept[:1] == codes.SHARED
-        total += int(kept[1 + NODE_BYTES :]) if shared else len(kept)
-    return total
+def stored_bytes(kept: bytes) -> int:
+    """How large an output is that lies in a store."""
+    return int(kept[1 + NODE_BYTES :])
 
 
 class Submitted(NamedTuple):
