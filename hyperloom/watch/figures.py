@@ -9,6 +9,7 @@ from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
 from hyperloom.watch import errors
+from hyperloom.watch.cut_off import CutOff, cut_off
 from hyperloom.watch.waits import Waits
 
 if TYPE_CHECKING:
@@ -39,11 +40,17 @@ class Group:
     queued: list[float] = field(default_factory=list)  # seconds, of those of which it is known
     fetching: list[float] = field(default_factory=list)  # likewise, of those that fetched
     fetched_bytes: int = 0
+    cut_off: list[float] = field(default_factory=list)  # seconds, of those without an end
     failed: int = 0
     output_bytes: int = 0
 
+    @property
+    def total_s(self) -> float:
+        """Seconds that workers were busy with it."""
+        return sum(self.seconds) + sum(self.cut_off)
+
     def box(self) -> Box | None:
-        """None: nothing ran."""
+        """Of those that ended.  None: none did."""
         ordered = sorted(self.seconds)
         if not ordered:
             return None
@@ -64,6 +71,7 @@ class Figures:
     pending: list[int]  # the most tasks that were submitted and not over in each bin, about
     errors: list[dict[str, Any]]  # as `hyperloom.watch.errors` has them; the most first
     attempts: int
+    cut_off: list[CutOff]  # not among `ended` and `attempts`, but among all that was busy
 
 
 def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
@@ -78,24 +86,28 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
             fetches += events.fetches(event.payload)
         elif event.kind == codes.SUBMITTED:
             said.append((event.at, _number_of(events.submitted(event.payload))))
+    cut = cut_off(told, ran)
     known = {attempt.template for attempt in ran} | {fetch.template for fetch in fetches}
+    known |= {each.template for each in cut}
     names = {template: name_of(template) for template in known}
     begun = [a for a in ran if a.begun and a.ended is not Ended.PASSED_ON]
-    began = min((a.begun for a in begun), default=0.0)
-    length = max((a.begun + a.seconds for a in begun), default=began) - began
-    busy, of, ended = _load(begun, names, began, length or 1.0)
-    groups = _groups(ran, names)
+    shown: list[events.Attempt | CutOff] = [*begun, *cut]
+    began = min((a.begun for a in shown), default=0.0)
+    length = max((a.begun + a.seconds for a in shown), default=began) - began
+    busy, of = _load(shown, names, began, length or 1.0)
+    groups = _groups(ran, cut, names)
     _add_waits(groups, told, fetches, names)
     return Figures(
         began,
         length,
-        sorted(groups.values(), key=lambda group: -sum(group.seconds)),
+        sorted(groups.values(), key=lambda group: -group.total_s),
         busy,
         of,
-        ended,
+        _ended(begun, began, length or 1.0),
         _pending(said, begun, began, length or 1.0),
         errors.of(told, name_of).rows()[:_ERRORS_MOST],
         len(ran),
+        cut,
     )
 
 
@@ -119,7 +131,9 @@ def _pending(
     return pending[: last + 1] + [left] * (BINS - 1 - last)
 
 
-def _groups(ran: list[events.Attempt], names: dict[bytes, str]) -> dict[str, Group]:
+def _groups(
+    ran: list[events.Attempt], cut: list[CutOff], names: dict[bytes, str]
+) -> dict[str, Group]:
     groups: dict[str, Group] = {}
     for attempt in ran:
         name = names[attempt.template]
@@ -128,6 +142,9 @@ def _groups(ran: list[events.Attempt], names: dict[bytes, str]) -> dict[str, Gro
             group.seconds.append(attempt.seconds)
         group.failed += attempt.ended in {Ended.FAILED, Ended.PASSED_ON}
         group.output_bytes += attempt.output_bytes
+    for each in cut:
+        name = names[each.template]
+        groups.setdefault(name, Group(name)).cut_off.append(each.seconds)
     return groups
 
 
@@ -147,18 +164,23 @@ def _add_waits(
         group.fetched_bytes += fetch.bytes
 
 
+def _ended(begun: list[events.Attempt], began: float, length: float) -> list[int]:
+    width, ended = length / BINS, [0] * BINS
+    for attempt in begun:
+        ended[min(BINS - 1, int((attempt.begun - began + attempt.seconds) / width))] += 1
+    return ended
+
+
 def _load(
-    begun: list[events.Attempt], names: dict[bytes, str], began: float, length: float
-) -> tuple[dict[tuple[str, int], list[float]], dict[tuple[str, int], list[str]], list[int]]:
+    shown: list[events.Attempt | CutOff], names: dict[bytes, str], began: float, length: float
+) -> tuple[dict[tuple[str, int], list[float]], dict[tuple[str, int], list[str]]]:
     width = length / BINS
     shares: dict[tuple[str, int], list[dict[str, float]]] = {}
-    ended = [0] * BINS
-    for attempt in begun:
+    for attempt in shown:
         where = attempt.node.hex(), attempt.pid
         bins = shares.setdefault(where, [{} for _ in range(BINS)])
         start, name = attempt.begun - began, names[attempt.template]
         end = start + attempt.seconds
-        ended[min(BINS - 1, int(end / width))] += 1
         for at in range(int(start / width), min(BINS - 1, int(end / width)) + 1):
             part = min(end, (at + 1) * width) - max(start, at * width)
             if at < BINS:
@@ -171,4 +193,4 @@ def _load(
         where: [max(each, key=each.__getitem__, default="") for each in bins]
         for where, bins in shares.items()
     }
-    return busy, of, ended
+    return busy, of

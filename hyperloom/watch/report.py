@@ -13,6 +13,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.watch import nodes_report
+from hyperloom.watch.cut_off import NODE_LOST
 from hyperloom.watch.drawn import LABEL, WIDTH, label, line, picture, seconds_text, size_text
 from hyperloom.watch.figures import BINS, Figures, Group, figures
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.cut_off import CutOff
 
 _ROW = 18
 _WORKERS = 64  # rows of the picture of workers
@@ -32,6 +34,7 @@ def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[
     told = figures(cluster.events(job), lambda each: cluster.name(job, each))
     over = sum(row["done"] + row["failed"] for row in rows)
     hidden = over - sum(len(group.seconds) for group in told.groups)
+    hidden -= sum(each.why == NODE_LOST for each in told.cut_off)
     template = Template(files("hyperloom.watch").joinpath("report.html").read_text("utf-8"))
     return template.substitute(
         title=escape(f"{about['program'] or 'job'} · {about['job']}"),
@@ -49,7 +52,7 @@ def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[
 
 def _facts(about: dict[str, Any], told: Figures) -> str:
     when = about["opened"] and time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(about["opened"]))
-    work = sum(sum(group.seconds) for group in told.groups)
+    work = sum(group.total_s for group in told.groups)
     facts = {
         "program": about["program"], "job": about["job"], "began": when or "?",
         "took": seconds_text(told.length_s), "state": about["state"],
@@ -62,11 +65,16 @@ def _facts(about: dict[str, Any], told: Figures) -> str:
 
 
 def _note(hidden: int, told: Figures) -> str:
-    if not told.attempts:
+    cut = len(told.cut_off)
+    if not told.attempts and not cut:
         return "<p>No attempts are known: their events were dropped, or switched off.</p>"
+    note = "" if not cut else (
+        f"<p>Attempts that were cut off: {cut:,}. They ran when the job ended, or when their node "
+        "was lost; their time counts until then, and the picture of workers has a mark there.</p>"
+    )  # fmt: skip
     if hidden <= 0:
-        return ""
-    return (
+        return note
+    return note + (
         f"<p>Counts are exact. Of {hidden:,} attempts no times are known (they were not run, or "
         "their events were dropped); pictures are of the others.</p>"
     )
@@ -91,8 +99,8 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
             f'<span class=failed style="width:{failed:.1f}%"></span></td>'
             + "".join([f"<td>{text}</td>" for text in (
                 f"{row['submitted']:,}", f"{row['done']:,}", f"{row['failed']:,}",
-                f"{row['retried']:,}", _mean(group.queued), _mean(group.seconds),
-                seconds_text(sum(group.seconds)), size_text(group.output_bytes),
+                f"{row['retried']:,}", f"{len(group.cut_off):,}", _mean(group.queued),
+                _mean(group.seconds), seconds_text(group.total_s), size_text(group.output_bytes),
             )]) + "</tr>"
         )  # fmt: skip
     heads = (
@@ -102,6 +110,7 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
         "done",
         "failed",
         "tried again",
+        "cut off",
         "queued",
         "ran",
         "in all",
@@ -216,9 +225,21 @@ def _workers(told: Figures) -> str:
             for n, share in enumerate(shares)
             if share > 0.005  # noqa: PLR2004 - nothing to be seen
         ]
+        cut = [each for each in told.cut_off if (each.node.hex(), each.pid) == (node, pid)]
+        parts += [_cut(each, told, y) for each in cut]
     more = len(told.busy) - len(rows)
     shown = picture(parts, len(rows) * _ROW, "When workers were busy, and with which function")
     return shown + (f"<p>and {more} more workers</p>" if more > 0 else "")
+
+
+def _cut(each: CutOff, told: Figures, y: float) -> str:
+    """A mark where an attempt was cut off, in its worker's row."""
+    part = (each.begun + each.seconds - told.began) / (told.length_s or 1.0)
+    x = LABEL + part * (WIDTH - LABEL) - 1
+    return (
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y}" y2="{y + _ROW - 2}" class=cut>'
+        f"<title>cut off after {seconds_text(each.seconds)}: {each.why}</title></line>"
+    )
 
 
 def _errors(told: Figures) -> str:

@@ -2,6 +2,7 @@
 
 A process of the trace is a node, a thread a worker.  An arrow leads from the end of what made an
 input to the beginning of what took it, as far as events tell of inputs (the first few of each).
+What was cut off ends where it was (`hyperloom.watch.cut_off`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
+from hyperloom.watch.cut_off import CutOff, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,21 +21,25 @@ if TYPE_CHECKING:
 
 _US = 1e6
 _COLOURS = {Ended.FAILED: "terrible", Ended.RETRIED: "bad", Ended.PASSED_ON: "grey"}
+_CUT_OFF_COLOUR = "yellow"
 
 
 def trace(told: Iterable[Event], name_of: Callable[[bytes], str]) -> dict[str, Any]:
     """The trace of these events; `name_of` says what a template's function is called."""
-    ran = [
+    told = list(told)
+    ended = [
         attempt
         for event in told
         if event.kind == codes.RAN
         for attempt in events.attempts(event.payload)
-        if attempt.begun
     ]
-    ran.sort(key=lambda attempt: attempt.begun)
-    nodes = {node: at for at, node in enumerate(dict.fromkeys(a.node for a in ran), 1)}
-    start = ran[0].begun if ran else 0.0
-    shown = [*_titles(ran, nodes)]
+    cut = cut_off(told, ended)
+    ran = sorted((each for each in ended if each.begun), key=lambda attempt: attempt.begun)
+    every: list[events.Attempt | CutOff] = [*ran, *cut]
+    every.sort(key=lambda attempt: attempt.begun)
+    nodes = {node: at for at, node in enumerate(dict.fromkeys(a.node for a in every), 1)}
+    start = every[0].begun if every else 0.0
+    shown = [*_titles(every, nodes), *[_slice(each, nodes, start, name_of) for each in cut]]
     ends: dict[bytes, events.Attempt] = {}
     arrow = 0
     for attempt in ran:
@@ -48,7 +54,9 @@ def trace(told: Iterable[Event], name_of: Callable[[bytes], str]) -> dict[str, A
     return {"traceEvents": shown, "displayTimeUnit": "ms", "otherData": {"began": start}}
 
 
-def _titles(ran: list[events.Attempt], nodes: dict[bytes, int]) -> Iterator[dict[str, Any]]:
+def _titles(
+    ran: list[events.Attempt | CutOff], nodes: dict[bytes, int]
+) -> Iterator[dict[str, Any]]:
     for node, number in nodes.items():
         about = {"name": f"node {node.hex()[:8]}"}
         yield {"ph": "M", "name": "process_name", "pid": number, "tid": 0, "args": about}
@@ -58,19 +66,24 @@ def _titles(ran: list[events.Attempt], nodes: dict[bytes, int]) -> Iterator[dict
 
 
 def _slice(
-    ran: events.Attempt, nodes: dict[bytes, int], start: float, name_of: Callable[[bytes], str]
+    ran: events.Attempt | CutOff,
+    nodes: dict[bytes, int],
+    start: float,
+    name_of: Callable[[bytes], str],
 ) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "task": ids.short(ran.task), "attempt": ran.attempt, "ended": ran.ended.name,
-        "bytes": ran.output_bytes,
-    }  # fmt: skip
-    if ran.error is not None:
-        about["error"] = ran.error.text
+    about: dict[str, Any] = {"task": ids.short(ran.task), "attempt": ran.attempt}
+    if isinstance(ran, CutOff):
+        about |= {"ended": "CUT_OFF", "error": f"cut off: {ran.why}"}
+        colour: str | None = _CUT_OFF_COLOUR
+    else:
+        about |= {"ended": ran.ended.name, "bytes": ran.output_bytes}
+        if ran.error is not None:
+            about["error"] = ran.error.text
+        colour = _COLOURS.get(ran.ended)
     shown = {
         "ph": "X", "name": name_of(ran.template), "cat": "task", "pid": nodes[ran.node],
         "tid": ran.pid, "ts": (ran.begun - start) * _US, "dur": ran.seconds * _US, "args": about,
     }  # fmt: skip
-    colour = _COLOURS.get(ran.ended)
     return {**shown, "cname": colour} if colour else shown
 
 
