@@ -26,7 +26,8 @@ def command(  # noqa: PLR0913 - the options of the command
 ) -> int:
     """Show what workers printed: those of a task, a job or a node, or all.
 
-    Of a task: the workers that ran its attempts, with what they printed before and after.
+    Of a task: its own lines, of all its attempts; also those of programs that it started, from
+    its own first line on.  Of an actor: all that its process printed.
     """
     from hyperloom.watch import logs  # noqa: PLC0415
 
@@ -34,14 +35,20 @@ def command(  # noqa: PLR0913 - the options of the command
         whose = logs.Whose(cluster, cluster.find(id_) if id_ else None)
         files = logs.files(cluster, whose)
         if as_json:
-            told = [logs.read(cluster, each["node"], each["name"], -_TAIL_BYTES) for each in files]
+            told = [
+                logs.read(cluster, each["node"], each["name"], -_TAIL_BYTES, whose.task)
+                for each in files
+            ]
             looking.say_json(told)
             return 0
         if not files and not follow:
             click.echo("nothing was printed" + (", or its log is gone" if id_ else ""))
-        shown = _Shown(cluster)
+        shown = _Shown(cluster, whose.task)
         for file in files:
             shown.end_of(file, tail)
+        if whose.task and files and shown.nothing and not follow:
+            node = files[0]["node"][:8]
+            click.echo(f"it printed nothing itself, or that is gone; loom logs {node} has all")
         while follow:
             time.sleep(_FOLLOW_S)
             for file in logs.files(cluster, whose):
@@ -58,8 +65,10 @@ class _Shown:
     yet is shown when nothing was added to it between two looks.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, task: str = "") -> None:
         self._cluster = cluster
+        self._task = task
+        self.nothing = True  # was shown so far
         self._ends: dict[tuple[str, int], int] = {}
         self._begun: dict[tuple[str, int], tuple[dict[str, Any], str]] = {}
 
@@ -95,12 +104,13 @@ class _Shown:
         """None: it is called otherwise by now, and is read so the next time."""
         from hyperloom.watch import logs  # noqa: PLC0415
 
-        part = logs.read(self._cluster, file["node"], file["name"], start)
+        part = logs.read(self._cluster, file["node"], file["name"], start, self._task)
         return part if part["file"] == file["file"] else None
 
     def _show(self, file: dict[str, Any], part: dict[str, Any], tail: int = 0) -> None:
         key = file["node"], file["file"]
         self._ends[key] = part["next"]
+        self.nothing = self.nothing and not part["text"]
         _, begun = self._begun.pop(key, (file, ""))
         *lines, rest = (begun + part["text"]).split("\n")
         _print(file, lines[-tail:])

@@ -74,6 +74,7 @@ class Worker:
         )
         self._interrupter = Interrupter(lambda: self.executor.running)
         self._stopping: Running | None = None  # what is being interrupted
+        self._entry = b""  # of what was begun last
         # How many tasks this process has begun, where the raylet sees it even after our death.
         self._tally = Tally(begun)
         self._attempts = attempts
@@ -87,6 +88,7 @@ class Worker:
     def serve(self) -> None:
         """Until the raylet hangs up or says so."""
         stored.held_by(lambda: self.executor.running)
+        output.belongs_to(self._printing)
         self._interrupter.install()
         threading.Thread(target=self._listen, name="loom-control", daemon=True).start()
         while not self.leaving:
@@ -128,6 +130,7 @@ class Worker:
 
     def _run(self, entry: bytes, record: bytes, inputs: bytes) -> None:
         self._tally.begin()
+        self._entry = entry
         if failpoints.ON:
             failpoints.hit("worker.begun")
         if self.executor.codes[record[:8]].template.role == "actor":
@@ -247,13 +250,20 @@ class Worker:
 
     def settle(self) -> None:
         """What a call said is in the control plane before its end is."""
-        output.end_lines()
+        output.end_lines(alone=False)
         session = current.current()
         if session is not None:
             visiting.settle(session)
 
     def _running(self) -> Running | None:
         return self.executor.running if self._crowd is None else running_here.get()
+
+    def _printing(self) -> bytes:
+        """Whose it is what is printed now, also just after its end."""
+        if self._crowd is None:
+            return self._entry[:16]
+        running = running_here.get()
+        return running.task if running is not None else b""
 
     def _before_report(self) -> None:
         self._blocking.task_ended()

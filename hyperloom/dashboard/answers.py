@@ -141,15 +141,16 @@ class Answers:
         """Files of what workers printed: of a task, an actor, a job, a node, or all."""
         named = asked.get("id")
         whose = logs.Whose(cluster, cluster.find(named) if named else None)
-        return {"files": logs.files(cluster, whose)}
+        return {"files": logs.files(cluster, whose), "task": whose.task}
 
     def log(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
-        """A part of one; from its end, if `start` is negative."""
+        """A part of one, or what a task has of it; from its end, if `start` is negative."""
         node = cluster.find(asked.get("node", ""))
         if node.kind != "node":
             raise errors.NotFound(f"{asked.get('node')!r} is a {node.kind}, and no node")
         start = int(_number(asked, "start", -_LOG_BYTES))
-        return logs.read(cluster, node.id.hex(), asked.get("name", ""), max(start, -_LOG_BYTES))
+        name, task = asked.get("name", ""), asked.get("task", "")
+        return logs.read(cluster, node.id.hex(), name, max(start, -_LOG_BYTES), task)
 
     def profile(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """Where the time of workers goes: of one that runs a task, of a node's, a job's, or all."""

@@ -16,11 +16,13 @@ from hyperloom.core import words
 from hyperloom.gcs import asking, keys
 from hyperloom.raylet import native, resting
 from hyperloom.raylet.load import Load
+from hyperloom.raylet.printed import spans_of
 from hyperloom.raylet.reception import Receptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+    from typing import BinaryIO
 
     from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.held import Held
@@ -97,8 +99,8 @@ class Answers:
         match question:
             case ["status"]:
                 say(self.status())
-            case ["log", str(name), int(start)]:
-                say(_part(self._settings.logs, name, start))
+            case ["log", str(name), int(start), str(task)]:
+                say(_part(self._settings.logs, name, start, task))
             case ["logs"]:
                 say(_files(self._settings.logs))
             case ["stands", list(tasks)]:
@@ -208,8 +210,10 @@ def _files(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _part(folder: Path, name: str, start: int) -> dict[str, Any] | None:
+def _part(folder: Path, name: str, start: int, task: str = "") -> dict[str, Any] | None:
     """A part of a log from byte `start` on; a negative one counts from the end.
+
+    With a task (in hex): only what is its own.
 
     `file` says which file it is: its name is another's when it is full.  Then that is read from
     its beginning.
@@ -219,9 +223,34 @@ def _part(folder: Path, name: str, start: int) -> dict[str, Any] | None:
         return None
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        at = max(0, size + start) if start < 0 else start if start <= size else 0
-        file.seek(at)
-        part = file.read(_LOG_MOST)
+        spans = spans_of(path, task, size) if task else [(0, size)]
+        if start < 0:
+            spans = _last(spans, -start)
+        elif start <= size:
+            spans = [(max(first, start), end) for first, end in spans if end > start]
+        part, end = _read(file, spans, size)
         number = os.fstat(file.fileno()).st_ino
-    text, end = part.decode(errors="replace"), at + len(part)
+    text = part.decode(errors="replace")
     return {"name": name, "file": number, "text": text, "next": end, "size": size}
+
+
+def _last(spans: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
+    """So many bytes of them, from the end."""
+    kept: list[tuple[int, int]] = []
+    for first, end in reversed(spans):
+        if most > 0:
+            kept.append((max(first, end - most), end))
+            most -= end - first
+    return kept[::-1]
+
+
+def _read(file: BinaryIO, spans: list[tuple[int, int]], size: int) -> tuple[bytes, int]:
+    """What is there, as much as one answer has; and from where on to read the next time."""
+    parts, left = [], _LOG_MOST
+    for first, end in spans:
+        file.seek(first)
+        parts.append(file.read(min(left, end - first)))
+        left -= len(parts[-1])
+        if not left:
+            return b"".join(parts), file.tell()
+    return b"".join(parts), size

@@ -3,14 +3,20 @@
 The rule: what was read is shown once, and as a terminal would show it in the end: of a line
 that was written over (a progress bar), the last version.  A line that has no end yet is shown
 when it has waited for `UNENDED_S`, when its worker has nothing more to do, and when it ends.
+
+Beside a file is another, `notes_of` it: from which byte on it is whose, a line for each time that
+this changes.  There is none as long as nobody's is marked (`hyperloom.core.output`).
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from hyperloom.core.output import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +48,7 @@ class Printed:
         self._log: _Log | None = None
         self._later = later
         self._show = show
+        self._tasks = dict.fromkeys(pipes, b"")  # pipe -> whose it is what comes, as marked
         self._begun: dict[int, bytes] = {}  # pipe -> a line without its end
         self._lines = dict.fromkeys(pipes, 0)  # how many were begun
         self._partly_shown: set[int] = set()  # pipes whose line was shown before its end
@@ -54,9 +61,9 @@ class Printed:
             return True
         if not data:
             return False
-        if self._log is None:
-            self._log = self._logs.open(f"worker-{pid}.log")
-        self._log.write(data)
+        data = self._written(pipe, pid, data)
+        if not data:
+            return True
         before = self._begun.pop(pipe, b"")
         *lines, rest = (before + data).split(b"\n")
         if lines and pipe in self._partly_shown:
@@ -73,6 +80,21 @@ class Printed:
             if lines or not before:
                 self._begin(pipe)
         return True
+
+    def _written(self, pipe: int, pid: int, data: bytes) -> bytes:
+        """It is in the file, each part as its task's; what there is to show of it.
+
+        No mark is cut: it was written in one piece, and all was read.
+        """
+        texts = MARK.split(data)  # and the tasks between them
+        for at, part in enumerate(texts):
+            if at % 2:
+                self._tasks[pipe] = part
+            elif part:
+                if self._log is None:
+                    self._log = self._logs.open(f"worker-{pid}.log")
+                self._log.write(part, self._tasks[pipe])
+        return b"".join(texts[::2])
 
     def read_all(self, pid: int) -> None:
         """Read what is there, of all pipes."""
@@ -132,14 +154,14 @@ class Logs:
     def open(self, name: str) -> _Log:
         """The file of a worker that prints."""
         path = self._folder / name
-        for known in _both(path):
+        for known in _all(path):
             self._ended.pop(known, None)  # its pid was another's before
         return _Log(path, self._most)
 
     def close(self, log: _Log) -> None:
         """The worker is gone: its file stays as long as there is room."""
-        log.file.close()
-        for path in _both(log.path):
+        log.close()
+        for path in _all(log.path):
             with suppress(OSError):
                 self._ended[path] = max(path.stat().st_size, _BLOCK_BYTES)
         total = sum(self._ended.values())
@@ -157,17 +179,61 @@ class _Log:
         self.path = path
         self._half = most_bytes // 2
         self.file: BinaryIO = path.open("ab", buffering=0)
+        self._notes: BinaryIO | None = None
+        # Whose it is what was written last; None: of a worker with the same pid, long ago.
+        self._noted = None if notes_of(path).exists() else b""
 
-    def write(self, data: bytes) -> None:
-        """A full disk loses lines, and not the node."""
+    def write(self, data: bytes, task: bytes = b"") -> None:
+        """A full disk loses lines, and not the node; `task`: whose it is, in hex."""
         with suppress(OSError, ValueError):  # ValueError: it could not be opened again
+            if task != self._noted:
+                self._note(task)
             self.file.write(data)
-            if self.file.tell() >= self._half:
-                self.file.close()
-                self.path.replace(_both(self.path)[0])
-                self.file = self.path.open("ab", buffering=0)
+            if self.file.tell() + (self._notes.tell() if self._notes else 0) >= self._half:
+                self._turn()
+
+    def _note(self, task: bytes) -> None:
+        if self._notes is None:
+            self._notes = notes_of(self.path).open("ab", buffering=0)
+        self._notes.write(b"%d %s\n" % (self.file.tell(), task))
+        self._noted = task
+
+    def _turn(self) -> None:
+        self.close()
+        older = _older(self.path)
+        notes_of(older).unlink(missing_ok=True)
+        self.path.replace(older)
+        if self._notes is not None:
+            notes_of(self.path).replace(notes_of(older))
+        self._notes, self._noted = None, b""
+        self.file = self.path.open("ab", buffering=0)
+
+    def close(self) -> None:
+        """Nothing is written any more."""
+        self.file.close()
+        if self._notes is not None:
+            self._notes.close()
 
 
-def _both(path: Path) -> tuple[Path, Path]:
-    """The file's older half, and itself."""
-    return path.with_suffix(".log.1"), path
+def _older(path: Path) -> Path:
+    """The file's older half."""
+    return path.with_suffix(".log.1")
+
+
+def notes_of(path: Path) -> Path:
+    """Of a file, or of its older half."""
+    return path.with_name(path.name.replace(".log", ".tasks"))
+
+
+def _all(path: Path) -> list[Path]:
+    return [each for half in (_older(path), path) for each in (half, notes_of(half))]
+
+
+def spans_of(path: Path, task: str, size: int) -> list[tuple[int, int]]:
+    """From which byte to which a file is this task's (in hex), in order."""
+    try:
+        notes = notes_of(path).read_bytes()
+    except FileNotFoundError:
+        return []
+    rows = re.finditer(rb"(?m)^(\d+) %s\n(?=(?:(\d+) )?)" % re.escape(task.encode()), notes)
+    return [(int(row[1]), int(row[2] or size)) for row in rows]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 class Whose:
     """The workers of something: of a node, a job, a task, an actor, or (None) of all.
 
+    `task` (in hex; empty: none) is whose lines are meant, of all that these workers printed.  An
+    actor has its worker for itself.
+
     Raises:
         errors.NotFound: it has not run yet.
     """
@@ -22,6 +25,7 @@ class Whose:
     def __init__(self, cluster: Cluster, found: Found | None) -> None:
         self._node: str | None = None
         self._workers: set[tuple[str, int]] | None = None
+        self.task = ""
         if found is None:
             return
         if found.kind == "node":
@@ -29,10 +33,14 @@ class Whose:
             return
         if found.kind == "group":
             raise errors.NotFound("a placement group prints nothing: ask for a task, job or node")
-        self._workers = _of_work(cluster, found)
+        at_work = running(cluster)
+        self._workers = _of_work(cluster, found, at_work)
         if not self._workers:
             short = found.id.hex()
             raise errors.NotFound(f"{short} has not run yet, as far as is known; loom why {short}")
+        if found.kind in {"task", "object"}:
+            task = found.id[: ids.TASK_BYTES].hex()
+            self.task = "" if _is_actor(task, at_work.get(task)) else task
 
     def has(self, node: str, pid: int) -> bool:
         """Whether this worker is one of them."""
@@ -40,7 +48,16 @@ class Whose:
         return known and self._node in {None, node}
 
 
-def _of_work(cluster: Cluster, found: Found) -> set[tuple[str, int]]:
+def _is_actor(task: str, work: dict[str, Any] | None) -> bool:
+    """Whether it lives in its worker, and is not one of the calls there."""
+    if work is None or not (work["at"] == "hosting" or work.get("calls")):
+        return False
+    return all(call["task_id"] != task for call in work["answering"])
+
+
+def _of_work(
+    cluster: Cluster, found: Found, at_work: dict[str, dict[str, Any]]
+) -> set[tuple[str, int]]:
     begins = found.id[: ids.TASK_BYTES]  # of a task's id: it is one, or has to do with several
     workers = {
         (ran.node.hex(), ran.pid)
@@ -49,8 +66,8 @@ def _of_work(cluster: Cluster, found: Found) -> set[tuple[str, int]]:
         for ran in events.attempts(event.payload)
         if ran.task.startswith(begins)
     }
-    for at_work, worker in running(cluster).items():
-        if at_work.startswith(begins.hex()) and worker["pid"] is not None:
+    for task, worker in at_work.items():
+        if task.startswith(begins.hex()) and worker["pid"] is not None:
             workers.add((worker["node"], worker["pid"]))
     return workers
 
@@ -70,9 +87,12 @@ def _pid(name: str) -> int:
     return int(name.removeprefix("worker-").partition(".")[0])
 
 
-def read(cluster: Cluster, node: str, name: str, start: int) -> dict[str, Any]:
-    """A part of a file from `start` on, from its end if that is negative: `text`, and `next`."""
-    told = cluster.control_plane.answers_of([bytes.fromhex(node)], "log", name, start)
+def read(cluster: Cluster, node: str, name: str, start: int, task: str = "") -> dict[str, Any]:
+    """A part of a file from `start` on, from its end if that is negative: `text`, and `next`.
+
+    With a task (in hex): only what that has printed.
+    """
+    told = cluster.control_plane.answers_of([bytes.fromhex(node)], "log", name, start, task)
     part = told.get(node) or {
         "name": name, "file": 0, "text": "", "next": max(0, start), "size": 0
     }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hyperloom.raylet.printed import UNENDED_S, Logs, Printed
+from hyperloom.raylet.printed import UNENDED_S, Logs, Printed, notes_of, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,3 +148,62 @@ def test_a_pid_that_comes_again_goes_on_with_its_file(tmp_path: Path) -> None:
         worker.prints(text)
         worker.close()
     assert (tmp_path / "worker-7.log").read_text() == "first\nsecond\n"
+
+
+A, B, NOBODY = "a" * 32, "b" * 32, ""
+
+
+def _mark(task: str) -> str:
+    return f"\x1b_loom:{task}\x1b\\"
+
+
+def _of(path: Path, task: str) -> str:
+    data = path.read_bytes()
+    return b"".join(data[first:end] for first, end in spans_of(path, task, len(data))).decode()
+
+
+def test_marks_are_not_shown_and_tell_whose_a_part_of_the_file_is(
+    tmp_path: Path, worker: Worker
+) -> None:
+    assert worker.prints(f"before\n{_mark(A)}of a\n{_mark(NOBODY)}no") == ["before", "of a"]
+    assert worker.prints(f"body\n{_mark(B)}of b\nagain\n") == ["nobody", "of b", "again"]
+    assert worker.prints(f"{_mark(NOBODY)}") == []
+    assert worker.prints(f"{_mark(A)}a") == []
+    assert worker.prints("t last\n") == ["at last"]
+    path = tmp_path / "worker-7.log"
+    assert path.read_text() == "before\nof a\nnobody\nof b\nagain\nat last\n"
+    assert _of(path, A) == "of a\nat last\n"
+    assert _of(path, B) == "of b\nagain\n"
+    assert _of(path, "c" * 32) == ""
+
+
+def test_what_nobody_marked_has_no_notes(tmp_path: Path, worker: Worker) -> None:
+    worker.prints(_mark(A) + _mark(NOBODY))
+    assert list(tmp_path.iterdir()) == []
+    worker.prints("from below\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["worker-7.log"]
+
+
+def test_the_older_half_has_notes_of_its_own(tmp_path: Path, worker: Worker) -> None:
+    path, older = tmp_path / "worker-7.log", tmp_path / "worker-7.log.1"
+    for task in (A, B):
+        worker.prints(f"{_mark(task)}{task[0]}" + "x" * 2 * KIB)
+    assert (_of(older, A)[0], _of(older, B)[0]) == ("a", "b")
+    worker.prints("y" * KIB)  # goes on with the last task's
+    assert (_of(path, A), _of(path, B)) == ("", "y" * KIB)
+    worker.prints(_mark(NOBODY) + "z" * 5 * KIB)
+    assert (_of(older, A), _of(older, B)) == ("", "y" * KIB)
+    worker.prints("z" * 5 * KIB)
+    assert not notes_of(older).exists(), "those of an earlier half are gone with it"
+
+
+def test_a_worker_with_the_pid_of_one_that_was_killed_does_not_go_on_with_its_task(
+    tmp_path: Path,
+) -> None:
+    logs = Logs(tmp_path, 8 * KIB)
+    for text in (f"{_mark(A)}first\n", f"second\n{_mark(B)}third\n"):
+        worker = Worker(logs)
+        worker.prints(text)
+        worker.close()
+    path = tmp_path / "worker-7.log"
+    assert (_of(path, A), _of(path, B)) == ("first\n", "third\n")

@@ -24,9 +24,9 @@ class FakeCluster:
         self._folder = folder
         self.control_plane = self
 
-    def answers_of(self, _: Any, what: str, name: str, start: int) -> dict[str, Any]:
+    def answers_of(self, _: Any, what: str, name: str, start: int, task: str) -> dict[str, Any]:
         assert what == "log"
-        part = _part(self._folder, name, start)
+        part = _part(self._folder, name, start, task)
         return {} if part is None else {NODE: part}
 
     def answers(self, what: str) -> dict[str, Any]:
@@ -40,10 +40,10 @@ class FakeCluster:
 class Reader:
     """Somebody who follows."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], task: str = "") -> None:
         self._cluster = FakeCluster(folder)
         self._capsys = capsys
-        self._shown = _Shown(self._cluster)  # type: ignore[arg-type]
+        self._shown = _Shown(self._cluster, task)  # type: ignore[arg-type]
 
     def lines(self) -> list[str]:
         return [line.partition("] ")[2] for line in self._capsys.readouterr().out.splitlines()]
@@ -106,3 +106,33 @@ def test_of_a_large_file_all_is_shown(tmp_path: Path, reader: Reader) -> None:
     log.file.close()
     every = reader.begins(0)
     assert (len(every), every[0], every[-1]) == (20_002, "first", "last")
+
+
+def test_of_a_task_its_own_lines_are_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, other = "a" * 32, "b" * 32
+    reader = Reader(tmp_path, capsys, own)
+    log = Logs(tmp_path, 20 << 20).open("worker-7.log")
+    for number in range(300):
+        log.write(f"own {number}\n".encode(), own.encode())
+        log.write(b"x" * 9_999 + b"\n", other.encode())  # more than one answer has
+    assert reader.begins(2) == ["own 298", "own 299"]
+    assert reader.looks() == []
+    log.write(b"own 300\n", own.encode())
+    log.write(b"other\n", other.encode())
+    assert reader.looks() == ["own 300"]
+    log.close()
+    assert Reader(tmp_path, capsys, own).begins(0) == [f"own {n}" for n in range(301)]
+
+
+def test_of_much_that_a_task_printed_all_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, other = "a" * 32, "b" * 32
+    log = Logs(tmp_path, 20 << 20).open("worker-7.log")
+    for _ in range(30):
+        log.write((b"x" * 99 + b"\n") * 1000, own.encode())  # more than one answer has
+        log.write(b"other\n", other.encode())
+    log.close()
+    assert Reader(tmp_path, capsys, own).begins(0) == ["x" * 99] * 30_000

@@ -6,7 +6,7 @@ import { html, size, Table, Trouble, useAnswer } from "../parts.js";
 const MOST = 400_000;  // characters that are kept here
 const EVERY_MS = 1000;
 
-function useText(file, follow) {
+function useText(file, task, follow) {
   const [text, set] = useState("");
   const next = useRef(null);
   const key = file ? `${file.node} ${file.name}` : "";
@@ -18,7 +18,7 @@ function useText(file, follow) {
     async function ask() {
       try {
         const start = next.current === null ? "" : `&start=${next.current}`;
-        const reply = await fetch(`/api/log?node=${file.node}&name=${encodeURIComponent(file.name)}${start}`);
+        const reply = await fetch(`/api/log?node=${file.node}&name=${encodeURIComponent(file.name)}&task=${task}${start}`);
         const part = await reply.json();
         if (!over && reply.ok) {
           next.current = part.next;
@@ -33,9 +33,9 @@ function useText(file, follow) {
   return text;
 }
 
-function Text({ file }) {
+function Text({ file, task }) {
   const [follow, setFollow] = useState(true);
-  const text = useText(file, follow);
+  const text = useText(file, task, follow);
   const box = useRef(null);
   useEffect(() => { if (follow) box.current.scrollTop = box.current.scrollHeight; }, [text, follow]);
   return html`<section class="card"><h2>Worker ${file.pid} on node ${file.node.slice(0, 8)} <span class="label">${file.name}</span></h2>
@@ -55,7 +55,7 @@ export function Logs({ rest }) {
       <label>Of task, actor, job or node <input name="id" key=${id} defaultValue=${id} placeholder="all"/></label><button>Show</button>
       ${id && html`<a href="#/logs">all workers</a>`}</form>
     <${Trouble} text=${error}/>
-    ${shown && html`<${Text} key=${`${shown.node} ${shown.name}`} file=${shown}/>`}
+    ${shown && html`<${Text} key=${`${shown.node} ${shown.name} ${answer.task}`} file=${shown} task=${answer.task}/>`}
     ${answer && html`<${Table} caption="Workers that printed" rows=${files} rowKey=${(file) => `${file.node} ${file.name}`} empty="Nothing was printed." columns=${[
       ["File", (file) => html`<button class="link" aria-pressed=${file === shown ? "true" : "false"} onClick=${() => choose(file)}>${file.name}</button>`],
       ["Process", (file) => file.pid, "number"], ["Node", (file) => nodeLink(file.node)], ["Size", (file) => size(file.bytes), "number"],
