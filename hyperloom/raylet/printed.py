@@ -49,6 +49,7 @@ class Printed:
         self._later = later
         self._show = show
         self._tasks = dict.fromkeys(pipes, b"")  # pipe -> whose it is what comes, as marked
+        self._unended: int | None = None  # whose line is the last in the file, and has no end
         self._begun: dict[int, bytes] = {}  # pipe -> a line without its end
         self._lines = dict.fromkeys(pipes, 0)  # how many were begun
         self._partly_shown: set[int] = set()  # pipes whose line was shown before its end
@@ -93,7 +94,10 @@ class Printed:
             elif part:
                 if self._log is None:
                     self._log = self._logs.open(f"worker-{pid}.log")
+                if self._unended not in {None, pipe}:  # else two lines would be one in the file
+                    self._log.write(b"\n", self._tasks[self._unended])
                 self._log.write(part, self._tasks[pipe])
+                self._unended = None if part.endswith(b"\n") else pipe
         return b"".join(texts[::2])
 
     def read_all(self, pid: int) -> None:

@@ -130,6 +130,26 @@ def test_a_file_is_bounded_and_its_older_half_goes_first(tmp_path: Path, worker:
     assert kept.endswith("099" * KIB)
 
 
+def test_lines_of_two_streams_are_not_one_in_the_file(tmp_path: Path, logs: Logs) -> None:
+    ends = {name: os.pipe() for name in ("stdout", "stderr")}
+    pipes = {reading: name for name, (reading, _) in ends.items()}
+    printed = Printed(pipes, logs, lambda *_: None, lambda *_: None)
+    for name, text in [
+        ("stdout", "one has "), ("stderr", "two\n"), ("stdout", "no end\n"), ("stderr", "10 %"),
+        ("stderr", "\r20 %"), ("stdout", "three\n"),
+    ]:  # fmt: skip
+        reading, writing = ends[name]
+        os.write(writing, text.encode())
+        assert printed.read(reading, 7)
+    assert (tmp_path / "worker-7.log").read_bytes() == (
+        b"one has \ntwo\nno end\n10 %\r20 %\nthree\n"
+    )
+    printed.close()
+    for end in ends.values():
+        for file in end:
+            os.close(file)
+
+
 def test_files_of_workers_that_are_gone_are_bounded_together(tmp_path: Path) -> None:
     (tmp_path / "worker-1.log").write_text("of an earlier raylet")
     logs = Logs(tmp_path, 8 * KIB)
