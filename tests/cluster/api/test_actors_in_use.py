@@ -15,6 +15,7 @@ import hyperloom as loom
 from hyperloom import errors
 from hyperloom.core import current
 from tests.cluster.api.counters import Counter, Tally, add_through
+from tests.cluster.api.holdings import holdings
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("cluster")]
@@ -276,6 +277,10 @@ class Visitor:
         return os.getpid()
 
 
+def _known_tasks() -> int:
+    return len(holdings()["task"]) // 2  # ids, and a record each
+
+
 @pytest.mark.parametrize("how", ["kill -9", "loom.kill"])
 def test_who_is_killed_takes_the_calls_along_of_which_it_alone_wanted_the_result(
     gate: Any, how: str
@@ -287,11 +292,15 @@ def test_who_is_killed_takes_the_calls_along_of_which_it_alone_wanted_the_result
     pid = loom.get(visitor.pid.remote())
     visitor.visit.remote(porch, busy)
     wait_until(lambda: loom.get(porch.count.remote()) == 1)
+    known = _known_tasks()
     if how == "loom.kill":
         loom.kill(visitor)
     else:
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: loom.get(porch.count.remote()) == 0)
+    # The visitor, its visit and what it wanted are over.  They go one after the other: that the
+    # first of its calls has ended does not say that the second can run no more.
+    wait_until(lambda: _known_tasks() == known - 4)
     door.open()
     assert loom.get([first, busy.add.remote(0)]) == [0, 1]
 

@@ -36,6 +36,9 @@ def cluster() -> Iterator[Cluster]:
     """Three nodes of four CPUs: two in zone a, one in b."""
     nodes = [{"labels": {"zone": zone}} for zone in "aab"]
     with Cluster(nodes=nodes, num_cpus=4) as cluster, cluster.connect():
+        # Who has not heard of the job yet offers nothing, and the others get its share.
+        ids = [node.id for node in cluster.nodes]
+        assert loom.get([on(node).remote() for node in ids], timeout=30) == ids
         yield cluster
 
 
