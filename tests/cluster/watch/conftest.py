@@ -124,6 +124,16 @@ def _told(scene: Scene) -> bool:
     return all(story.ended(story.steps(told, scene.task(name))) for name in over)
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A node of one CPU, as people look at it."""
+    loom.init("local", num_cpus=1)
+    cluster = Cluster(Live(current.session().address))
+    yield cluster
+    cluster.close()
+    loom.shutdown()
+
+
 @pytest.fixture(autouse=True)
 def _test_leaves_nothing() -> None:
     """Workers live as long as a module's node: it is checked when that has ended."""

@@ -10,15 +10,14 @@ import hyperloom as loom
 from hyperloom import errors
 from hyperloom.core import current
 from hyperloom.watch import actors, reasons, stacks, tasks
-from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.errors import of_job
-from hyperloom.watch.live import Live
 from tests.cluster.api.gate import Gate
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from hyperloom.watch.cluster import Cluster
 
 pytestmark = pytest.mark.slow
 
@@ -32,15 +31,6 @@ class Slow:
         log.note("waits")
         gate.pass_through()
         return 1
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    loom.init("local", num_cpus=1)
-    cluster = Cluster(Live(current.session().address))
-    yield cluster
-    cluster.close()
-    loom.shutdown()
 
 
 def test_an_actor_its_calls_and_why_they_wait(cluster: Cluster, tmp_path: Path) -> None:

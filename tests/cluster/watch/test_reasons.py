@@ -9,14 +9,13 @@ import pytest
 import hyperloom as loom
 from hyperloom.core import current
 from hyperloom.watch import objects, reasons
-from hyperloom.watch.cluster import Cluster
-from hyperloom.watch.live import Live
 from tests.cluster.api.gate import Gate
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from hyperloom.watch.cluster import Cluster
 
 pytestmark = pytest.mark.slow
 
@@ -31,15 +30,6 @@ def waits(log: Gate, gate: Gate) -> int:
 @loom.task
 def merge(*parts: int) -> int:
     return sum(parts)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    loom.init("local", num_cpus=1)
-    cluster = Cluster(Live(current.session().address))
-    yield cluster
-    cluster.close()
-    loom.shutdown()
 
 
 def test_of_several_inputs_the_one_that_will_not_come_is_followed(
