@@ -1,4 +1,4 @@
-"""Rows 1-5 and 8: workers, raylets, drivers, heads and servers are killed or stopped."""
+"""Rows 1-4 and 8: workers, raylets, drivers, heads and servers are killed or stopped."""
 
 from __future__ import annotations
 
@@ -145,22 +145,6 @@ def row_4(choose: Random) -> Account:
         home.loom("start", "--head")
         load.account.slowest_s = load.answers()
         load.submit(CHAINS)
-        return load.settle()
-
-
-def row_5(choose: Random) -> Account:
-    """kill -9 of the server (always), under load"""
-    with Head() as home:
-        home.begins("--durability", "always")
-        load = Load()
-        for _ in range(3):
-            load.submit(CHAINS)
-            time.sleep(choose.random() / 2)  # the task of this row is chance
-            killed = home.kill("server")
-            load.submit(CHAINS)
-            took = load.answers()
-            load.account.slowest_s = max(load.account.slowest_s, took)
-            assert home.pid("server") != killed
         return load.settle()
 
 

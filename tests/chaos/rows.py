@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.chaos import actors, network, processes, server, tasks
+from tests.chaos import actors, network, processes, server, server_killed, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ ROWS = [
     Row(2, 50, processes.row_2),
     Row(3, 50, processes.row_3, most_s=4),
     Row(4, 50, processes.row_4, most_s=3),
-    Row(5, 30, processes.row_5, most_s=5),
+    Row(5, 30, server_killed.row_5, most_s=5),
     Row(6, 10, server.row_6),
     Row(7, 200, server.row_7),
     Row(8, 20, processes.row_8),
