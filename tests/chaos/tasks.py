@@ -6,6 +6,8 @@ import ctypes
 import os
 import signal
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hyperloom as loom
@@ -13,22 +15,30 @@ from hyperloom import errors
 from hyperloom.testing import Cluster
 from tests.chaos.oracle import Account, Load
 from tests.chaos.processes import CHAINS
+from tests.cluster.node import full_memory
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from random import Random
 
 NODES = int(os.environ.get("HYPERLOOM_CHAOS_NODES", "20"))
 RACE = int(os.environ.get("HYPERLOOM_CHAOS_RACE", "10000"))
 
 
-def row_15(_: Random) -> Account:
-    """more is put than shared memory holds: it goes to disk, and comes back"""
-    account = Account(rounds=1, accepted=40)
-    with loom.init("local", num_cpus=1, object_store_memory=16 << 20):
-        refs = [loom.put(bytes([i]) * (1 << 20)) for i in range(40)]
-        account.committed = len(refs)
-        account.wrong = sum(loom.get(ref) != bytes([i]) * (1 << 20) for i, ref in enumerate(refs))
+def row_15(choose: Random) -> Account:
+    """200 MiB go where shared memory has 64: to disk, or are refused with figures (no SIGBUS)"""
+    account = Account(rounds=1, accepted=full_memory.PUT_MIB)
+    disk = Path(tempfile.mkdtemp(prefix="loom-chaos-"))
+    try:
+        if not full_memory.may_mount(disk):
+            account.skipped = "no small file systems may be mounted here"
+            return account
+        disk_mib = choose.choice([24, 100, 1000])
+        told = full_memory.told(disk, disk_mib, choose.randrange(1 << 30))
+    finally:
+        disk.rmdir()
+    account.committed, account.failed = told.pop("stored"), told.pop("refused")
+    account.wrong = sum(told.values())
+    account.left += [f"{told}"] if account.wrong else []
     return account
 
 
@@ -41,9 +51,6 @@ def noted(path: Path, number: int) -> int:
 
 def row_18(choose: Random) -> Account:
     """nodes race for tasks: each runs once (HYPERLOOM_CHAOS_NODES, HYPERLOOM_CHAOS_RACE)"""
-    import tempfile  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
-
     del choose
     account = Account(rounds=1, accepted=RACE)
     with tempfile.TemporaryDirectory() as folder:
