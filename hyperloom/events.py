@@ -256,12 +256,14 @@ class ActorEnded(NamedTuple):
     actor: bytes
     template: bytes
     error: Error
+    in_peace: bool  # nobody had a handle any more: it is done, and has not failed
 
 
 def actor_ended(payload: bytes) -> ActorEnded:
     """Take it apart."""
     at = TASK_BYTES + TEMPLATE_BYTES
-    return ActorEnded(payload[:TASK_BYTES], payload[TASK_BYTES:at], _died_of(payload[at:]))
+    actor, template, became = payload[:TASK_BYTES], payload[TASK_BYTES:at], payload[at:]
+    return ActorEnded(actor, template, _died_of(became), became == codes.LOST)
 
 
 def _died_of(value: bytes) -> Error:

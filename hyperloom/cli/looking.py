@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hyperloom import errors
+from hyperloom.cli.fitting import fitting
+from hyperloom.cli.main import NOTHING_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,16 +38,26 @@ def looks(command: F) -> F:
     return command
 
 
+class NothingRuns(click.ClickException):
+    """There is nothing to look at, or only what was recorded."""
+
+    exit_code = NOTHING_RUNS
+
+
 @contextmanager
 def cluster_at(address: str, session: str) -> Iterator[Cluster]:
     """The cluster that is looked at.
 
     Raises:
-        errors.NotConnected: there is nothing to look at.
+        NothingRuns: there is nothing to look at; or only a history, and that is not enough.
     """
     looked_at = cluster(address, session)
     try:
         yield looked_at
+    except errors.NotConnected as error:
+        if looked_at.live is None:
+            raise NothingRuns(str(error)) from error
+        raise
     finally:
         looked_at.close()
 
@@ -54,7 +66,8 @@ def cluster(address: str, session: str) -> Cluster:
     """The same, to be closed.
 
     Raises:
-        errors.NotConnected: there is nothing to look at.
+        errors.NotConnected: there is no such session, or nobody answers at the address.
+        NothingRuns: there is nothing to look at.
     """
     from hyperloom.config import Config  # noqa: PLC0415
     from hyperloom.node import found  # noqa: PLC0415
@@ -66,7 +79,7 @@ def cluster(address: str, session: str) -> Cluster:
     file = sight.history / FILE if sight.history else None
     history = History(file) if file is not None and file.exists() else None
     if sight.address is None and history is None:
-        raise errors.NotConnected(
+        raise NothingRuns(
             "no node of yours runs here, and nothing was recorded. Start one: loom start --head"
         )
     return Cluster(Live(sight.address) if sight.address else None, history)
@@ -86,17 +99,30 @@ def console() -> Any:  # noqa: ANN401 - rich's Console
 
 
 def show_table(rows: Sequence[dict[str, Any]], columns: Columns) -> None:
-    """Rows for people: `columns` says which are shown, by their titles."""
+    """Rows for people: `columns` says which are shown, by their titles, where there is room."""
+    from rich.cells import cell_len  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    to = console()
+    cells = {name: [cell(name, row.get(name)) for row in rows] for name in columns.values()}
+    widths = {
+        name: max(map(cell_len, (title, *cells[name]))) for title, name in columns.items()
+    }  # fmt: skip
+    shown = fitting(widths, [name for name in cells if not any(cells[name])], to.width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title, name in columns.items():
-        table.add_column(title, justify="right" if name in _NUMBERS else "left", no_wrap=True)
-    for row in rows:
-        cells = [cell(name, row.get(name)) for name in columns.values()]
-        table.add_row(*[Text(text, style=_STYLES.get(text, "")) for text in cells])
-    console().print(table)
+        if name in shown:
+            table.add_column(
+                title, justify="right" if name in _NUMBERS else "left", no_wrap=True,
+                width=shown[name],
+            )  # fmt: skip
+    for row in zip(*[cells[name] for name in shown], strict=True):
+        table.add_row(*[Text(text, style=_STYLES.get(text, "")) for text in row])
+    to.print(table)
+    gone = [title for title, name in columns.items() if name not in shown and any(cells[name])]
+    if gone:
+        click.echo(f"no room for: {', '.join(gone)}; a wider terminal or --json shows them")
 
 
 _NUMBERS = {

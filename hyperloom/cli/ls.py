@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     Keep = Callable[[dict[str, Any]], bool]
 
+_OF_ACTORS = ("PENDING", "ALIVE", "DEAD")
+_OF_JOBS = {"tasks", "names", "errors", "plans", "actors", "objects"}
 _STATES = ("RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE")
 
 COLUMNS: dict[str, looking.Columns] = {
@@ -50,6 +52,7 @@ COLUMNS: dict[str, looking.Columns] = {
         "actor": "short", "class": "class", "name": "name", "namespace": "namespace",
         "detached": "detached", "state": "state", "node": "node", "calls": "dealt",
         "running": "answering", "waiting": "waiting", "restarts": "restarts", "job": "job",
+        "died of": "error",
     },
     "groups": {
         "group": "id", "name": "name", "state": "state", "strategy": "strategy",
@@ -73,6 +76,7 @@ COLUMNS: dict[str, looking.Columns] = {
     "--filter", "filters", multiple=True, metavar="NAME=VALUE",
     help="Rows whose column has this value; NAME~TEXT: contains it.  JSON's names.",
 )  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="Of actors: also those that are over.")
 @click.option(
     "--limit", default=50, show_default=True, type=click.IntRange(min=0), help="Most rows."
 )
@@ -80,31 +84,50 @@ COLUMNS: dict[str, looking.Columns] = {
 def command(**options: Any) -> int:  # noqa: ANN401 - click's options
     """Show tasks, names (functions, with counts and times), jobs, nodes and so on in a table.
 
-    Counts of names and jobs are exact.  Of tasks that are over, as many are shown as their events
-    tell of; what is not is counted below the table.
+    Of tasks, names, errors, plans, actors and objects those of open jobs are shown, or, if none is
+    open, those of the last one.  Counts of names and jobs are exact.  Of tasks that are over, as
+    many are shown as their events tell of; what is not is counted below the table.
     """
     what, limit = options["what"], options["limit"]
     asked = _checked_states(what, options["states"])
+    if options["everything"]:
+        if what != "actors":
+            raise click.UsageError(f"--all is for actors; loom ls {what} shows what there is")
+        asked = asked or frozenset(_OF_ACTORS)
     keep = _keep(what, looking.condition(options["filters"]), asked)
     states = asked or frozenset(_STATES)
     with looking.cluster_at(options["address"], options["session"]) as cluster:
         jobs = _jobs(cluster, options["job"])
         answer = _ANSWERS[what](cluster, jobs, keep, limit, states)
-    if options["as_json"]:
-        looking.say_json(answer)
-    else:
-        _show(what, answer)
+        if options["as_json"]:
+            looking.say_json(answer)
+        else:
+            if what in _OF_JOBS and options["job"] is None:
+                _say_whose(cluster, jobs)
+            _show(what, answer)
     return 0
+
+
+def _say_whose(cluster: Cluster, jobs: list[bytes]) -> None:
+    """Nothing is open, so the rows are of what was: nobody should take them for what is."""
+    known = cluster.jobs()
+    if not jobs or known[jobs[0]]["state"] == "open":
+        return
+    (job,), about = jobs, known[jobs[0]]
+    ended = f", ended {looking.clock(about['ended'])}" if about["ended"] else ""
+    program = " ".join(about.get("about", {}).get("argv", []))
+    click.echo(f"no job is open; of the last one, {job.hex()} {program}{ended}:")
 
 
 def _checked_states(what: str, asked: tuple[str, ...]) -> frozenset[str]:
     states = frozenset(state.upper() for state in asked)
     if states and "state" not in COLUMNS[what].values():
         raise click.UsageError(f"{what} have no state; --filter chooses by other columns")
-    unknown = sorted(states - set(_STATES)) if what == "tasks" else []
+    known = {"tasks": _STATES, "actors": _OF_ACTORS}.get(what, ())
+    unknown = sorted(states - set(known)) if known else []
     if unknown:
         raise click.UsageError(
-            f"no task is ever {unknown[0]}; they are {', '.join(_STATES[:-1])} or {_STATES[-1]}"
+            f"no {what[:-1]} is ever {unknown[0]}; they are {', '.join(known[:-1])} or {known[-1]}"
         )
     return states
 
@@ -162,15 +185,14 @@ def _workers(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[
 
 
 def _actors(
-    cluster: Cluster,
-    jobs: list[bytes],
-    keep: Keep,
-    limit: int,
-    _: Any,  # noqa: ANN401
+    cluster: Cluster, jobs: list[bytes], keep: Keep, limit: int, states: frozenset[str]
 ) -> dict[str, Any]:
     from hyperloom.watch import actors  # noqa: PLC0415
 
-    return _limited("actors", actors.actors(cluster, jobs), keep, limit)
+    over = actors.ended(cluster, jobs)
+    rows = actors.actors(cluster, jobs) + (over if "DEAD" in states else [])
+    hidden = 0 if "DEAD" in states else len(over)
+    return {**_limited("actors", rows, keep, limit), "hidden": hidden}
 
 
 def _errors(cluster: Cluster, jobs: list[bytes], keep: Keep, limit: int, _: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -230,7 +252,12 @@ def _show(what: str, answer: dict[str, Any]) -> None:
     if answer["matched"] > len(rows):
         click.echo(f"{len(rows):,} of {answer['matched']:,} are shown; --limit shows more")
     if answer["hidden"]:
-        click.echo(
-            f"{answer['hidden']:,} more are counted (loom ls names), but not listed: they wait, or "
-            "what was known of them is gone"
-        )
+        more = "more is" if answer["hidden"] == 1 else "more are"
+        click.echo(f"{answer['hidden']:,} {more} {_HIDDEN[what]}")
+
+
+_HIDDEN = {
+    "actors": "over; --all shows them too, --state dead only them",
+    "objects": "there: too many to look at each",
+    "tasks": "counted (loom ls names), but not listed: they wait, or what was known is gone",
+}

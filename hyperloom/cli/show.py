@@ -75,9 +75,8 @@ def _show_task(about: dict[str, Any]) -> None:
     say(f"[bold]{about['short']}[/]  ", end="")
     say(about["name"], markup=False)
     say(f"  id        {about['id']}")
-    say(f"  state     {about['state']}: ", end="")
-    say(about["says"], markup=False)
-    if about["advice"]:
+    say(f"  state     {_stands(about)}", markup=False)
+    if about["advice"] and about["state"] != "FAILED":  # that advice is to come here
         say(f"  to do     {about['advice']}", markup=False)
     if about["options"]:
         asks = words.amounts(about["options"]["asks"])
@@ -96,6 +95,14 @@ def _show_task(about: dict[str, Any]) -> None:
         say(indent(about["traceback"].rstrip(), "    "), markup=False)
     if not about["steps"]:
         say("    nothing is known of it: its events were dropped, or switched off (LOOM_EVENTS=0)")
+
+
+def _stands(about: dict[str, Any]) -> str:
+    """Its state, and what that does not say by itself."""
+    state = about["state"]
+    if state in {"DONE", "CANCELLED"}:
+        return str(state)
+    return f"{state}: {about['says'].removeprefix('failed: ')}"
 
 
 def _thing(thing: dict[str, Any]) -> str:

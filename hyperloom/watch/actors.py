@@ -1,10 +1,10 @@
-"""Actors in a table: those that are not over, where they live, how many calls run and wait."""
+"""Actors in a table: where they live, how many calls run and wait; and of what others died."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import ids
+from hyperloom import events, ids
 from hyperloom.gcs import codes, keys
 from hyperloom.watch.tasks import running
 
@@ -13,17 +13,44 @@ if TYPE_CHECKING:
 
     from hyperloom.watch.cluster import Cluster, Found
     from hyperloom.watch.live import Live
+    from hyperloom.watch.story import Event
 
 
 def actors(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
-    """The actors of these jobs.
+    """The actors of these jobs that are not over.
 
     `dealt` calls were given to their host since they live, `answering` ones run, and `waiting` ones
     have not begun, there or in the control plane.
     """
-    live = cluster.control_plane
-    at_work = running(cluster)
+    if cluster.live is None:
+        return []
+    live, at_work = cluster.live, running(cluster)
     return [row for job in jobs for row in _of_job(live, job, at_work)]
+
+
+def ended(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
+    """Those that are over, the latest last; what of the same was known while they lived is not."""
+    return [
+        {**_OVER, **_dead(cluster, job, event)}
+        for job in jobs
+        for event in cluster.events(job)
+        if event.kind == codes.ACTOR_ENDED
+    ]
+
+
+_OVER = dict.fromkeys(
+    ("id", "short", "job", "class", "name", "namespace", "detached", "state", "stands", "node",
+     "dealt", "answering", "waiting", "restarts", "ended", "error")
+)  # fmt: skip
+
+
+def _dead(cluster: Cluster, job: bytes, event: Event) -> dict[str, Any]:
+    over = events.actor_ended(event.payload)
+    return {
+        "id": over.actor.hex(), "short": ids.short(over.actor), "job": job.hex(),
+        "class": cluster.name(job, over.template), "state": "DEAD", "ended": event.at,
+        "error": over.error.text.partition(" is dead: ")[2] or over.error.text,
+    }  # fmt: skip
 
 
 def _of_job(live: Live, job: bytes, at_work: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -38,7 +65,7 @@ def _of_job(live: Live, job: bytes, at_work: dict[str, dict[str, Any]]) -> list[
     rows = []
     for actor, stand in zip(found, stands, strict=True):
         row, work = known[actor], at_work.get(actor.hex())
-        namespace, _, name = row[1:].decode(errors="replace").rpartition("\0")
+        namespace, name = _called(row)
         rows.append({
             "id": actor.hex(), "short": ids.short(actor), "job": job.hex(),
             "class": stand.template.name if stand.template else "?",
@@ -48,8 +75,27 @@ def _of_job(live: Live, job: bytes, at_work: dict[str, dict[str, Any]]) -> list[
             **_home(homes.get(actor), stand.state),
             **_calls(work, _in_lanes(live, ns, actor)),
             "restarts": live.tries(job, actor),
+            "ended": None,
+            "error": None,
         })  # fmt: skip
     return rows
+
+
+def named(live: Live, job: bytes, text: str) -> list[bytes]:
+    """Those of a job that were given this name, which may stand behind their namespace."""
+    flat = live.wire.call("HGETALL", keys.ACTOR.name(keys.job_namespace(job)))
+    return [
+        actor
+        for actor, row in zip(flat[::2], flat[1::2], strict=True)
+        for namespace, name in (_called(row),)
+        if name and text in {name, f"{namespace}/{name}"}
+    ]
+
+
+def _called(row: bytes) -> tuple[str, str]:
+    """The namespace and the name of an actor, as its row has them."""
+    namespace, _, name = row[1:].decode(errors="replace").rpartition("\0")
+    return namespace, name
 
 
 def class_of(cluster: Cluster, found: Found) -> str | None:

@@ -2,7 +2,8 @@
 
 Every function of this package that takes a `Cluster` answers with plain values, which are also
 what ``--json`` prints.  Ids in answers are hexadecimal text; a person may write the beginning of
-one, a name as messages show it (``9a2e41-17``, ``9a2e41-17:0``), or ``last``.
+one, a name as messages show it (``9a2e41-17``, ``9a2e41-17:0``), ``last``, or the name that an
+actor was given, also behind its namespace (``lab/counter``); an id goes first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hyperloom import errors, events, ids
 from hyperloom.gcs import codes
-from hyperloom.watch import plans
+from hyperloom.watch import actors, plans
 from hyperloom.watch.live import Live, names_in
 
 if TYPE_CHECKING:
@@ -149,10 +150,24 @@ class Cluster:
         short = _SHORT.fullmatch(text)
         if short is not None:
             return self._short(text, *short.groups())
-        if not _HEX.fullmatch(text):
+        found = self._begun(text) if _HEX.fullmatch(text) else []
+        found = found or self._named(text)
+        if not found and not _HEX.fullmatch(text):
             raise errors.NotFound(
-                f"{text!r} is no id: write hexadecimal digits, a name such as 9a2e41-17, or last"
+                f"{text!r} is no id, and no actor that lives has this name: write hexadecimal "
+                "digits, a name such as 9a2e41-17, last, or an actor's name (loom ls actors)"
             )
+        return _only(found, text, "job, node, placement group, plan, task or object")
+
+    def _named(self, text: str) -> list[Found]:
+        """Actors that live and were given this name."""
+        if self.live is None:
+            return []
+        named = [actors.named(self.live, job, text) for job in self.live.jobs()]
+        return [Found("task", actor) for each in named for actor in each]
+
+    def _begun(self, text: str) -> list[Found]:
+        """What has an id that begins so."""
         nodes = [] if self.live is None else self.live.nodes()
         found = [Found("job", job) for job in self.jobs() if _begins(job, text)]
         found += [
@@ -165,7 +180,7 @@ class Cluster:
             found += self._plans(text)
             if len(found) != 1:
                 found += self._long(text)
-        return _only(found, text, "job, node, placement group, plan, task or object")
+        return found
 
     def _plans(self, text: str) -> list[Found]:
         """A detached plan's id begins those of its tasks: whoever writes no more means the plan."""

@@ -112,6 +112,9 @@ def _told_of(event: Event) -> Iterable[tuple[bytes, bytes]]:
             return events.calls_lost(event.payload).templates.items()
         case codes.NODE_FAILED:
             return events.failed_with_node(event.payload)[1].items()
+        case codes.ACTOR_ENDED:
+            over = events.actor_ended(event.payload)
+            return ((over.actor, over.template),)
         case _:
             return ()
 

@@ -168,6 +168,10 @@ def _unattempted(
         case codes.NODE_FAILED:
             at, templates = events.failed_with_node(event.payload)
             node, error = at.hex(), "its node was lost"
+        case codes.ACTOR_ENDED:
+            over = events.actor_ended(event.payload)
+            templates, error = {over.actor: over.template}, over.error.text
+            state = "DONE" if over.in_peace else "FAILED"
         case _:
             return
     for task, template in templates.items():

@@ -140,10 +140,7 @@ def _ready(facts: Facts) -> Reason:
             f"{says}; no node has that much in all: {least.describe()} missing",
             "ask for less, or add a node that has it; it runs as soon as one joins",
         )
-    before = ""
-    if facts.position is not None:
-        others = facts.waiting - 1
-        before = f"; {facts.position:,} of {others:,} others in its queue are before it"
+    before = _before(facts)
     if all(node.calm for node in able):
         return Reason(
             Why.CALM,
@@ -158,6 +155,19 @@ def _ready(facts: Facts) -> Reason:
         f"{says}{before}; {has} busy",
         "wait, or add a node, or give what is urgent a higher priority=",
     )
+
+
+def _before(facts: Facts) -> str:
+    """Where it is in its queue, if that is known."""
+    others = facts.waiting - 1
+    if facts.position is None:
+        return ""
+    if others <= 0:
+        return "; nothing else is in its queue"
+    if not facts.position:
+        return f"; it is the first of {facts.waiting:,} in its queue"
+    are = "are" if facts.position > 1 else "is"
+    return f"; {facts.position:,} of {others:,} others in its queue {are} before it"
 
 
 def _in_group(facts: Facts) -> Reason:

@@ -139,7 +139,7 @@ class ControlPlane(LivingPlans, Lineage):
         values = [
             self.told(failure, t, ran=ran) for t in tasks for index in range(self.returns_of(t))
         ]
-        self.count(codes.FAILED, tasks)
+        self.count(codes.DONE if failure == codes.LOST else codes.FAILED, tasks)
         if ran is not None and tasks:
             tried = {task: ran or task in self.tries for task in tasks}
             self.note(codes.CALLS_LOST, lost_with_actor(failure, tried, self.records))

@@ -135,6 +135,23 @@ def test_a_task_that_is_tried_again_says_after_what() -> None:
     assert says.startswith("is ready, for attempt 2 after: its worker died and waits for")
 
 
+@pytest.mark.parametrize(
+    ("position", "waiting", "says"),
+    [
+        (0, 1, "nothing else is in its queue"),
+        (0, 0, "nothing else is in its queue"),  # it was taken between two looks
+        (0, 3, "it is the first of 3 in its queue"),
+        (1, 3, "1 of 2 others in its queue is before it"),
+        (2, 3, "2 of 2 others in its queue are before it"),
+        (None, 3, "free; the one that has it is busy"),
+    ],
+)
+def test_a_place_in_a_queue_is_said_in_plain_words(
+    position: int | None, waiting: int, says: str
+) -> None:
+    assert says in decide(ready(BUSY, position=position, waiting=waiting)).says
+
+
 def test_several_busy_nodes_are_counted() -> None:
     assert "the 2 nodes that have it are busy" in decide(ready(BUSY, BUSY)).says
 

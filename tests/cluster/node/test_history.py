@@ -61,14 +61,28 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     (failed,) = [row for row in told["tasks"] if row["state"] == "FAILED"]
     assert failed["error"] == "ValueError: recorded"
     shown = home.loom("show", failed["id"]).stdout
-    assert "FAILED: failed: ValueError: recorded" in shown
+    assert "FAILED: ValueError: recorded" in shown
     assert "began, attempt 1, on node" in shown
     home.loom("report", first["job"], "-o", "report.html")
     assert re.search("<tr><th>[0-9a-f]{8} on ", (home.path / "report.html").read_text())
-    assert "no node of yours runs here" in home.loom("stack", exits=1).stderr
+    ended = rf"no job is open; of the last one, {first['job']} script.py, ended \S+:\n"
+    for what in ("tasks", "names", "errors", "actors"):
+        assert re.match(ended, home.loom("ls", what).stdout), what
+    assert "no job is open" not in home.loom("ls", "names", "--job", second["job"]).stdout
+    assert home.loom("ls", "jobs").stdout.startswith("job ")
+    assert "no node of yours runs here" in home.loom("stack", exits=3).stderr
+    would = json.loads(home.loom("clean", "--all", "--dry-run", "--json").stdout)
+    folders = [str(folder) for folder in home.sessions()]
+    assert (would["removed"], would["dry_run"]) == (folders, True)
+    assert [str(folder) for folder in home.sessions()] == folders
     assert "would be freed" in home.loom("clean", "--all", "--dry-run").stdout
-    home.loom("clean", "--all")
+    did = json.loads(home.loom("clean", "--all", "--json").stdout)
+    assert did == {"removed": folders, "bytes": would["bytes"], "dry_run": False}
+    assert would["bytes"] > 0
     assert home.sessions() == []
+    nothing = {"removed": [], "bytes": 0, "dry_run": False}
+    assert json.loads(home.loom("clean", "--all", "--json").stdout) == nothing
+    assert "nothing was recorded" in home.loom("ls", "tasks", exits=3).stderr
 
 
 def test_a_node_that_joined_a_head_of_this_machine_has_its_history(home: Home) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.cli.main import main
 from hyperloom.core import current
-from hyperloom.watch import actors, reasons, stacks, tasks
+from hyperloom.watch import actors, objects, reasons, stacks, tasks
 from hyperloom.watch.errors import of_job
 from tests.cluster.api.gate import Gate
 from tests.waiting import wait_until
@@ -45,6 +46,8 @@ def test_an_actor_its_calls_and_why_they_wait(cluster: Cluster, tmp_path: Path) 
         assert (row["state"], row["restarts"], row["detached"]) == ("ALIVE", 0, False)
         assert row["name"].endswith("one")
         assert row["node"] == loom.nodes()[0]["node"]
+        for text in ("one", f"{row['namespace']}/one"):
+            assert cluster.find(text) == ("task", bytes.fromhex(row["id"]))
         assert (row["answering"], row["waiting"]) == (1, 29)
         told = tasks.table(
             cluster,
@@ -74,8 +77,64 @@ def test_an_actor_its_calls_and_why_they_wait(cluster: Cluster, tmp_path: Path) 
     finally:
         go_on.open()
     assert loom.get(calls) == [1] * 30
+    over = bytes.fromhex(row["id"])
     del one
     wait_until(lambda: actors.actors(cluster, [job]) == [])
+    (row,) = actors.ended(cluster, [job])
+    assert (row["id"], row["class"], row["state"]) == (over.hex(), "Slow", "DEAD")
+    assert (row["error"], row["ended"] > 0) == ("nobody had a handle any more", True)
+    (row,) = _rows(cluster, job, "Slow")
+    assert (row["state"], row["error"]) == ("DONE", "nobody had a handle any more")
+    assert _counts(cluster, job, "Slow") == (1, 0), "it has not failed"
+    with pytest.raises(errors.NotFound, match="no actor that lives has this name"):
+        cluster.find("one")
+
+
+def _rows(cluster: Cluster, job: bytes, name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tasks.table(
+        cluster, [job], lambda row: row["name"] == name, 100
+    )["tasks"]  # fmt: skip
+    return rows
+
+
+def _counts(cluster: Cluster, job: bytes, name: str) -> tuple[int, int]:
+    """Done and failed."""
+    (row,) = [row for row in tasks.names(cluster, job) if row["name"] == name]
+    return row["done"], row["failed"]
+
+
+def test_an_actor_that_was_killed_is_shown_with_what_it_died_of(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = bytes(current.session().job)
+    done, failed = _counts(cluster, job, "Slow")
+    one = Slow.options(name="killed").remote()
+    assert loom.get(one.ping.remote(), timeout=20) == 1
+    (alive,) = actors.actors(cluster, [job])
+    assert main(["kill", "killed"]) == 0
+    wait_until(lambda: actors.actors(cluster, [job]) == [])
+    row = actors.ended(cluster, [job])[-1]
+    assert (row["id"], row["state"]) == (alive["id"], "DEAD")
+    assert row["error"].startswith("it was killed")
+    assert _counts(cluster, job, "Slow") == (done, failed + 1)
+    assert [each["state"] for each in _rows(cluster, job, "Slow")].count("FAILED") == failed + 1
+    (kept,) = [each for each in objects.of_job(cluster, job)[0] if each["id"].startswith(row["id"])]
+    assert (kept["name"], kept["state"]) == ("Slow", "FAILED")
+    capsys.readouterr()
+    assert main(["ls", "actors"]) == 0
+    shown = capsys.readouterr().out
+    assert row["short"] not in shown
+    assert "are over; --all shows them too" in shown
+    for words in (["--all"], ["--state", "dead"]):
+        assert main(["ls", "actors", *words]) == 0
+        shown = capsys.readouterr().out
+        assert row["short"] in shown
+        assert "it was killed" in shown
+    assert main(["ls", "actors", "--state", "failed"]) == 2
+    assert "they are PENDING, ALIVE or DEAD" in capsys.readouterr().err
+    assert main(["ls", "tasks", "--all"]) == 2
+    assert main(["kill", "killed"]) == 1
+    assert "no actor that lives has this name" in capsys.readouterr().err
 
 
 def test_an_actor_that_waits_for_calls_shows_nothing_of_ours(cluster: Cluster) -> None:

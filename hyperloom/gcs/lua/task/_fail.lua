@@ -2,7 +2,8 @@
 --
 -- These tasks will have no result: every output becomes `failure`, their books are closed,
 -- and what they hold is let go.  `node` is who holds them, or nil when nobody does.
--- If one of them is an actor, that is its end (actor/_end.lua).  `ran`: they are calls of one that
+-- If one of them is an actor, that is its end (actor/_end.lua); one that becomes code.LOST, since
+-- nobody has a handle any more, has not failed: it is done.  `ran`: they are calls of one that
 -- was lost, and may have run, or did not (false) unless they were begun before and put back; see
 -- actor/_told.lua.
 
@@ -40,7 +41,7 @@ function act.fail(ns, node, ids, failure, ran)
       end
     end
   end
-  act.count(ns, code.FAILED, templates)
+  act.count(ns, failure == code.LOST and code.DONE or code.FAILED, templates)
   note_calls(ns, failure, rows)
   local actors = call('EXISTS', key.actor(ns)) == 1 and many.hmget(key.actor(ns), known) or {}
   many.hdel(key.wait(ns), known)
