@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ENDED = {"UNKNOWN", "OVER"}
 _NAMED = 5  # inputs that a waiting task's line names
-_STUCK = {why.Why.TOO_LARGE, why.Why.NO_NODE, why.Why.INPUT_LOST, why.Why.NODE_SILENT}
+STUCK = {why.Why.TOO_LARGE, why.Why.NO_NODE, why.Why.INPUT_LOST, why.Why.NODE_SILENT}
 _STEPS = 200  # from a waiting task to what it waits for
 
 
@@ -47,7 +47,7 @@ def _next(
     if len(makers) > 1:
         for maker in makers:
             line, _ = _line(cluster, maker, at_work)
-            if line["why"] in _STUCK:
+            if line["why"] in STUCK:
                 return maker
     return makers[0] if makers else None
 
@@ -65,21 +65,29 @@ def _line(
     name = stand.template.name if stand and stand.template else _name_of(cluster, job, task)
     facts = _facts(cluster, job, task, stand, told, at_work)
     facts = replace(facts, stands=standing.in_circle(facts.stands, before))
-    reason = why.decide(facts)
     lacking = [] if stand is None else stand.lacks
-    line = {
-        "task": task.hex(),
-        "short": ids.short(task),
-        "name": name,
-        "state": facts.state,
-        "why": str(reason.why),
-        "says": reason.says,
-        "advice": reason.advice,
-        "lacks": [oid.hex() for oid in lacking],
-    }
+    line = {**_decided(task, name, facts), "lacks": [oid.hex() for oid in lacking]}
     makers = [] if facts.lost else [bytes(ids.task_of(oid)) for oid in lacking]  # type: ignore[arg-type]
     called = getattr(facts.stands, "called", b"")
     return line, [called] if called else list(dict.fromkeys(makers))
+
+
+def _decided(task: bytes, name: str, facts: why.Facts) -> dict[str, Any]:
+    reason = why.decide(facts)
+    return {
+        "task": task.hex(), "short": ids.short(task), "name": name, "state": facts.state,
+        "why": str(reason.why), "says": reason.says, "advice": reason.advice,
+    }  # fmt: skip
+
+
+def alike(cluster: Cluster, task: bytes, at_work: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What is to be said of it and of tasks that are kept by the same; not of it alone."""
+    job = bytes(ids.job_of(task))  # type: ignore[arg-type]
+    stand = _stand(cluster, job, task)
+    facts = _facts(cluster, job, task, stand, [], at_work)
+    name = stand.template.name if stand and stand.template else "?"
+    line = _decided(task, name, replace(facts, position=None, attempt=1))
+    return {**line, "lacks": [oid.hex() for oid in (stand.lacks if stand else ())]}
 
 
 def _stand(cluster: Cluster, job: bytes, task: bytes) -> Stand | None:

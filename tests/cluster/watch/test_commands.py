@@ -85,6 +85,16 @@ def test_show_and_why_tell_the_story(scene: Scene, loom_: Any) -> None:
     assert why[0].endswith(f"waits for 1 of its inputs: {short(scene.refs['too large'].binary())}")
     assert why[1].startswith(f"  {short(scene.task('too large'))} same is ready and waits for")
     assert why[2].startswith("To do: ask for less")
+    shown = loom_("why")
+    assert shown == loom_("why", scene.job.hex()[:6])
+    head, stuck, advice, *_ = shown.splitlines()
+    assert re.fullmatch(rf"job {scene.job.hex()} \S.* has 8 of 1\d tasks left: .*; 5 failed", head)
+    assert stuck.startswith(f"  {short(scene.task('too large'))} same is ready and waits for")
+    assert advice.startswith("    To do: ask for less")
+    assert "  3 x waits, such as " in shown
+    assert [line["why"] for line in loom_("why", "--json")][:2] == ["job", "too-large"]
+    node = loom.nodes()[0]["node"]
+    assert loom_("why", node[:8]).startswith(f"node {node[:8]} on ")
     assert "made by" in loom_("show", repr(scene.refs["done"]))
     shown = loom_("show", scene.job.hex())
     assert scene.job.hex() in shown

@@ -10,7 +10,7 @@ import pytest
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.ids import short
-from hyperloom.watch import objects, reasons, story, tasks, things
+from hyperloom.watch import left, objects, reasons, story, tasks, things
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -157,6 +157,29 @@ def test_why_follows_what_is_waited_for_to_the_cause(scene: Scene) -> None:
     assert waits["lacks"] == [scene.refs["too large"].hex()]
     assert cause["task"] == scene.hex("too large")
     assert "48 CPU missing" in cause["says"]
+
+
+def test_why_of_a_job_is_why_of_its_tasks_those_alike_in_one_line(scene: Scene) -> None:
+    def kinds() -> list[tuple[str, str, int, str]]:
+        lines = left.of_job(scene.cluster, scene.job)[1:]
+        return [(line["name"], line["why"], line["tasks"], line["task"]) for line in lines]
+
+    wait_until(lambda: len(kinds()) == 6)
+    stuck, *others = kinds()
+    assert stuck == ("same", "too-large", 1, scene.hex("too large"))
+    assert sorted(each[:3] for each in others) == [
+        ("asks", "blocked", 1), ("same", "busy", 1), ("same", "inputs", 1), ("same", "inputs", 1),
+        ("waits", "running", 3),
+    ]  # fmt: skip
+    head = left.of_job(scene.cluster, scene.job)[0]
+    assert head["says"] == "has 8 of 14 tasks left: 4 on nodes, 2 ready, 2 waiting; 5 failed"
+    assert head["advice"] == f"see what failed: loom ls errors --job {scene.job.hex()}"
+
+
+def test_why_of_a_node_is_what_it_has(scene: Scene) -> None:
+    (line,) = left.of_node(scene.cluster, loom.nodes()[0]["node"])
+    assert (line["why"], line["state"], line["advice"]) == ("node", "alive", "")
+    assert line["says"] == "is alive with 0 of 2 CPU free; its tasks: 3 running, 1 in get()"
 
 
 def test_objects_and_memory(scene: Scene) -> None:
