@@ -46,7 +46,8 @@ COLUMNS: dict[str, looking.Columns] = {
     },
     "plans": {
         "plan": "id", "label": "label", "tasks": "tasks", "left": "left", "results": "results",
-        "detached": "detached", "submitted": "at", "program": "program", "job": "job",
+        "failed": "failed_text", "detached": "detached", "submitted": "at", "program": "program",
+        "job": "job",
     },
     "actors": {
         "actor": "short", "class": "class", "name": "name", "namespace": "namespace",
@@ -221,7 +222,7 @@ def _plans(
 ) -> dict[str, Any]:
     from hyperloom.watch import plans  # noqa: PLC0415
 
-    return _limited("plans", plans.plans(cluster, jobs), keep, limit)
+    return _limited("plans", plans.counted(cluster, jobs), keep, limit)
 
 
 def _objects(
@@ -245,6 +246,8 @@ _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def _show(what: str, answer: dict[str, Any]) -> None:
     rows = answer[what]
+    if what == "plans":
+        rows = [{**row, "failed_text": _of_those(row)} for row in rows]
     if not rows:
         click.echo(f"no {what}" + (" that match" if answer["matched"] else ""))
     else:
@@ -254,6 +257,12 @@ def _show(what: str, answer: dict[str, Any]) -> None:
     if answer["hidden"]:
         more = "more is" if answer["hidden"] == 1 else "more are"
         click.echo(f"{answer['hidden']:,} {more} {_HIDDEN[what]}")
+
+
+def _of_those(plan: dict[str, Any]) -> str:
+    """Results that failed; of a large plan only the first are looked at, so it may be more."""
+    more = "+" if plan["looked_at"] < plan["results"] else ""
+    return f"{plan['failed']:,}{more}"
 
 
 _HIDDEN = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, events, ids
 from hyperloom.gcs import codes
+from hyperloom.watch import plans
 from hyperloom.watch.tasks import running
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Whose:
-    """The workers of something: of a node, a job, a task, an actor, or (None) of all.
+    """The workers of something: of a node, a job, a plan, a task, an actor, or (None) of all.
 
     `task` (in hex; empty: none) is whose lines are meant, of all that these workers printed.  An
     actor has its worker for itself.
@@ -58,16 +59,17 @@ def _is_actor(task: str, work: dict[str, Any] | None) -> bool:
 def _of_work(
     cluster: Cluster, found: Found, at_work: dict[str, dict[str, Any]]
 ) -> set[tuple[str, int]]:
-    begins = found.id[: ids.TASK_BYTES]  # of a task's id: it is one, or has to do with several
+    begins = b"" if found.kind == "plan" else found.id[: ids.TASK_BYTES]
+    is_meant = plans.tasks_of(cluster, found)
     workers = {
         (ran.node.hex(), ran.pid)
         for event in cluster.events(found.job)
         if event.kind == codes.RAN and begins in event.payload
         for ran in events.attempts(event.payload)
-        if ran.task.startswith(begins)
+        if is_meant(ran.task)
     }
     for task, worker in at_work.items():
-        if task.startswith(begins.hex()) and worker["pid"] is not None:
+        if worker["pid"] is not None and is_meant(bytes.fromhex(task)):
             workers.add((worker["node"], worker["pid"]))
     return workers
 

@@ -21,7 +21,7 @@ from hyperloom.watch import reasons
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.cluster import Cluster, Found
     from hyperloom.watch.live import Live
 
 _LOOKED_AT = 20_000  # tasks of a job that are not over
@@ -59,10 +59,17 @@ def listed(live: Live, job: bytes) -> list[Listed]:
 def plans(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
     """The plans of these jobs; `left` are tasks that are not over, None: too many."""
     live = cluster.control_plane
-    return [row for job in jobs for row in _of_job(live, job)]
+    return [row for job in jobs for row, _ in _of_job(live, job)]
 
 
-def _of_job(live: Live, job: bytes) -> list[dict[str, Any]]:
+def counted(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
+    """The same, with how many of the first results (`looked_at`) are `there`, and `failed`."""
+    live = cluster.control_plane
+    found = [each for job in jobs for each in _of_job(live, job)]
+    return [{**row, **_tally(live, bytes.fromhex(row["id"]), record)[0]} for row, record in found]
+
+
+def _of_job(live: Live, job: bytes) -> list[tuple[dict[str, Any], Record]]:
     found = listed(live, job)
     tasks, total = live.tasks(job, _LOOKED_AT) if found else ([], 0)
     rows = []
@@ -70,8 +77,21 @@ def _of_job(live: Live, job: bytes) -> list[dict[str, Any]]:
         record = _record(live, each.id)
         if record is not None:  # it went just now
             left = sum(map(belonging(each.id, record), tasks))
-            rows.append(_row(each, left if total == len(tasks) else None))
+            rows.append((_row(each, left if total == len(tasks) else None), record))
     return rows
+
+
+def _tally(live: Live, plan: bytes, record: Record) -> tuple[dict[str, int], list[bytes]]:
+    """How many of its results were looked at, are there, and failed; and these failures."""
+    oids = list(islice(_results(plan, record), _RESULTS))
+    name = keys.OBJECT.name(keys.job_namespace(plan[: ids.JOB_BYTES]))
+    there, failed = 0, list[bytes]()
+    for at in range(0, len(oids), _AT_ONCE):
+        (part,) = live.ask([("HMGET", name, *oids[at : at + _AT_ONCE])])
+        values = [value for value in part if value is not None]
+        there += len(values)
+        failed += [value[1:] for value in values if value[:1] == codes.FAILURE]
+    return {"looked_at": len(oids), "there": there, "failed": len(failed)}, failed
 
 
 def _row(plan: Listed, left: int | None) -> dict[str, Any]:
@@ -123,6 +143,14 @@ def belonging_to(cluster: Cluster, plan: bytes) -> Callable[[bytes], bool]:
     return belonging(plan, record)
 
 
+def tasks_of(cluster: Cluster, found: Found) -> Callable[[bytes], bool]:
+    """Whether a task is what was found, or has to do with it: of a plan, a job, an object."""
+    if found.kind == "plan":
+        return belonging_to(cluster, found.id)
+    begins = found.id[: ids.TASK_BYTES]
+    return lambda task: task.startswith(begins)
+
+
 # -- one plan -------------------------------------------------------------------------------
 
 
@@ -132,21 +160,17 @@ def show(cluster: Cluster, plan: bytes) -> dict[str, Any]:
     Raises:
         errors.NotFound: it went just now.
     """
-    live, job = cluster.control_plane, plan[: ids.JOB_BYTES]
+    live = cluster.control_plane
     each, record = _found(live, plan)
     left = _left(live, plan, record)
     states = Counter(state for _, state in left)
-    oids = list(islice(_results(plan, record), _RESULTS))
-    name = keys.OBJECT.name(keys.job_namespace(job))
-    values: list[bytes] = []
-    for at in range(0, len(oids), _AT_ONCE):
-        (part,) = live.ask([("HMGET", name, *oids[at : at + _AT_ONCE])])
-        values += [value for value in part if value is not None]
-    failed = [failures.decode(value[1:]) for value in values if value[:1] == codes.FAILURE]
-    why = Counter((one.name or "?", one.text.partition("\n")[0]) for one in failed)
+    tally, failed = _tally(live, plan, record)
+    why = Counter(
+        (one.name or "?", one.text.partition("\n")[0]) for one in map(failures.decode, failed)
+    )
     return {
         **_row(each, len(left)), **{state: states[state] for state in _STATES.values()},
-        "looked_at": len(oids), "there": len(values), "failed": len(failed),
+        **tally,
         "failures": [
             {"name": of, "text": text, "results": number}
             for (of, text), number in why.most_common(_FAILURES)
@@ -169,7 +193,7 @@ def explain(cluster: Cluster, plan: bytes) -> list[dict[str, Any]]:
     if not left:
         says = f"is over: {about['there']:,} of {about['results']:,} results are there"
     if about["failed"]:
-        says += f"; {about['failed']:,} results failed"
+        says += f"; {about['failed']:,} result{'s' if about['failed'] > 1 else ''} failed"
         advice = f"see what failed: loom show {about['id']}"
     head = {
         "plan": about["id"], "short": f"plan {about['id']}", "name": about["label"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, ids
+from hyperloom.watch import plans
 
 if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster, Found
@@ -27,12 +28,12 @@ def _whom(cluster: Cluster, found: Found | None) -> tuple[list[bytes], list[int]
         return [found.id], []
     if found.kind == "group":
         raise errors.NotFound("a placement group has no worker of its own: ask for a task or node")
-    begins = found.id[: ids.TASK_BYTES].hex()
+    is_meant = plans.tasks_of(cluster, found)
     workers = [
         (node, worker["pid"])
         for node, answer in live.answers("status").items()
         for worker in answer["workers"]
-        if any(has.startswith(begins) for has in _has(worker))
+        if any(is_meant(bytes.fromhex(has)) for has in _has(worker))
     ]
     if not workers:
         name = ids.short(found.id) if found.kind in {"task", "object"} else found.id.hex()

@@ -25,6 +25,12 @@ def passes(gate: Gate, value: Any) -> Any:
     return value
 
 
+@loom.task(num_cpus=0.1)
+def says(gate: Gate, word: str) -> None:
+    sys.stdout.write(f"{word} begins\n")
+    gate.pass_through()
+
+
 @loom.task
 def add(*numbers: int) -> int:
     return sum(numbers)

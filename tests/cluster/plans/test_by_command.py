@@ -12,7 +12,7 @@ import hyperloom as loom
 from hyperloom import errors
 from hyperloom.cli.main import main
 from hyperloom.core import current
-from tests.cluster.plans.programs import add, living, needs, passes, submit_from
+from tests.cluster.plans.programs import add, living, needs, passes, says, submit_from
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ def test_a_plan_is_listed_shown_explained_and_cancelled_by_its_id(
         wait_until(lambda: told(head, "show", it)["left"] == 0, 20)
         about = told(head, "show", it)
         assert (about["there"], about["failed"]) == (5, 5)
+        (row,) = told(head, "ls", "plans")["plans"]
+        assert [row[key] for key in ("left", "results", "looked_at", "there", "failed")] == [
+            0, 5, 5, 5, 5,
+        ]  # fmt: skip
+        heads, cells = head.loom("ls", "plans").stdout.splitlines()
+        assert dict(zip(heads.split(), cells.split(), strict=False))["failed"] == "5"
         assert "was cancelled" in head.loom("show", it).stdout
         over = told(head, "why", it)[0]
         assert over["says"] == "is over: 5 of 5 results are there; 5 results failed"
@@ -90,6 +96,31 @@ def test_the_other_plans_of_its_program_go_on(head: Home, gate: Callable[[str], 
     assert (first.gather(30), last.gather(30)) == ([1, 2], [[3, 3]])
 
 
+def test_what_printed_and_what_runs_of_a_plan_is_that_of_its_tasks(
+    head: Home, gate: Callable[[str], Gate]
+) -> None:
+    loom.init("auto")
+    one, other = (loom.submit([says.bind(gate("go"), word)]) for word in ("one", "other"))
+    pids = [_worker_of(head, plan, word) for plan, word in ((one, "one"), (other, "other"))]
+    assert pids[0] != pids[1]
+    assert "other begins" not in head.loom("logs", str(one.id)).stdout
+    gate("go").open()
+    assert one.gather(30) == other.gather(30) == [None]
+    wait_until(lambda: told(head, "ls", "plans")["plans"] == [], 20)
+
+
+def _worker_of(head: Home, plan: loom.PlanHandle, word: str) -> int:
+    """The only one that the plan has, when it has begun and printed."""
+    it = str(plan.id)
+    wait_until(lambda: told(head, "show", it)["running"] == 1, 20)
+    wait_until(lambda: f"{word} begins\n" in head.loom("logs", it, exits=None).stdout, 20)
+    (worker,) = told(head, "stack", it)
+    (file,) = told(head, "logs", it)
+    assert file["name"].startswith(f"worker-{worker['pid']}.")
+    assert "in says" in worker["told"]
+    return int(worker["pid"])
+
+
 def test_what_failed_is_told_by_label(head: Home, gate: Callable[[str], Gate]) -> None:
     loom.init("auto")
     handle = loom.submit([needs.bind(gate("no"), 7).named("the bad one"), add.bind(1)])
@@ -99,7 +130,7 @@ def test_what_failed_is_told_by_label(head: Home, gate: Callable[[str], Gate]) -
     assert shown["failures"] == [{"name": "the bad one", "text": "KeyError: 7", "results": 1}]
     assert "failed      the bad one: KeyError: 7" in head.loom("show", handle.id).stdout
     assert (
-        "is over: 2 of 2 results are there; 1 results failed" in head.loom("why", handle.id).stdout
+        "is over: 2 of 2 results are there; 1 result failed" in head.loom("why", handle.id).stdout
     )
     it = handle.id
     handle.release()
