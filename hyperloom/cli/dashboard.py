@@ -11,8 +11,6 @@ import click
 from hyperloom.cli import looking, words
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hyperloom.watch.cluster import Cluster
 
 INSTALL = "pip install 'hyperloom[dashboard]'"
@@ -32,8 +30,9 @@ def command(  # noqa: PLR0913 - the options of the command
 ) -> int:  # fmt: skip
     """Show what goes on as a page.
 
-    The page of a head that runs: a new link to it is printed.  If there is none, or any of --host,
-    --port, --allow-actions and --address is given, one is served until Ctrl-C.
+    The page of a head of this machine: a new link to it is printed, also where its other nodes are
+    looked at. If there is none, or any of --host, --port and --allow-actions is given, one is
+    served until Ctrl-C.
 
     It listens on this machine only unless --host says otherwise, and lets in who has the link that
     is printed, once. From another machine, use an ssh tunnel: ssh -L 6391:127.0.0.1:6391 HOST.
@@ -41,8 +40,8 @@ def command(  # noqa: PLR0913 - the options of the command
     """
     if not installed():
         raise click.UsageError(f"the page needs some packages more: {INSTALL}")
-    own = address or host is not None or port is not None or allow_actions
-    link = None if own else running(session)
+    own = host is not None or port is not None or allow_actions
+    link = None if own else running(address, session)
     if link is not None:
         _tell(link, opens=opens)
         return 0
@@ -69,19 +68,14 @@ def installed() -> bool:
     return all(find_spec(name) is not None for name in _PACKAGES)
 
 
-def running(session: str) -> str | None:
-    """A new link to the page of a head that runs here; None: it has none."""
+def running(address: str, session: str) -> str | None:
+    """A new link to the page that a head brought along; None: it has none, or is not of here."""
     from hyperloom.config import Config  # noqa: PLC0415
     from hyperloom.dashboard import links  # noqa: PLC0415
-    from hyperloom.node import folder as folders  # noqa: PLC0415
+    from hyperloom.node import found  # noqa: PLC0415
 
-    known = folders.started_sessions(Config.load())
-    if session:
-        known = [folder for folder in known if folder.name.endswith(session)]
-        found: Path | None = known[0] if known else None
-    else:
-        found = folders.current_session(Config.load())
-    return None if found is None else links.ask(found)
+    head = found.find(Config.load(), address, session).head
+    return None if head is None else links.ask(head.folder)
 
 
 def _tell(link: str, *, opens: bool) -> None:

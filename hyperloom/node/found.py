@@ -21,7 +21,12 @@ class Sight(NamedTuple):
 
     address: Address | None  # of the control plane; None: nothing runs
     folder: Path | None  # of the session; None: there is none on this machine
-    history: Path | None  # what was recorded is in this folder, if anything was
+    head: NodeSettings | None  # of that control plane, if it is one of this machine's
+
+    @property
+    def history(self) -> Path | None:
+        """What was recorded is in this folder, if anything was."""
+        return Path(self.head.server["folder"]) if self.head and self.head.server else None
 
 
 def find(config: Config, address: str = "", session: str = "") -> Sight:
@@ -38,22 +43,21 @@ def find(config: Config, address: str = "", session: str = "") -> Sight:
         password_file = Path(config.password_file) if config.password_file else None
         at = parse_address(address, password_file)
         reach(at)
-        return Sight(at, None, None)
+        return Sight(at, None, _head_at(config, at))
     folder = _session(config, session)
     if folder is None:
         return Sight(None, None, None)
     settings = NodeSettings.read(folder)
     running = settings.address if folders.runs(folder) else None
-    return Sight(running, folder, _history(config, settings))
+    own = settings if settings.server is not None else None
+    return Sight(running, folder, own or _head_at(config, settings.address))
 
 
-def _history(config: Config, settings: NodeSettings) -> Path | None:
-    """What a head keeps; of a node that joined one of this machine, what that keeps."""
-    if settings.server is not None:
-        return Path(settings.server["folder"])
+def _head_at(config: Config, address: Address) -> NodeSettings | None:
+    """The head that made this control plane, if `loom start` did on this machine."""
     for head in reversed(_heads(config)):
-        if head.server is not None and head.server["url"] == settings.address.url:
-            return Path(head.server["folder"])
+        if head.server is not None and address.url in {head.server["url"], head.address.url}:
+            return head
     return None
 
 

@@ -51,6 +51,25 @@ def test_a_head_has_a_page_until_it_ends(home: Home) -> None:
     home.wait_empty()
 
 
+@pytest.mark.slow
+def test_a_node_that_joined_has_its_heads_page(home: Home) -> None:
+    """It is the session that programs find then; there is one page all the same."""
+    told = home.loom(
+        "start", "--head", "--port", "0", "--num-cpus", "1", "--dashboard-port", "0"
+    ).stdout
+    page = link_in(told).partition("/login")[0]
+    head = home.current
+    server = json.loads((head / "node.json").read_text())["server"]
+    password = ("--password-file", server["password_file"])
+    home.loom("start", "--address", server["url"], *password, "--num-cpus", "1")
+    assert home.current != head
+    assert link_in(home.loom("dashboard").stdout).startswith(page)
+    home.variables["LOOM_PASSWORD_FILE"] = server["password_file"]
+    assert link_in(home.loom("dashboard", "--address", server["url"]).stdout).startswith(page)
+    home.loom("stop", "--all")
+    home.wait_empty()
+
+
 def _is_new(home: Home, killed: int) -> bool:
     recorded = json.loads((home.current / "processes.json").read_text())
     return "page" in recorded and recorded["page"][0] != killed
