@@ -44,6 +44,12 @@ _LEVEL = 1  # of compression: rows repeat much, and time matters more
 _TRIMMED = 100  # entries that go at a time
 
 
+def place(entry: bytes) -> tuple[int, int]:
+    """Where an entry is among all, by its name in the control plane."""
+    at, _, number = entry.partition(b"-")
+    return int(at), int(number)
+
+
 class History:
     """A file of recorded events.
 
@@ -84,13 +90,15 @@ class History:
             for job, about, opened, ended, dropped in rows
         }
 
-    def entries(self, job: bytes) -> Iterator[tuple[bytes, Event]]:
+    def entries(self, job: bytes, after: bytes = b"-") -> Iterator[tuple[bytes, Event]]:
         """The job's entries, each with its name in the control plane; the oldest first."""
+        known = (0, 0) if after == b"-" else place(after)
         rows = self._db.execute(
             "SELECT entry, at, kind, payload FROM entries WHERE job = ? ORDER BY number", (job,)
         )
         for entry, at, kind, payload in rows:
-            yield entry, Event(at, kind, zlib.decompress(payload))
+            if place(entry) > known:
+                yield entry, Event(at, kind, zlib.decompress(payload))
 
     def counts(self, job: bytes) -> events.Counts:
         """How many tasks of each template, when it was last looked."""

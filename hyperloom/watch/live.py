@@ -116,9 +116,14 @@ class Live:
 
     def first(self, job: bytes) -> float | None:
         """When the oldest of them was, if there is any."""
+        entry = self.oldest(job)
+        return int(entry.partition(b"-")[0]) / 1000 if entry else None
+
+    def oldest(self, job: bytes) -> bytes | None:
+        """The name of the oldest of them."""
         name = keys.EVENTS.name(keys.job_namespace(job))
         part = self.wire.call("XRANGE", name, "-", "+", "COUNT", 1)
-        return int(part[0][0].partition(b"-")[0]) / 1000 if part else None
+        return part[0][0] if part else None
 
     def entries(self, job: bytes, after: bytes = b"-") -> Iterator[tuple[bytes, Event]]:
         """The same, each with its name: what came later is read by giving it."""

@@ -12,9 +12,12 @@ from hyperloom.dashboard import bars, stream
 from hyperloom.dashboard.tail import Tail
 from hyperloom.events import ROW, Ended, Ran, Run
 from hyperloom.gcs import codes
+from hyperloom.watch.history import FILE, History, place
 from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hyperloom.ids import TemplateID
 
 JOB = b"job1"
@@ -91,3 +94,70 @@ def test_columns_and_single_attempts_agree(entries: list[tuple[bytes, list[Any]]
     over = {each.task for each in attempts if each.ended not in {Ended.RETRIED, Ended.REDIRECTED}}
     assert tail.past.singly is not None
     assert set(tail.past.singly) == over
+
+
+class Stream:
+    """A control plane that keeps the last few entries of a job's events."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[bytes, Event]] = []
+
+    def oldest(self, _: bytes) -> bytes | None:
+        return self.kept[0][0] if self.kept else None
+
+    def entries(self, _: bytes, after: bytes) -> list[tuple[bytes, Event]]:
+        return [each for each in self.kept if after == b"-" or place(each[0]) > place(after)]
+
+
+class Recorded:
+    """A cluster with both; it counts how often the history is read."""
+
+    def __init__(self, file: Path) -> None:
+        self.live = Stream()
+        self._written = History(file, write=True)
+        self._read = History(file)
+        self.looks = 0
+
+    @property
+    def history(self) -> Recorded:
+        return self
+
+    def entries(self, job: bytes, after: bytes) -> list[tuple[bytes, Event]]:
+        self.looks += 1
+        return list(self._read.entries(job, after))
+
+    def name(self, _: bytes, template: TemplateID) -> str:
+        return template.hex()
+
+    def tell(self, *numbers: int, kind: bytes = codes.RAN) -> None:
+        for n in numbers:
+            row = (n, TEMPLATES[0], Ended.DONE, 100.0 + n, 0.25, [], False)
+            payload = events.encode(Ran(b"node-one", [run_of(7, [row])]))
+            entry = b"%d-0" % n, Event(1.0, kind, payload if kind == codes.RAN else b"")
+            self._written.add(JOB, [entry])
+            self.live.kept = [*self.live.kept, entry][-3:]
+
+    def close(self) -> None:
+        self._written.close()
+        self._read.close()
+
+
+def test_what_the_stream_lost_while_nobody_looked_is_read_from_the_history(tmp_path: Path) -> None:
+    """A job that ran on unseen would have a gap, as if its workers had been idle."""
+    cluster = Recorded(tmp_path / FILE)
+    tail = Tail(JOB)
+    cluster.tell(1, 2)
+    tail.catch_up(cluster)  # type: ignore[arg-type]
+    cluster.tell(3, 4)
+    tail.catch_up(cluster)  # type: ignore[arg-type]
+    assert cluster.looks == 1, "the stream has all that came"
+    cluster.tell(*range(5, 12))
+    tail.catch_up(cluster)  # type: ignore[arg-type]
+    assert (tail.done, len(tail.bars), cluster.looks) == (11, 11, 2)
+    cluster.tell(12, 13)
+    cluster.tell(14, kind=codes.ENDED)
+    cluster.live.kept = []  # the job is over, and its stream with it
+    for _ in range(2):
+        tail.catch_up(cluster)  # type: ignore[arg-type]
+    assert (tail.done, cluster.looks) == (13, 3), "and after its end nothing more comes"
+    cluster.close()

@@ -32,6 +32,8 @@ def test_what_is_added_is_read_again(tmp_path: Path) -> None:
     history.add(JOB, [entry(4), entry(5, codes.ENDED, counts)])
     reader = History(tmp_path / "h.sqlite")
     assert list(reader.entries(JOB))[:3] == [opened, entry(2), entry(4)]
+    assert next(reader.entries(JOB, b"2000-0")) == entry(4)
+    assert next(reader.entries(JOB, b"3000-9")) == entry(4)
     jobs = reader.jobs()
     assert jobs[JOB]["about"] == {"pid": 7}
     assert (jobs[JOB]["opened"], jobs[JOB]["ended"], jobs[JOB]["state"]) == (1.0, 5.0, "ended")

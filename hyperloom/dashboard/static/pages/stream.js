@@ -1,7 +1,7 @@
 // Who ran what when: a lane for each worker; zoom by wheel, drag, buttons or keys.
 import { useEffect, useRef, useState } from "../vendor/hooks.mjs";
 import { chosenJob, JobTools } from "../links.js";
-import { count, html, seconds, tint, Trouble, useAnswer } from "../parts.js";
+import { clock, count, html, seconds, tint, Trouble, useAnswer } from "../parts.js";
 
 const LANE = 22;
 const LEFT = 130;
@@ -27,7 +27,7 @@ function draw(canvas, seen) {
   const marks = Math.max(1, Math.min(5, Math.floor(room / 90)));
   for (let n = 0; n <= marks; n += 1) {
     pen.textAlign = n === marks ? "right" : "left";
-    pen.fillText(seconds((span * n) / marks), LEFT + (room * n) / marks, 12);
+    pen.fillText(n ? seconds((span * n) / marks) : clock(seen.start), LEFT + (room * n) / marks, 12);
   }
   pen.textAlign = "left";
   const bad = style.getPropertyValue("--bad");
@@ -90,11 +90,19 @@ export function Stream({ moment, rest }) {
       setSpan([seen.start + wide * Math.min(from, to), seen.start + wide * Math.max(from, to)]);
       return;
     }
-    const lane = Math.floor((event.offsetY - TOP) / LANE);
-    const at = to * wide;
-    const here = (bar) => bar[0] === lane && bar[2] <= at && at <= bar[2] + bar[3];
-    const hit = seen.running.find(here) || (seen.bars || []).find(here);
+    const hit = under(event);
     if (hit) location.hash = `#/task/${hit[hit.length - 1]}`;
+  };
+  const under = (event) => {
+    const lane = Math.floor((event.offsetY - TOP) / LANE);
+    const at = place(event) * (seen.end - seen.start);
+    const here = (bar) => bar[0] === lane && bar[2] <= at && at <= bar[2] + bar[3];
+    return seen.running.find(here) || (seen.bars || []).find(here);
+  };
+  const pointed = (event) => {  // what it is, and how long it took
+    const hit = seen && event.offsetX > LEFT ? under(event) : null;
+    const how = hit && hit.length > 5 ? hit[4] : "goes on";
+    event.target.title = hit ? `${seen.names[hit[1]]}: ${how}, ${seconds(hit[3])}` : "";
   };
   if (!job) return html`<p class="empty">No job is known.</p>`;
   const says = seen ? `${count(seen.count)} attempts of ${seen.names.length} functions in ${seen.lanes.length} workers within ${seconds(seen.end - seen.start)}${seen.running.length ? `; ${count(seen.running.length)} going on (paler)` : ""}` : "";
@@ -105,10 +113,10 @@ export function Stream({ moment, rest }) {
         <button onClick=${() => move(-0.5)}>Earlier</button><button onClick=${() => move(0.5)}>Later</button>
         <button onClick=${() => setSpan(null)}>Latest</button>
         ${seen && html`<button onClick=${() => setSpan([seen.first, seen.last + 1e-3])}>All</button>`}
-        <span class="label" role="status">${says}${seen && seen.dropped ? `; ${count(seen.dropped)} older ones are not kept` : ""}${seen && seen.hidden_lanes ? `; ${count(seen.hidden_lanes)} more workers are not drawn` : ""}</span>
+        <span class="label" role="status">${says}${seen && seen.dropped ? `; ${count(seen.dropped)} older ones are not kept` : ""}${seen && seen.untold ? `; of ${count(seen.untold)} more nothing is told, or not yet` : ""}${seen && seen.hidden_lanes ? `; ${count(seen.hidden_lanes)} more workers are not drawn` : ""}</span>
       </div>
       <canvas ref=${canvas} tabindex="0" role="img" aria-label=${`Task stream: ${says}. Plus and minus zoom, arrows move, zero shows the latest.`}
-        onKeyDown=${pressed} onMouseDown=${(event) => { drag.current = place(event); }} onMouseUp=${clicked}
+        onKeyDown=${pressed} onMouseDown=${(event) => { drag.current = place(event); }} onMouseUp=${clicked} onMouseMove=${pointed}
         onWheel=${(event) => { event.preventDefault(); zoom(event.deltaY > 0 ? 1.25 : 0.8, place(event)); }}></canvas>
       ${seen && html`<${Keys} names=${seen.names}/>`}
     </div>`;
@@ -117,5 +125,6 @@ export function Stream({ moment, rest }) {
 function Keys({ names }) {
   const box = useRef(null);
   useEffect(() => { [...box.current.querySelectorAll("i")].forEach((mark, n) => { mark.style.background = tint(names[n]); }); });
-  return html`<div class="keys" ref=${box}>${names.map((name) => html`<span key=${name}><i></i>${name}</span>`)}</div>`;
+  return html`<div class="keys" ref=${box}>${names.map((name) => html`<span key=${name}><i></i>${name}</span>`)}
+    ${names.length ? html`<span><b class="failed"></b>failed or tried again</span>` : ""}</div>`;
 }
