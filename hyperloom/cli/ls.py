@@ -9,7 +9,7 @@ import click
 from hyperloom.cli import looking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hyperloom.watch.cluster import Cluster
 
@@ -95,7 +95,7 @@ def command(**options: Any) -> int:  # noqa: ANN401 - click's options
         if what != "actors":
             raise click.UsageError(f"--all is for actors; loom ls {what} shows what there is")
         asked = asked or frozenset(_OF_ACTORS)
-    keep = _keep(what, looking.condition(options["filters"]), asked)
+    keep = _keep(what, options["filters"], asked)
     states = asked or frozenset(_STATES)
     with looking.cluster_at(options["address"], options["session"]) as cluster:
         jobs = _jobs(cluster, options["job"])
@@ -133,9 +133,15 @@ def _checked_states(what: str, asked: tuple[str, ...]) -> frozenset[str]:
     return states
 
 
-def _keep(what: str, keep: Keep, states: frozenset[str]) -> Keep:
-    """Tasks are chosen by state where they are read; of other things there are few."""
-    if what == "tasks" or not states:
+def _keep(what: str, filters: Sequence[str], states: frozenset[str]) -> Keep | None:
+    """Tasks are chosen by state where they are read; of other things there are few.
+
+    None: no row of a task needs to be looked at.
+    """
+    keep = looking.condition(filters)
+    if what == "tasks":
+        return keep if filters else None
+    if not states:
         return keep
     return lambda row: row["state"].upper() in states and keep(row)
 

@@ -45,8 +45,11 @@ def make_app(
     Who follows moments is let go when it does not `goes_on`.
     """
     # Who takes long keeps nobody waiting but his like.
-    moments, common, reading, watching = desks = [Desk(connect) for _ in range(4)]
-    slow = {"log": reading, "logs": reading, "profile": watching}
+    moments, common, tables, reading, watching = desks = [Desk(connect) for _ in range(5)]
+    slow = {
+        "tasks": tables, "objects": tables, "task": tables, "log": reading, "logs": reading,
+        "profile": watching,
+    }  # fmt: skip
     answers = pages.Answers()
     shared = Shared()
 

@@ -1,4 +1,8 @@
-"""What several viewers ask for within a moment is made once, and written once."""
+"""What several viewers ask for within a moment is made once, and written once.
+
+What took long to make is good for longer: so the control plane and this process are never busy with
+one question for more than a small part of the time, however many ask it.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 FRESH_S = 0.8  # so old may an answer be
+_LONG_S = 0.25
+_RESTS = 5  # times as long as it took
 
 
 class Shared:
     """See the module."""
 
     def __init__(self) -> None:
-        self._made: dict[str, tuple[float, asyncio.Task[bytes]]] = {}
+        self._made: dict[str, asyncio.Task[bytes]] = {}
+        self._until: dict[str, float] = {}  # of each that is made: so long is it good
 
     async def get(self, question: str, ask: Callable[[], Awaitable[Any]]) -> bytes:
         """The answer as JSON, which `ask` finds unless somebody did just now.
@@ -26,16 +33,23 @@ class Shared:
             errors.LoomError: what `ask` raises, to everybody who waits for it.
         """
         now = asyncio.get_running_loop().time()
-        self._made = {
-            asked: (begun, task)
-            for asked, (begun, task) in self._made.items()
-            if not task.done() or now - begun < FRESH_S
-        }
+        for asked in [asked for asked, until in self._until.items() if until <= now]:
+            del self._until[asked], self._made[asked]
         if question not in self._made:
-            self._made[question] = now, asyncio.create_task(_written(ask))
+            self._made[question] = asyncio.create_task(self._make(question, ask))
         # One viewer that goes away does not take the answer from the others.
-        return await asyncio.shield(self._made[question][1])
+        return await asyncio.shield(self._made[question])
+
+    async def _make(self, question: str, ask: Callable[[], Awaitable[Any]]) -> bytes:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            return json.encode(await ask())
+        finally:
+            self._until[question] = good_until(begun, clock())
 
 
-async def _written(ask: Callable[[], Awaitable[Any]]) -> bytes:
-    return json.encode(await ask())
+def good_until(begun: float, made: float) -> float:
+    """When an answer that was begun and made at these times is to be made again."""
+    took = made - begun
+    return made + _RESTS * took if took > _LONG_S else begun + FRESH_S

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import events, ids
+from hyperloom import events
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
+from hyperloom.watch.over import End, First, Over, blank_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.live import Stand
-    from hyperloom.watch.story import Event
 
 STATES = ("RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE")
 
 AT_WORK = ("running", "blocked", "hosting")  # `at` of what workers have begun
 _LOOKED_AT = 20_000  # tasks of a job that are not over
-_OVER = {Ended.DONE: "DONE", Ended.FAILED: "FAILED", Ended.PASSED_ON: "FAILED"}
+_PLACE = {state: at for at, state in enumerate(STATES)}
 
 
 def running(cluster: Cluster) -> dict[str, dict[str, Any]]:
@@ -75,29 +77,32 @@ def _summed(row: dict[str, Any]) -> dict[str, Any]:
 def table(
     cluster: Cluster,
     jobs: Iterable[bytes],
-    keep: Callable[[dict[str, Any]], bool],
+    keep: Callable[[dict[str, Any]], bool] | None,
     limit: int,
     states: frozenset[str] = frozenset(STATES),
 ) -> dict[str, Any]:
     """Tasks of these jobs, what goes on first: `tasks`, and how many `matched` and were `hidden`.
 
     `hidden` are tasks that were not looked at: too many wait, or what was known of them is gone.
+    Without `keep` all of these states match, and only rows that are shown are made.
     """
-    rows: list[dict[str, Any]] = []
+    chosen = First(limit)
     hidden = 0
     at_work = running(cluster)
     for job in jobs:
         found, unseen = _of_job(cluster, job, states, at_work)
-        rows += [row for row in found if keep(row)]
         hidden += unseen
-    rows.sort(key=lambda row: (STATES.index(row["state"]), row["id"]))
-    return {"tasks": rows[:limit], "matched": len(rows), "hidden": hidden}
+        for end in found:
+            if end.state in states and (keep is None or keep(end.row())):
+                chosen.add((_PLACE[end.state], end.task), end)
+    return {"tasks": [end.row() for end in chosen.all()], "matched": chosen.of, "hidden": hidden}
 
 
 def _of_job(
     cluster: Cluster, job: bytes, states: frozenset[str], at_work: dict[str, dict[str, Any]]
-) -> tuple[list[dict[str, Any]], int]:
-    rows: list[dict[str, Any]] = []
+) -> tuple[Iterable[End], int]:
+    """Its tasks as they are or ended, at least those of these states; and how many more."""
+    rows: list[End] = []
     alive: set[bytes] = set()
     hidden = 0
     if cluster.live is not None:
@@ -106,22 +111,15 @@ def _of_job(
         hidden = total - len(tasks)
         if states - {"FAILED", "CANCELLED", "DONE"}:
             stands = cluster.live.where(job, tasks)
-            pairs = zip(tasks, stands, strict=True)
-            rows += [_alive(task, stand, at_work) for task, stand in pairs]
-    over = [row for task, row in _over(cluster, job).items() if task not in alive]
+            for task, stand in zip(tasks, stands, strict=True):
+                row = _alive(task, stand, at_work)
+                rows.append(End(row["state"], task, partial(dict, row)))
+    over = Over(list(cluster.events(job)), lambda template: cluster.name(job, template), alive)
     counts: Counter[str] = Counter()
     for each in cluster.counts(job).values():
         counts.update(each)
-    hidden += max(0, counts["done"] + counts["failed"] - len(over))
-    rows += [row for row in over if row["state"] in states]
-    return [row for row in rows if row["state"] in states], hidden
-
-
-def _row(task: bytes, name: str, state: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-    blank = dict.fromkeys(("attempt", "node", "pid", "began", "seconds", "bytes", "error"))
-    return {
-        "id": task.hex(), "short": ids.short(task), "name": name, "state": state, **blank, **more
-    }  # fmt: skip
+    hidden += max(0, counts["done"] + counts["failed"] - over.number)
+    return chain(rows, over), hidden
 
 
 def _alive(task: bytes, stand: Stand, at_work: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -129,67 +127,10 @@ def _alive(task: bytes, stand: Stand, at_work: dict[str, dict[str, Any]]) -> dic
     work = at_work.get(task.hex())
     if work is None:
         node = stand.detail if stand.state == "HELD" else None
-        return _row(task, name, "WAITING" if stand.state == "OVER" else stand.state, node=node)
+        return blank_row(task, name, "WAITING" if stand.state == "OVER" else stand.state, node=node)
     state = "RUNNING" if work["at"] in AT_WORK else "HELD"
     attempt = work["attempt"] if state == "RUNNING" else None
     seconds = work["seconds"] if state == "RUNNING" else None
-    return _row(
+    return blank_row(
         task, name, state, node=work["node"], pid=work["pid"], attempt=attempt, seconds=seconds
-    )
-
-
-def _over(cluster: Cluster, job: bytes) -> dict[bytes, dict[str, Any]]:
-    rows: dict[bytes, dict[str, Any]] = {}
-    names: dict[bytes, str] = {}
-    for event in cluster.events(job):
-        if event.kind == codes.RAN:
-            for ran in events.attempts(event.payload):
-                if ran.template not in names:
-                    names[ran.template] = cluster.name(job, ran.template)
-                state = _OVER.get(ran.ended)
-                if state is not None:
-                    rows[ran.task] = _ran(ran, names[ran.template], state)
-        else:
-            rows |= dict(_unattempted(cluster, job, event))
-    return rows
-
-
-def _unattempted(
-    cluster: Cluster, job: bytes, event: Event
-) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Tasks of whose ends no attempt tells."""
-    node, state, error = None, "FAILED", None
-    match event.kind:
-        case codes.CANCELLED:
-            state, templates = "CANCELLED", events.cancelled(event.payload)
-        case codes.CALLS_LOST:
-            lost = events.calls_lost(event.payload)
-            templates, error = lost.templates, lost.error.text
-        case codes.NODE_FAILED:
-            at, templates = events.failed_with_node(event.payload)
-            node, error = at.hex(), "its node was lost"
-        case codes.ACTOR_ENDED:
-            over = events.actor_ended(event.payload)
-            templates, error = {over.actor: over.template}, over.error.text
-            state = "DONE" if over.in_peace else "FAILED"
-        case _:
-            return
-    for task, template in templates.items():
-        name = cluster.name(job, template)
-        yield task, _row(task, name, state, node=node, error=error)
-
-
-def _ran(ran: events.Attempt, name: str, state: str) -> dict[str, Any]:
-    cancelled = ran.error is not None and ran.error.category == "cancelled"
-    return _row(
-        ran.task,
-        name,
-        "CANCELLED" if cancelled else state,
-        attempt=ran.attempt,
-        node=ran.node.hex(),
-        pid=ran.pid,
-        began=ran.begun or None,
-        seconds=round(ran.seconds, 6),
-        bytes=ran.output_bytes,
-        error=ran.error.text if ran.error else None,
     )

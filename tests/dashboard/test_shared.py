@@ -52,6 +52,12 @@ def test_an_answer_grows_old(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asyncio.run(viewer()) == [b"0", b"1", b"2"]
 
 
+def test_what_took_long_is_good_for_longer() -> None:
+    """A million tasks are looked through in seconds: not all the time, because somebody looks."""
+    assert shared.good_until(10.0, 10.1) == 10.0 + shared.FRESH_S
+    assert shared.good_until(10.0, 13.0) == 28.0
+
+
 def test_a_failure_is_told_to_all_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared, "FRESH_S", 0.0)
 
