@@ -11,7 +11,7 @@ from hyperloom.gcs import codes, keys, standing
 from hyperloom.gcs.groups import Standing
 from hyperloom.resources import ResourceSet, of_node, of_symbols
 from hyperloom.watch import actors, errors, groups, story
-from hyperloom.watch.tasks import running
+from hyperloom.watch.tasks import AT_WORK, running
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -66,7 +66,9 @@ def _line(
     facts = _facts(cluster, job, task, stand, told, at_work)
     facts = replace(facts, stands=standing.in_circle(facts.stands, before))
     lacking = [] if stand is None else stand.lacks
-    line = {**_decided(task, name, facts), "lacks": [oid.hex() for oid in lacking]}
+    state = _as_in_tables(facts.state, at_work.get(task.hex()))
+    decided = _decided(task, name, facts)
+    line = {**decided, "state": state, "lacks": [oid.hex() for oid in lacking]}
     makers = [] if facts.lost else [bytes(ids.task_of(oid)) for oid in lacking]  # type: ignore[arg-type]
     called = getattr(facts.stands, "called", b"")
     return line, [called] if called else list(dict.fromkeys(makers))
@@ -88,6 +90,11 @@ def alike(cluster: Cluster, task: bytes, at_work: dict[str, dict[str, Any]]) -> 
     name = stand.template.name if stand and stand.template else "?"
     line = _decided(task, name, replace(facts, position=None, attempt=1))
     return {**line, "lacks": [oid.hex() for oid in (stand.lacks if stand else ())]}
+
+
+def _as_in_tables(state: str, work: dict[str, Any] | None) -> str:
+    """What a node has, a worker may have begun."""
+    return "RUNNING" if state == "HELD" and work and work["at"] in AT_WORK else state
 
 
 def _stand(cluster: Cluster, job: bytes, task: bytes) -> Stand | None:

@@ -49,6 +49,13 @@ def test_the_table_has_every_task_as_it_stands(scene: Scene) -> None:
     wait_until(lambda: states() == OVER | GOES_ON)
 
 
+def test_a_task_by_itself_stands_as_the_table_has_it(scene: Scene) -> None:
+    def states() -> dict[str, str]:
+        return {name: reasons.show(scene.cluster, scene.task(name))["state"] for name in scene.refs}
+
+    wait_until(lambda: states() == OVER | GOES_ON)
+
+
 def test_rows_are_chosen_by_state_and_condition_and_counted(scene: Scene) -> None:
     failed = tasks.table(scene.cluster, [scene.job], all_of, 2, frozenset({"FAILED"}))
     assert failed["matched"] == 4
