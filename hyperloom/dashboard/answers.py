@@ -76,6 +76,7 @@ class Answers:
             "first": first,
             "last": last,
             "dropped": tail.bars.dropped,
+            "untold": max(0, _done(cluster, job) - tail.done),
             **seen,
         }
 
@@ -103,7 +104,7 @@ class Answers:
         if unknown:
             raise errors.InvalidOption(f"there is no state {', '.join(sorted(unknown))}")
         found = tasks.table(
-            cluster, [job], lambda row: name in row["name"], limit,
+            cluster, [job], (lambda row: name in row["name"]) if name else None, limit,
             states or frozenset(tasks.STATES),
         )  # fmt: skip
         return {"job": job.hex(), **found}
@@ -165,6 +166,17 @@ class Answers:
         del asked
         return {"nodes": things.nodes(cluster), "workers": things.workers(cluster)}
 
+    def load(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """How busy the cluster is: what its workers run, and its machines, of those that answer."""
+        del asked
+        at = [work["at"] for work in tasks.running(cluster).values()]
+        loads = [node["load"] for node in things.nodes(cluster) if "load" in node]
+        cpu = sum(load["cpu_percent"] for load in loads) / len(loads) if loads else None
+        return {
+            "running": at.count("running") + at.count("blocked"), "hosting": at.count("hosting"),
+            "cpu_percent": cpu, "spilled": sum(load["spilled"] for load in loads),
+        }  # fmt: skip
+
     def objects(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """What is kept, by creator and by holder; and the largest."""
         job = cluster.job(asked.get("job"))
@@ -174,6 +186,10 @@ class Answers:
             **objects.memory(cluster, [job]),
             **objects.table(cluster, [job], lambda _: True, limit),
         }
+
+
+def _done(cluster: Cluster, job: bytes) -> int:
+    return sum(counts["done"] for counts in cluster.counts(job).values())
 
 
 def _running(cluster: Cluster, job: bytes, now: float) -> list[stream.Running]:
@@ -215,7 +231,7 @@ def _number(asked: Mapping[str, str], name: str, default: float) -> float:
 
 PAGES: tuple[str, ...] = (
     "job", "plans", "graph", "around", "stream", "errors", "traceback", "tasks", "task", "actors",
-    "nodes", "objects", "logs", "log", "profile",
+    "nodes", "load", "objects", "logs", "log", "profile",
 )  # fmt: skip
 
 

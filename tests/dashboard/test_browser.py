@@ -135,12 +135,31 @@ def rows_of(tab: Any, caption: str) -> list[list[str]]:
     return found
 
 
+def figure(tab: Any, label: str) -> Any:
+    """One of the numbers of the overview."""
+    card = tab.locator(".row .card", has=tab.get_by_text(label, exact=True))
+    return card.locator(".figure")
+
+
 def test_the_overview(go: Any, visitor: httpx.Client) -> None:
     tab = go("overview")
-    totals = visitor.get("/api/moment").json()["totals"]
-    for label, what in (("Failed", "failed"), ("Left", "left"), ("With nodes", "held")):
-        card = tab.locator(".card", has=tab.get_by_text(label, exact=True)).first
-        sync_api.expect(card.locator(".figure")).to_contain_text(f"{totals[what]:,}")
+    moment, load = visitor.get("/api/moment").json(), visitor.get("/api/load").json()
+    totals, (node,) = moment["totals"], moment["nodes"]
+    pending = totals["left"] - load["running"] - load["hosting"]
+    for label, says in (
+        ("Running", f"{load['running']} {load['hosting']} actors"),
+        ("Pending", f"{pending} of {totals['submitted']}"), ("Failed", f"{totals['failed']}"),
+        ("Nodes", "1 CPU"), ("Object memory", _mib(node["store"]["used"])),
+    ):  # fmt: skip
+        sync_api.expect(figure(tab, label)).to_contain_text(says)
+    (job,) = rows_of(tab, "Open jobs")
+    assert job[0] == moment["jobs"][0]["job"]
+    assert job[3:] == [str(totals["left"]), str(totals["failed"])]
+
+
+def _mib(number: int) -> str:
+    mib = number / 2**20
+    return f"{mib:.1f} MiB" if mib < 10 else f"{mib:.0f} MiB"
 
 
 def test_jobs_and_functions(go: Any, visitor: httpx.Client) -> None:

@@ -68,6 +68,16 @@ def test_jobs_and_totals(visitor: httpx.Client, told: Any) -> None:
     assert [node["alive"] for node in moment["nodes"]] == [True]
 
 
+def test_how_busy_it_is(visitor: httpx.Client, told: Any) -> None:
+    load = asked(visitor, "/api/load")
+    running = told("ls", "tasks", "--state", "RUNNING")["tasks"]
+    actors = told("ls", "actors")["actors"]
+    assert (load["running"], load["hosting"]) == (len(running) - len(actors), len(actors)) == (1, 1)
+    (node,) = told("ls", "nodes")["nodes"]
+    assert load["spilled"] == node["load"]["spilled"]
+    assert 0 <= load["cpu_percent"] <= 100
+
+
 def test_functions(visitor: httpx.Client, told: Any) -> None:
     names = {row["name"]: row for row in told("ls", "names")["names"]}
     rows = asked(visitor, "/api/job")["names"]

@@ -103,8 +103,10 @@ export function Figure({ label, value, more, kind, to }) {
     <div class=${`figure ${kind || ""}`}>${value} ${more && html`<small>${more}</small>`}</div></div>`;
 }
 
-// columns: [title, row => what is shown, "number" | "text" | ""]
-export function Table({ caption, columns, rows, empty, rowKey }) {
+// columns: [title, row => what is shown, "number" | "text" | ""]; `sparse`: without those that are empty
+export function Table({ caption, columns: all, rows, empty, rowKey, sparse }) {
+  const says = (shown) => shown !== "" && shown !== null && shown !== undefined;
+  const columns = sparse ? all.filter(([, show]) => rows.some((row) => says(show(row)))) : all;
   if (!rows.length) return html`<div class="card"><h2>${caption}</h2><div class="empty">${empty}</div></div>`;
   return html`<div class="card" tabindex="0" role="region" aria-label=${caption}><table><caption>${caption}</caption>
     <thead><tr>${columns.map(([title, , kind]) => html`<th scope="col" class=${kind || ""}>${title}</th>`)}</tr></thead>

@@ -1,5 +1,5 @@
 // The graph of a job as it runs: its tasks, or, of many, its functions; or one task and its neighbours.
-import { useMemo, useState } from "../vendor/hooks.mjs";
+import { useEffect, useMemo, useRef, useState } from "../vendor/hooks.mjs";
 import { layOut } from "../layout.js";
 import { chosenJob, JobTools, taskLink } from "../links.js";
 import { count, html, Trouble, useAnswer } from "../parts.js";
@@ -48,12 +48,20 @@ function Picture({ answer, job }) {
   const shape = JSON.stringify([answer.boxes.length, answer.arrows.map(([from, to]) => [from, to])]);
   const { points, between, width, height } = useMemo(() => layOut(answer.boxes.length, answer.arrows, size), [shape, answer.single]);
   const [scale, setScale] = useState(null);  // null: as wide as there is room for, if one can still read it
-  const fitting = Math.min(1, Math.max(0.65, (innerWidth - 80) / width));
+  const box = useRef(null);
+  const [room, setRoom] = useState(innerWidth);
+  useEffect(() => {
+    const measure = () => setRoom(box.current.clientWidth);
+    measure();
+    addEventListener("resize", measure);
+    return () => removeEventListener("resize", measure);
+  }, []);
+  const fitting = Math.min(1, Math.max(0.55, room / width));
   const at = scale === null ? fitting : scale;
   const corner = (at) => ({ x: points[at][0] - size.width / 2, y: points[at][1] - size.height / 2, size });
   return html`<div class="tools" role="toolbar" aria-label="Size"><button onClick=${() => setScale(at / 1.3)}>Smaller</button>
     <button onClick=${() => setScale(at * 1.3)}>Larger</button><button onClick=${() => setScale(null)}>Fit</button></div>
-  <div class="scroll" tabindex="0" role="region" aria-label="Graph"><svg class="graph" width=${width * at} height=${height * at} viewBox=${`0 0 ${width} ${height}`} role="group" aria-label="Boxes are ${answer.single ? "tasks" : "functions"}, arrows what they take">
+  <div class="scroll" ref=${box} tabindex="0" role="region" aria-label="Graph"><svg class="graph" width=${width * at} height=${height * at} viewBox=${`0 0 ${width} ${height}`} role="group" aria-label="Boxes are ${answer.single ? "tasks" : "functions"}, arrows what they take">
     <defs><marker id="tip" viewBox="0 0 8 8" refX="4" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="tip" d="M0,0 L8,4 L0,8 z"/></marker></defs>
     ${answer.arrows.filter(([from, to]) => from !== to).map(([from, to, times]) => html`<path key=${`${from} ${to}`} class="arrow" d=${arrow(points[from], points[to], between(from, to), size)} marker-end="url(#tip)"><title>${count(times)}</title></path>`)}
     ${answer.boxes.map((box, at) => html`<${answer.single ? TaskBox : NameBox} key=${box.id || box.name} box=${box} job=${job} ...${corner(at)}/>`)}

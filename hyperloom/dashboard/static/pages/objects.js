@@ -4,7 +4,7 @@ import { count, html, size, Table, Trouble, useAnswer } from "../parts.js";
 
 export function Objects({ moment, rest }) {
   const job = chosenJob(moment, rest);
-  const { answer, error } = useAnswer(`/api/objects?job=${job}`, 3000);
+  const { answer, error } = useAnswer(`/api/objects?job=${job}&limit=50`, 3000);
   const tools = html`<${JobTools} moment=${moment} job=${job} page="objects"/>`;
   if (error) return html`${tools}<${Trouble} text=${error}/>`;
   if (!answer) return html`${tools}<p class="empty">Reading …</p>`;
@@ -23,5 +23,6 @@ export function Objects({ moment, rest }) {
       ["Size", (row) => size(row.bytes), "number"], ["Where", (row) => placeLink(row.where)],
       ["Holders", (row) => count(row.holders), "number"], ["State", (row) => row.state],
     ]}/>
+    ${answer.matched > answer.objects.length ? html`<p class="label">${count(answer.matched - answer.objects.length)} smaller ones: loom ls objects --limit.</p>` : ""}
     ${answer.hidden ? html`<p class="label">${count(answer.hidden)} more objects were not looked at.</p>` : ""}`;
 }

@@ -1,9 +1,23 @@
 // How far, how fast, what failed, where the memory is.
 import uPlot from "../vendor/uplot.mjs";
 import { useEffect, useRef } from "../vendor/hooks.mjs";
-import { count, Figure, html, size, Table, Track } from "../parts.js";
+import { clock, count, Figure, html, seconds, size, Table, Track, useAnswer } from "../parts.js";
 
 const WHOLE = [1, 2, 5].flatMap((n) => [...Array(8).keys()].map((zeros) => n * 10 ** zeros)).sort((a, b) => a - b);
+
+const STEPS = [5, 10, 15, 30, 60, 120, 300, 600];
+const LEAST_S = 60;  // that the curve shows
+const RECENT = 20;  // points by which the time left is told
+
+// The curve has a hole where nobody looked: nothing was read then.
+const holes = (points) => points.map((point, n) => (n && point.at - points[n - 1].at > 5 ? null : point.rate));
+
+// Seconds that what is left takes, if it goes on as it did lately; null: nobody can say.
+function timeLeft(curve, left) {
+  const lately = curve.slice(-RECENT);
+  const rate = lately.reduce((sum, point) => sum + point.rate, 0) / (lately.length || 1);
+  return left && rate ? left / rate : null;
+}
 
 function Curve({ moment }) {
   const box = useRef(null);
@@ -16,8 +30,8 @@ function Curve({ moment }) {
     plot.current = new uPlot({
       width: box.current.clientWidth || 600, height: 200, legend: { show: false }, cursor: { y: false },
       series: [{}, { label: "tasks/s", stroke: bar, width: 2, fill: `${bar.trim()}22`, points: { show: false } }],
-      axes: [axis, { ...axis, size: 64, incrs: WHOLE, values: (_, ticks) => ticks.map(count) }],
-      scales: { y: { range: (_, __, most) => [0, Math.max(5, most * 1.1)] } },
+      axes: [{ ...axis, space: 90, incrs: STEPS, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 64, incrs: WHOLE, values: (_, ticks) => ticks.map(count) }],
+      scales: { x: { range: (_, least, most) => [Math.min(least, most - LEAST_S), most] }, y: { range: (_, __, most) => [0, Math.max(5, most * 1.1)] } },
     }, [[], []], box.current);
     const fit = () => plot.current.setSize({ width: box.current.clientWidth, height: 200 });
     addEventListener("resize", fit);
@@ -25,7 +39,7 @@ function Curve({ moment }) {
   }, []);
   useEffect(() => {
     const curve = moment.curve || [];
-    plot.current.setData([curve.map((point) => point.at), curve.map((point) => point.rate)]);
+    plot.current.setData([curve.map((point) => point.at), holes(curve)]);
   }, [moment]);
   const last = moment.curve.length ? moment.curve[moment.curve.length - 1].rate : 0;
   return html`<div class="card"><h2>Tasks finished per second</h2>
@@ -38,15 +52,18 @@ export function Overview({ moment }) {
   const used = alive.reduce((sum, node) => sum + node.store.used, 0);
   const room = alive.reduce((sum, node) => sum + node.store.capacity, 0);
   const rate = moment.curve.length ? moment.curve[moment.curve.length - 1].rate : 0;
+  const { answer: load } = useAnswer("/api/load");
+  const pending = load ? Math.max(0, totals.left - load.running - load.hosting) : totals.left;
+  const soon = timeLeft(moment.curve, totals.left);
   const open = jobs.filter((job) => job.state === "open");
   return html`
     <div class="row">
-      <${Figure} label="Tasks per second" to="stream" value=${count(rate)}/>
-      <${Figure} label="With nodes" to="tasks" value=${count(totals.held)} more=${`${count(totals.ready)} ready`}/>
-      <${Figure} label="Left" to="jobs" value=${count(totals.left)} more=${`of ${count(totals.submitted)}`}/>
+      <${Figure} label="Tasks per second" to="stream" value=${count(rate)} more=${soon === null ? "" : `about ${seconds(soon)} left`}/>
+      <${Figure} label="Running" to="tasks" value=${load ? count(load.running) : "–"} more=${load && load.hosting ? `${count(load.hosting)} actors` : ""}/>
+      <${Figure} label="Pending" to="jobs" value=${count(pending)} more=${`of ${count(totals.submitted)}`}/>
       <${Figure} label="Failed" to="errors" value=${count(totals.failed)} kind=${totals.failed ? "bad" : ""} more=${totals.retried ? `${count(totals.retried)} tried again` : ""}/>
-      <${Figure} label="Nodes" to="nodes" value=${count(alive.length)} more=${nodes.length > alive.length ? `${nodes.length - alive.length} not heard of` : ""}/>
-      <${Figure} label="Object memory" to="objects" value=${size(used)} more=${`of ${size(room)}`}/>
+      <${Figure} label="Nodes" to="nodes" value=${count(alive.length)} more=${nodes.length > alive.length ? `${nodes.length - alive.length} not heard of` : load && load.cpu_percent !== null ? `CPU ${Math.round(load.cpu_percent)} %` : ""}/>
+      <${Figure} label="Object memory" to="objects" value=${size(used)} more=${`of ${size(room)}${load && load.spilled ? `; ${size(load.spilled)} spilled` : ""}`}/>
     </div>
     <${Curve} moment=${moment}/>
     <${Table} caption="Open jobs" rows=${open} rowKey=${(job) => job.job} empty="No program is connected."

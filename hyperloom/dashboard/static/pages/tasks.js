@@ -6,11 +6,15 @@ import { count, exactly, html, seconds, size, Table, Trouble, useAnswer } from "
 
 const STATES = ["RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE"];
 
+const FEW = 100;
+const MANY = 2000;
+
 export function Tasks({ moment, rest }) {
   const [state, setState] = useState("");
   const [name, setName] = useState(rest[1] || "");
+  const [limit, setLimit] = useState(FEW);
   const job = chosenJob(moment, rest);
-  const { answer, error } = useAnswer(`/api/tasks?job=${job}&state=${state}&name=${encodeURIComponent(name)}`, 3000);
+  const { answer, error } = useAnswer(`/api/tasks?job=${job}&state=${state}&name=${encodeURIComponent(name)}&limit=${limit}`, 3000);
   const rows = answer ? answer.tasks : [];
   const more = answer && (answer.matched > rows.length || answer.hidden)
     ? `${count(rows.length)} of ${count(answer.matched + answer.hidden)} are shown${answer.hidden ? `; ${count(answer.hidden)} were not looked at` : ""}` : "";
@@ -27,7 +31,8 @@ export function Tasks({ moment, rest }) {
       ["Attempt", (row) => row.attempt, "number"], ["Node", (row) => nodeLink(row.node)], ["Process", (row) => workerLink(row.node, row.pid), "number"],
       ["Took", (row) => seconds(row.seconds), "number"], ["Result", (row) => size(row.bytes), "number"],
       ["Error", (row) => row.error, "text"],
-    ]}/>`;
+    ]}/>
+    ${answer && answer.matched > rows.length && limit < MANY ? html`<button onClick=${() => setLimit(MANY)}>Show up to ${count(MANY)}</button>` : ""}`;
 }
 
 // A task's name as messages show it: the begin of its process, and its number there.
@@ -52,7 +57,7 @@ export function Task({ rest }) {
         ${over ? "" : html` · ${profileLink(answer.id)} <${Act} what="cancel" id=${answer.id} label="cancel"/>`}</p>
     </div>
     ${answer.traceback && html`<div class="card"><h2>Traceback</h2><pre tabindex="0">${answer.traceback}</pre></div>`}
-    <${Table} caption="What happened" rows=${answer.steps} empty="Its events are gone, or it has just begun." columns=${[
+    <${Table} sparse caption="What happened" rows=${answer.steps} empty="Its events are gone, or it has just begun." columns=${[
       ["At", (step) => exactly(step.at)], ["What", (step) => step.what], ["By", (step) => (step.by ? taskLink(step.by, short(step.by)) : "")], ["Attempt", (step) => step.attempt, "number"],
       ["Node", (step) => nodeLink(step.node)], ["Process", (step) => workerLink(step.node, step.pid), "number"],
       ["Took", (step) => seconds(step.seconds), "number"], ["Size", (step) => size(step.bytes), "number"], ["Error", (step) => step.error && step.error.text, "text"],
