@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.chaos import actors, network, processes, server, server_killed, tasks
+from tests.chaos import actors, network, processes, server, server_killed, sizes, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,6 @@ ROWS = [
     Row(16, 5, server.row_16, most_s=10),
     Row(18, 3, tasks.row_18),
     Row(20, 20, tasks.row_20),
-    Row(22, 10, tasks.row_22),
+    Row(22, 3, sizes.row_22),
     Row(26, 50, actors.row_26),
 ]

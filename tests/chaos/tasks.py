@@ -1,12 +1,15 @@
-"""Rows 15, 18, 20, 22: a full store, a race of nodes, poison, sizes."""
+"""Rows 15, 18, 20: a full store, a race of nodes, poison."""
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
+import shutil
 import signal
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +17,17 @@ import hyperloom as loom
 from hyperloom import errors
 from hyperloom.testing import Cluster
 from tests.chaos.oracle import Account, Load
-from tests.chaos.processes import CHAINS
+from tests.cluster.api.gate import Gate
 from tests.cluster.node import full_memory
+from tests.cluster.several.tasks import on
 
 if TYPE_CHECKING:
     from random import Random
 
 NODES = int(os.environ.get("HYPERLOOM_CHAOS_NODES", "20"))
 RACE = int(os.environ.get("HYPERLOOM_CHAOS_RACE", "10000"))
+_OTHERS = 167  # chains of three: the thousand tasks that a poisoned one is among
+_DEATHS = 3
 
 
 def row_15(choose: Random) -> Account:
@@ -43,82 +49,99 @@ def row_15(choose: Random) -> Account:
 
 
 @loom.task(max_retries=0)
-def noted(path: Path, number: int) -> int:
-    with path.open("a") as file:
-        file.write(f"{number}\n")
+def noted(notes: Gate, number: int) -> int:
+    notes.note(f"{number} {loom.context().node_id}")
     return number
 
 
-def row_18(choose: Random) -> Account:
+def row_18(_: Random) -> Account:
     """nodes race for tasks: each runs once (HYPERLOOM_CHAOS_NODES, HYPERLOOM_CHAOS_RACE)"""
-    del choose
     account = Account(rounds=1, accepted=RACE)
-    with tempfile.TemporaryDirectory() as folder:
-        notes = Path(folder) / "notes"
+    folder = Path(tempfile.mkdtemp(prefix="loom-chaos-"))
+    try:
+        notes = Gate(folder / "notes")
         with Cluster(nodes=NODES) as cluster, cluster.connect():
+            ids = [node.id for node in cluster.nodes]
+            # Who has not heard of the job yet does not race.
+            assert loom.get([on(node).remote() for node in ids], timeout=60) == ids
             values = loom.get([noted.remote(notes, i) for i in range(RACE)], timeout=300)
-        ran = notes.read_text().split()
+        ran = [line.split() for line in notes.notes()]
+    finally:
+        shutil.rmtree(folder)
     account.committed = len(values)
     account.wrong = int(values != list(range(RACE)))
-    account.twice = len(ran) - len(set(ran))
+    account.twice = len(ran) - len({number for number, _ in ran})
+    account.left += [] if len(ran) == RACE else [f"{len(ran)} tasks ran"]
+    shares = Counter(node for _, node in ran)
+    account.left += [f"{node} ran nothing" for node in ids if not shares[node]]
     return account
 
 
 def _poisons() -> dict[str, Any]:
-    def overflows(depth: int = 0) -> int:
+    def overflows(_: int = 0) -> Any:
         sys.setrecursionlimit(1 << 30)
-        return overflows(depth + 1)
+        return list(map(overflows, [0]))  # through C each time: that has a stack
 
     def holds_the_interpreter() -> None:
-        ctypes.PyDLL(None).pause()  # with its lock
+        ctypes.PyDLL(None).pause()  # with its lock, asleep
+
+    def spins_with_the_interpreter() -> bool:
+        return all(itertools.repeat(1))  # with its lock, busy
 
     return {
         "SIGSEGV": lambda: os.kill(os.getpid(), signal.SIGSEGV),
         "exits": lambda: os._exit(1),
         "overflows": overflows,
-        "holds the interpreter": holds_the_interpreter,
+        "holds": holds_the_interpreter,
+        "spins": spins_with_the_interpreter,
     }
 
 
-def row_20(choose: Random) -> Account:
-    """a poisoned task among others: it fails after three deaths, they do not"""
-    name, poison = choose.choice(list(_poisons().items()))
-    hangs = name == "holds the interpreter"
-    with loom.init("local", num_cpus=2, kill_grace_s=1):
-        load = Load()
-        load.submit(CHAINS // 2)
-        bad = loom.task(poison).options(timeout_s=2 if hangs else None, max_retries=3).remote()
-        load.submit(CHAINS // 2)
-        load.account.accepted += 1
-        try:
-            loom.get(bad, timeout=60)
-            load.account.wrong += 1
-        except (errors.TaskPoisoned, errors.WorkerCrashed, errors.TaskTimeout):
-            load.account.failed += 1
-        del bad
-        return load.settle(counts=False)
+def row_20(_: Random) -> Account:
+    """poisoned tasks among a thousand others: after three deaths they fail, and nobody else does"""
+    folder = Path(tempfile.mkdtemp(prefix="loom-chaos-"))
+    try:
+        with loom.init("local", num_cpus=2, kill_grace_s=1):
+            before = {node["pid"] for node in loom.nodes()}
+            load = Load()
+            load.submit(_OTHERS)
+            bad = {name: _poisoned(name, folder) for name in _poisons()}
+            load.submit(_OTHERS)
+            load.account.accepted += len(bad)
+            for name, ref in bad.items():
+                _take_the_poison(load.account, name, ref, Gate(folder / name))
+            bad.clear()
+            ref = None
+            account = load.settle(counts=False)
+            account.left += (
+                [] if {node["pid"] for node in loom.nodes()} == before else ["a raylet is gone"]
+            )
+            return account
+    finally:
+        shutil.rmtree(folder)
 
 
-def row_22(choose: Random) -> Account:
-    """what is too large is refused or done: arguments, fan-in, a chain, many that wait"""
-    with loom.init("local", num_cpus=2):
-        load = Load()
+def _poisoned(name: str, folder: Path) -> Any:
+    poison, tries = _poisons()[name], Gate(folder / name)
 
-        @loom.task
-        def how_many(*parts: Any) -> int:
-            return len(parts)
+    def noted_first() -> Any:
+        tries.note("try")
+        return poison()
 
-        which = choose.choice(["arguments", "pending"])
-        account = load.account
-        number = 10_000 if which == "arguments" else 20_000
-        if which == "arguments":
-            account.accepted += 1
-            account.committed += 1
-            account.wrong += loom.get(how_many.remote(*range(number)), timeout=60) != number
-        else:
-            account.accepted += number
-            values = loom.get(how_many.map(range(number)), timeout=120)
-            account.committed += len(values)
-            account.wrong += values != [1] * number
-        load.submit(10)
-        return load.settle(counts=False)
+    hangs = name in {"holds", "spins"}
+    options = {"timeout_s": 2.0} if hangs else {}
+    return loom.task(noted_first).options(max_retries=_DEATHS, name=name, **options).remote()
+
+
+def _take_the_poison(account: Account, name: str, ref: Any, tries: Gate) -> None:
+    try:
+        loom.get(ref, timeout=60)
+    except errors.TaskTimeout:
+        right = name in {"holds", "spins"}
+    except errors.TaskPoisoned:
+        right = len(tries.notes()) == _DEATHS
+    else:
+        right = False
+    account.failed += 1
+    account.wrong += not right
+    account.left += [] if right else [f"{name}: {len(tries.notes())} tries"]

@@ -59,6 +59,14 @@ def test_a_fan_in_of_a_hundred_thousand() -> None:
     assert loom.get(total.remote(*refs)) == sum(range(MANY))
 
 
+def test_a_call_with_a_million_arguments() -> None:
+    @loom.task
+    def how_many(*parts: int) -> int:
+        return len(parts)
+
+    assert loom.get(how_many.remote(*range(10 * MANY))) == 10 * MANY
+
+
 def test_a_fan_out_of_one_object_to_ten_thousand_tasks() -> None:
     ref = loom.put(list(range(1000)))
 
