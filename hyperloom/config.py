@@ -16,12 +16,12 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hyperloom.disks import PERSISTENT_TEMPORARY, in_memory
 from hyperloom.errors import InvalidOption
+from hyperloom.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -324,7 +324,7 @@ class Config:
         names = [option.name for option in OPTIONS]
         for name in given:
             if name not in names:
-                raise InvalidOption(f"there is no option {name!r}.{_did_you_mean(name, names)}")
+                raise InvalidOption(f"there is no option {name!r}.{did_you_mean(name, names)}")
         values |= given
         values["runtime_dir"] = values.get("runtime_dir") or folder_on_disk()
         values["cache_dir"] = values.get("cache_dir") or str(Path(values["runtime_dir"]) / "cache")
@@ -351,7 +351,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """A sentence for each ``LOOM_`` variable that means nothing: most are slips of the pen."""
     known = [option.variable for option in OPTIONS]
     return [
-        f"the environment variable {name} means nothing to HyperLoom.{_did_you_mean(name, known)}"
+        f"the environment variable {name} means nothing to HyperLoom.{did_you_mean(name, known)}"
         for name in sorted(environ)
         if name.startswith(PREFIX) and name not in known
     ]
@@ -366,8 +366,3 @@ def folder_on_disk() -> str:
     if in_memory(folder) and not in_memory(PERSISTENT_TEMPORARY):
         folder = PERSISTENT_TEMPORARY
     return str(folder / f"hyperloom-{os.getuid()}")
-
-
-def _did_you_mean(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.gcs import keys
+from hyperloom.nearest import did_you_mean
 from hyperloom.resources import ResourceSet
 from hyperloom.symbols.names import RESERVED
 
@@ -91,8 +91,7 @@ def refuse_unless_known(session: Session, symbols: Sequence[str], name: str) -> 
             f"{name} needs {', '.join(symbols)} on one node, and no node has all of them. Nothing "
             "was submitted"
         )
-    close = get_close_matches(lacking[0], known, n=1)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
+    meant = did_you_mean(lacking[0], known)
     there = f"There are: {', '.join(known)}. " if known else ""
     if lacking[0].startswith(RESERVED):
         raise errors.UnknownSymbol(
@@ -100,6 +99,6 @@ def refuse_unless_known(session: Session, symbols: Sequence[str], name: str) -> 
             "hyperloom.tasks, such as tasks.merge(…). Nothing was submitted"
         )
     raise errors.UnknownSymbol(
-        f"no node has {lacking[0]!r}, which {name} needs. {hint}{there}Nothing was submitted. "
+        f"no node has {lacking[0]!r}, which {name} needs.{meant} {there}Nothing was submitted. "
         "Install the package that has it on a node and start that node again"
     )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from hyperloom.core.groups import GroupAffinity, Grouped, in_group
 from hyperloom.errors import InvalidOption
 from hyperloom.ids import NODE_BYTES
+from hyperloom.nearest import did_you_mean
 from hyperloom.resources import (
     NOTHING,
     ResourceSet,
@@ -357,9 +357,8 @@ def unknown_option(whose: str, name: str, names: Sequence[str]) -> InvalidOption
         return InvalidOption(
             f"{whose} has no option {name!r}. Where it runs is said by {meant!r}: {where}"
         )
-    close = get_close_matches(name, names, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(names)}."
-    return InvalidOption(f"{whose} has no option {name!r}. {hint}")
+    hint = did_you_mean(name, names) or f" There are: {', '.join(names)}."
+    return InvalidOption(f"{whose} has no option {name!r}.{hint}")
 
 
 def refuse_unless(right: bool, name: str, value: object, allowed: str) -> None:  # noqa: FBT001

@@ -13,7 +13,6 @@ that of any actor of another program, which has it: a ref may not go into other 
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hyperloom import errors
@@ -22,6 +21,7 @@ from hyperloom.core.actors.options import MethodOptions
 from hyperloom.core.actors.terms import decode
 from hyperloom.core.refs import restored
 from hyperloom.ids import ObjectID, TaskID, short, task_of
+from hyperloom.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,11 +81,9 @@ class ActorHandle(Generic[T]):
             return
         if name.startswith("__"):
             raise AttributeError(name)
-        close = get_close_matches(name, terms.methods, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         raise AttributeError(
-            f"actor {terms.name} has no method {name!r}.{hint} (What it keeps as attributes "
-            "is its own: write a method that returns it.)"
+            f"actor {terms.name} has no method {name!r}.{did_you_mean(name, terms.methods)} "
+            "(What it keeps as attributes is its own: write a method that returns it.)"
         )
 
     def __eq__(self, other: object) -> bool:

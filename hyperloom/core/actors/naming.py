@@ -9,7 +9,6 @@ cluster (`claims`); any other to its own program, so that programs do not get in
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, specs
@@ -25,6 +24,7 @@ from hyperloom.core.visiting import session_in
 from hyperloom.gcs import codes
 from hyperloom.gcs.cancelling import end_actor
 from hyperloom.ids import TASK_BYTES, TaskID, function_id, job_of, template_id
+from hyperloom.nearest import did_you_mean
 from hyperloom.serialization import noting_refs, pack_function
 from hyperloom.specs import Template, encode_template
 
@@ -211,11 +211,10 @@ def _find(name: str, namespace: str | None) -> ActorHandle[Any]:
         return _found(*elsewhere)
     where = namespace if namespace is not None else session.user_namespace
     there = [each["name"] for each in names(all_namespaces=True) if each["namespace"] == where]
-    close = get_close_matches(name, there, n=1)
-    hint = f". Did you mean {close[0]!r}?" if close else ""
     raise errors.ActorNotFound(
         f"no actor has the name {name!r} in namespace {where!r}: it was never made here, or is "
-        f"over, which frees its name; or another program made it, and it is not detached{hint}"
+        "over, which frees its name; or another program made it, and it is not detached."
+        f"{did_you_mean(name, there)}"
     )
 
 
@@ -244,7 +243,7 @@ def with_id(text: str) -> ActorHandle[Any]:
         session = session_in(job_of(actor))
     except errors.NotFound:
         raise errors.ActorNotFound(f"there is no actor {text}: its job is over") from None
-    _, _, body, _ = session.outbox.call("task_where", 0, actor)
+    _, _, body, *_ = session.outbox.call("task_where", 0, actor)
     template = specs.decode_template(body) if body else None
     if template is None or template.role != "actor":
         raise errors.ActorNotFound(f"there is no actor {text}: it is over, or never was")
