@@ -27,6 +27,9 @@ FAILURE = b"4"  # an inline failure: why there is no value
 LARGE = b"L"  # in a message: the value is too large to send along, ask for it
 LOST = b"X"  # the object does not exist and nobody is making it
 
+# Records.
+LABELLED = b"L"  # what the call of a task with a label begins with: `hyperloom.specs`
+
 # Lineage: whether a task can make again what was lost, or why not (``lua/lineage``).
 REMAKE = b"R"
 FROM_ACTOR = b"A"  # a method of an actor made it
@@ -57,6 +60,7 @@ JOB_OPENED = b"J"  # job, about
 JOB_ENDED = b"E"  # job
 ASK = b"?"  # where to answer, the question: `hyperloom.gcs.asking`
 GROUPS = b"G"  # ask what to keep for placement groups (``lua/group/sync.lua``)
+GO_ON = b"S"  # there is something left to do in slices: step
 CALLS = b"M"  # actor, attempt, calls dealt to it so far; then as for TASK
 ACTOR = b"A"  # actor, what shall become of it:
 KILL = b"K"  # it is over: end its worker now
@@ -118,6 +122,7 @@ CANCELLED_MOST = 1000  # entries of cancelled tasks that a claim clears from one
 QUEUES_FIRST = 64  # queues that a claim looks at; if there is room left, at
 QUEUES_MOST = 1024
 CROWD_FROM = 65  # tasks that lack one object: so many are a crowd
+RELEASE_MOST = 500  # refs of tasks that are over that are let go of in one call
 WAKE_MOST = 500  # tasks of a crowd that are woken in one call
 REDIRECTS_MOST = 1000  # times that a task may name another in its place: task/redirect.lua
 GROUP_AGAIN_MS = 500  # a placement group is tried so often; a node that says nothing waited for

@@ -280,7 +280,7 @@ class Desk:
         def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if isinstance(reply, errors.LoomError):
                 raise reply
-            self.offer_due = self.offer_due or reply[1] == 1  # a crowd is left to wake
+            self.offer_due = self.offer_due or reply[1] == 1  # there is more to do
 
         self._gcs.apply(
             "actor_save", self.ns, self._node, actor.task, actor.attempt, refs, state, *flat,

@@ -213,6 +213,8 @@ class Jobs:
                 self.offer_again()
             elif kind == codes.FREE:
                 self._keeper.free([what])
+            elif kind == codes.GO_ON:
+                desk.offer_due = True
             elif kind == codes.CALLS:
                 desk.calls.dealt(what, rest[0], rest[1], rest[2:])
             elif kind == codes.ACTOR:

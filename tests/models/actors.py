@@ -322,7 +322,7 @@ class Actors(ControlPlane):
             before = inner
         self.let_go(before, ("state", actor))
         self.serve()
-        return [int(saved), int(bool(self.waking))]
+        return [int(saved), int(bool(self.waking or self.releasing))]
 
     def actor_saved(self, actor: bytes) -> bytes | None:
         return self.saved[actor][1] if actor in self.saved else None

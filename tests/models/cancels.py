@@ -115,7 +115,7 @@ def drop_next(plane: ControlPlane) -> int:
     if _has_range(plane, ids):
         drawn = plane.draw(name, codes.RANGE_TASKS)
         _note(plane, drawn)
-        plane.fail(drawn, failure)
+        plane.fail_as_one(drawn, failure)
     left = [task for task in ids if task in plane.records or plane.range_of(task)]
     for children in _cancel_all(plane, failure, 0, left)[1::2]:
         shut(plane, failure, _spans(pieces(children, codes.TASK_ID)))

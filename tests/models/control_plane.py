@@ -131,7 +131,15 @@ class ControlPlane(LivingPlans, Lineage):
         ends += self.keep_lineage(kept)
         self.close(tasks)
         self.settle(oids, values)
-        self.drop(self._unheld_after(ends))
+        self.let_go_in_slices(ends)
+
+    def fail_as_one(self, tasks: list[bytes], failure: bytes) -> None:
+        """They were a range, which held what they take once."""
+        for task in tasks[1:]:
+            for oid, who in self.refs_held_by([task]):
+                self.holders[oid].remove(who)
+            self.records[task] = self.records[task][: codes.TEMPLATE_ID] + bytes(6)
+        self.fail(tasks, failure)
 
     def fail(self, tasks: list[bytes], failure: bytes, *, ran: bool | None = None) -> None:
         """`ran`: they are calls of an actor that was lost, and may have run, or did not."""
@@ -180,7 +188,7 @@ class ControlPlane(LivingPlans, Lineage):
         if served is not None and served == seen:
             self.host = (node, Offer.parse(offer), [])
         stale, _ = self.finish(node, args)
-        more = bool(self.waking) | (self.drop_next() > 0)
+        more = self.drop_next() + self.release_next() > 0 or bool(self.waking)
         given: list[bytes] = []
         if self.host is not None:
             _, room, given = self.host

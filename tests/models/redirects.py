@@ -28,11 +28,11 @@ def task_redirect(  # noqa: PLR0913, PLR0917 - the transition's own arguments
     plane.deaths.pop(task, None)
     first = output(task, 0)
     inside = [] if first in plane.value else plane.inside.pop(first, [])
-    let_go = [(oid, ("object", first)) for oid in inside]
-    let_go += [(oid, ("task", task)) for each in plane.refs_of(plane.records[task]) for oid in each]
+    let_go = [(oid, ("task", task)) for each in plane.refs_of(plane.records[task]) for oid in each]
+    let_go += [(oid, ("object", first)) for oid in inside]
     inputs, others = plane.refs_of(record)
     plane.hold(inputs + others, ("task", task))
-    plane.drop(plane._unheld_after(let_go))
+    plane.let_go_in_slices(let_go)
     plane.count(codes.DONE, [task])
     plane.records[task] = record
     plane.count(codes.SUBMITTED, [task])

@@ -21,6 +21,7 @@ class Limits:
 
     CROWD_FROM: int = 3
     WAKE_MOST: int = 2
+    RELEASE_MOST: int = 3
     CLAIM_MOST: int = 3
     CANCELLED_MOST: int = 2
     QUEUES_FIRST: int = 1
@@ -65,6 +66,7 @@ class Objects:
     # Who let go of what a range's tasks will make, before they were written down as holders.
     owed: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)
     copies: dict[bytes, list[bytes]] = field(default_factory=dict)  # nodes beside the value's
+    releasing: list[list[tuple[bytes, tuple[str, bytes]]]] = field(default_factory=list)
     let_go_by_maker: set[bytes] = field(default_factory=set)
     inside: dict[bytes, list[bytes]] = field(default_factory=dict)
     watchers: dict[bytes, list[bytes]] = field(default_factory=dict)
@@ -128,6 +130,21 @@ class Objects:
             else:
                 self.holders[oid].remove(who)
         return [oid for oid in dict.fromkeys(oid for oid, _ in ends) if not self.is_held(oid)]
+
+    def let_go_in_slices(self, ends: list[tuple[bytes, tuple[str, bytes]]]) -> None:
+        """Tasks that are over held these; of many, one slice goes with each step of a node."""
+        most = self.limits.RELEASE_MOST
+        if len(ends) <= most:
+            self.drop(self._unheld_after(ends))
+            return
+        self.releasing += [ends[at : at + most] for at in range(0, len(ends), most)]
+        for node in sorted(node for node, n in self.served.items() if n is not None)[:1]:
+            self.tell(node, codes.GO_ON, b"")
+
+    def release_next(self) -> int:
+        if self.releasing:
+            self.drop(self._unheld_after(self.releasing.pop(0)))
+        return len(self.releasing)
 
     def drop(self, oids: list[bytes]) -> None:
         """Of what nobody holds goes what exists; what it held may go next."""

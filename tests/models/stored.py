@@ -80,6 +80,7 @@ def _objects(model: ControlPlane) -> dict[Any, Any]:
         (keys.REFS,): model.stored_refs(),
         **{(keys.HOLDS, process): oids for process, oids in model.holds.items()},
         (keys.CONTAINS,): {oid: b"".join(inner) for oid, inner in model.inside.items()},
+        (keys.RELEASING,): [b"".join(oid for oid, _ in ends) for ends in model.releasing],
         (keys.HOMES,): model.homes,
         (keys.LINEAGE,): {task: kept.row() for task, kept in model.lineage.items()},
         (keys.LINEAGE_ORDER,): model.lineage_order,

@@ -61,7 +61,8 @@ def test_a_crowd_is_woken_in_slices(plane: Plane, driver: Process) -> None:
 
 
 def test_a_fan_in_of_many(plane: Plane, driver: Process) -> None:
-    """One task takes 100,000 results, and gets every one of them."""
+    """One task takes 100,000 results, and gets every one of them; when it is over, they are let go
+    of in slices."""
     host = Node(plane)
     parts: list[bytes] = []
     for _ in range(0, WIDE, BATCH):
@@ -75,9 +76,35 @@ def test_a_fan_in_of_many(plane: Plane, driver: Process) -> None:
     for at in range(0, WIDE, BATCH):
         driver.release(*(output(part) for part in parts[at : at + BATCH]))
     assert pending(plane, keys.OBJECT) == WIDE
-    assert host.step("", got).stale == []
+    reply = host.step("", got)
+    assert reply.stale == []
+    for left in range(WIDE - codes.RELEASE_MOST, 0, -codes.RELEASE_MOST):
+        assert pending(plane, keys.OBJECT) == left + 1
+        assert reply.more == 1
+        reply = host.step("")
     assert pending(plane, keys.OBJECT) == 1
+    assert reply.more == 0
     assert pending(plane, keys.REFS) == 0
+
+
+def test_what_a_cancelled_task_was_to_take_goes_without_anybody_s_asking(
+    plane: Plane, driver: Process
+) -> None:
+    """No node has anything to say: one is told that there is something to do."""
+    lost, host = Node(plane, "a"), Node(plane, "b")
+    lost.lost()
+    plane.messages(host.id)
+    many = 3 * codes.RELEASE_MOST
+    parts = [driver.put() for _ in range(many)]
+    (last,) = driver.submit(inputs=[*parts, output(driver.submit()[0])])
+    driver.release(*parts)
+    plane.call("task_cancel", b"4cancelled", 0, last)
+    assert plane.messages(lost.id)[1:] == []
+    assert plane.messages(host.id) == [[codes.GO_ON, b""]]
+    while host.step("").more:
+        pass
+    assert pending(plane, keys.OBJECT) == 1, "what the cancelled task became"
+    assert plane.wire.call("EXISTS", keys.RELEASING.name(NS)) == 0
 
 
 @pytest.mark.parametrize("name", [keys.WAITERS])

@@ -1,5 +1,5 @@
 -- actor_save(node, actor, attempt, refs, state, id, attempt, heading, outputs, value..., ...)
---   -> { 1, or 0 if nothing was saved; 1 if a crowd is left to wake: go on with task_step }
+--   -> { 1, or 0 if nothing was saved; 1 if there is more to do: go on with task_step }
 --
 -- Calls of an actor are finished, as in task/step.lua, and this is its state after them, which
 -- contains these refs (concatenated): both or neither.  So what was answered is in the state with
@@ -27,5 +27,5 @@ transition('actor_save', DRAINS, function(ns, args)
     act.let_go(ns, refs)
   end
   act.serve(ns)
-  return { saved and 1 or 0, call('EXISTS', key.waking(ns)) }
+  return { saved and 1 or 0, math.min(1, call('EXISTS', key.waking(ns), key.releasing(ns))) }
 end)

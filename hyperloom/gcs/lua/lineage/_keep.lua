@@ -1,4 +1,4 @@
--- act.keep_lineage(ns, made, refs), act.lineage_of(row)
+-- act.keep_lineage(ns, made) -> refs, act.lineage_of(row)
 --
 -- How to make again what lies in the stores of nodes alone, and is lost with them.  A task that is
 -- over leaves its record in `lineage`, if an output of it lies there, as long as one does or
@@ -41,11 +41,12 @@ local function mark(ns, refs)
   return table.concat(marks), bytes
 end
 
--- `made`: { id, attempt, refs, ... } of tasks that are over and have made something large.  Those
--- of their refs that are not held join `refs`, to be let go of.
-function act.keep_lineage(ns, made, refs)
+-- `made`: { id, attempt, refs, ... } of tasks that are over and have made something large -> those
+-- of their refs that are not held, to be let go of.
+function act.keep_lineage(ns, made)
+  local refs = {}
   if #made == 0 then
-    return
+    return refs
   end
   act.bound_lineage(ns)  -- first: of these, no output exists yet
   local ids, rows, order, total = {}, {}, {}, 0
@@ -73,4 +74,5 @@ function act.keep_lineage(ns, made, refs)
   many.hset(key.lineage(ns), rows)
   many.rpush(key.lineage_order(ns), order)
   call('INCRBY', key.lineage_bytes(ns), total)
+  return refs
 end

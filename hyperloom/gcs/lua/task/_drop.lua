@@ -22,8 +22,7 @@ local function drop_range(ns, name, range, failure)
   end
   act.foresee(ns, oids, range.takers, range.wanted)
   act.settle(ns, oids, values)
-  local _, refs = act.refs_of(range.head)
-  act.let_go(ns, refs)
+  act.let_go_of(ns, { act.ref_ids(range.head) })
 end
 
 -- Ids, one behind the other, as spans.

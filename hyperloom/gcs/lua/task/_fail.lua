@@ -17,7 +17,7 @@ local function note_calls(ns, failure, rows)
 end
 
 function act.fail(ns, node, ids, failure, ran)
-  local records, oids, values, refs = many.hmget(key.task(ns), ids), {}, {}, {}
+  local records, oids, values, texts = many.hmget(key.task(ns), ids), {}, {}, {}
   local known, templates, told, rows = {}, {}, { [true] = {}, [false] = {} }, {}
   local tried = ran == false and many.hmget(key.tries(ns), ids) or {}
   for i, id in ipairs(ids) do
@@ -35,10 +35,7 @@ function act.fail(ns, node, ids, failure, ran)
         oids[#oids + 1] = act.output(id, index)
         values[#values + 1] = value
       end
-      local _, held = act.refs_of(records[i])
-      for _, oid in ipairs(held) do
-        refs[#refs + 1] = oid
-      end
+      texts[#texts + 1] = act.ref_ids(records[i])
     end
   end
   act.count(ns, failure == code.LOST and code.DONE or code.FAILED, templates)
@@ -47,7 +44,7 @@ function act.fail(ns, node, ids, failure, ran)
   many.hdel(key.wait(ns), known)
   act.close(ns, node, known)
   act.settle(ns, oids, values)
-  act.let_go(ns, refs)
+  act.let_go_of(ns, texts)
   for i, id in ipairs(known) do
     if actors[i] then
       act.lay_to_rest(ns, node, id, failure, templates[i])

@@ -1,17 +1,9 @@
 -- act.finish(ns, node, args, from) -> stale ids
 --
 -- Results come in, checked against what the node holds; see task/step.lua for the arguments.
--- In this order: settle the outputs (wake, notify), then let go of the inputs, so that an
--- output that contains an input keeps it alive.  Of what a task of large results took, its
+-- In this order: settle the outputs (wake, notify), then let go of the inputs (ref/_slices.lua),
+-- so that an output that contains an input keeps it alive.  Of what a task of large results took, its
 -- lineage keeps some.
-
--- What a task's heading says: its template; its refs join `refs`.
-local function template_of(heading, refs)
-  if #heading > code.TEMPLATE_ID then
-    many.cut(string.sub(heading, code.TEMPLATE_ID + 1), code.OBJECT_ID, refs)
-  end
-  return string.sub(heading, 1, code.TEMPLATE_ID)
-end
 
 function act.finish(ns, node, args, from)
   local ids, first, outputs, n, next_at = {}, {}, {}, 0, from
@@ -21,7 +13,7 @@ function act.finish(ns, node, args, from)
     next_at = next_at + 4 + outputs[n]
   end
   local held = many.hmget(key.held(ns, node), ids)
-  local done, stale, oids, values, refs, made = {}, {}, {}, {}, {}, 0
+  local done, stale, oids, values, texts, made = {}, {}, {}, {}, {}, 0
   local good, bad, large = {}, {}, {}
   for k = 1, n do
     local id, at = ids[k], first[k]
@@ -36,11 +28,14 @@ function act.finish(ns, node, args, from)
         ended = mark == code.FAILURE and bad or ended
         in_store = in_store or mark == code.SHARED
       end
-      local own = in_store and {} or refs
-      ended[#ended + 1] = template_of(args[at + 2], own)
+      -- What it says of its record: the template, then all refs.
+      ended[#ended + 1] = string.sub(args[at + 2], 1, code.TEMPLATE_ID)
+      local refs = string.sub(args[at + 2], code.TEMPLATE_ID + 1)
       if in_store then
-        local last = #large
+        local own, last = many.cut(refs, code.OBJECT_ID, {}), #large
         large[last + 1], large[last + 2], large[last + 3] = id, args[at + 1], own
+      else
+        texts[#texts + 1] = refs
       end
     else
       stale[#stale + 1] = id
@@ -52,10 +47,10 @@ function act.finish(ns, node, args, from)
   if #stale > 0 then
     act.note(ns, code.TOO_LATE, node .. table.concat(stale))
   end
-  act.keep_lineage(ns, large, refs)
+  texts[#texts + 1] = table.concat(act.keep_lineage(ns, large))
   act.close(ns, node, done)
   act.settle(ns, oids, values)
-  act.let_go(ns, refs)
+  act.let_go_of(ns, texts)
   return stale
 end
 

@@ -1,4 +1,5 @@
--- act.refs_of(record), act.template(ns, template), act.adopt(ns, parent, ids)
+-- act.refs_of(record), act.ref_ids(record), act.inputs_of(record), act.label_of(record),
+-- act.template(ns, template), act.adopt(ns, parent, ids)
 --
 -- What Lua reads of a task's record and of its template.  A record's head is described in
 -- task/submit.lua; a template's row is "returns,retries,queue", where queue is
@@ -9,11 +10,16 @@ local HEAD = code.TEMPLATE_ID + 6
 
 local NONE = {}  -- nobody adds to it
 
--- number of inputs, and all refs: the inputs first
-function act.refs_of(record)
+-- number of inputs, and of all refs
+local function counts_of(record)
   local a, b, c, d, e, f = string.byte(record, code.TEMPLATE_ID + 1, HEAD)
   local inputs = (a * 256 + b) * 256 + c
-  local all = inputs + (d * 256 + e) * 256 + f
+  return inputs, inputs + (d * 256 + e) * 256 + f
+end
+
+-- number of inputs, and all refs: the inputs first
+function act.refs_of(record)
+  local inputs, all = counts_of(record)
   if all == 0 then
     return 0, NONE
   elseif all == 1 then
@@ -23,14 +29,30 @@ function act.refs_of(record)
   return inputs, many.cut(refs, code.OBJECT_ID, {})
 end
 
+-- all refs, one behind the other
+function act.ref_ids(record)
+  local _, all = counts_of(record)
+  return string.sub(record, HEAD + 1, HEAD + all * code.OBJECT_ID)
+end
+
 -- the inputs alone
 function act.inputs_of(record)
-  local a, b, c = string.byte(record, code.TEMPLATE_ID + 1, code.TEMPLATE_ID + 3)
-  local inputs = (a * 256 + b) * 256 + c
+  local inputs = counts_of(record)
   if inputs == 0 then
     return NONE
   end
   return many.cut(string.sub(record, HEAD + 1, HEAD + inputs * code.OBJECT_ID), code.OBJECT_ID, {})
+end
+
+-- A task's label, '' if it has none; see hyperloom/specs.py.
+function act.label_of(record)
+  local _, all = counts_of(record)
+  local first = HEAD + all * code.OBJECT_ID + 1
+  if string.sub(record, first, first) ~= code.LABELLED then
+    return ''
+  end
+  local i, j, k, l = string.byte(record, first + 1, first + 4)
+  return string.sub(record, first + 5, first + 4 + ((i * 256 + j) * 256 + k) * 256 + l)
 end
 
 function act.template(ns, template)

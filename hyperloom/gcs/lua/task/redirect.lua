@@ -26,17 +26,13 @@ end
 
 -- The task holds what the new record names, and no more what it held until now.
 local function hold_instead(ns, id, refs)
-  local first, before = act.output(id, 0), {}
-  local _, held = act.refs_of(call('HGET', key.task(ns), id))
-  for i, oid in ipairs(held) do  -- `held` may be a list that is nobody's to add to
-    before[i] = oid
-  end
+  local first, before = act.output(id, 0), { act.ref_ids(call('HGET', key.task(ns), id)) }
   if call('HEXISTS', key.object(ns), first) == 0 then  -- it does when the other output was lost
-    many.cut(call('HGET', key.contains(ns), first) or '', code.OBJECT_ID, before)
+    before[2] = call('HGET', key.contains(ns), first) or nil
     call('HDEL', key.contains(ns), first)
   end
   act.hold(ns, refs)
-  act.let_go(ns, before)
+  act.let_go_of(ns, before)
 end
 
 transition('task_redirect', DRAINS, function(ns, args)

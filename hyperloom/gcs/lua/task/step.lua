@@ -15,7 +15,8 @@
 -- is written about them: the node was given up, and somebody else runs them by now.  If they
 -- are over, what was stored for them is freed.  A call that is sent twice is harmless for the
 -- same reason.  `more` is 1 while there is a crowd
--- left to wake or to drop, or too many cancelled tasks stood in the way: call again, with an offer.
+-- left to wake or to drop, or something to let go of (ref/_slices.lua), or too many cancelled
+-- tasks stood in the way: call again, with an offer.
 --
 -- Refuses: nothing.
 -- Writes:  held, task, tries, deaths, children, stream, ready, queues, idle, served, counts,
@@ -30,10 +31,10 @@ transition('task_step', DRAINS, function(ns, args)
     act.host = { node = node, offer = act.offer(offer_text), given = given }
   end
   local stale = act.finish(ns, node, args, 4)
-  local more = call('EXISTS', key.waking(ns), key.dropping(ns)) > 0 and 1 or 0
-  if more == 1 then  -- both are rare
-    more = call('EXISTS', key.waking(ns))
-    more = act.drop_next(ns) > 0 and 1 or more
+  local more = call('EXISTS', key.waking(ns), key.dropping(ns), key.releasing(ns)) > 0 and 1 or 0
+  if more == 1 then  -- all are rare
+    local left = act.drop_next(ns) + act.release_next(ns)
+    more = (left > 0 or call('EXISTS', key.waking(ns)) == 1) and 1 or 0
   end
   local queued = call('EXISTS', key.queues(ns)) == 1
   if act.host then
