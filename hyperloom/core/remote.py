@@ -44,7 +44,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 Ref = ObjectRef[Any]
-Input = Ref | BoundTask[Any] | BoundMap[Any] | BoundOutput | Several
+Input = Ref | BoundTask[Any] | BoundMap[Any] | BoundOutput
 
 
 def remote_function(function: Any, options: TaskOptions) -> RemoteFunction[Any, Any]:
@@ -159,6 +159,15 @@ class RemoteFunction(Generic[P, R]):
         number = self.task_options.num_returns
         return number if isinstance(number, int) else 1
 
+    # 1 to 3: an argument stands for many; 4: the exact signature; 5 to 7: an argument is an input.
+    @overload
+    def bind(self, a: Several, /, *args: Any, **kwargs: Any) -> BoundTask[list[R]]: ...
+    @overload
+    def bind(self, a: Any, b: Several, /, *args: Any, **kwargs: Any) -> BoundTask[list[R]]: ...
+    @overload
+    def bind(
+        self, a: Any, b: Any, c: Several, /, *args: Any, **kwargs: Any
+    ) -> BoundTask[list[R]]: ...
     @overload
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> BoundTask[R]: ...
     @overload
@@ -173,7 +182,7 @@ class RemoteFunction(Generic[P, R]):
 
         An argument that is another bound task is an input: it arrives as that one's value.
         Refs and constants are taken as by `remote`.  One that `hyperloom.tasks.dget` or `dslice`
-        made stands for many: it is a call for each of them.
+        made stands for many: it is a call for each of them, and gives the list of their results.
 
         Raises:
             TypeError: the arguments do not fit the function, or it streams.

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import hyperloom as loom
+from hyperloom import tasks
 
 
 @loom.task
@@ -135,6 +137,9 @@ reveal_type(nothing.remote())  # type: ObjectRef[None]
 reveal_type(f.bind(1, "b"))  # type: BoundTask[list[int]]
 reveal_type(g.bind(f.bind(1)))  # type: BoundTask[int]
 reveal_type(loom.submit([g.bind(f.bind(1))]))  # type: PlanHandle
+reveal_type(g.bind(tasks.dget(f.bind(1))))  # type: BoundTask[list[int]]
+reveal_type(f.bind(1, tasks.dslice(["a"])))  # type: BoundTask[list[list[int]]]
+reveal_type(tasks.dget(f.bind(1)))  # type: Scattered
 f.bind(1, 2, 3)  # error: call-overload
 
 
@@ -201,3 +206,7 @@ loom.task(num_cpu=2)  # error: call-overload
 loom.task(num_cpus="2")  # error: call-overload
 f.options(nonsense=1)  # error: call-overload
 loom.init(mode="nonsense")  # error: arg-type
+
+
+def untyped(x: Any) -> None:
+    reveal_type(f.bind(x))  # type: BoundTask[Any]
