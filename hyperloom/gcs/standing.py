@@ -136,6 +136,7 @@ def _stands(
         more=told["number"] - len(running),
         seconds=told["seconds"],
         blocked=told["blocked"],
+        many=told["many"],
         inner=f"{inner[0]} ({short(inner[1])})" if inner else "",
         ids=[of for _, of in told["running"]],
         is_inner=waits_here or (bool(inner) and inner[1] == task),

@@ -65,8 +65,11 @@ class Standing:
             if lane is None or each.held.kind.lane == lane:
                 (running if worker.has_begun(each, begun) else waiting).append(each)
         own = self._sessions.get(worker.number)
-        blocked = worker.state == "blocked"
-        inner = next((w for w in waiting if blocked and w.held.task[:PROCESS_BYTES] == own), None)
+        blocked, many = worker.state == "blocked", worker.sent[0].kind.concurrency > 1
+        # Of who runs several at a time nobody knows which wait.  But a call of its own that has
+        # not begun says that all that may run do, and that one of them made it.
+        ours = [each for each in waiting if each.held.task[:PROCESS_BYTES] == own]
+        inner = ours[0] if ours and (blocked or many) else None
         before = [each for each in waiting if call is None or each.number < call.number]
         return {
             "pid": self.pool.pid(worker.number),
@@ -76,6 +79,7 @@ class Standing:
             "number": len(running),
             "seconds": max(0.0, self._now() - worker.call_since),
             "blocked": blocked,
+            "many": many,
             "inner": _named(inner) if inner else None,
             "own": call is not None and call.held.task[:PROCESS_BYTES] == own,
         }

@@ -22,7 +22,8 @@ class AtActor:
     more: int = 0  # how many others do
     seconds: float = 0.0  # since it answered one, or since the first of these came
     blocked: bool = False  # the one that runs waits in `get`
-    inner: str = ""  # a call that this one has made of its own actor, and that has not begun
+    many: bool = False  # it may run several at the same time; nobody knows which of them wait
+    inner: str = ""  # a call that one that runs has made of its own actor, and that has not begun
     is_inner: bool = False  # that is the one which is asked about
     ids: Sequence[bytes] = ()  # of the calls that are named as running
     lacking: str = ""  # a call of the same process that is before it, and lacks an input
@@ -41,8 +42,9 @@ def at_actor(stands: AtActor, holder: str) -> Reason:
     """Of a call; `holder`: the node that has it, if it is not in a lane."""
     where = f"in worker {stands.pid}{holder and f' on node {holder[:8]}'}"
     since = f"since {spoken(stands.seconds)}"
-    if stands.is_inner or (stands.inner and stands.runs):
-        return _itself(stands, f"{since} {where}")
+    if stands.is_inner or (stands.inner and (stands.runs or stands.many)):
+        tell = _each_other if stands.many else _itself
+        return tell(stands, f"{since} {where}")
     if stands.runs:
         alone = len(stands.running) + stands.more == 1
         blocked = ", and waits there in get()" if stands.blocked else ""
@@ -59,9 +61,7 @@ def at_actor(stands: AtActor, holder: str) -> Reason:
     before = "1 call is" if stands.before == 1 else f"{stands.before or 'no'} calls are"
     says = f"waits for its turn at its actor: {before} before it"
     if stands.running:
-        more = f" and {stands.more} more" if stands.more > 0 else ""
-        does = "run" if len(stands.running) + stands.more > 1 else "runs"
-        says += f", and {', '.join(stands.running)}{more} {does} {since} {where}"
+        says += f", and {_running(stands)} {since} {where}"
     if stands.circle:
         return Reason(
             Why.ITSELF,
@@ -77,6 +77,12 @@ def at_actor(stands: AtActor, holder: str) -> Reason:
             _CALL_DIRECTLY,
         )
     return Reason(Why.BEHIND, says, "max_concurrency= lets an actor answer several at a time")
+
+
+def _running(stands: AtActor) -> str:
+    more = f" and {stands.more} more" if stands.more > 0 else ""
+    does = "run" if len(stands.running) + stands.more > 1 else "runs"
+    return f"{', '.join(stands.running)}{more} {does}"
 
 
 _CALL_DIRECTLY = (
@@ -98,6 +104,21 @@ def _itself(stands: AtActor, where: str) -> Reason:
             "ends"
         )
     return Reason(Why.ITSELF, says, _CALL_DIRECTLY)
+
+
+def _each_other(stands: AtActor, where: str) -> Reason:
+    if stands.runs:
+        says = f"runs at its actor: {where}, beside as many others as may"
+    else:
+        says = f"waits for its turn at its actor: {_running(stands)} {where}, as many as may"
+    one = "this one" if stands.is_inner else stands.inner
+    return Reason(
+        Why.ITSELF,
+        f"{says}. One of those that run has called the actor itself: {one} cannot begin before one "
+        "of them ends. If all of them wait in get() for such calls, none ever ends",
+        "in a method call self.method(...) and not .remote(...), or let the actor run more calls "
+        "at the same time (max_concurrency=) than ever wait for each other",
+    )
 
 
 def rests(pause: Rests, holder: str) -> Reason:

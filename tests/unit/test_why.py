@@ -195,6 +195,13 @@ def at_actor(**more: object) -> Facts:
         (at_actor(before=1, running=[]), Why.BEHIND, "at its actor: 1 call is before it"),
         (at_actor(more=4), Why.BEHIND, "no calls are before it, and A.go (ab-1) and 4 more run"),
         (at_actor(blocked=True, inner="A.x (c-1)"), Why.ITSELF, "A.x (c-1) cannot begin before"),
+        (
+            at_actor(many=True, inner="A.x (c-1)", more=2), Why.ITSELF,
+            "as many as may. One of those that run has called the actor itself: A.x (c-1) cannot",
+        ),
+        (at_actor(runs=True, many=True, inner="A.x (c-1)"), Why.ITSELF, "A.x (c-1) cannot begin"),
+        (at_actor(many=True, is_inner=True), Why.ITSELF, "this one cannot begin before one of"),
+        (at_actor(runs=True, many=True), Why.RUNNING, "runs at its actor: since 3.0 s"),
         (at_actor(lacking="ab-9"), Why.BEHIND, "call ab-9 of the same process is before it, and"),
         (at_actor(circle=True), Why.ITSELF, "That waits for this one, by what stands above: none"),
         (at_actor(is_inner=True), Why.ITSELF, "A.go (ab-1), which made this call, runs there"),

@@ -157,6 +157,56 @@ def test_an_actor_that_waits_for_itself_with_a_timeout_is_told(gate: Any) -> Non
     loom.kill(actor)
 
 
+@loom.actor(max_concurrency=2)
+class Crowded:
+    """Two of its calls run at a time, and each needs a third one."""
+
+    def know(self, me: list[Any]) -> None:
+        self.me = me[0]
+
+    def quick(self) -> int:
+        return 1
+
+    def ask_itself(self) -> int:
+        return loom.get(self.me.quick.remote())  # type: ignore[no-any-return]
+
+
+@loom.actor(max_concurrency=2)
+class CrowdedAsync:
+    async def know(self, me: list[Any]) -> None:
+        self.me = me[0]
+
+    async def quick(self) -> int:
+        return 1
+
+    async def ask_itself(self) -> int:
+        return await self.me.quick.remote()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("cls", [Crowded, CrowdedAsync])
+def test_calls_that_fill_an_actor_and_wait_for_more_of_its_calls_are_told(
+    cls: Any, caplog: Any, configured: Any
+) -> None:
+    patience._said.clear()
+    actor = cls.remote()
+    loom.get(actor.know.remote([actor]))
+    asks = [actor.ask_itself.remote() for _ in range(2)]
+    behind = actor.quick.remote()
+    wait_until(lambda: {why(ref)[-1]["why"] for ref in (*asks, behind)} == {"waits-for-itself"})
+    for ref in (*asks, behind):
+        text = timeout_of(ref)
+        assert "One of those that run has called the actor itself: " in text
+        assert f"{cls.__name__}.quick (" in text
+        assert "none ever ends. To do: " in text
+        assert "max_concurrency=" in why(ref)[-1]["advice"]
+    configured(say_why_s=0.05)
+    with caplog.at_level(logging.WARNING, "hyperloom"), pytest.raises(errors.GetTimeout):
+        loom.get(asks[0], timeout=0.3)
+    (said,) = [text for text in caplog.messages if "get() has waited" in text]
+    assert "One of those that run has called the actor itself: " in said
+    loom.kill(actor)
+
+
 def test_actors_that_wait_for_each_other_are_told() -> None:
     """From the first call to the one that cannot begin, through what each has called."""
 
