@@ -56,13 +56,6 @@ def transfers() -> dict[str, dict[str, int]]:
 
 
 @loom.task
-def waits(gate: Gate, notes: Gate) -> str:
-    notes.note("runs")
-    gate.pass_through()
-    return loom.context().node_id
-
-
-@loom.task
 def waits_or_not(gate: Gate | None, notes: Gate | None) -> str:
     if gate is not None and notes is not None:
         notes.note("runs")

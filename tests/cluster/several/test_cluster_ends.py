@@ -13,7 +13,8 @@ import hyperloom as loom
 from hyperloom import errors
 from hyperloom.testing import Cluster
 from tests.cluster.api.gate import Gate
-from tests.cluster.several.tasks import alive, on, waits, where
+from tests.cluster.gated import waits
+from tests.cluster.several.tasks import alive, on, where
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from hyperloom.cli.main import main
 from hyperloom.testing import Cluster
 from hyperloom.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from tests.cluster.api.gate import Gate
+from tests.cluster.gated import waits
 from tests.cluster.several.tasks import on, where
 from tests.waiting import wait_until
 
@@ -47,13 +48,6 @@ def made(cluster: Cluster) -> Iterator[Any]:
         loom.remove_placement_group(group)
     free = {"CPU": 2.0 * len(cluster.nodes)}
     wait_until(lambda: loom.available_resources().get("CPU") == free["CPU"], 20)
-
-
-@loom.task
-def waits(gate: Gate, notes: Gate) -> str:
-    notes.note("runs")
-    gate.pass_through()
-    return loom.context().node_id
 
 
 @loom.actor(num_cpus=1)

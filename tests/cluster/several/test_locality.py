@@ -12,7 +12,8 @@ from hyperloom.gcs import keys
 from hyperloom.gcs.wire import Wire
 from hyperloom.testing import Cluster
 from tests.cluster.api.gate import Gate
-from tests.cluster.several.tasks import MIB, make, on, place_of, waits, where
+from tests.cluster.gated import waits
+from tests.cluster.several.tasks import MIB, make, on, place_of, where
 from tests.cluster.several.test_state_lost import as_admin
 from tests.waiting import wait_until
 

@@ -11,6 +11,7 @@ import hyperloom as loom
 from hyperloom import data, errors, tasks
 from hyperloom.testing import Cluster
 from tests.cluster.api.gate import Gate
+from tests.cluster.gated import waits
 from tests.cluster.several.tasks import (
     MIB,
     Resident,
@@ -18,7 +19,6 @@ from tests.cluster.several.tasks import (
     on,
     place_of,
     place_of_item,
-    waits,
     waits_or_not,
     where,
 )

@@ -15,6 +15,7 @@ from hyperloom.core import current
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.live import Live
 from tests.cluster.api.gate import Gate
+from tests.cluster.gated import waits
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -59,18 +60,11 @@ def poison() -> None:
 
 
 @loom.task
-def waits(log: Gate, gate: Gate) -> int:
-    log.note("waits")
-    gate.pass_through()
-    return 1
-
-
-@loom.task
-def asks(log: Gate, gate: Gate) -> int:
+def asks(gate: Gate, notes: Gate) -> str:
     """Waits in get() for a task that waits for the gate."""
-    log.note("asks")
+    notes.note("asks")
     sys.stdout.write("asks prints\n")
-    return loom.get(waits.options(num_cpus=0).remote(log, gate))
+    return loom.get(waits.options(num_cpus=0).remote(gate, notes))
 
 
 def _over(scene: Scene) -> None:
@@ -83,7 +77,7 @@ def _over(scene: Scene) -> None:
 
 
 def _going_on(scene: Scene) -> None:
-    refs, gates = scene.refs, (scene.log, scene.go_on)
+    refs, gates = scene.refs, (scene.go_on, scene.log)
     refs["running"], refs["other"] = waits.remote(*gates), waits.remote(*gates)
     wait_until(lambda: len(scene.log.notes()) == 2)
     refs["blocked"] = asks.options(num_cpus=0).remote(*gates)
