@@ -19,12 +19,13 @@ class FailureDetails(NamedTuple):
     # failed because the one before did.  One with a label has its function's name after it.
     path: tuple[str, ...] = ()
     remote_traceback: str = ""
+    role: str = ""  # what failed: a plain task, an "actor", or a "call" of one
 
     def header(self) -> str:
         """Indented lines for the reader of a message; empty if no task is known."""
         lines = []
         if self.task_id or self.task_name:
-            what = f"in task {self.task_name or '?'}"
+            what = f"in {self.role or 'task'} {self.task_name or '?'}"
             what += f" ({short(self.task_id)})" if self.task_id else ""
             what += f", attempt {self.attempt}" if self.attempt else ""
             what += f", node {short(self.node)}" if self.node else ""

@@ -52,6 +52,7 @@ class Attempt(NamedTuple):
     attempt: int
     node: bytes
     pid: int = 0
+    role: str = ""  # as a template has it: a plain task, an actor, or a call of one
 
 
 class Failure(Struct, frozen=True, array_like=True):
@@ -69,6 +70,7 @@ class Failure(Struct, frozen=True, array_like=True):
     hidden: int = 0  # names left out of the middle of `path`
     detail: dict[str, int | float | str | tuple[str, ...] | None] = {}  # copied by msgspec
     error: bytes = b""  # see serialization/exceptions.py
+    role: str = ""  # what failed: a plain task, an actor, or a call of one
 
     # Of a call of an actor that was lost or is over.  The control plane says these of each call
     # (``lua/actor/_told.lua``), so they stay the last, and nobody else says them.
@@ -133,7 +135,8 @@ def made(
     **detail: float | str | tuple[str, ...] | None,
 ) -> bytes:
     """A record with this message; the functions below know what to say."""
-    return encode(Failure(category, *who, text=text, path=(who.name or "?",), detail=detail))
+    path = (who.name or "?",)
+    return encode(Failure(category, **who._asdict(), text=text, path=path, detail=detail))
 
 
 def crashed(who: Attempt, *, exit_code: int, stderr: Sequence[str] = ()) -> bytes:
@@ -221,12 +224,13 @@ def actor_died(who: Attempt, *, cause: str, restarts: int = 0) -> bytes:
     """The actor is over.  `who`: its id, class and incarnation."""
     spent = f" and its {restarts} restarts are used up" if restarts > 0 else ""
     text = f"{_actor(who)} is dead: {cause}{spent}"
-    return made("died", who, text, cause_of_death=f"{cause}{spent}")
+    return made("died", _as_actor(who), text, cause_of_death=f"{cause}{spent}")
 
 
 def actor_unavailable(who: Attempt, *, cause: str) -> bytes:
     """The actor was lost and starts again; a call that may have run is not run again."""
-    return made("unavailable", who, f"{_actor(who)} was lost: {cause}", cause_of_death=cause)
+    text = f"{_actor(who)} was lost: {cause}"
+    return made("unavailable", _as_actor(who), text, cause_of_death=cause)
 
 
 def why_lost(killed: str, *, exit_code: int, stderr: Sequence[str] = ()) -> str:
@@ -236,6 +240,10 @@ def why_lost(killed: str, *, exit_code: int, stderr: Sequence[str] = ()) -> str:
     if killed == "oom":
         return "it was ended because its node ran out of memory"
     return f"its worker process died: {how_it_ended(exit_code)}{_quoted(stderr)}"
+
+
+def _as_actor(who: Attempt) -> Attempt:
+    return who._replace(role="actor")
 
 
 def _actor(who: Attempt) -> str:

@@ -370,6 +370,7 @@ class Executor:
                 node=self.node,
                 pid=self.pid,
                 label=running.label,
+                role=running.template.role,
             )
         )
 

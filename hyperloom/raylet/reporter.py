@@ -268,7 +268,8 @@ class Reporter:
 
     def _who(self, task: Held, worker: int) -> Attempt:
         name = failures.known_as(label_of(task.record), task.kind.name)
-        return Attempt(task.task, name, task.attempt, self._node, self._pool.pid(worker))
+        pid = self._pool.pid(worker)
+        return Attempt(task.task, name, task.attempt, self._node, pid, task.kind.role)
 
 
 def given_up(node: bytes) -> bytes:

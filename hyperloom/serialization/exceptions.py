@@ -76,6 +76,7 @@ def failure_from_exception(  # noqa: PLR0913  # the fields of a record, by name
     node: bytes,
     pid: int,
     label: str | None = None,
+    role: str = "",
 ) -> bytes:
     """The record of a task that raised `exc`; never raises itself.
 
@@ -104,6 +105,7 @@ def failure_from_exception(  # noqa: PLR0913  # the fields of a record, by name
             traceback="" if before else _printed(exc)[-_MAX_TRACEBACK:],
             path=(known_as,),
             error=b"" if before else msgpack.encode(tree),
+            role=role,
         )
     )
 
@@ -138,6 +140,7 @@ def to_exception(record: bytes) -> TaskError:
         failure.pid,
         failure.full_path(),
         failure.traceback,
+        failure.role,
     )
     error = None
     cause = None

@@ -62,6 +62,19 @@ def test_a_task_error_keeps_its_details(cls):
         ]
 
 
+@pytest.mark.parametrize(
+    ("role", "name", "line"),
+    [
+        ("", "train", "  in task train, attempt 1"),
+        ("call", "Model.fit", "  in call Model.fit, attempt 1"),
+        ("actor", "Model", "  in actor Model, attempt 1"),
+    ],
+)
+def test_the_header_says_what_it_was_that_failed(role: str, name: str, line: str):
+    details = FailureDetails(task_name=name, attempt=1, role=role)
+    assert str(TaskError("it broke", details=details)).splitlines()[1] == line
+
+
 def test_the_remote_traceback_is_shown_when_no_cause_shows_it():
     details = FailureDetails(remote_traceback="Traceback: far away")
     assert "far away" in str(TaskError("it broke", details=details))

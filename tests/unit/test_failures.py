@@ -19,7 +19,7 @@ def test_a_record_says_who_failed_and_why():
     failure = failures.decode(failures.crashed(WHO, exit_code=3, stderr=["one\n", "two\n"]))
     assert failure == Failure(
         "crash",
-        *WHO,
+        **WHO._asdict(),
         text=(
             "the worker that ran train died: exit code 3\n"
             "  Its last lines on stderr:\n"

@@ -44,6 +44,7 @@ def test_what_a_method_raises_is_its_calls_result() -> None:
     with pytest.raises(ValueError, match="not today") as caught:
         loom.get(counter.fail.remote("not today"))
     assert caught.value.details.task_name == "Counter.fail"
+    assert "\n  in call Counter.fail (" in str(caught.value)
     assert loom.get(counter.add.remote()) == 1, "and not the actor's end"
 
 
@@ -163,7 +164,7 @@ def test_a_constructor_that_raises_is_the_end() -> None:
         with pytest.raises(errors.ActorDied, match="constructor raised KeyError") as caught:
             loom.get(broken.go.remote())
         assert isinstance(caught.value.__cause__, KeyError)
-        assert "Broken" in str(caught.value)
+        assert "\n  in actor Broken (" in str(caught.value)
 
 
 def test_kill_ends_it_at_once(gate) -> None:
