@@ -46,8 +46,9 @@ def cancel_tasks(
         below: list[bytes] = []
         for first in range(0, len(level), _AT_ONCE):
             part = level[first : first + _AT_ONCE]
-            for name, of_name in _by_name(session, part).items():
-                who = Attempt(of_name[0] if len(of_name) == 1 else b"", name, 0, b"")
+            for (name, role), of_name in _by_name(session, part).items():
+                one = of_name[0] if len(of_name) == 1 else b""
+                who = Attempt(one, name, 0, b"", role=role)
                 failure = failure_inline(failures.cancelled(who))
                 reply = session.outbox.call("task_cancel", failure, int(force), *of_name)
                 for children in reply[1::2]:
@@ -55,9 +56,9 @@ def cancel_tasks(
         level = below if recursive else []
 
 
-def _by_name(session: Session, tasks: Sequence[bytes]) -> dict[str, list[bytes]]:
+def _by_name(session: Session, tasks: Sequence[bytes]) -> dict[tuple[str, str], list[bytes]]:
     """What has not run yet fails with what we say here, so it must say which task that was."""
-    named: dict[str, list[bytes]] = {}
+    named: dict[tuple[str, str], list[bytes]] = {}
     for task, stand in zip(tasks, where(session, tasks), strict=True):
-        named.setdefault(stand.name, []).append(task)
+        named.setdefault((stand.known_as(), stand.role), []).append(task)
     return named

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperloom import bundles, specs, why
+from hyperloom import bundles, failures, specs, why
 from hyperloom.core.cluster import nodes
 from hyperloom.gcs import groups, keys, standing
 from hyperloom.ids import OBJECT_BYTES, TASK_BYTES, TaskID, cut, object_id, short, task_of
@@ -32,22 +32,27 @@ class Stand(NamedTuple):
 
     state: str
     detail: str
-    name: str  # empty if the task is over or unknown
+    name: str  # its function's; empty if the task is over or unknown
     lacks: list[bytes]
     role: specs.Role = ""
+    label: str = ""
+
+    def known_as(self) -> str:
+        """What people are told that it is called."""
+        return failures.known_as(self.label, self.name)
 
 
 def where(session: Session, tasks: Sequence[bytes], lacks: int = 0) -> list[Stand]:
     """Where each task stands, with the first `lacks` inputs that it waits for."""
     answers = session.outbox.call("task_where", lacks, *tasks)
     stands = []
-    for at in range(0, len(answers), 4):
-        state, detail, body, missing = answers[at : at + 4]
+    for at in range(0, len(answers), 5):
+        state, detail, body, missing, label = answers[at : at + 5]
         of = decode_template(body) if body else None
         stands.append(
             Stand(
                 state.decode(), detail.decode(), of.name if of else "",
-                cut(missing, OBJECT_BYTES), of.role if of else "",
+                cut(missing, OBJECT_BYTES), of.role if of else "", label.decode(errors="replace"),
             )
         )  # fmt: skip
     return stands
@@ -128,7 +133,7 @@ def _line(session: Session, oid: bytes, stand: Stand, at_actor: Any) -> str:  # 
     advice = f". To do: {reason.advice}" if reason.why is why.Why.ITSELF else ""
     if stand.role == "actor":
         return f"actor {stand.name} ({short(oid[:TASK_BYTES])}) {reason.says}{advice}"
-    return f"ObjectRef({short(oid)}) of task {stand.name or '?'} {reason.says}{advice}"
+    return f"ObjectRef({short(oid)}) of task {stand.known_as() or '?'} {reason.says}{advice}"
 
 
 def _facts(session: Session, stand: Stand) -> why.Facts:

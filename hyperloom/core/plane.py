@@ -216,9 +216,10 @@ class Plane:
                 self.let_go([*before, *self._contains.pop(task + FIRST, ())])
             self._session.sweep()
         else:
-            who = Attempt(task, self._codes[template].template.name, first, self._node)
+            about = self._codes[template].template
+            who = Attempt(task, about.name, first, self._node, role=about.role)
             failure = failures.redirected_too_often(who, most=codes.REDIRECTS_MOST)
-            values = [failure_inline(failure)] * self._codes[template].template.outputs
+            values = [failure_inline(failure)] * about.outputs
         self.let_go(held)
         return values
 
@@ -227,7 +228,7 @@ class Plane:
         shape = ResourceSet.parse(code.template.shape)
         missing = shape.plain().missing_from(self._resources)
         name = failures.known_as(specs.label_of(record), code.template.name)
-        who = Attempt(task, name, 1, self._node)
+        who = Attempt(task, name, 1, self._node, role=code.template.role)
         if failure := self._groups.lost(shape, who):
             return [failure_inline(failure)] * code.template.outputs
         if missing:
@@ -333,12 +334,12 @@ class Plane:
         if end in self._held:
             self._settle([(end, value)])
 
-    def _where(self, task: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    def _where(self, task: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
         stream = self._streams.get(task)  # nothing else is ever between its beginning and end
         if stream is None:
-            return b"UNKNOWN", b"", b"", b""
+            return b"UNKNOWN", b"", b"", b"", b""
         body = specs.encode_template(stream.code.template)
-        return b"HELD", self._node.hex().encode(), body, b""
+        return b"HELD", self._node.hex().encode(), body, b"", b""
 
     def _cancel(self, task: bytes, failure: bytes) -> tuple[int, int]:
         stream = self._streams.get(task)

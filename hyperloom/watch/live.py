@@ -182,8 +182,8 @@ class Live:
         for at in range(0, len(tasks), _AT_ONCE):
             part = tasks[at : at + _AT_ONCE]
             flat = self.wire.call(*fcall("task_where", keys.job_namespace(job), lacks, *part))
-            for row in range(0, len(flat), 4):
-                state, detail, body, missing = flat[row : row + 4]
+            for row in range(0, len(flat), 5):
+                state, detail, body, missing, _ = flat[row : row + 5]
                 template = decoded(body)
                 lacking = cut(missing, OBJECT_BYTES)
                 stands.append(Stand(state.decode(), detail.decode(), template, lacking))

@@ -121,6 +121,8 @@ def test_one_of_a_waiting_range_is_cancelled_while_the_crowd_is_woken(plane: Pla
         node.step(FULL, *given)
     assert sorted(woken) == sorted([*crowd, ids[0], ids[1], ids[3]])
     driver.release(*map(output, [made, *crowd, *ids]))
+    while node.step("").more:  # what they took is let go of in slices
+        pass
     assert left(plane) == {}
 
 
@@ -172,7 +174,7 @@ def test_where_says_how_a_range_stands(plane: Plane) -> None:
     (made,) = driver.submit()
     ids = submit(driver, 3, head=record(PLAIN, [output(made)]), outside=output(made))
     says = plane.call("task_where", 3, ids[2])
-    assert says == [b"WAITING", b"1", b"F" * 12 + b"body", output(made)]
+    assert says == [b"WAITING", b"1", b"F" * 12 + b"body", output(made), b""]
     node.step(FULL, *node.claim("1;CPU:10000;"))
     assert plane.call("task_where", 3, ids[2])[:2] == [b"READY", b"0|CPU:10000"]
     assert plane.call("object_watch", driver.id, output(ids[2])) == [b""]

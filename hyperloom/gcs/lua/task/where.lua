@@ -1,9 +1,9 @@
--- task_where(most, id, id, ...) -> { state, detail, template body, lacks, ... }
+-- task_where(most, id, id, ...) -> { state, detail, template body, lacks, label, ... }
 --
 -- Where tasks stand, for people: WAITING (detail: number of inputs it lacks), READY (its
 -- queue), HELD (the node), OVER (an output exists), UNKNOWN.  `lacks` are the first `most`
 -- of the inputs that a waiting task lacks, concatenated; a call that is ready lacks its actor, as
--- long as that takes no calls.
+-- long as that takes no calls.  A task without a label has an empty one.
 --
 -- Refuses: nothing.
 -- Writes:  nothing.
@@ -62,6 +62,7 @@ transition('task_where', READS, function(ns, args)
     else
       reply[#reply + 1] = state == 'WAITING' and lacks(ns, records[i], most) or ''
     end
+    reply[#reply + 1] = records[i] and act.label_of(records[i]) or ''
   end
   return reply
 end)
