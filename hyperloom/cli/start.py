@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hyperloom.raylet.node import NodeSettings
 
 _PAGE_S = 10.0  # until the page is there; the node serves already
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = words.File(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(name="start")

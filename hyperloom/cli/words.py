@@ -43,6 +43,21 @@ class Number(click.ParamType[float]):
         return number
 
 
+class File(click.Path):
+    """A file, which an option that was meant to be the next one is not taken for."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - click's own
+        """From text."""
+        if str(value).startswith("--"):
+            self.fail(f"a file is to follow it, and {value} does", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Size(click.ParamType[int]):
     """Bytes, as ``8GiB``, ``500MB`` or a plain number."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from hyperloom import errors
+from hyperloom.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +118,10 @@ def _check_options(url: str, shown: str) -> None:
     options = options_of(url)
     unknown = sorted(options.keys() - set(OPTIONS))
     if unknown:
-        msg = f"address {shown!r} says {unknown[0]}=, which is none of {', '.join(OPTIONS)}"
+        msg = (
+            f"address {shown!r} says {unknown[0]}=, which an address cannot say."
+            f"{did_you_mean(unknown[0], OPTIONS)} It can say {', '.join(OPTIONS)}"
+        )
         raise ValueError(msg)
     parts = urlsplit(url)
     database = options.get("db", "" if parts.scheme == "unix" else parts.path.strip("/"))

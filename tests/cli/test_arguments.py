@@ -65,6 +65,7 @@ def test_version() -> None:
         (["start", "--head", "--num-cpus", "inf"], "'--num-cpus': 'inf' cannot be"),
         (["start", "--head", "--num-gpus", "abc"], "'abc' cannot be; write 0, 0.5 or 8"),
         (["start", "--head", "--password-file", "/nowhere"], "does not exist"),
+        (["start", "--password-file", "--port", "3"], "a file is to follow it, and --port does"),
         (["retry", "4f9465fb"], "loom retry 4f9465fb --failed"),
         (["run"], "SCRIPT"),
         (["run", "/nowhere.py"], "no script"),

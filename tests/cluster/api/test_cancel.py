@@ -361,3 +361,10 @@ def test_who_does_not_hear_its_timeout_is_killed(gate: Callable[[str], Gate]) ->
         loom.get(deaf.remote(), timeout=PATIENCE_S)
     wait_until(lambda: not Path(f"/proc/{pid.notes()[0]}").exists())
     assert len(pid.notes()) == 1
+
+
+def test_a_task_that_is_cancelled_before_it_runs_is_called_by_its_label() -> None:
+    handle = loom.submit([same.bind(1).named("fold 3").options(num_cpus=1000)])
+    loom.cancel(handle.results[0])
+    with pytest.raises(errors.TaskCancelled, match=r"^fold 3 \(same\) was cancelled"):
+        handle.gather()

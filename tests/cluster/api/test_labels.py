@@ -50,15 +50,6 @@ def test_an_error_names_the_label() -> None:
     assert "fold 3" in str(caught.value)
 
 
-@pytest.mark.usefixtures("cluster")
-def test_a_task_that_is_cancelled_before_it_runs_is_called_by_its_label() -> None:
-    never = about.bind(1).named("fold 3").options(num_cpus=1000)
-    handle = loom.submit([never])
-    loom.cancel(handle.refs[0])
-    with pytest.raises(errors.TaskCancelled, match=r"^fold 3 \(.*about\) was cancelled"):
-        handle.gather()
-
-
 def test_a_label_that_is_no_text_is_refused() -> None:
     with pytest.raises(TypeError, match="a label is text, not 3"):
         about.bind().named(3)  # type: ignore[arg-type]
