@@ -37,8 +37,8 @@ def test_a_cancelled_task_cleans_up_undisturbed(gate: Callable[[str], Gate]) -> 
 
     @loom.task
     def cleans_up() -> None:
-        began.open()
         try:
+            began.open()
             time.sleep(30)  # the task is stopped in here
         except KeyboardInterrupt:
             _clean_up(notes)
@@ -107,8 +107,8 @@ def test_coroutines_of_a_cancelled_task_clean_up(gate: Callable[[str], Gate]) ->
     @loom.task
     def runs() -> None:
         async def main() -> None:
-            began.open()
             try:
+                began.open()
                 await asyncio.sleep(30)  # the task is stopped in here
             finally:
                 _clean_up(notes)
@@ -128,8 +128,8 @@ def test_a_worker_that_stopped_a_task_serves_the_next(gate: Callable[[str], Gate
 
     @loom.task(num_cpus=2)
     def stops() -> Any:
-        began.open()
         try:
+            began.open()
             time.sleep(30)  # the task is stopped in here
         except KeyboardInterrupt:
             return "swallowed"
