@@ -177,7 +177,8 @@ def wait(
 ) -> tuple[list[ObjectRef[R]], list[ObjectRef[R]]]:
     """Wait until some refs are ready: ``(ready, not_ready)``, each in the order given.
 
-    At most `num_returns` are in the first list.  A failed or cancelled one counts as ready.
+    At most `num_returns` are in the first list.  A failed or cancelled one counts as ready.  After
+    `timeout` seconds it is what is ready by then, perhaps nothing.
 
     Raises:
         ValueError: a ref is there twice, or `num_returns` is not between 1 and their number.

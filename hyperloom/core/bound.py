@@ -148,7 +148,10 @@ class BoundTask(_Node, Generic[R_co]):
         self.kept_at: bool | str | os.PathLike[str] = remote.task_options.checkpoint
 
     def checkpoint(self, path: bool | str | os.PathLike[str] = True) -> BoundTask[R_co]:  # noqa: FBT001, FBT002
-        """The same task, whose results are also written to this file; see `hyperloom.task`.
+        """The same task, whose results are also written to the file `path`; see `hyperloom.task`.
+
+        A path that is not absolute is one in `checkpoint_dir`; True is a name made of the
+        task's key there.
 
         Raises:
             InvalidOption: it can be no file's name.

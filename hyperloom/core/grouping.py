@@ -185,6 +185,9 @@ def remove_placement_group(group: PlacementGroup) -> None:
 
     What waits for it, tasks that run in it and actors that live in it fail with
     `PlacementGroupRemoved`.  Their processes are ended.
+
+    Raises:
+        TypeError: it is no placement group.
     """
     if not isinstance(group, PlacementGroup):
         raise TypeError(f"remove_placement_group() takes a PlacementGroup, not {group!r:.100}")

@@ -112,7 +112,10 @@ class PlanHandle:
             following.hear_of(self._session, oids)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all results are there, failures too.  False: they were not, in time."""
+        """Wait until all results are there, failures too.
+
+        False: after `timeout` seconds they were not.
+        """
         flat = self._flat()
         if not flat:
             return True
@@ -124,7 +127,7 @@ class PlanHandle:
 
         Raises:
             Exception: what the first task raised that failed, as `hyperloom.get` does.
-            GetTimeout: they were not there in time; nothing is lost.
+            GetTimeout: after `timeout` seconds they were not there; nothing is lost.
         """
         results = self.results
         try:
@@ -140,13 +143,17 @@ class PlanHandle:
         return getting.get(self._session, result, None)
 
     def gather(self, timeout: float | None = None) -> list[Any]:
-        """`fetch`, then `release`."""
+        """`fetch`, which raises what failed and `timeout`, then `release`."""
         values = self.fetch(timeout)
         self.release()
         return values
 
     def as_completed(self, timeout: float | None = None) -> Iterator[ObjectRef[Any]]:
-        """The refs of the results as they come, failures too."""
+        """The refs of the results as they come, failures too.
+
+        Raises:
+            GetTimeout: `timeout` seconds after the call not all were there.
+        """
         return getting.as_completed(self._session, self._flat(), timeout)
 
     def failures(self) -> list[PlanFailure]:

@@ -68,7 +68,7 @@ def open(filename: str | os.PathLike[str]) -> BoundTask[data.File]:  # noqa: A00
 
 @Builder
 def split(x: object, delimiter: str | bytes = b"\n") -> BoundTask[data.Pieces]:
-    """The pieces of some bytes that end with `delimiter`, which stays part of them.
+    """The pieces of the bytes of `x` that end with `delimiter`, which stays part of them.
 
     The last one may end without; nothing after the last delimiter is no piece.
 
@@ -83,7 +83,7 @@ def split(x: object, delimiter: str | bytes = b"\n") -> BoundTask[data.Pieces]:
 
 @Builder
 def save(x: object, filename: str | os.PathLike[str]) -> BoundTask[bytes]:
-    """Write the bytes to a file of the node that runs this; the result is empty.
+    """Write the bytes of `x` to a file of the node that runs this; the result is empty.
 
     The file is there as a whole or not at all; one that is there already is replaced.
 
@@ -107,13 +107,13 @@ def array_make(inputs: Iterable[object] = ()) -> BoundTask[list[Any]]:
 
 @Builder
 def get(x: object, index: int) -> BoundTask[Any]:
-    """The element of an array, or the piece of an index; negative ones count from the end."""
+    """One element of the array `x`, or one piece of an index; negative ones count from the end."""
     return _get.bind(input_of(x), whole_number(index, "the index of get"))
 
 
 @Builder
 def slice(x: object, start: int | None, stop: int | None) -> BoundTask[Any]:  # noqa: A001 - its name
-    """Some elements of an array as an array; some pieces of an index as their bytes.
+    """Some elements of the array `x` as an array; some pieces of an index as their bytes.
 
     As in Python: negative bounds count from the end, None means from the first or to the last,
     and what is beyond is left out.
@@ -127,11 +127,11 @@ def slice(x: object, start: int | None, stop: int | None) -> BoundTask[Any]:  # 
 
 @Builder
 def size(x: object) -> BoundTask[int]:
-    """How many bytes it is."""
+    """How many bytes `x` is."""
     return _size.bind(input_of(x))
 
 
 @Builder
 def length(x: object) -> BoundTask[int]:
-    """How many elements or pieces it has."""
+    """How many elements or pieces `x` has."""
     return _length.bind(input_of(x))

@@ -212,6 +212,7 @@ class Queue(Generic[T]):
         Raises:
             Empty: there are fewer; all stay in the queue.
             ValueError: the number is negative.
+            TypeError: it is no whole number.
         """
         if isinstance(num_items, bool) or not isinstance(num_items, int):
             raise TypeError(f"num_items={num_items!r} cannot be: it is a whole number of items")
