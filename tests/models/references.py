@@ -21,7 +21,8 @@ class Limits:
 
     CROWD_FROM: int = 3
     WAKE_MOST: int = 2
-    RELEASE_MOST: int = 3
+    RELEASE_AT_ONCE: int = 3
+    RELEASE_SLICE: int = 2
     CLAIM_MOST: int = 3
     CANCELLED_MOST: int = 2
     QUEUES_FIRST: int = 1
@@ -132,9 +133,9 @@ class Objects:
         return [oid for oid in dict.fromkeys(oid for oid, _ in ends) if not self.is_held(oid)]
 
     def let_go_in_slices(self, ends: list[tuple[bytes, tuple[str, bytes]]]) -> None:
-        """Tasks that are over held these; of many, one slice goes with each step of a node."""
-        most = self.limits.RELEASE_MOST
-        if len(ends) <= most:
+        """Tasks that are over held these; of very many, one slice goes with each step of a node."""
+        most = self.limits.RELEASE_SLICE
+        if len(ends) <= self.limits.RELEASE_AT_ONCE:
             self.drop(self._unheld_after(ends))
             return
         self.releasing += [ends[at : at + most] for at in range(0, len(ends), most)]

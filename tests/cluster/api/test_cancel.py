@@ -363,8 +363,17 @@ def test_who_does_not_hear_its_timeout_is_killed(gate: Callable[[str], Gate]) ->
     assert len(pid.notes()) == 1
 
 
-def test_a_task_that_is_cancelled_before_it_runs_is_called_by_its_label() -> None:
-    handle = loom.submit([same.bind(1).named("fold 3").options(num_cpus=1000)])
+def test_a_task_that_is_cancelled_before_it_runs_is_called_by_its_label(waits: Any) -> None:
+    task, began, go_on = waits
+    runs = task.remote("value")
+    wait_until(began.notes)
+    handle = loom.submit([same.bind(runs).named("fold 3")])
+    with pytest.raises(
+        errors.GetTimeout, match=r"of task fold 3 \(same\) waits for 1 of its inputs"
+    ):
+        handle.fetch(timeout=0)
     loom.cancel(handle.results[0])
     with pytest.raises(errors.TaskCancelled, match=r"^fold 3 \(same\) was cancelled"):
         handle.gather()
+    go_on.open()
+    assert loom.get(runs) == "value"

@@ -78,7 +78,7 @@ def test_a_fan_in_of_many(plane: Plane, driver: Process) -> None:
     assert pending(plane, keys.OBJECT) == WIDE
     reply = host.step("", got)
     assert reply.stale == []
-    for left in range(WIDE - codes.RELEASE_MOST, 0, -codes.RELEASE_MOST):
+    for left in range(WIDE - codes.RELEASE_SLICE, 0, -codes.RELEASE_SLICE):
         assert pending(plane, keys.OBJECT) == left + 1
         assert reply.more == 1
         reply = host.step("")
@@ -94,7 +94,7 @@ def test_what_a_cancelled_task_was_to_take_goes_without_anybody_s_asking(
     lost, host = Node(plane, "a"), Node(plane, "b")
     lost.lost()
     plane.messages(host.id)
-    many = 3 * codes.RELEASE_MOST
+    many = codes.RELEASE_AT_ONCE + 1
     parts = [driver.put() for _ in range(many)]
     (last,) = driver.submit(inputs=[*parts, output(driver.submit()[0])])
     driver.release(*parts)

@@ -1,11 +1,11 @@
 -- act.let_go_of(ns, texts), act.release_next(ns) -> how many slices are left
 --
 -- What tasks that are over had taken is let go of: each text is object ids, one behind the other.
--- One task may have taken 100,000, so what is more than a slice waits in `releasing`, is held
--- until its turn comes, and goes with the steps of nodes.  One of them is told, since it may be
--- that none has anything to say (task/cancel.lua).
+-- One task may have taken 100,000.  So many wait in `releasing`, and are held until their slice
+-- goes with the step of a node.  One node is told, since it may be that none has anything to say.
 
-local SLICE = code.RELEASE_MOST * code.OBJECT_ID
+local AT_ONCE = code.RELEASE_AT_ONCE * code.OBJECT_ID
+local SLICE = code.RELEASE_SLICE * code.OBJECT_ID
 
 local function tell_one(ns)
   local nodes = {}
@@ -21,7 +21,7 @@ end
 
 function act.let_go_of(ns, texts)
   local text = table.concat(texts)
-  if #text <= SLICE then
+  if #text <= AT_ONCE then
     act.let_go(ns, many.cut(text, code.OBJECT_ID, {}))
     return
   end
