@@ -23,12 +23,11 @@ from tests.models.owners import job_rest, owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 from tests.models.stops import process_stopped, process_stops, stop_for
+from tests.models.streams import stream_consume, stream_open, task_yield
 from tests.models.told import lost_with_actor, told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-NO_PROCESS = bytes(codes.PROCESS_ID)
 
 
 def is_failure(value: bytes) -> bool:
@@ -241,6 +240,7 @@ class ControlPlane(LivingPlans, Lineage):
         return True
 
     task_redirect, task_evict, task_cancel = task_redirect, task_evict, task_cancel
+    task_yield, stream_open, stream_consume = task_yield, stream_open, stream_consume
     task_shut, task_drop, drop_next = task_shut, task_drop, drop_next
     owner_add, owner_list, owner_record = owner_add, owner_list, owner_record
     job_rest = job_rest
@@ -291,41 +291,6 @@ class ControlPlane(LivingPlans, Lineage):
             self.served.pop(node, None)
         self.serve()
         return left
-
-    # -- streams --------------------------------------------------------------------------
-
-    def task_yield(self, node: bytes, task: bytes, attempt: int, index: int, value: bytes) -> bytes:
-        oid = output(task, index)
-        known = task in self.records
-        if known and self.held.get(node, {}).get(task) != attempt:
-            raise Refusal("STALE")
-        if not known or not self.is_held(output(task, 0)) or maker_of(task) not in self.heard:
-            self.turn_away(oid, value)
-            return b"ABANDONED"
-        if oid not in self.value:
-            self.has_made(maker_of(task), 0, index + 1)
-            self.settle([oid], [value])
-            self.serve()
-        else:
-            self.turn_away(oid, value)
-        return b"KEPT"
-
-    def stream_open(self, task: bytes, process: bytes) -> int:
-        if task not in self.records:
-            return 0
-        _, consumed = self.stream.get(task, (b"", b"0"))
-        self.stream[task] = (process, consumed)
-        return int(consumed)
-
-    def stream_consume(self, task: bytes, n: int) -> int:
-        if task not in self.records:
-            return 0
-        process, _ = self.stream.get(task, (NO_PROCESS, b""))
-        self.stream[task] = (process, b"%d" % n)
-        if process == NO_PROCESS:
-            return 0
-        self.tell(process, codes.CONSUMED + task, b"%d" % n)
-        return 1
 
     # -- refs that need to know of tasks --------------------------------------------------
 
