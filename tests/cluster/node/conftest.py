@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hyperloom as loom
+from tests.cluster.node.somebodys import somebodys_server
 from tests.home import Home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests import servers
 
 
 @pytest.fixture
@@ -28,3 +31,11 @@ def head(home: Home) -> Home:
     """A head that serves."""
     home.start_head()
     return home
+
+
+@pytest.fixture
+def somebodys(home: Home) -> Iterator[servers.Server]:
+    """A server that somebody else runs, on a port and a socket, without a password."""
+    del home
+    with somebodys_server() as server:
+        yield server

@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING
 
 import redis
 
+import hyperloom as loom
 from tests import servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+PASSWORD = "correct/horse@battery:staple"
+IN_URL = "correct%2Fhorse%40battery%3Astaple"
+
+
+@loom.task
+def one_more(x: int) -> int:
+    return x + 1
 
 
 @contextmanager

@@ -13,36 +13,19 @@ import redis
 import hyperloom as loom
 from hyperloom import errors
 from tests import servers
-from tests.cluster.node.somebodys import port_of, somebodys_server
+from tests.cluster.node.somebodys import IN_URL, PASSWORD, one_more, port_of, somebodys_server
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.home import Home
 
 pytestmark = pytest.mark.slow
 
-PASSWORD = "correct/horse@battery:staple"
-IN_URL = "correct%2Fhorse%40battery%3Astaple"
-
-
-@loom.task
-def one_more(x: int) -> int:
-    return x + 1
-
 
 def works() -> None:
     assert loom.get(one_more.remote(1), timeout=20) == 2
-
-
-@pytest.fixture
-def somebodys(home: Home) -> Iterator[servers.Server]:
-    """A server that somebody else runs, on a port and a socket, without a password."""
-    del home
-    with somebodys_server() as server:
-        yield server
 
 
 # -- the order ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hyperloom as loom
+from tests.cluster.node.somebodys import one_more
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ pytestmark = pytest.mark.slow
 
 MANY = 20_000
 QUICK = {"LOOM_LEASE_S": "1", "LOOM_BEAT_S": "0.3"}
-
-
-@loom.task
-def one_more(x: int) -> int:
-    return x + 1
 
 
 @loom.task(num_cpus=0.1)

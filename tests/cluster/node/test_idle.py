@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 import hyperloom as loom
+from tests.cluster.node.somebodys import one_more
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ pytestmark = pytest.mark.slow
 
 WATCHED_S = 5.0
 MOST_CPU_S = 0.05  # one percent; half of that is promised, and measured in the benchmarks
-
-
-@loom.task
-def one_more(x: int) -> int:
-    return x + 1
 
 
 def test_an_idle_node_is_few_small_processes_that_sleep(home: Home) -> None:

@@ -17,7 +17,14 @@ import redis
 import hyperloom as loom
 from hyperloom import errors
 from tests import servers
-from tests.cluster.node.somebodys import free_port, port_of, somebodys_server
+from tests.cluster.node.somebodys import (
+    IN_URL,
+    PASSWORD,
+    free_port,
+    one_more,
+    port_of,
+    somebodys_server,
+)
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -26,22 +33,6 @@ if TYPE_CHECKING:
     from tests.home import Home
 
 pytestmark = pytest.mark.slow
-
-PASSWORD = "correct/horse@battery:staple"
-IN_URL = "correct%2Fhorse%40battery%3Astaple"
-
-
-@loom.task
-def one_more(x: int) -> int:
-    return x + 1
-
-
-@pytest.fixture
-def somebodys(home: Home) -> Iterator[servers.Server]:
-    """A server that somebody else runs, on a port and a socket, without a password."""
-    del home
-    with somebodys_server() as server:
-        yield server
 
 
 def test_nobody_answers_at_the_address(home: Home) -> None:
