@@ -2,8 +2,8 @@
 --
 -- Results come in, checked against what the node holds; see task/step.lua for the arguments.
 -- In this order: settle the outputs (wake, notify), then let go of the inputs (ref/_slices.lua),
--- so that an output that contains an input keeps it alive.  Of what a task of large results took, its
--- lineage keeps some.
+-- so that an output that contains an input keeps it alive.  Of what a task of large results took,
+-- its lineage keeps some.
 
 function act.finish(ns, node, args, from)
   local ids, first, outputs, n, next_at = {}, {}, {}, 0, from
