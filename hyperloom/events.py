@@ -18,23 +18,25 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
     E  ended      the job's counts: template id (8), what (1), number (12 digits), and again
 
 All but ``R`` are written by the transitions themselves, so they are as true as these.  ``R`` is
-what a node tells of its attempts a moment later, many at a time: a row of `ROW` each, made by the
-worker that ran it, passed on unread.  What had to be fetched from other nodes before an attempt
-could begin is told with them, a `FETCH` each; and which have run for a while already, a `BEGUN`
-each, so that something is known of them if their node is lost.  A row may be dropped (its raylet
-was killed; the stream was full and nobody read it); what is counted (`keys.COUNTS`) never is.
+what a node tells of its attempts a moment later, many at a time: a `Run` for each report of a
+worker, made by that worker, passed on unread.  What had to be fetched from other nodes before an
+attempt could begin is told with them, a `FETCH` each; and which have run for a while already, a
+`BEGUN` each, so that something is known of them if their node is lost.  An attempt may be missing
+(its raylet was killed; the stream was full and nobody read it); what is counted (`keys.COUNTS`)
+never is.
 
-Times are seconds since 1970: of an entry by the server's clock, in a row by its node's.
+Times are seconds since 1970: of an entry by the server's clock, of an attempt by its node's.
 """
 
 from __future__ import annotations
 
 import re
+from array import array
 from enum import IntEnum
 from struct import Struct as Layout
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct, msgpack
+from msgspec import Raw, Struct, msgpack
 
 from hyperloom import failures
 from hyperloom.gcs import codes
@@ -43,7 +45,8 @@ from hyperloom.ids import NODE_BYTES, TASK_BYTES, TEMPLATE_BYTES, cut
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# task, template, attempt, how it ended, when it began, how long it took, bytes of its outputs
+# One attempt by itself: task, template, attempt, how it ended, when it began, how long it took,
+# bytes of its outputs
 ROW = Layout("<16s8sHBdfQ")
 # task, template, attempt, since when it waited for inputs from elsewhere, how long, their bytes
 FETCH = Layout("<16s8sHdfQ")
@@ -83,12 +86,39 @@ class Error(NamedTuple):
 
 
 class Run(Struct, frozen=True, array_like=True):
-    """Attempts of one worker, in the order in which they ended."""
+    """Attempts of one worker, in the order in which they ended: a column for each thing to say.
+
+    For a worker this is cheaper to make than rows, and it is smaller.  Numbers are little endian.
+    """
 
     pid: int
-    rows: bytes
-    errors: dict[int, tuple[str, ...]] = {}  # number of the row -> what `Error` has
-    inputs: dict[int, bytes] = {}  # number of the row -> tasks that made its inputs, joined
+    epoch: float  # to be added to when they began
+    tasks: bytes  # 16 each
+    templates: bytes  # 8 each; or 8, if all have one
+    began: bytes  # a double each
+    seconds: bytes  # how long each took, a float
+    sizes: list[int]  # bytes of the outputs of each
+    ended: bytes = b""  # `Ended` of each; empty: all are done
+    attempts: bytes = b""  # the number of each, a short; empty: all were the first
+    errors: dict[int, tuple[str, ...]] = {}  # number of the attempt here -> what `Error` has
+    inputs: dict[int, bytes] = {}  # number here -> tasks that made its inputs, joined
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.tasks) // TASK_BYTES
+
+    def each_template(self) -> bytes:
+        """Of each of them, joined."""
+        return self.templates * (len(self) if len(self.templates) == TEMPLATE_BYTES else 1)
+
+    def each_ended(self) -> bytes:
+        """How, of each of them."""
+        return self.ended or bytes(len(self))
+
+    def ends(self) -> Iterator[tuple[bytes, int, int]]:
+        """Task, number of the attempt and how it ended, of each: for who looks at very many."""
+        attempts = array("H", self.attempts) if self.attempts else array("H", [1]) * len(self)
+        return zip(cut(self.tasks, TASK_BYTES), attempts, self.each_ended(), strict=True)
 
 
 class Ran(Struct, frozen=True, array_like=True):
@@ -125,7 +155,7 @@ class Begun(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """One row."""
+    """One of a `Run`."""
 
     task: bytes
     template: bytes
@@ -140,13 +170,35 @@ class Attempt(NamedTuple):
     inputs: list[bytes]  # tasks that made its inputs, the first few
 
 
+_SHORT, _FLOAT, _DOUBLE = Layout("<H"), Layout("<f"), Layout("<d")
 _ran = msgpack.Decoder(Ran)
 encode = msgpack.encode
 
 
+def told(node: bytes, runs: list[bytes], fetches: bytes = b"", begun: bytes = b"") -> bytes:
+    """An ``R`` of a node; its runs are encoded already."""
+    return encode((node, [Raw(run) for run in runs], fetches, begun))
+
+
 def ran(payload: bytes) -> Ran:
-    """An ``R``, its rows as they are: for who takes very many."""
+    """An ``R``, its runs as they are: for who takes very many."""
     return _ran.decode(payload)
+
+
+def run_of(
+    pid: int,
+    rows: bytes,
+    errors: dict[int, tuple[str, ...]] | None = None,
+    inputs: dict[int, bytes] | None = None,
+) -> Run:
+    """Attempts that are a `ROW` each."""
+    columns = zip(*ROW.iter_unpack(rows), strict=True) if rows else [()] * 7
+    tasks, templates, attempts, ended, began, seconds, sizes = columns
+    return Run(
+        pid, 0.0, b"".join(tasks), b"".join(templates), array("d", began).tobytes(),
+        array("f", seconds).tobytes(), list(sizes), bytes(ended), array("H", attempts).tobytes(),
+        errors or {}, inputs or {},
+    )  # fmt: skip
 
 
 def fetches(payload: bytes) -> Iterator[Fetch]:
@@ -160,25 +212,29 @@ def begun(payload: bytes) -> Iterator[Begun]:
 
 
 def attempts(payload: bytes) -> Iterator[Attempt]:
-    """The rows of an ``R``."""
+    """The attempts of an ``R``."""
     told = ran(payload)
-    for run in told.runs:
-        for number, row in enumerate(ROW.iter_unpack(run.rows)):
-            yield _attempt(told.node, run, number, row)
+    return (attempt(told.node, run, at) for run in told.runs for at in range(len(run)))
 
 
 def attempt(node: bytes, run: Run, number: int) -> Attempt:
-    """One of the rows of a worker on a node."""
-    return _attempt(node, run, number, ROW.unpack_from(run.rows, number * ROW.size))
-
-
-def _attempt(node: bytes, run: Run, number: int, row: tuple[Any, ...]) -> Attempt:
-    task, template, tries, ended, begun, seconds, size = row
+    """One of those of a worker on a node."""
+    task, template = number * TASK_BYTES, number * TEMPLATE_BYTES
+    template = 0 if len(run.templates) == TEMPLATE_BYTES else template
     error = run.errors.get(number)
     return Attempt(
-        task, template, tries, Ended(ended), begun, seconds, size, node, run.pid,
-        Error(*error) if error else None, cut(run.inputs.get(number, b""), TASK_BYTES),
-    )  # fmt: skip
+        run.tasks[task : task + TASK_BYTES],
+        run.templates[template : template + TEMPLATE_BYTES],
+        _SHORT.unpack_from(run.attempts, number * _SHORT.size)[0] if run.attempts else 1,
+        Ended(run.ended[number]) if run.ended else Ended.DONE,
+        _DOUBLE.unpack_from(run.began, number * _DOUBLE.size)[0] + run.epoch,
+        _FLOAT.unpack_from(run.seconds, number * _FLOAT.size)[0],
+        run.sizes[number],
+        node,
+        run.pid,
+        Error(*error) if error else None,
+        cut(run.inputs.get(number, b""), TASK_BYTES),
+    )
 
 
 def error_of(category: str, text: str, traceback: str = "") -> Error:

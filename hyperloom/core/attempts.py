@@ -1,82 +1,97 @@
-"""What a worker tells of its attempts, for people: a row of `hyperloom.events` each."""
+"""What a worker tells of its attempts, for people: a `hyperloom.events.Run` with each report.
+
+The rule: what a task pays for it are two numbers in a list.  All else is taken, many tasks at a
+time, from what is told of their results anyway.
+"""
 
 from __future__ import annotations
 
 import time
+from array import array
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from hyperloom import events, failures, specs
 from hyperloom.gcs.codes import FAILURE, SHARED
 from hyperloom.ids import TASK_BYTES, TEMPLATE_BYTES
 
-_INPUTS = slice(8, 11)  # their number, in a record
-_NONE = bytes(3)
-_DONE = int(events.Ended.DONE)
-_pack = events.ROW.pack
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_FIELDS = 4  # of a result, before its outputs; see `hyperloom.raylet.results`
+_WITH_ONE = _FIELDS + 1
+_FIRST = b"1"
+_FAILED, _STORED = FAILURE[0], SHARED[0]
+_mark = itemgetter(0)
 
 
 class Attempts:
-    """Of the attempts that were not told yet."""
+    """Of the attempts whose results were not told yet.  `pid`: of the process that makes them."""
 
-    def __init__(self) -> None:
-        self._rows: list[bytes] = []
-        self._errors: dict[int, tuple[str, ...]] = {}
+    def __init__(self, pid: int) -> None:
+        self.times: list[float] = []  # when each began, as `time.perf_counter` has it; its seconds
+        self._pid = pid
         self._inputs: dict[int, bytes] = {}
-        self._epoch = time.time() - time.perf_counter()
 
-    def add(
-        self, entry: bytes, record: bytes, start: float, end: float, outputs: list[bytes]
-    ) -> None:
-        """One has ended with these outputs; times as `time.perf_counter` gives them."""
-        ended, size = _DONE, 0  # in one pass: every task comes through here
-        for kept in outputs:
-            mark = kept[:1]
-            size += events.stored_bytes(kept) if mark == SHARED else len(kept)
-            if mark == FAILURE and ended == _DONE:
-                ended = self._failed(entry, kept)
-        if record[_INPUTS] != _NONE:
-            makers = [oid[:TASK_BYTES] for oid in specs.inputs_of(record)[: events.INPUTS_MOST]]
-            self._inputs[len(self._rows)] = b"".join(makers)
-        self._rows.append(self._row(entry, record, start, end, ended, size))
+    def takes(self, record: bytes) -> None:
+        """The one whose times come next may have inputs."""
+        if makers := [oid[:TASK_BYTES] for oid in specs.inputs_of(record)[: events.INPUTS_MOST]]:
+            self._inputs[len(self.times) // 2] = b"".join(makers)
 
-    def _failed(self, entry: bytes, kept: bytes) -> events.Ended:
-        failure = failures.decode(kept[1:])
-        self._errors[len(self._rows)] = events.error_of(
-            failure.category, failure.text, failure.traceback
-        )
-        passed_on = failure.task_id not in {entry[:TASK_BYTES], b""}
-        return events.Ended.PASSED_ON if passed_on else events.Ended.FAILED
-
-    def _row(  # noqa: PLR0913, PLR0917 - the row's columns
-        self, entry: bytes, record: bytes, start: float, end: float, ended: int, size: int
-    ) -> bytes:
-        tries = entry[TASK_BYTES:]
-        attempt = min(int(tries), events.ATTEMPTS_SHOWN) if tries else 1
-        began = self._epoch + start
-        return _pack(
-            entry[:TASK_BYTES], record[:TEMPLATE_BYTES], attempt, ended, began, end - start, size
+    def take(self, done: list[Any]) -> bytes:
+        """All that is there, of attempts with these results: told from now on."""
+        times, inputs, number = self.times, self._inputs, len(self.times) // 2
+        self.times, self._inputs = [], {}
+        if len(done) == _WITH_ONE * number and done[3::_WITH_ONE].count(1) == number:
+            tasks, tries, headings, values = (done[at::_WITH_ONE] for at in (0, 1, 2, 4))
+            marks = bytes(map(_mark, values))
+            outputs = [[value] for value in values] if _FAILED in marks or _STORED in marks else []
+        else:
+            tasks, tries, headings, outputs = map(list, zip(*_results(done), strict=True))
+        if outputs:
+            sizes, ended, errors = _looked_at(tasks, outputs)
+        else:  # as good as always
+            sizes, ended, errors = list(map(len, values)), b"", {}
+        one = len(headings[0]) == TEMPLATE_BYTES and headings.count(headings[0]) == number
+        firsts = tries.count(_FIRST) == number
+        return events.encode(
+            events.Run(
+                self._pid,
+                time.time() - time.perf_counter(),
+                b"".join(tasks),
+                headings[0] if one else b"".join([each[:TEMPLATE_BYTES] for each in headings]),
+                array("d", times[::2]).tobytes(),
+                array("f", times[1::2]).tobytes(),
+                sizes,
+                ended,
+                b"" if firsts else array("H", map(_shown, tries)).tobytes(),
+                errors,
+                inputs,
+            )
         )
 
     def without_outputs(
         self, entry: bytes, record: bytes, start: float, end: float, ended: events.Ended
     ) -> bytes:
         """The row of one that came to nothing, or goes on as another; it is told by itself."""
-        return self._row(entry, record, start, end, ended, 0)
-
-    def take(self) -> tuple[bytes, dict[int, tuple[str, ...]], dict[int, bytes]]:
-        """All that is there, told from now on; and how far the clocks are apart now."""
-        told = b"".join(self._rows), self._errors, self._inputs
-        self._rows, self._errors, self._inputs = [], {}, {}
-        self._epoch = time.time() - time.perf_counter()
-        return told
+        attempt = _shown(entry[TASK_BYTES:] or _FIRST)
+        began = time.time() - time.perf_counter() + start
+        return events.ROW.pack(
+            entry[:TASK_BYTES], record[:TEMPLATE_BYTES], attempt, ended, began, end - start, 0
+        )
 
 
 class Silence(Attempts):
     """Nobody wants to know."""
 
-    def add(
-        self, entry: bytes, record: bytes, start: float, end: float, outputs: list[bytes]
-    ) -> None:
+    def takes(self, record: bytes) -> None:
+        """Nothing is kept."""
+
+    def take(self, done: list[Any]) -> bytes:
         """Nothing is told."""
+        del done
+        self.times.clear()
+        return b""
 
     def without_outputs(
         self, entry: bytes, record: bytes, start: float, end: float, ended: events.Ended
@@ -84,3 +99,36 @@ class Silence(Attempts):
         """There is no row."""
         del entry, record, start, end, ended
         return b""
+
+
+def _shown(attempt: bytes) -> int:
+    return min(int(attempt), events.ATTEMPTS_SHOWN)
+
+
+def _results(done: list[Any]) -> Iterator[tuple[bytes, bytes, bytes, list[bytes]]]:
+    """Task, attempt, heading and outputs of each."""
+    at = 0
+    while at < len(done):
+        end = at + _FIELDS + done[at + 3]
+        yield done[at], done[at + 1], done[at + 2], done[at + _FIELDS : end]
+        at = end
+
+
+def _looked_at(
+    tasks: Sequence[bytes], outputs: Sequence[list[bytes]]
+) -> tuple[list[int], bytes, dict[int, tuple[str, ...]]]:
+    """How large the outputs are, how each attempt ended, and why not well."""
+    sizes = [sum(map(_size, kept)) for kept in outputs]
+    ended, errors = bytearray(len(tasks)), dict[int, tuple[str, ...]]()
+    for number, kept in enumerate(outputs):
+        failed = next((value for value in kept if value[0] == _FAILED), None)
+        if failed is not None:
+            failure = failures.decode(failed[1:])
+            errors[number] = events.error_of(failure.category, failure.text, failure.traceback)
+            passed_on = failure.task_id not in {tasks[number], b""}
+            ended[number] = events.Ended.PASSED_ON if passed_on else events.Ended.FAILED
+    return sizes, bytes(ended), errors
+
+
+def _size(kept: bytes) -> int:
+    return events.stored_bytes(kept) if kept[0] == _STORED else len(kept)

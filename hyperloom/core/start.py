@@ -67,7 +67,7 @@ def run_worker(
     scratch.set_base(about["scratch"])
     store, bringer = StoreClient(about["store"]), Bringer(about["door"])
     objects = Objects(about["node"], store, config.inline_max_bytes, bringer)
-    attempts = Attempts() if config.events else Silence()
+    attempts = (Attempts if config.events else Silence)(os.getpid())
     worker = Worker(data, control, begun, about["node"], objects, attempts)
 
     def start_session() -> None:

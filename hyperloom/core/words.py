@@ -16,7 +16,7 @@ To the worker, on the control socket::
 From the worker::
 
     DONE      number, seconds, [task, attempt, refs, number of outputs, outputs..., ...],
-              [rows, errors and inputs of a run of `hyperloom.events`], and of an actor that keeps
+              a `hyperloom.events.Run` of them, encoded, or nothing; and of an actor that keeps
               its state: the refs in it, the state
     RETRY     entry, failure, row   the attempt failed; the failure is for when none is left
     REDIRECT  entry, record, row    the task goes on as another: this is its record from now on

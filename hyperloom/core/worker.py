@@ -31,6 +31,7 @@ from hyperloom.core.pump import Pump
 from hyperloom.core.redirection import Redirected
 from hyperloom.core.tally import Tally
 from hyperloom.events import Ended
+from hyperloom.ids import TEMPLATE_BYTES
 from hyperloom.serialization import stored
 
 if TYPE_CHECKING:
@@ -189,12 +190,13 @@ class Worker:
     ) -> None:
         """A task is over, and what it said is settled; `report` says so.  From any thread."""
         with self._reporting:
-            done = self._done
-            done += (entry[:16], entry[16:] or b"1", specs.heading_of(record), len(outputs))
-            done += outputs
+            heading = specs.heading_of(record)
+            if len(heading) > TEMPLATE_BYTES:
+                self._attempts.takes(record)
+            self._attempts.times += (start, now - start)
+            self._done += (entry[:16], entry[16:] or b"1", heading, len(outputs), *outputs)
             self._done_count += 1
             self._done_bytes += sum(map(len, outputs))
-            self._attempts.add(entry, record, start, now, outputs)
             self._saved = saved or self._saved
 
     def _instead_of_results(
@@ -282,7 +284,7 @@ class Worker:
                 return
             sys.stdout.flush()
             sys.stderr.flush()
-            told = self._attempts.take()
+            told = self._attempts.take(self._done)
             self._tell([words.DONE, self._done_count, self._busy_s, self._done, told, *self._saved])
             self._done, self._saved = [], ()
             self._done_count = 0

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hyperloom import events
 from hyperloom.events import Ended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from hyperloom.events import Run
 
     Column = np.ndarray[Any, Any]
     Rows = np.ndarray[Any, Any]
@@ -24,12 +25,27 @@ _SHOWN_AS[[Ended.DONE, Ended.FAILED, Ended.RETRIED]] = DONE, FAILED, RETRIED
 _SHOWN_AS[Ended.PASSED_ON] = FAILED
 
 _KINDS = {"began": "f8", "seconds": "f4", "lane": "u4", "name": "u4", "ended": "u1"}
-# `events.ROW`, for numpy.
+# What is shown of an attempt.
 ROW = np.dtype([
-    ("task", "V16"), ("template", "S8"), ("attempt", "<u2"), ("ended", "u1"), ("begun", "<f8"),
-    ("seconds", "<f4"), ("bytes", "<u8"),
+    ("task", "V16"), ("template", "S8"), ("ended", "u1"), ("begun", "<f8"), ("seconds", "<f4"),
 ])  # fmt: skip
-assert ROW.itemsize == events.ROW.size
+
+
+def rows_of(runs: Sequence[Run]) -> Rows:
+    """The attempts of these, one after the other."""
+    numbers = [len(run) for run in runs]
+    rows = np.empty(sum(numbers), ROW)
+    rows["task"] = _joined([run.tasks for run in runs], ROW["task"])
+    rows["template"] = _joined([run.each_template() for run in runs], ROW["template"])
+    rows["ended"] = _joined([run.each_ended() for run in runs], ROW["ended"])
+    rows["begun"] = _joined([run.began for run in runs], ROW["begun"])
+    rows["begun"] += np.repeat([run.epoch for run in runs], numbers)
+    rows["seconds"] = _joined([run.seconds for run in runs], ROW["seconds"])
+    return rows
+
+
+def _joined(parts: list[bytes], kind: np.dtype[Any]) -> Column:
+    return np.frombuffer(b"".join(parts), kind)
 
 
 class Bar(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hyperloom import events
-from hyperloom.dashboard.bars import ROW, Bars
+from hyperloom.dashboard.bars import Bars, rows_of
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
 from hyperloom.ids import TASK_BYTES, TEMPLATE_BYTES, cut
@@ -68,12 +68,12 @@ class Tail:
         if event.kind != codes.RAN:
             return
         told = events.ran(event.payload)
-        rows = np.frombuffer(b"".join([run.rows for run in told.runs]), ROW)
+        rows = rows_of(told.runs)
         self.done += int(np.count_nonzero(rows["ended"] == Ended.DONE))
         names, of = self._named(cluster, rows["template"])
         self._remember(told, rows, names, of)
         lanes = [self.bars.lane(f"{told.node.hex()[:8]} {run.pid}") for run in told.runs]
-        lane = np.repeat(lanes, [len(run.rows) // ROW.itemsize for run in told.runs])
+        lane = np.repeat(lanes, [len(run) for run in told.runs])
         # What an input passed on is the input's failure; what has no begin never ran.
         ran = (rows["ended"] != Ended.PASSED_ON) & (rows["begun"] > 0)
         if ran.any():
@@ -96,14 +96,13 @@ class Tail:
         self.past.name_all(zip(tasks, [names[n] for n in of.tolist()], strict=True))
         at = 0
         for run in told.runs:
-            number = len(run.rows) // ROW.itemsize
-            singly = range(number) if self.past.singly is not None else ()
+            singly = range(len(run)) if self.past.singly is not None else ()
             for n in sorted({*run.errors, *run.inputs, *singly}):
                 ran, name = events.attempt(told.node, run, n), names[of[at + n]]
                 self.past.add(name, ran)
                 if ran.error is not None and ran.ended is not Ended.PASSED_ON:
                     self.errors.add(name, ran)
-            at += number
+            at += len(run)
 
     def _ran(self, rows: Rows, lane: Column, names: list[str], of: Column) -> None:
         numbers, seconds = np.bincount(of), np.bincount(of, rows["seconds"])

@@ -14,7 +14,7 @@ import json
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import events, failpoints
+from hyperloom import failpoints
 from hyperloom.core import words
 from hyperloom.gcs import keys
 from hyperloom.raylet import hunger
@@ -224,7 +224,7 @@ class Agent:
         worker: int,
         seconds: float,
         flat: list[Any],
-        told: list[Any],
+        told: bytes,
         *saved: bytes,
     ) -> None:
         state = self.machine.workers[worker]
@@ -237,7 +237,7 @@ class Agent:
                 desk.saved(state.sent[0], flat, *saved)
             else:
                 desk.finished(flat, state.disowned)
-            self._journal.ran(state.job, events.Run(self._pool.pid(worker), *told))
+            self._journal.ran(state.job, told)
             if state.hosts:
                 self._residents.answered(state, len(tasks))
         self._handle(m.TasksDone(worker, tasks, seconds))

@@ -1,19 +1,21 @@
 """What a node tells people of its attempts: `hyperloom.events`, gathered, job by job.
 
-The rule: nobody waits for it and nothing depends on it.  Workers make the rows, this passes them
-on unread, some thousand in one call or what there is after a moment.  Of what the raylet saw
-itself it makes the row: the end of a worker, a task that was stopped, inputs that were fetched, and
-that an attempt goes on for so long that it would be missed if the node were lost.
+The rule: nobody waits for it and nothing depends on it.  Workers make the runs, this passes them
+on unread, some thousand attempts in one call or what there is after a moment.  Of what the raylet
+saw itself it makes a row: the end of a worker, a task that was stopped, inputs that were fetched,
+and that an attempt goes on for so long that it would be missed if the node were lost.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
 from hyperloom import events, failures
+from hyperloom.core.attempts import Attempts, Silence
 from hyperloom.gcs import codes, keys
-from hyperloom.ids import job_of
+from hyperloom.ids import TASK_BYTES, TaskID, job_of
 
 if TYPE_CHECKING:
     from hyperloom.raylet.conversation import Conversation
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 _AFTER_S = 0.05
 LONG_S = 1.0  # what has run for so long is told of before it ends
 _BYTES = 1 << 16  # are told at once
-_RUN_BYTES = 40  # of a run besides its rows, about
 
 
 class Journal:
@@ -36,7 +37,7 @@ class Journal:
         self._gcs = gcs
         self._loop = loop
         self._node = node
-        self._runs: dict[bytes, list[events.Run]] = {}
+        self._runs: dict[bytes, list[bytes]] = {}
         self._fetches: dict[bytes, bytearray] = {}
         self._begun: dict[bytes, bytearray] = {}
         self._known: set[bytes] = set()  # entries of what goes on and was told of
@@ -47,11 +48,21 @@ class Journal:
         if self.on:
             self._gcs.apply("event_open", keys.job_namespace(job), about)
 
-    def ran(self, job: bytes, run: events.Run) -> None:
-        """A worker's attempts."""
-        if run.rows:
+    def attempts(self) -> Attempts:
+        """For tasks that the raylet runs itself."""
+        return Attempts(os.getpid()) if self.on else Silence(os.getpid())
+
+    def ran(self, job: bytes, run: bytes) -> None:
+        """A worker's attempts: a `Run`, encoded; empty: it says nothing."""
+        if run:
             self._runs.setdefault(job, []).append(run)
-            self._tell(job, len(run.rows) + _RUN_BYTES * (1 + len(run.inputs)))
+            self._tell(job, len(run))
+
+    def row(self, pid: int, row: bytes, error: events.Error | None = None) -> None:
+        """One attempt, and its error; an empty row says nothing."""
+        if row:
+            run = events.run_of(pid, row, {} if error is None else {0: error})
+            self.ran(job_of(TaskID(row[:TASK_BYTES])), events.encode(run))
 
     def fetched(self, task: Held, seconds: float, size: int) -> None:
         """A task may begin: its inputs have come from other nodes, so many bytes for it."""
@@ -116,7 +127,7 @@ class Journal:
         )
         why = failures.decode(failure)
         error = events.error_of(why.category, why.text, why.traceback)
-        self.ran(task.kind.job, events.Run(pid, row, {0: error}))
+        self.row(pid, row, error)
 
     def raised(self, row: bytes, pid: int, failure: bytes, *, retried: bool) -> None:
         """The worker's row of an attempt that its options say to retry; maybe none was left."""
@@ -127,14 +138,13 @@ class Journal:
         why = failures.decode(failure)
         error = events.error_of(why.category, why.text, why.traceback)
         row = events.ROW.pack(task, template, attempt, ended, *rest)
-        self.ran(job_of(task), events.Run(pid, row, {0: error}))
+        self.row(pid, row, error)
 
     def flush(self, job: bytes) -> None:
         """Tell what is there now."""
         if self._bytes.pop(job, 0):
             fetches, begun = (bytes(of.pop(job, b"")) for of in (self._fetches, self._begun))
-            told = events.Ran(self._node, self._runs.pop(job, []), fetches, begun)
-            payload = events.encode(told)
+            payload = events.told(self._node, self._runs.pop(job, []), fetches, begun)
             self._gcs.apply("event_add", keys.job_namespace(job), codes.RAN, payload)
 
     def flush_all(self) -> None:

@@ -6,20 +6,20 @@ than some milliseconds; what turns out not to be light goes back to the machine,
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from hyperloom import events, specs
-from hyperloom.core.attempts import Attempts
+from hyperloom import specs
 from hyperloom.core.light import LightRunner
+from hyperloom.ids import TEMPLATE_BYTES
 from hyperloom.raylet import messages as m
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from hyperloom.core.attempts import Attempts
     from hyperloom.raylet.jobs import Jobs
     from hyperloom.raylet.journal import Journal
     from hyperloom.raylet.loop import Loop
@@ -46,7 +46,7 @@ class Light:
         self._machine = machine
         self._handle = handle
         self._journal = journal
-        self._attempts: dict[bytes, Attempts] = {}  # by job: what was not told yet
+        self._done: dict[bytes, tuple[list[Any], Attempts]] = {}  # by job: what was not told yet
         self._runner = LightRunner(inline_max_bytes)
         self._waiting: deque[m.Held] = deque()
         self._begun = False
@@ -91,14 +91,18 @@ class Light:
         result = self._runner.run(held.record, held.inputs)
         if result is None:
             return False
-        if self._journal.on:
-            told = self._attempts.setdefault(held.kind.job, Attempts())
-            told.add(held.entry, held.record, start, time.perf_counter(), [result])
-        done: list[Any] = [held.task, held.entry[16:] or b"1", specs.heading_of(held.record), 1]
-        desk.finished([*done, result])
+        done, attempts = self._done.setdefault(held.kind.job, ([], self._journal.attempts()))
+        heading = specs.heading_of(held.record)
+        if len(heading) > TEMPLATE_BYTES:
+            attempts.takes(held.record)
+        attempts.times += (start, time.perf_counter() - start)
+        done += (held.task, held.entry[16:] or b"1", heading, 1, result)
         return True
 
     def _tell(self) -> None:
-        for job, attempts in self._attempts.items():
-            self._journal.ran(job, events.Run(os.getpid(), *attempts.take()))
-        self._attempts.clear()
+        for job, (done, attempts) in self._done.items():
+            desk = self._jobs.get(job)
+            assert desk is not None, "the machine forgets a job's tasks with it"
+            desk.finished(done)
+            self._journal.ran(job, attempts.take(done))
+        self._done.clear()

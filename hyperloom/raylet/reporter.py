@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, events, failures
+from hyperloom import errors, failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
 from hyperloom.ids import OBJECT_BYTES, cut, job_of, short
@@ -170,7 +170,7 @@ class Reporter:
 
     def redirect(self, task: Held, worker: int, record: bytes, row: bytes) -> None:
         """It goes on as another task."""
-        self._journal.ran(task.kind.job, events.Run(self._pool.pid(worker), row))
+        self._journal.row(self._pool.pid(worker), row)
         who = self._who(task, worker)
         failure = failures.redirected_too_often(who, most=codes.REDIRECTS_MOST)
         lost = failures.node_lost(who, reason="what it was to go on as is not known any more")

@@ -105,8 +105,7 @@ def _told_of(event: Event) -> Iterable[tuple[bytes, bytes]]:
     """Tasks of whose ends an event tells, each with its template."""
     match event.kind:
         case codes.RAN:
-            rows = (run.rows for run in events.ran(event.payload).runs)
-            return (row[:2] for part in rows for row in events.ROW.iter_unpack(part))
+            return ((ran.task, ran.template) for ran in events.attempts(event.payload))
         case codes.CANCELLED:
             return events.cancelled(event.payload).items()
         case codes.CALLS_LOST:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import partial
 from operator import itemgetter
-from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import events, ids
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from hyperloom.watch.story import Event
 
 _STATE = {Ended.DONE.value: "DONE", Ended.FAILED.value: "FAILED", Ended.PASSED_ON.value: "FAILED"}
-_SHORT = Struct("<16s8xHB20x")  # of `events.ROW`: task, attempt, how it ended
-assert _SHORT.size == events.ROW.size
 _SLACK = 1000  # between two sorts
 
 
@@ -68,8 +65,8 @@ class Over:
                 found = [end.task for end in self._unattempted(event)]
                 again = found if event.kind != codes.CANCELLED else []  # those nobody had
             else:
-                rows = [_SHORT.iter_unpack(run.rows) for run in events.ran(event.payload).runs]
-                ended = [row for part in rows for row in part if row[2] in _STATE]
+                runs = events.ran(event.payload).runs
+                ended = [end for run in runs for end in run.ends() if end[2] in _STATE]
                 found = [task for task, _, _ in ended]
                 again = [task for task, attempt, _ in ended if attempt > 1]
             if self._left_out:
@@ -94,7 +91,7 @@ class Over:
         told = events.ran(event.payload)
         for run in told.runs:
             cancelled = {at for at, error in run.errors.items() if error[0] == "cancelled"}
-            for at, (task, _, ended) in enumerate(_SHORT.iter_unpack(run.rows)):
+            for at, (task, _, ended) in enumerate(run.ends()):
                 if ended in _STATE:
                     state = "CANCELLED" if at in cancelled else _STATE[ended]
                     yield End(state, task, partial(self._attempted, told.node, run, at, state))

@@ -10,7 +10,7 @@ import pytest
 from hyperloom import errors, events, specs
 from hyperloom.dashboard import answers as pages
 from hyperloom.dashboard.desk import Desk
-from hyperloom.events import ROW, Ended, Ran, Run
+from hyperloom.events import ROW, Ended, Ran, run_of
 from hyperloom.gcs import codes
 from hyperloom.ids import FunctionID
 from hyperloom.watch.cluster import Cluster
@@ -33,7 +33,7 @@ def recorded(file: Path) -> None:
         ROW.pack(TASKS[0], TEMPLATE, 1, Ended.DONE, 100.0, 1.0, 10),
         ROW.pack(TASKS[1], TEMPLATE, 1, Ended.FAILED, 101.0, 0.5, 10),
     ]
-    run = Run(7, b"".join(rows), {1: ("app", "Bad: no", "a.py:1 in f")}, {1: TASKS[0]})
+    run = run_of(7, b"".join(rows), {1: ("app", "Bad: no", "a.py:1 in f")}, {1: TASKS[0]})
     told = [
         Event(99.0, codes.DECLARED, TEMPLATE + body),
         Event(99.5, codes.SUBMITTED, TASKS[0] + TASKS[1]),

@@ -46,14 +46,14 @@ def task(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def run_of(pid: int, rows: list[Any]) -> Run:
+def run(pid: int, rows: list[Any]) -> Run:
     packed = [
         ROW.pack(task(number), template, 1, ended, begun, seconds, 8)
         for number, template, ended, begun, seconds, _, _ in rows
     ]
     errors = {n: ("app", f"Bad: {n}", "a.py:1 in f") for n, row in enumerate(rows) if row[6]}
     inputs = {n: b"".join(map(task, row[5])) for n, row in enumerate(rows) if row[5]}
-    return Run(pid, b"".join(packed), errors, inputs)
+    return events.run_of(pid, b"".join(packed), errors, inputs)
 
 
 @settings(max_examples=50)
@@ -62,7 +62,7 @@ def test_columns_and_single_attempts_agree(entries: list[tuple[bytes, list[Any]]
     tail = Tail(JOB)
     attempts = []
     for number, (node, runs) in enumerate(entries):
-        payload = events.encode(Ran(node, [run_of(pid, rows) for pid, rows in runs]))
+        payload = events.encode(Ran(node, [run(pid, rows) for pid, rows in runs]))
         tail._take(Names(), b"%d-0" % number, Event(1.0, codes.RAN, payload))  # type: ignore[arg-type]
         attempts += list(events.attempts(payload))
     ran = [each for each in attempts if each.begun and each.ended is not Ended.PASSED_ON]
@@ -132,7 +132,7 @@ class Recorded:
     def tell(self, *numbers: int, kind: bytes = codes.RAN) -> None:
         for n in numbers:
             row = (n, TEMPLATES[0], Ended.DONE, 100.0 + n, 0.25, [], False)
-            payload = events.encode(Ran(b"node-one", [run_of(7, [row])]))
+            payload = events.encode(Ran(b"node-one", [run(7, [row])]))
             entry = b"%d-0" % n, Event(1.0, kind, payload if kind == codes.RAN else b"")
             self._written.add(JOB, [entry])
             self.live.kept = [*self.live.kept, entry][-3:]

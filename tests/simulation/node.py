@@ -148,7 +148,7 @@ class Worker:
 
     def report(self) -> None:
         if self._done:
-            self.said.append([words.DONE, self._done_count, 0.001, self._done, [b"", {}]])
+            self.said.append([words.DONE, self._done_count, 0.001, self._done, b""])
             self._done, self._done_count = [], 0
 
     def dies(self) -> None:

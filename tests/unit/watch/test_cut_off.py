@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hyperloom import events, specs
-from hyperloom.events import Ended, Ran, Run
+from hyperloom.events import Ended, Ran, run_of
 from hyperloom.gcs import codes
 from hyperloom.ids import FunctionID
 from hyperloom.watch import timeline
@@ -33,7 +33,7 @@ def begun(n: int, at: float, node: bytes = HERE, template: bytes = WORK, attempt
 
 def ended(n: int, at: float, seconds: float, *, attempt: int = 1) -> Event:
     row = events.ROW.pack(TASKS[n], WORK, attempt, Ended.DONE, at, seconds, 8)
-    return Event(at + seconds, codes.RAN, events.encode(Ran(HERE, [Run(7 + n, row)])))
+    return Event(at + seconds, codes.RAN, events.encode(Ran(HERE, [run_of(7 + n, row)])))
 
 
 def found(*told: Event) -> list[CutOff]:

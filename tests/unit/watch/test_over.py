@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperloom import events
-from hyperloom.events import ROW, Ended, Ran, Run
+from hyperloom.events import ROW, Ended, Ran, run_of
 from hyperloom.gcs import codes
 from hyperloom.watch.over import First, Over
 from hyperloom.watch.story import Event
@@ -30,7 +30,7 @@ def ran(rows: Sequence[tuple[int, int, Ended, bool]]) -> Event:
     """Attempts that ended: task, attempt, how, and whether somebody cancelled it."""
     packed = [ROW.pack(task(n), TEMPLATE, at, ended, 1.0, 0.5, 8) for n, at, ended, _ in rows]
     why = {at: ("cancelled", "it was cancelled", "") for at, row in enumerate(rows) if row[3]}
-    return Event(1.0, codes.RAN, events.encode(Ran(NODE, [Run(7, b"".join(packed), why)])))
+    return Event(1.0, codes.RAN, events.encode(Ran(NODE, [run_of(7, b"".join(packed), why)])))
 
 
 def cancelled(numbers: Sequence[int]) -> Event:

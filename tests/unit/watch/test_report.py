@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hyperloom import events
-from hyperloom.events import Ended, Ran, Run
+from hyperloom.events import Ended, Ran, run_of
 from hyperloom.gcs import codes
 from hyperloom.watch.figures import BINS, figures
 from hyperloom.watch.nodes_report import section
@@ -29,7 +29,7 @@ def told() -> Iterator[Event]:
         task = JOB + b"driver" + n.to_bytes(6, "big")
         ended = Ended.FAILED if n == 99 else Ended.DONE
         rows += events.ROW.pack(task, b"somekin%d" % (n % 2), 1, ended, 1000 + n, 0.5, 10)
-    run = Run(7, rows, {99: ("app", f"Bad: {EVIL}")})
+    run = run_of(7, rows, {99: ("app", f"Bad: {EVIL}")})
     first, last = (JOB + b"driver" + n.to_bytes(6, "big") for n in (0, 99))
     yield Event(1000.0, codes.SUBMITTED, first + last)
     fetches = [(JOB + b"driver" + n.to_bytes(6, "big"), n) for n in (3, 5)]
@@ -74,7 +74,7 @@ def test_what_comes_and_is_over_at_once_was_pending() -> None:
     )
     rows += events.ROW.pack(long, b"somekind", 1, Ended.DONE, 1000.0, 120.0, 10)
     said = [Event(1000.0, codes.SUBMITTED, pair) for pair in (first + last, long + long)]
-    ran = events.encode(Ran(b"node-one", [Run(7, rows, {})], b""))
+    ran = events.encode(Ran(b"node-one", [run_of(7, rows, {})], b""))
     found = figures([*said, Event(1120.0, codes.RAN, ran)], name)
     assert found.pending == [51] + [1] * (BINS - 1)
 
@@ -131,7 +131,7 @@ def _ran_for(*seconds: float) -> list[Event]:
         events.ROW.pack(JOB + b"driver%06d" % n, b"somekin0", 1, Ended.DONE, 1000.0, each, 0)
         for n, each in enumerate(seconds)
     ])  # fmt: skip
-    return [Event(0.0, codes.RAN, events.encode(Ran(b"node-one", [Run(7, rows)])))]
+    return [Event(0.0, codes.RAN, events.encode(Ran(b"node-one", [run_of(7, rows)])))]
 
 
 def _page_of(told: list[Event]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hyperloom import events
-from hyperloom.events import Ended, Error, Ran, Run
+from hyperloom.events import Ended, Error, Ran, run_of
 from hyperloom.gcs import codes, keys
 from hyperloom.watch import errors, story
 from hyperloom.watch.story import Event
@@ -39,7 +39,7 @@ def ran(plane: Plane, host: Node, task: bytes, attempt: int, ended: Ended, why: 
     begun = int(began[0]) + int(began[1]) / 1e6
     row = events.ROW.pack(task, PLAIN, attempt, ended, begun, 0.0, 9)
     errors = {0: Error("app", why)} if why else {}
-    payload = events.encode(Ran(host.id, [Run(17, row, errors)]))
+    payload = events.encode(Ran(host.id, [run_of(17, row, errors)]))
     plane.call("event_add", codes.RAN, payload)
 
 
@@ -161,9 +161,9 @@ def test_what_it_waited_for_is_told_with_time_and_place(plane: Plane) -> None:
     here, there = b"one-node", b"two-node"
     told = [
         Event(0.0, codes.SUBMITTED, min(maker, early) + max(early, taker)),
-        Event(21.0, codes.RAN, events.encode(Ran(there, [Run(5, rows["e"] + rows["m"])]))),
+        Event(21.0, codes.RAN, events.encode(Ran(there, [run_of(5, rows["e"] + rows["m"])]))),
         Event(31.0, codes.RAN, events.encode(
-            Ran(here, [Run(6, rows["t"], {}, {0: early + maker})], fetch)
+            Ran(here, [run_of(6, rows["t"], {}, {0: early + maker})], fetch)
         )),
     ]  # fmt: skip
     steps = story.steps(told, taker)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hyperloom import events
-from hyperloom.events import Ended, Ran, Run
+from hyperloom.events import Ended, Ran, Run, run_of
 from hyperloom.gcs import codes
 from hyperloom.watch import timeline
 from hyperloom.watch.story import Event
@@ -22,9 +22,9 @@ def told(*runs: tuple[bytes, Run]) -> list[Event]:
 
 
 def test_arrows_lead_along_inputs_also_between_nodes() -> None:
-    taker = Run(8, row(2, 104, 1), {}, {0: TASKS[0] + TASKS[1]})
+    taker = run_of(8, row(2, 104, 1), {}, {0: TASKS[0] + TASKS[1]})
     shown = timeline.trace(
-        told((NODES[1], taker), (NODES[0], Run(7, row(0, 100, 2) + row(1, 102, 1)))),
+        told((NODES[1], taker), (NODES[0], run_of(7, row(0, 100, 2) + row(1, 102, 1)))),
         lambda _: "f",
     )["traceEvents"]
     slices = [(e["pid"], e["tid"], e["ts"], e["dur"]) for e in shown if e["ph"] == "X"]
@@ -36,7 +36,8 @@ def test_arrows_lead_along_inputs_also_between_nodes() -> None:
 
 
 def test_failures_have_their_colour_and_what_never_ran_is_left_out() -> None:
-    run = Run(7, row(0, 100, 1, Ended.FAILED) + row(1, 0, 0, Ended.FAILED), {0: ("app", "Bad: x")})
+    rows = row(0, 100, 1, Ended.FAILED) + row(1, 0, 0, Ended.FAILED)
+    run = run_of(7, rows, {0: ("app", "Bad: x")})
     shown = timeline.trace(told((NODES[0], run)), lambda _: "f")["traceEvents"]
     (only,) = [e for e in shown if e["ph"] == "X"]
     assert (only["cname"], only["args"]["error"]) == ("terrible", "Bad: x")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hyperloom import events
-from hyperloom.events import Ended, Ran, Run
+from hyperloom.events import Ended, Ran, run_of
 from hyperloom.gcs import codes
 from hyperloom.watch import waits
 from hyperloom.watch.story import Event
@@ -35,7 +35,7 @@ def ran(  # noqa: PLR0913 - an attempt's columns
     row = events.ROW.pack(task(number), KIND, attempt, ended, begun, seconds, 0)
     makers = {0: b"".join(task(each) for each in inputs)} if inputs else {}
     fetch = events.FETCH.pack(task(number), KIND, attempt, begun - fetching, fetching, 10)
-    told = Ran(NODE, [Run(7, row, {}, makers)], fetch if fetching else b"")
+    told = Ran(NODE, [run_of(7, row, {}, makers)], fetch if fetching else b"")
     return Event(begun + seconds, codes.RAN, events.encode(told))
 
 
