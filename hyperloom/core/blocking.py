@@ -6,6 +6,9 @@ can always get the CPUs that the task gave back.
 
 The rule: a wait belongs to the task that ran when it began.  What it leaves behind (a thread, a
 future that nobody looks at) does not count for the next one.
+
+Of calls that run beside others on an actor nothing is lent, so the raylet hears nothing; but who
+asks why one does not end is told what it waits for (`Waits`).
 """
 
 from __future__ import annotations
@@ -15,9 +18,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hyperloom.core.context import Running
+
+
+_TOLD_MOST = 10_000  # waits of one worker
 
 
 def nobody_minds() -> None:
@@ -68,3 +74,33 @@ class Blocking:
             if self._waits:
                 self._say_unblocked()
             self._of, self._waits = None, 0
+
+
+class Waits:
+    """What those wait for that run beside each other; `running` says which of them asks."""
+
+    def __init__(self, running: Callable[[], Running | None]) -> None:
+        self._running = running
+        self._lock = threading.Lock()
+        self._waits: dict[object, tuple[bytes, Sequence[bytes]]] = {}  # each wait: task, objects
+
+    def begin(self, oids: Sequence[bytes]) -> Callable[[], None]:
+        """One waits for these; call what this returns, once, when that ends."""
+        running = self._running()
+        if running is None:
+            return nobody_minds
+        wait = object()
+        with self._lock:
+            self._waits[wait] = (running.task, oids)
+        return partial(self._end, wait)
+
+    def _end(self, wait: object) -> None:
+        with self._lock:
+            self._waits.pop(wait, None)
+
+    def told(self, ready: Callable[[Sequence[bytes]], list[bool]]) -> list[tuple[bytes, bytes]]:
+        """Tasks, and the first object that each waits for; `ready` says which are there."""
+        with self._lock:
+            waits = list(self._waits.values())[:_TOLD_MOST]
+        lacking = [(task, oids, ready(oids)) for task, oids in waits]
+        return [(task, oids[there.index(False)]) for task, oids, there in lacking if not all(there)]

@@ -51,7 +51,7 @@ def _future(
         current.refuse_fork()
         raise session.broken or current.closed(refs[0])
     oids = list(dict.fromkeys(ref.binary() for ref in refs))
-    go_on = nobody_minds if all(session.ready(oids)) else session.blocked()
+    go_on = nobody_minds if all(session.ready(oids)) else session.blocked(oids)
     finish = partial(_finish, session, future, refs, result, go_on)
     waiter = Waiter(
         len(oids), until_failure=True, when_done=partial(session.finished.append, finish)

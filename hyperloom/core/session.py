@@ -85,8 +85,8 @@ class Session:
         self.finished: deque[Callable[[], None]] = deque()  # see `hyperloom.core.futures`
         # What runs where this is asked, in a worker; an actor may run several calls at once.
         self.running: Callable[[], Running | None] | None = None
-        # Called when somebody begins to wait; what it returns, when that ends.
-        self.blocked: Callable[[], Callable[[], None]] = lambda: nobody_minds
+        # Called when somebody begins to wait for these; what it returns, when that ends.
+        self.blocked: Callable[[Sequence[bytes]], Callable[[], None]] = lambda _: nobody_minds
         self.wake: Callable[[], None] = lambda: None  # the pump's
         self.when_lost: Callable[[Exception], None] = lambda _: None
         self.home: Session = self  # of a session in another job: the process's own
@@ -303,7 +303,7 @@ class Session:
             if timeout_s is not None and timeout_s <= 0:
                 self.reading.once(0)
                 return waiter.done
-            go_on = self.blocked()
+            go_on = self.blocked(oids)
             try:
                 return self.reading.until(waiter, oids, timeout_s)
             finally:

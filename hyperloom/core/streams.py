@@ -124,7 +124,7 @@ class ObjectRefGenerator(Generic[T_co]):
             waiter = Waiter(1, when_done=partial(_call_soon, loop, there.set))
             session.register(waiter, both)
             session.wake()
-            go_on = nobody_minds if waiter.done else session.blocked()
+            go_on = nobody_minds if waiter.done else session.blocked(both)
             try:
                 await there.wait()
             finally:

@@ -11,6 +11,7 @@ To the worker, on the control socket::
     FORGET                  what you have not begun of your actor's calls is not wanted any more
     STOP     task, failure  stop that task; its outputs become the failure
     STACKS                  say what your threads do
+    WAITS                   say what your calls wait for, which run beside each other
     PROFILE  seconds, every  say what your threads did for so long, looked at so often
 
 From the worker::
@@ -25,6 +26,7 @@ From the worker::
     BACK      entries           what was not begun
     LEAVING                     the process ends by itself (max_calls)
     STACKS    text              what it was asked
+    WAITS     [[task, object], ...]
     PROFILE   [[stack, times], ...]
     SESSION   process           it uses the API, under this process id
     OPEN      farewell          the actor's constructor has ended well: it takes calls; and
@@ -41,6 +43,7 @@ STOP = 11
 STACKS = 12
 PROFILE = 13
 FORGET = 14
+WAITS = 15
 
 DONE = 20
 RETRY = 21

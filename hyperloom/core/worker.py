@@ -36,6 +36,7 @@ from hyperloom.serialization import stored
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable, Sequence
 
     from hyperloom.core.attempts import Attempts
     from hyperloom.core.context import Running
@@ -303,7 +304,7 @@ class Worker:
         self._send([words.SESSION, session.process])
         session.outbox.tell("process_join", session.process, session.node)  # before all else
         session.running = self._running
-        session.blocked = self._blocking.begin
+        session.blocked = self._blocked
         session.enter = lambda job: self._enter(session, job)
 
     def _enter(self, home: Session, job: JobID) -> Session:
@@ -322,6 +323,10 @@ class Worker:
         pump = Pump(guest)
         guest.depart = depart
         return guest
+
+    def _blocked(self, oids: Sequence[bytes]) -> Callable[[], None]:
+        crowd = self._crowd
+        return self._blocking.begin() if crowd is None else crowd.waits.begin(oids)
 
     def _say_blocked(self) -> None:
         """The task waits for an object: its CPU is free, and so are the tasks behind it."""
@@ -357,6 +362,8 @@ class Worker:
             self._stop(message[1], message[2])
         elif message[0] == words.STACKS:
             self._send([words.STACKS, looking.stacks()])
+        elif message[0] == words.WAITS:
+            self._send([words.WAITS, self._crowd.told_waits() if self._crowd else []])
         elif message[0] == words.PROFILE:
             looking.profile(message[1], message[2], lambda told: self._send([words.PROFILE, told]))
 

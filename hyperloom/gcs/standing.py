@@ -66,16 +66,22 @@ def of(
         if answers.get(about) is not None
     }
     for task, stands in told.items():
-        if isinstance(stands, AtActor) and stands.runs and stands.blocked and not stands.inner:
-            told[task] = replace(stands, called=_called(wire, ns, task))
+        if isinstance(stands, AtActor) and stands.runs and stands.blocked:
+            known = stands.inner or stands.waits
+            told[task] = stands if known else replace(stands, called=_called(wire, ns, task))
     return told
 
 
 def in_circle(stands: AtActor | Rests | None, before: Collection[bytes]) -> Any:  # noqa: ANN401
     """The same, of a call that is waited for by the tasks `before`, in turn."""
-    if isinstance(stands, AtActor) and not stands.runs and not set(before).isdisjoint(stands.ids):
-        return replace(stands, circle=not stands.is_inner)
-    return stands
+    if not isinstance(stands, AtActor):
+        return stands
+    if stands.runs:
+        return replace(stands, circle=bool(stands.waits) and stands.called in before)
+    runs_above = set(stands.ids).intersection(before)
+    all_of_them = len(runs_above) == len(stands.ids) + stands.more
+    circle = bool(runs_above) and (all_of_them or not stands.many)
+    return replace(stands, circle=circle and not stands.is_inner)
 
 
 def _called(wire: Wire, ns: str, task: bytes) -> bytes:
@@ -125,17 +131,19 @@ def _stands(
         return Rests(told["rests"], told["seconds"])
     running = [f"{name} ({short(of)})" for name, of in told["running"]]
     inner, (before, first) = told["inner"], lane
+    waits = told.get("waits", b"")
     waits_here = told["own"] and not told["runs"] and task[:PROCESS_BYTES] == asker
     return AtActor(
         pid=told["pid"],
         runs=told["runs"],
         before=told["before"] + before,
         lacking=short(first) if first else "",
-        called=first,
+        waits=short(waits) if waits else "",
+        called=waits[:TASK_BYTES] or first,
         running=running,
         more=told["number"] - len(running),
         seconds=told["seconds"],
-        blocked=told["blocked"],
+        blocked=told["blocked"] or bool(waits),
         many=told["many"],
         inner=f"{inner[0]} ({short(inner[1])})" if inner else "",
         ids=[of for _, of in told["running"]],

@@ -105,7 +105,7 @@ class Driver:
         from hyperloom.watch.progress import Bars  # noqa: PLC0415 - mostly nobody looks
 
         bars = Bars(self.session.address, self._job)
-        self.session.blocked = bars.begin
+        self.session.blocked = lambda _: bars.begin()
         return bars
 
     def _connect_patiently(self) -> tuple[socket.socket, frames.FrameReader, dict[str, Any]]:

@@ -209,7 +209,7 @@ class Agent:
                 self._handle(m.WorkerLeaving(worker))
             case words.SESSION | words.VISITS:
                 self._goes_by(worker, *message)
-            case words.STACKS | words.PROFILE:
+            case words.STACKS | words.WAITS | words.PROFILE:
                 self._answers.worker_tells(worker, *message)
             case words.OPEN | words.OVER:
                 state = self.machine.workers[worker]

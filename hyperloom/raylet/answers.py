@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     Say = Callable[[Any], None]
 
+_SOON_S = 0.2  # who asks how a call stands does not wait for longer
 _PATIENCE_S = 1.0  # a worker that is deep in native code does not say what it does
 _LOG_MOST = 1 << 20  # bytes of one answer
 _FETCHING_MOST = 1000  # tasks that are told
@@ -104,7 +105,7 @@ class Answers:
             case ["logs"]:
                 say(_files(self._settings.logs))
             case ["stands", list(tasks)]:
-                say([self._standing.of(task) for task in tasks])
+                self._tell_standing(tasks, say)
             case ["stacks", list(pids)]:
                 self._ask_workers([words.STACKS], pids, _PATIENCE_S, say)
             case ["reception", bytes(channel)]:
@@ -117,6 +118,22 @@ class Answers:
                 self._ask_workers(ask, pids, seconds + _PATIENCE_S, say)
             case _:
                 pass
+
+    def _tell_standing(self, tasks: list[bytes], say: Say) -> None:
+        told = [self._standing.of(task) for task in tasks]
+        pids = {each["pid"] for each in told if each is not None and each.get("many")}
+
+        def heard(answers: list[dict[str, Any]]) -> None:
+            waits = dict(pair for each in answers for pair in each["told"] or ())
+            for task, each in zip(tasks, told, strict=True):
+                if each is not None and task in waits:
+                    each["waits"] = waits[task]
+            say(told)
+
+        if pids:
+            self._ask_workers([words.WAITS], list(pids), _SOON_S, heard)
+        else:
+            say(told)
 
     def _look_at(self, pids: list[int], say: Say) -> None:
         workers = {

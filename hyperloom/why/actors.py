@@ -22,13 +22,14 @@ class AtActor:
     more: int = 0  # how many others do
     seconds: float = 0.0  # since it answered one, or since the first of these came
     blocked: bool = False  # the one that runs waits in `get`
-    many: bool = False  # it may run several at the same time; nobody knows which of them wait
+    many: bool = False  # it may run several at the same time
+    waits: str = ""  # what the one that runs waits for in `get`, if its worker says so
     inner: str = ""  # a call that one that runs has made of its own actor, and that has not begun
     is_inner: bool = False  # that is the one which is asked about
     ids: Sequence[bytes] = ()  # of the calls that are named as running
     lacking: str = ""  # a call of the same process that is before it, and lacks an input
     called: bytes = b""  # that one; or what this one, which waits in `get`, has submitted
-    circle: bool = False  # one of these waits for this one, by what it and others have called
+    circle: bool = False  # what it waits for waits for this one, by what stands before
 
 
 class Rests(NamedTuple):
@@ -42,15 +43,11 @@ def at_actor(stands: AtActor, holder: str) -> Reason:
     """Of a call; `holder`: the node that has it, if it is not in a lane."""
     where = f"in worker {stands.pid}{holder and f' on node {holder[:8]}'}"
     since = f"since {spoken(stands.seconds)}"
-    if stands.is_inner or (stands.inner and (stands.runs or stands.many)):
+    if stands.is_inner or (stands.inner and not stands.waits and (stands.runs or stands.many)):
         tell = _each_other if stands.many else _itself
         return tell(stands, f"{since} {where}")
     if stands.runs:
-        alone = len(stands.running) + stands.more == 1
-        blocked = ", and waits there in get()" if stands.blocked else ""
-        advice = "loom stack shows where it is" if stands.seconds >= LONG_S else ""
-        says = f"runs at its actor: {f'{since} ' if alone else ''}{where}{blocked}"
-        return Reason(Why.BLOCKED if blocked else Why.RUNNING, says, advice)
+        return _runs(stands, f"{since} {where}" if _alone(stands) else where)
     if stands.lacking:
         return Reason(
             Why.BEHIND,
@@ -65,7 +62,7 @@ def at_actor(stands: AtActor, holder: str) -> Reason:
     if stands.circle:
         return Reason(
             Why.ITSELF,
-            f"{says}. That waits for this one, by what stands above: none of them ever ends",
+            f"{says}{_CIRCLE}",
             "let one of these actors run several calls at the same time (max_concurrency=, or "
             "async methods that await), or pass on the ref and not wait for it",
         )
@@ -79,9 +76,27 @@ def at_actor(stands: AtActor, holder: str) -> Reason:
     return Reason(Why.BEHIND, says, "max_concurrency= lets an actor answer several at a time")
 
 
+_CIRCLE = ". That waits for this one, by what stands above: none of them ever ends"
+
+
+def _runs(stands: AtActor, where: str) -> Reason:
+    says = f"runs at its actor: {where}"
+    if stands.blocked:
+        says += f", and waits there in get(){f' for {stands.waits}' if stands.waits else ''}"
+    if stands.circle:
+        advice = "have one of them pass on the ref, and not wait for it"
+        return Reason(Why.ITSELF, f"{says}{_CIRCLE}", advice)
+    advice = "loom stack shows where it is" if stands.seconds >= LONG_S else ""
+    return Reason(Why.BLOCKED if stands.blocked else Why.RUNNING, says, advice)
+
+
+def _alone(stands: AtActor) -> bool:
+    return len(stands.running) + stands.more == 1
+
+
 def _running(stands: AtActor) -> str:
     more = f" and {stands.more} more" if stands.more > 0 else ""
-    does = "run" if len(stands.running) + stands.more > 1 else "runs"
+    does = "runs" if _alone(stands) else "run"
     return f"{', '.join(stands.running)}{more} {does}"
 
 

@@ -202,6 +202,14 @@ def at_actor(**more: object) -> Facts:
         (at_actor(runs=True, many=True, inner="A.x (c-1)"), Why.ITSELF, "A.x (c-1) cannot begin"),
         (at_actor(many=True, is_inner=True), Why.ITSELF, "this one cannot begin before one of"),
         (at_actor(runs=True, many=True), Why.RUNNING, "runs at its actor: since 3.0 s"),
+        (
+            at_actor(runs=True, many=True, blocked=True, waits="c-1:0", inner="A.x (c-1)"),
+            Why.BLOCKED, ", and waits there in get() for c-1:0",
+        ),
+        (
+            at_actor(runs=True, many=True, blocked=True, waits="c-1:0", circle=True), Why.ITSELF,
+            "waits there in get() for c-1:0. That waits for this one, by what stands above: none",
+        ),
         (at_actor(lacking="ab-9"), Why.BEHIND, "call ab-9 of the same process is before it, and"),
         (at_actor(circle=True), Why.ITSELF, "That waits for this one, by what stands above: none"),
         (at_actor(is_inner=True), Why.ITSELF, "A.go (ab-1), which made this call, runs there"),

@@ -18,8 +18,10 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperloom import specs
+from hyperloom.core import current
 from hyperloom.core.actors.hosting import CallExecutor, Hosted, why_it_leaves
 from hyperloom.core.actors.mailbox import Letter, Mailbox
+from hyperloom.core.blocking import Waits
 from hyperloom.core.execution import Retry
 
 if TYPE_CHECKING:
@@ -123,6 +125,7 @@ class Crowd:
         self._hosted = hosted
         self._objects = objects
         self._mailbox = Mailbox(limits)
+        self.waits = Waits(running_here.get)
         self._lock = threading.Lock()  # of the mailbox, and of who runs
         self._running: dict[bytes, tuple[Running | None, asyncio.Task[None] | None]] = {}
         self._executors: dict[bytes, CrowdExecutor] = {}
@@ -235,6 +238,11 @@ class Crowd:
             self._running.pop(letter.task, None)
             begun = self._mailbox.end(letter)
         self._begin(begun)
+
+    def told_waits(self) -> list[tuple[bytes, bytes]]:
+        """Calls that wait in a `get`, and for what.  From any thread."""
+        session = current.current()
+        return [] if session is None else self.waits.told(session.ready)
 
     def forget(self) -> None:
         """No call is wanted any more that has not begun, or comes yet.  From any thread."""

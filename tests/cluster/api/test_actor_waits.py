@@ -11,6 +11,7 @@ import pytest
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.core import current, patience
+from hyperloom.ids import short
 from hyperloom.watch import reasons
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.live import Live
@@ -196,7 +197,7 @@ def test_calls_that_fill_an_actor_and_wait_for_more_of_its_calls_are_told(
     for ref in (*asks, behind):
         text = timeout_of(ref)
         assert "One of those that run has called the actor itself: " in text
-        assert f"{cls.__name__}.quick (" in text
+        assert f"{cls.__name__}.quick " in text
         assert "none ever ends. To do: " in text
         assert "max_concurrency=" in why(ref)[-1]["advice"]
     configured(say_why_s=0.05)
@@ -204,6 +205,35 @@ def test_calls_that_fill_an_actor_and_wait_for_more_of_its_calls_are_told(
         loom.get(asks[0], timeout=0.3)
     (said,) = [text for text in caplog.messages if "get() has waited" in text]
     assert "One of those that run has called the actor itself: " in said
+    loom.kill(actor)
+
+
+@loom.actor(max_concurrency=3)
+class Circle:
+    """Two of its calls wait for each other's results."""
+
+    def know(self, refs: list[Any]) -> None:
+        self.refs = refs
+
+    def waits_for(self, which: int, began: Any, go_on: Any) -> int:
+        began.note("began")
+        go_on.pass_through()
+        return loom.get(self.refs[which])  # type: ignore[no-any-return]
+
+
+def test_calls_of_an_actor_that_wait_for_each_other_are_told(gate: Any) -> None:
+    began, go_on = gate("began"), gate("go_on")
+    actor = Circle.remote()
+    one, other = (actor.waits_for.remote(which, began, go_on) for which in (1, 0))
+    loom.get(actor.know.remote([one, other]))
+    wait_until(lambda: len(began.notes()) == 2)
+    assert [line["why"] for line in why(one)] == ["running"]
+    go_on.open()
+    wait_until(lambda: [line["why"] for line in why(one)] == ["blocked", "waits-for-itself"])
+    waits, circle = why(one)
+    assert f"waits there in get() for {short(other.binary())}" in waits["says"]
+    assert f"waits there in get() for {short(one.binary())}. That waits for this" in circle["says"]
+    assert "none of them ever ends. To do: have one of them pass on the ref" in timeout_of(other)
     loom.kill(actor)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperloom.core.blocking import Blocking
+from hyperloom.core.blocking import Blocking, Waits
 from hyperloom.core.context import Running
 from hyperloom.ids import FunctionID, TaskID
 from hyperloom.specs import Template
@@ -75,3 +75,24 @@ def test_a_wait_between_two_tasks_is_nobody_s(worker: Worker) -> None:
     worker.begin_task()
     between()
     assert worker.take_words() == []
+
+
+def test_of_calls_beside_each_other_each_is_told_by_what_it_lacks() -> None:
+    running = [Running(TaskID(bytes([n]) * 16), 1, TEMPLATE) for n in range(3)]
+    now: list[Running | None] = [None]
+    waits = Waits(lambda: now[0])
+    there = {b"a"}
+    ends = []
+    for each, oids in zip(running, ([b"a", b"b"], [b"a"], [b"c"]), strict=True):
+        now[0] = each
+        ends.append(waits.begin(oids))
+    now[0] = None
+    waits.begin([b"nobody's"])()
+
+    def told() -> list[tuple[bytes, bytes]]:
+        return waits.told(lambda oids: [oid in there for oid in oids])
+
+    assert told() == [(running[0].task, b"b"), (running[2].task, b"c")]
+    ends[0]()
+    there.add(b"c")
+    assert told() == []
