@@ -84,7 +84,7 @@ def _of_member(node: dict[str, Any]) -> str:
 
 
 def _of_jobs(jobs: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    lines = [("jobs", words.count(len(jobs), "job"))]
+    lines = [("jobs", words.count(len(jobs), "job") if jobs else "none")]
     for job in jobs[:_JOBS_SHOWN]:
         figures = ", ".join(
             f"{job[name]:,} {name}" for name in ("waiting", "ready", "held", "objects")
