@@ -74,6 +74,7 @@ def cluster(address: str, session: str) -> Cluster:
     from hyperloom.watch.cluster import Cluster  # noqa: PLC0415
     from hyperloom.watch.history import FILE, History  # noqa: PLC0415
     from hyperloom.watch.live import Live  # noqa: PLC0415
+    from hyperloom.watch.retold import Retold  # noqa: PLC0415
 
     sight = found.find(Config.load(), address, session)
     file = sight.history / FILE if sight.history else None
@@ -82,7 +83,8 @@ def cluster(address: str, session: str) -> Cluster:
         raise NothingRuns(
             "no node of yours runs here, and nothing was recorded. Start one: loom start --head"
         )
-    return Cluster(Live(sight.address) if sight.address else None, history)
+    live = Live(sight.address) if sight.address else None
+    return Cluster(live, history or (Retold(live) if live else None))
 
 
 def say_json(value: object) -> None:

@@ -23,11 +23,13 @@ def command(*, job: str | None, output: str, as_json: bool, session: str, addres
     JOB: the last one, if none is named.  Open the file in https://ui.perfetto.dev, in
     chrome://tracing or in speedscope.
     """
-    from hyperloom.watch import timeline  # noqa: PLC0415
+    from hyperloom.watch import at_work, timeline  # noqa: PLC0415
 
     with looking.cluster_at(address, session) as cluster:
         which = cluster.job(job)
-        trace = timeline.trace(cluster.events(which), lambda each: cluster.name(which, each))
+        told = list(cluster.events(which))
+        now = at_work.at_work(cluster, which, told)
+        trace = timeline.trace(told, lambda each: cluster.name(which, each), now)
     if as_json:
         click.echo(json.dumps(trace))
         return 0

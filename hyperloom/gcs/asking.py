@@ -47,18 +47,21 @@ def asked_of(message: Sequence[bytes]) -> list[Any]:
 def ask(
     wire: Wire, nodes: Sequence[bytes], asked: Sequence[object], timeout_s: float = ANSWER_S
 ) -> dict[bytes, Any]:
-    """What these nodes answer, by node; who does not in time is missing."""
+    """What these nodes answer, by node; who does not in time, or does not listen, is missing."""
     if not nodes:
         return {}
     name = os.urandom(NODE_BYTES)
     inbox = Inbox(wire.address, keys.INBOX.name(keys.CLUSTER, name))
     try:
-        for node in nodes:
-            to = keys.INBOX.name(keys.CLUSTER, node)
-            wire.call("SPUBLISH", to, question(name, asked))
-        return _gather(inbox, set(nodes), timeout_s)
+        hear = {node for node in nodes if _put(wire, node, question(name, asked))}
+        return _gather(inbox, hear, timeout_s)
     finally:
         inbox.close()
+
+
+def _put(wire: Wire, node: bytes, message: bytes) -> bool:
+    """Ask one; whether anybody listens there now."""
+    return bool(wire.call("SPUBLISH", keys.INBOX.name(keys.CLUSTER, node), message))
 
 
 def _gather(inbox: Inbox, missing: set[bytes], timeout_s: float) -> dict[bytes, Any]:

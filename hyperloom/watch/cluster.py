@@ -19,7 +19,7 @@ from hyperloom.watch.live import Live, names_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hyperloom.watch.history import History
+    from hyperloom.watch.retold import Recorded
     from hyperloom.watch.samples import Sample
     from hyperloom.watch.story import Event
 
@@ -47,7 +47,7 @@ class Found(NamedTuple):
 class Cluster:
     """See the module.  One of `live` and `history` may be missing."""
 
-    def __init__(self, live: Live | None, history: History | None = None) -> None:
+    def __init__(self, live: Live | None, history: Recorded | None = None) -> None:
         self.live = live
         self.history = history
         self._names: dict[bytes, dict[bytes, str]] = {}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 JOB_ENDED = "the job ended"
 NODE_LOST = "its node was lost"
+GOES_ON = "it runs"  # of one that is not cut off, but looked at while it runs
 _ENDS = {codes.NODE_LOST, codes.NODE_FAILED, codes.ENDED}
 
 

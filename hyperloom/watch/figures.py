@@ -9,7 +9,7 @@ from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
 from hyperloom.watch import errors
-from hyperloom.watch.cut_off import CutOff, cut_off
+from hyperloom.watch.cut_off import GOES_ON, CutOff, cut_off
 from hyperloom.watch.waits import Waits
 
 if TYPE_CHECKING:
@@ -41,13 +41,14 @@ class Group:
     fetching: list[float] = field(default_factory=list)  # likewise, of those that fetched
     fetched_bytes: int = 0
     cut_off: list[float] = field(default_factory=list)  # seconds, of those without an end
+    running: list[float] = field(default_factory=list)  # seconds so far, of those that run now
     failed: int = 0
     output_bytes: int = 0
 
     @property
     def total_s(self) -> float:
         """Seconds that workers were busy with it."""
-        return sum(self.seconds) + sum(self.cut_off)
+        return sum(self.seconds) + sum(self.cut_off) + sum(self.running)
 
     def box(self) -> Box | None:
         """Of those that ended.  None: none did."""
@@ -72,10 +73,16 @@ class Figures:
     errors: list[dict[str, Any]]  # as `hyperloom.watch.errors` has them; the most first
     attempts: int
     cut_off: list[CutOff]  # not among `ended` and `attempts`, but among all that was busy
+    running: list[CutOff]  # likewise
 
 
-def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
-    """The figures of these events; `name_of` says what a template's function is called."""
+def figures(
+    told: Iterable[Event], name_of: Callable[[bytes], str], now: Iterable[CutOff] = ()
+) -> Figures:
+    """The figures of these events and of what runs `now` (`hyperloom.watch.at_work`).
+
+    `name_of` says what a template's function is called.
+    """
     told = list(told)
     ran: list[events.Attempt] = []
     said: list[tuple[float, int]] = []  # when, and how many tasks, about
@@ -86,16 +93,18 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
             fetches += events.fetches(event.payload)
         elif event.kind == codes.SUBMITTED:
             said.append((event.at, _number_of(events.submitted(event.payload))))
+    over = {(attempt.task, attempt.attempt) for attempt in ran}
+    runs = [each for each in now if (each.task, each.attempt) not in over]
     cut = cut_off(told, ran)
     known = {attempt.template for attempt in ran} | {fetch.template for fetch in fetches}
-    known |= {each.template for each in cut}
+    known |= {each.template for each in (*cut, *runs)}
     names = {template: name_of(template) for template in known}
     begun = [a for a in ran if a.begun and a.ended is not Ended.PASSED_ON]
-    shown: list[events.Attempt | CutOff] = [*begun, *cut]
+    shown: list[events.Attempt | CutOff] = [*begun, *cut, *runs]
     began = min((a.begun for a in shown), default=0.0)
     length = max((a.begun + a.seconds for a in shown), default=began) - began
     busy, of = _load(shown, names, began, length or 1.0)
-    groups = _groups(ran, cut, names)
+    groups = _groups(ran, [*cut, *runs], names)
     _add_waits(groups, told, fetches, names)
     return Figures(
         began,
@@ -108,6 +117,7 @@ def figures(told: Iterable[Event], name_of: Callable[[bytes], str]) -> Figures:
         errors.of(told, name_of).rows()[:_ERRORS_MOST],
         len(ran),
         cut,
+        runs,
     )
 
 
@@ -144,7 +154,8 @@ def _groups(
         group.output_bytes += attempt.output_bytes
     for each in cut:
         name = names[each.template]
-        groups.setdefault(name, Group(name)).cut_off.append(each.seconds)
+        group = groups.setdefault(name, Group(name))
+        (group.running if each.why == GOES_ON else group.cut_off).append(each.seconds)
     return groups
 
 

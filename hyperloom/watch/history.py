@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "history.sqlite"
+_Row = tuple[int, bytes, float, bytes, bytes]  # number, entry, time, kind, payload compressed
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -92,13 +93,27 @@ class History:
 
     def entries(self, job: bytes, after: bytes = b"-") -> Iterator[tuple[bytes, Event]]:
         """The job's entries, each with its name in the control plane; the oldest first."""
+        for _, entry, at, kind, payload in self._rows(job, 0, after):
+            yield entry, Event(at, kind, zlib.decompress(payload))
+
+    def _rows(self, job: bytes, number: int, after: bytes) -> Iterator[_Row]:
         known = (0, 0) if after == b"-" else place(after)
         rows = self._db.execute(
-            "SELECT entry, at, kind, payload FROM entries WHERE job = ? ORDER BY number", (job,)
-        )
-        for entry, at, kind, payload in rows:
-            if place(entry) > known:
-                yield entry, Event(at, kind, zlib.decompress(payload))
+            "SELECT number, entry, at, kind, payload FROM entries WHERE job = ? AND number > ?"
+            " ORDER BY number", (job, number)
+        )  # fmt: skip
+        return (row for row in rows if place(row[1]) > known)
+
+    def rows_of(self, job: bytes, number: int, after: bytes, most_bytes: int) -> list[_Row]:
+        """The job's rows as they are, from behind one on, until there are so many bytes."""
+        found: list[_Row] = []
+        size = 0
+        for row in self._rows(job, number, after):
+            size += len(row[-1])
+            if found and size > most_bytes:
+                break
+            found.append(row)
+        return found
 
     def counts(self, job: bytes) -> events.Counts:
         """How many tasks of each template, when it was last looked."""
@@ -125,6 +140,15 @@ class History:
         except sqlite3.OperationalError:  # written before samples were kept
             return []
         return [Sample(*row) for row in rows]
+
+    def samples_after(
+        self, began: float, ended: float, after: int, most: int
+    ) -> list[tuple[Any, ...]]:
+        """The same with their numbers, in that order, so many from behind one on."""
+        return self._db.execute(
+            "SELECT rowid, * FROM samples WHERE at BETWEEN ? AND ? AND rowid > ? ORDER BY rowid"
+            " LIMIT ?", (began, ended, after, most)
+        ).fetchall()  # fmt: skip
 
     # -- writing ----------------------------------------------------------------------------
 

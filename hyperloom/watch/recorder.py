@@ -1,19 +1,22 @@
 """Keeps what happens in a cluster: reads the events of its jobs into a history, as they come.
 
-The rule: it only reads, and nobody waits for it.  The stream of a job is bounded; who records
-late finds a gap, and counts it.  Of a job that ended the events stay for a minute, so a recorder
-that died has that long to come back.
+The rule: it only reads, and nobody waits for it but who asks what was recorded
+(`hyperloom.watch.retold`).  The stream of a job is bounded; who records late finds a gap, and
+counts it.  Of a job that ended the events stay for a minute, so a recorder that died has that long
+to come back.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, events
-from hyperloom.gcs import codes, keys
+from hyperloom.gcs import asking, codes, keys
 from hyperloom.gcs.inbox import Inbox
+from hyperloom.watch import retold
 from hyperloom.watch.live import Live
+from hyperloom.watch.retold import RECORDER
 from hyperloom.watch.samples import SAMPLE_S, of_answer
 
 if TYPE_CHECKING:
@@ -50,11 +53,12 @@ class Recorder:
 
     def _follow(self, goes_on: Callable[[], bool]) -> None:
         inbox = Inbox(self._address, self._channel)  # first listen, then look
+        inbox.listen(keys.INBOX.name(keys.CLUSTER, RECORDER))
         live = Live(self._address)
         try:
             self._find(live)
             while goes_on():
-                self._hear(inbox)
+                self._hear(inbox, live)
                 self.read(live)
             self.read(live)
         finally:
@@ -76,10 +80,19 @@ class Recorder:
             if cursor == b"0":
                 return
 
-    def _hear(self, inbox: Inbox) -> None:
-        for kind, job, *_ in inbox.poll(LOOK_S):
+    def _hear(self, inbox: Inbox, live: Live) -> None:
+        for kind, what, *more in inbox.poll(LOOK_S):
             if kind == codes.JOB_OPENED:
-                self._seen.setdefault(job, b"0-0")
+                self._seen.setdefault(what, b"0-0")
+            elif kind == codes.ASK:
+                self._answer(live, what, asking.asked_of(more))
+
+    def _answer(self, live: Live, reply_to: bytes, asked: list[Any]) -> None:
+        """Somebody wants to know what was recorded; or asks the node, on whose channel we are."""
+        told = retold.answer(self._history, asked)
+        if told is not None:
+            message = asking.answer(RECORDER, told)
+            live.wire.call("SPUBLISH", keys.INBOX.name(keys.CLUSTER, reply_to), message)
 
     # -- reading ----------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.watch import nodes_report
+from hyperloom.watch import left, nodes_report
+from hyperloom.watch.at_work import at_work
 from hyperloom.watch.cut_off import NODE_LOST
 from hyperloom.watch.drawn import LABEL, WIDTH, label, line, picture, seconds_text, size_text
 from hyperloom.watch.figures import BINS, Figures, Group, figures
@@ -31,7 +32,9 @@ _LEAST_S = 1e-6  # nothing is shorter in a picture
 
 def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """The page; `about` is the job as a table tells it, `rows` its functions with their counts."""
-    told = figures(cluster.events(job), lambda each: cluster.name(job, each))
+    happened = list(cluster.events(job))
+    now = at_work(cluster, job, happened) if about["state"] == "open" else []
+    told = figures(happened, lambda each: cluster.name(job, each), now)
     over = sum(row["done"] + row["failed"] for row in rows)
     hidden = over - sum(len(group.seconds) for group in told.groups)
     hidden -= sum(each.why == NODE_LOST for each in told.cut_off)
@@ -39,7 +42,8 @@ def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[
     return template.substitute(
         title=escape(f"{about['program'] or 'job'} · {about['job']}"),
         facts=_facts(about, told),
-        note=_note(hidden, told),
+        note=_open(about) + _note(hidden, told),
+        left=_left(cluster, job, about),
         functions=_functions(rows, told.groups),
         boxes=_boxes(told.groups[:_GROUPS]),
         rate=_rate(told) + _pending(told),
@@ -58,15 +62,38 @@ def _facts(about: dict[str, Any], told: Figures) -> str:
         "took": seconds_text(told.length_s), "state": about["state"],
         "tasks": f"{about['submitted']:,}", "done": f"{about['done']:,}",
         "failed": f"{about['failed']:,}", "tried again": f"{about['retried']:,}",
-        "workers": str(len(told.busy)), "time in functions": seconds_text(work),
+        "running": f"{len(told.running):,}", "workers": str(len(told.busy)),
+        "time in functions": seconds_text(work),
     }  # fmt: skip
     cells = [f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items()]
     return f"<dl>{''.join(cells)}</dl>"
 
 
+def _open(about: dict[str, Any]) -> str:
+    if about["state"] != "open":
+        return ""
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    return f"<p>The job goes on: this is how it stood at {now}.</p>"
+
+
+def _left(cluster: Cluster, job: bytes, about: dict[str, Any]) -> str:
+    """Of an open job what its tasks that are left do, or wait for; else nothing."""
+    if about["state"] != "open":
+        return ""
+    head, *kinds = left.of_job(cluster, job)
+    rows = [
+        f"<tr><th>{escape(line['name'])}</th><td>{line['tasks']:,}</td>"
+        f"<td class=text>{escape(line['short'])}</td><td class=text>{escape(line['says'])}</td>"
+        f"<td class=text>{escape(line['advice'])}</td></tr>"
+        for line in kinds
+    ]
+    table = _table(("function", "tasks", "such as", "which", "to do"), rows) if rows else ""
+    return f"<h2>What is left</h2><p>The job {escape(head['says'])}.</p>{table}"
+
+
 def _note(hidden: int, told: Figures) -> str:
     cut = len(told.cut_off)
-    if not told.attempts and not cut:
+    if not told.attempts and not cut and not told.running:
         return "<p>No attempts are known: their events were dropped, or switched off.</p>"
     note = "" if not cut else (
         f"<p>Attempts that were cut off: {cut:,}. They ran when the job ended, or when their node "
@@ -99,8 +126,9 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
             f'<span class=failed style="width:{failed:.1f}%"></span></td>'
             + "".join([f"<td>{text}</td>" for text in (
                 f"{row['submitted']:,}", f"{row['done']:,}", f"{row['failed']:,}",
-                f"{row['retried']:,}", f"{len(group.cut_off):,}", _mean(group.queued),
-                _mean(group.seconds), seconds_text(group.total_s), size_text(group.output_bytes),
+                f"{row['retried']:,}", f"{len(group.cut_off):,}", f"{len(group.running):,}",
+                _mean(group.queued), _mean(group.seconds), seconds_text(group.total_s),
+                size_text(group.output_bytes),
             )]) + "</tr>"
         )  # fmt: skip
     heads = (
@@ -111,6 +139,7 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
         "failed",
         "tried again",
         "cut off",
+        "running",
         "queued",
         "ran",
         "in all",

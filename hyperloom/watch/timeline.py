@@ -2,7 +2,7 @@
 
 A process of the trace is a node, a thread a worker.  An arrow leads from the end of what made an
 input to the beginning of what took it, as far as events tell of inputs (the first few of each).
-What was cut off ends where it was (`hyperloom.watch.cut_off`).
+What was cut off ends where it was (`hyperloom.watch.cut_off`), and what runs at this moment now.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
-from hyperloom.watch.cut_off import CutOff, cut_off
+from hyperloom.watch.cut_off import GOES_ON, CutOff, cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,8 +24,13 @@ _COLOURS = {Ended.FAILED: "terrible", Ended.RETRIED: "bad", Ended.PASSED_ON: "gr
 _CUT_OFF_COLOUR = "yellow"
 
 
-def trace(told: Iterable[Event], name_of: Callable[[bytes], str]) -> dict[str, Any]:
-    """The trace of these events; `name_of` says what a template's function is called."""
+def trace(
+    told: Iterable[Event], name_of: Callable[[bytes], str], now: Iterable[CutOff] = ()
+) -> dict[str, Any]:
+    """The trace of these events and of what runs `now` (`hyperloom.watch.at_work`).
+
+    `name_of` says what a template's function is called.
+    """
     told = list(told)
     ended = [
         attempt
@@ -33,7 +38,9 @@ def trace(told: Iterable[Event], name_of: Callable[[bytes], str]) -> dict[str, A
         if event.kind == codes.RAN
         for attempt in events.attempts(event.payload)
     ]
+    over = {(attempt.task, attempt.attempt) for attempt in ended}
     cut = cut_off(told, ended)
+    cut += [each for each in now if (each.task, each.attempt) not in over]
     ran = sorted((each for each in ended if each.begun), key=lambda attempt: attempt.begun)
     every: list[events.Attempt | CutOff] = [*ran, *cut]
     every.sort(key=lambda attempt: attempt.begun)
@@ -73,8 +80,10 @@ def _slice(
 ) -> dict[str, Any]:
     about: dict[str, Any] = {"task": ids.short(ran.task), "attempt": ran.attempt}
     if isinstance(ran, CutOff):
-        about |= {"ended": "CUT_OFF", "error": f"cut off: {ran.why}"}
-        colour: str | None = _CUT_OFF_COLOUR
+        runs = ran.why == GOES_ON
+        cut = {"ended": "CUT_OFF", "error": f"cut off: {ran.why}"}
+        about |= {"ended": "RUNNING"} if runs else cut
+        colour: str | None = None if runs else _CUT_OFF_COLOUR
     else:
         about |= {"ended": ran.ended.name, "bytes": ran.output_bytes}
         if ran.error is not None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.home import Home
 from tests.waiting import wait_until
-
-if TYPE_CHECKING:
-    from tests.home import Home
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +80,30 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     nothing = {"removed": [], "bytes": 0, "dry_run": False}
     assert json.loads(home.loom("clean", "--all", "--json").stdout) == nothing
     assert "nothing was recorded" in home.loom("ls", "tasks", exits=3).stderr
+
+
+def test_what_was_recorded_is_seen_from_elsewhere(home: Home) -> None:
+    """From a machine that has nothing but the address: the head's recorder tells it."""
+    (home.path / "script.py").write_text(SCRIPT)
+    head = home.start_head()
+    home.loom("run", "script.py")
+    wait_until(lambda: [job["state"] for job in _jobs(home)] == ["ended"])
+    elsewhere = Home(variables={"LOOM_PASSWORD_FILE": str(head / "password")})
+    at = ("--address", home.status()["address"])
+    try:
+        for asked in (["ls", "jobs"], ["ls", "tasks", "--limit", "1000"], ["timeline"]):
+            here = json.loads(home.loom(*asked, "--json").stdout)
+            assert json.loads(elsewhere.loom(*asked, *at, "--json").stdout) == here
+        elsewhere.loom("report", "-o", "report.html", *at)
+        (row,) = re.findall(
+            "<tr><th>[0-9a-f]{8} on .*?</tr>", (elsewhere.path / "report.html").read_text()
+        )
+        assert row.startswith(f"<tr><th>{home.status()['node']['node'][:8]} on ")
+        home.kill("recorder")
+        wait_until(lambda: json.loads(elsewhere.loom("ls", "jobs", *at, "--json").stdout)["jobs"])
+    finally:
+        elsewhere.close()
+    home.loom("stop")
 
 
 def test_a_node_that_joined_a_head_of_this_machine_has_its_history(home: Home) -> None:

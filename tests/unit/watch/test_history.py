@@ -9,6 +9,7 @@ import pytest
 
 from hyperloom.gcs import codes
 from hyperloom.watch.history import History
+from hyperloom.watch.retold import answer
 from hyperloom.watch.samples import Sample
 from hyperloom.watch.story import Event
 
@@ -55,6 +56,31 @@ def test_how_busy_nodes_were_is_kept_by_time(tmp_path: Path) -> None:
     assert history.samples(2.0, 5.0) == [sample(2.0), sample(3.0)]
     history.trim(0)
     assert history.samples(0.0, 10.0) == []
+    history.close()
+
+
+def test_it_is_told_part_by_part(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite", write=True)
+    told = [entry(n, payload=os.urandom(400)) for n in range(1, 11)]
+    history.add(OTHER, [entry(0)])
+    history.add(JOB, told)
+    parts: list[list[tuple[int, bytes, float, bytes, bytes]]] = []
+    after = 0
+    while part := answer(history, ["entries", JOB, after, b"-"], most_bytes=1000):
+        assert isinstance(part, list)
+        parts.append(part)
+        after = part[-1][0]
+    assert [len(part) for part in parts] == [2] * 5
+    assert [row[1] for part in parts for row in part] == [name for name, _ in told]
+    assert answer(history, ["entries", JOB, 0, b"-"], most_bytes=1) == parts[0][:1], "at least one"
+    assert answer(history, ["entries", JOB, 0, told[7][0]]) == parts[4]
+    history.sample([sample(at) for at in (3.0, 1.0, 2.0, 9.0)])
+    rows = answer(history, ["samples", 1.0, 3.0, 0])
+    assert rows == [(n, *sample(at)) for n, at in ((1, 3.0), (2, 1.0), (3, 2.0))]
+    assert answer(history, ["samples", 1.0, 3.0, 2]) == rows[2:]
+    assert answer(history, ["jobs"]) == history.jobs()
+    assert answer(history, ["counts", JOB]) == history.counts(JOB)
+    assert answer(history, ["status"]) is None, "that is the node's to answer"
     history.close()
 
 

@@ -10,11 +10,13 @@ import pytest
 from hyperloom import events
 from hyperloom.events import Ended, Ran, run_of
 from hyperloom.gcs import codes
+from hyperloom.watch.cut_off import GOES_ON, CutOff
 from hyperloom.watch.figures import BINS, figures
 from hyperloom.watch.nodes_report import section
 from hyperloom.watch.report import report
 from hyperloom.watch.samples import Sample
 from hyperloom.watch.story import Event
+from hyperloom.watch.timeline import trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +79,28 @@ def test_what_comes_and_is_over_at_once_was_pending() -> None:
     ran = events.encode(Ran(b"node-one", [run_of(7, rows, {})], b""))
     found = figures([*said, Event(1120.0, codes.RAN, ran)], name)
     assert found.pending == [51] + [1] * (BINS - 1)
+
+
+def test_what_runs_now_was_busy_until_now() -> None:
+    """One that a node said to run and that its event says has ended is not counted twice."""
+    task, over = (JOB + b"driver" + n.to_bytes(6, "big") for n in (200, 99))
+    now = [
+        CutOff(each, b"somekin1", 1, 1090.0, 20.0, b"node-two", 9, GOES_ON) for each in (task, over)
+    ]
+    found = figures(told(), name, now)
+    assert [each.task for each in found.running] == [task]
+    assert (found.began, found.length_s, found.cut_off) == (1000, 110.0, [])
+    groups = {group.name: group for group in found.groups}
+    of_it = groups[name(b"somekin1")]
+    assert (of_it.running, of_it.cut_off, len(of_it.seconds)) == ([20.0], [], 50)
+    assert of_it.total_s == pytest.approx(45)
+    busy = found.busy[b"node-two".hex(), 9]
+    assert sum(busy) * 110 / BINS == pytest.approx(20)
+    (slice_,) = [
+        each for each in trace(told(), name, now)["traceEvents"]
+        if each.get("args", {}).get("ended") == "RUNNING"
+    ]  # fmt: skip
+    assert (slice_["dur"], slice_["tid"], "cname" in slice_) == (20e6, 9, False)
 
 
 class FakeCluster:
