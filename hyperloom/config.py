@@ -222,6 +222,12 @@ class Config:
         "How long a call waits for a control plane that does not answer before it fails.",
         unit="seconds",
     )
+    job_grace_s: float = _option(
+        600.0,
+        "A program whose node is lost keeps its job for so long: its machine may come back.",
+        unit="seconds",
+        high=30 * 86_400,
+    )
     kill_grace_s: float = _option(
         5.0,
         "Time between asking a process to end and ending it.",

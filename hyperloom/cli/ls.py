@@ -258,6 +258,9 @@ def _show(what: str, answer: dict[str, Any]) -> None:
         click.echo(f"no {what}" + (" that match" if answer["matched"] else ""))
     else:
         looking.show_table(rows, COLUMNS[what])
+    for row in rows if what == "jobs" else ():
+        if row["orphan"]:
+            click.echo(f"{row['job']}: {row['orphan']}")
     if answer["matched"] > len(rows):
         click.echo(f"{len(rows):,} of {answer['matched']:,} are shown; --limit shows more")
     if answer["hidden"]:

@@ -79,6 +79,8 @@ def _of_member(node: dict[str, Any]) -> str:
 
     state = draining.progress(node)
     alive = f"  {state}" if node["alive"] else "  NOT HEARD OF; its tasks go to others"
+    if node["alive"] and node["silent_s"]:
+        alive = f"  NOT HEARD OF for {node['silent_s']:.1f} s, given up in {node['left_s']:.1f} s"
     free = words.amounts(node["resources"], node["free"])
     return f"{node['node'][:8]} on {node['host']}: {free}{alive}"
 
@@ -90,6 +92,8 @@ def _of_jobs(jobs: list[dict[str, Any]]) -> list[tuple[str, str]]:
             f"{job[name]:,} {name}" for name in ("waiting", "ready", "held", "objects")
         )
         lines.append(("", f"{job['job']} {job['program']} (pid {job['pid']}): {figures}"))
+        if job["orphan"]:
+            lines.append(("problem", f"of {job['job']}: {job['orphan']}"))
     if len(jobs) > _JOBS_SHOWN:
         lines.append(("", f"and {len(jobs) - _JOBS_SHOWN} more"))
     return lines

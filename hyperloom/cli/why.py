@@ -30,12 +30,15 @@ def command(*, id_: str | None, as_json: bool, session: str, address: str) -> in
     with looking.cluster_at(address, session) as cluster:
         found = cluster.find(cluster.job().hex() if id_ is None else id_)
         lines = _lines(cluster, found)
+        orphan = cluster.orphan(found.job) if found.kind in {"task", "object", "plan"} else ""
     if as_json:
         looking.say_json(lines)
     elif found.kind == "job":
         _show_kinds(lines)
     else:
         _show(lines)
+        if orphan:
+            click.echo(f"Of its job {found.job.hex()}: {orphan}")
     return 0
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
-from hyperloom.gcs import keys
+from hyperloom.gcs import keys, members
 from hyperloom.nearest import did_you_mean
 from hyperloom.resources import ResourceSet
 from hyperloom.symbols.names import RESERVED
@@ -21,14 +20,11 @@ if TYPE_CHECKING:
 def nodes(session: Session) -> list[dict[str, Any]]:
     """See `hyperloom.nodes`."""
     reply = session.outbox.call("node_list", namespace=keys.CLUSTER)
-    result = []
-    for at in range(0, len(reply), 3):
-        node, about, alive = reply[at : at + 3]
-        fields = json.loads(about)
+    result = list(members.of(reply))
+    for fields in result:
         fields["symbols"] = ResourceSet(fields.get("resources", {})).symbols()
         for name in ("resources", "free"):
             fields[name] = ResourceSet(fields.get(name, {})).as_dict()
-        result.append({**fields, "node": node.hex(), "alive": bool(alive)})
     return result
 
 

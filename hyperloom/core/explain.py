@@ -153,7 +153,8 @@ def _facts(session: Session, stand: Stand) -> why.Facts:
                 group_state=group.state, group_fits=group.fits,
             )  # fmt: skip
         case "HELD":
-            return why.Facts(state="HELD", holder=stand.detail)
+            there = [_node(about) for about in nodes(session)]
+            return why.Facts(state="HELD", holder=stand.detail, nodes=there)
         case _:
             return why.Facts(state=stand.state)
 
@@ -170,4 +171,7 @@ def _group(session: Session, asked: ResourceSet, there: Sequence[why.Node]) -> g
 def _node(about: dict[str, Any]) -> why.Node:
     itself = of_node(about["node"]) + of_symbols(about["symbols"])
     total, free = (ResourceSet.of(about[what]) + itself for what in ("resources", "free"))
-    return why.Node(about["node"], total, free, alive=about["alive"])
+    return why.Node(
+        about["node"], total, free, alive=about["alive"], silent_s=about["silent_s"],
+        left_s=about["left_s"],
+    )  # fmt: skip

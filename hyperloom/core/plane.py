@@ -194,7 +194,7 @@ class Plane:
             case "node_list":
                 amounts = dict(self._resources.items())
                 about = {"host": "inline", "resources": amounts, "free": amounts}
-                return [self._node, json.dumps(about), 1]
+                return [self._node, json.dumps(about), 1000]
             case _:
                 who = self._groups if function in InlineGroups.ANSWERS else self.actors
                 return who.answer(function, *args)

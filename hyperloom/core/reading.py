@@ -150,7 +150,7 @@ class Reading:
     def _compare(self) -> None:
         try:
             self._session.outbox.compare()
-        except errors.ClusterStateLost as error:
+        except (errors.ClusterStateLost, errors.JobEnded) as error:
             self._session.lost(error)  # nobody shall wait for it in vain
             raise
 

@@ -13,6 +13,16 @@ class NotConnected(LoomError):
     """
 
 
+class JobEnded(LoomError):
+    """This program's job was ended without it: its node was not heard of for too long.
+
+    After `job_grace_s` the others let go of what a program holds whose node is lost, since it may
+    have died with its machine; a program that comes back later finds this, by all that it waits
+    for.  What it submitted and did not detach is gone; detached plans and actors, and what they
+    need, go on.  Call `loom.shutdown()` and `loom.init()` to begin anew.
+    """
+
+
 class SessionClosed(LoomError):
     """A ref, or the runtime, of a session that was shut down was used.
 

@@ -114,8 +114,10 @@ class Delivery:
 
         Raises:
             errors.ClusterStateLost: it has forgotten more than is known here.
+            errors.JobEnded: the job was ended without us.
         """
         heard = self.ask(pack(self._heard))
+        _check_goes_on(heard)
         if 0 <= heard < self._confirmed:
             self._reconnect("its server has forgotten our words")
 
@@ -213,7 +215,7 @@ class Delivery:
                 self._wire = Wire(self._address)
                 self._bring_back(self._wire.call(*self._heard))
                 self._wire.send_packed(b"".join([each.words for each in self._unanswered]))
-            except errors.ClusterStateLost as lost:
+            except (errors.ClusterStateLost, errors.JobEnded) as lost:
                 # On this wire nothing of `_unanswered` was said.  Who spoke on it afterwards would
                 # have his answer taken for that of the first of these, and wait for ever.
                 self._wire.close()
@@ -236,8 +238,9 @@ class Delivery:
             time.sleep(_PAUSES_S[min(self._tries, len(_PAUSES_S)) - 1])
         self._tries += 1
 
-    def _bring_back(self, heard: int) -> None:
+    def _bring_back(self, heard: Any) -> None:  # noqa: ANN401 - Redis' own reply
         """The server remembers our words up to this number."""
+        _check_goes_on(heard)
         if heard < 0 or heard >= self._confirmed:
             return
         recent = self._recent
@@ -251,3 +254,9 @@ class Delivery:
         self._unanswered.extendleft(reversed(said))
         recent.clear(heard)
         self._confirmed = heard
+
+
+def _check_goes_on(heard: Any) -> None:  # noqa: ANN401 - Redis' own reply
+    """Of a job that was ended without its driver the server says why, and no number."""
+    if isinstance(heard, bytes):
+        raise errors.JobEnded(heard.decode())

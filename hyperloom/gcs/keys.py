@@ -112,12 +112,14 @@ STOPPED = Key("stopped", (), "hash", "process whose tasks were stopped -> the fi
 RESTING = Key(
     "resting", (), "string", "the program ended in order, and the job is about to be over"
 )
-CLOSED = Key("closed", (), "string", "the job is over; expires")
+DESERTED = Key("deserted", (), "string", "driver of whom the job is rid, and why: job/close.lua")
+CLOSED = Key("closed", (), "string", "the job is over, and why if somebody may ask; expires")
 
 # -- the cluster ----------------------------------------------------------------------------
 NODES = Key("nodes", (), "hash", "node -> what it is and has, as JSON", "cluster")
 LEASES = Key("leases", (), "sorted set", "node -> alive until (ms, server's clock)", "cluster")
 JOBS = Key("jobs", (), "hash", "job -> who and where its driver is, as JSON", "cluster")
+ORPHANS = Key("orphans", (), "hash", "job -> its driver's node, since when it is gone", "cluster")
 GROUPS = Key("groups", (), "hash", "placement group -> lua/group/_books.lua", "cluster")
 ROOM = Key("room", (), "hash", "node -> what it has for groups, while one waits", "cluster")
 NAMES = Key("names", (), "hash", "full name -> job, claim; '' -> claims so far", "cluster")

@@ -245,6 +245,7 @@ class Outbox:
 
         Raises:
             errors.ClusterStateLost: it has forgotten more than is known here.
+            errors.JobEnded: the job was ended without us.
         """
         with self._lock:
             self._delivery.compare()

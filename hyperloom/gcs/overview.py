@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
-from hyperloom.gcs import keys
+from hyperloom.gcs import keys, members, orphans
 from hyperloom.gcs.install import DURABILITY, GENERATION
 from hyperloom.gcs.wire import Wire, fcall, raised
 from hyperloom.resources import ResourceSet
@@ -60,21 +60,19 @@ def ask(wire: Wire, commands: Sequence[Sequence[Argument]]) -> list[Any]:
 def nodes(wire: Wire) -> list[dict[str, Any]]:
     """The members of the cluster, as they said lately."""
     reply = wire.call(*fcall("node_list", keys.CLUSTER))
-    members = []
-    for at in range(0, len(reply), 3):
-        node, about, alive = reply[at : at + 3]
-        fields = json.loads(about)
+    listed = list(members.of(reply))
+    for fields in listed:
         for name in ("resources", "free"):
             fields[name] = ResourceSet(fields.get(name, {})).as_dict()
-        members.append({**fields, "node": node.hex(), "alive": bool(alive)})
-    return members
+    return listed
 
 
 def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
     listed = wire.call("HGETALL", keys.JOBS.name(keys.CLUSTER))
-    for at in range(0, len(listed), 2):
-        about = json.loads(listed[at + 1])
-        ns = keys.job_namespace(listed[at])
+    jobs = {listed[at]: json.loads(listed[at + 1]) for at in range(0, len(listed), 2)}
+    lost = orphans.ask(wire, jobs)
+    for job, about in jobs.items():
+        ns, orphan = keys.job_namespace(job), lost.get(job, orphans.Orphan())
         tasks, waiting, objects, queues, nodes = ask(
             wire,
             [
@@ -86,7 +84,7 @@ def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
             ],
         )
         yield {
-            "job": listed[at].hex(),
+            "job": job.hex(),
             "pid": about.get("pid"),
             "program": " ".join(about.get("argv", [])),
             "namespace": about.get("namespace", ""),
@@ -95,6 +93,10 @@ def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
             "ready": sum(ask(wire, [("LLEN", keys.READY.name(ns, queue)) for queue in queues])),
             "held": sum(ask(wire, [("HLEN", keys.HELD.name(ns, node)) for node in nodes])),
             "objects": objects,
+            "forsaken": bool(about.get("forsaken")),
+            "lost_s": orphan.lost_s,
+            "ends_s": orphan.ends_s,
+            "orphan": orphan.says,
         }
 
 

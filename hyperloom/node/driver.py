@@ -45,6 +45,8 @@ _LAST_WORDS_S = 5.0  # the raylet may be stopped, or what shows its words be slo
 class Driver:
     """A session together with what keeps it: the raylet's connection, the embedded node."""
 
+    _ended = False  # the job, without us
+
     def __init__(  # noqa: PLR0913 - what a driver stands between
         self,
         folder: Path,
@@ -139,6 +141,9 @@ class Driver:
         except BaseException:
             sock.close()
             raise
+        if message is not None and message[0] == "over":
+            sock.close()
+            raise errors.JobEnded(message[1])
         if message is None or message[0] != "welcome":
             sock.close()
             raise ConnectionResetError(0, "it hung up")
@@ -157,7 +162,7 @@ class Driver:
                 return
             if self._node is not None or not self._come_back():
                 break
-        if not self._closing.is_set():
+        if not self._closing.is_set() and not self._ended:
             self.session.lost(self._why_lost())
 
     def _hear(self) -> None:
@@ -173,8 +178,15 @@ class Driver:
                 sys.stderr.flush()
             elif message[0] == "look":
                 self._look()
+            elif message[0] == "over":
+                self._end(errors.JobEnded(message[1]))
             elif message[0] == "parted":
                 self._parted.set()
+
+    def _end(self, why: errors.JobEnded) -> None:
+        """The job was ended without us: who waits for something of it is told."""
+        self._ended = True
+        self.session.lost(why)
 
     def _look(self) -> None:
         """The raylet had to join anew: the control plane's data may be another."""
@@ -187,6 +199,9 @@ class Driver:
         try:
             sock, reader, welcome = self._connect_patiently()
         except OSError:
+            return False
+        except errors.JobEnded as why:
+            self._end(why)
             return False
         with self._switching:
             self._socket.close()

@@ -10,7 +10,6 @@ deaths, retries and give-backs through the `Reporter`; the node itself is `Membe
 
 from __future__ import annotations
 
-import json
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from hyperloom.raylet import hunger
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.actions import Actions
 from hyperloom.raylet.answers import Answers
+from hyperloom.raylet.arrivals import Arrivals
 from hyperloom.raylet.asleep import asleep
 from hyperloom.raylet.conversation import Conversation
 from hyperloom.raylet.doors import Door, Guest
@@ -37,6 +37,7 @@ from hyperloom.raylet.loop import Loop
 from hyperloom.raylet.machine import NodeMachine
 from hyperloom.raylet.membership import Membership
 from hyperloom.raylet.memory import MemoryWatch
+from hyperloom.raylet.orphans import Orphans
 from hyperloom.raylet.owners import Owners
 from hyperloom.raylet.parting import Parting
 from hyperloom.raylet.pool import Pool
@@ -107,22 +108,24 @@ class Agent:
         self.left, self.end_forsaken = self._parting.left, self._owners.end_forsaken
         self._door = Door(settings.socket, self.loop, self)
         self._owners.drivers_of, self._owners.ended = self._door.guests_of, self.job_ended
-        groups = Groups(settings, self._gcs, self.loop, self._jobs, self.machine, self._handle)
-        self.groups_changed = groups.sync
         self._healing = Healing(settings, self._gcs, self._door)
+        self._arrivals = Arrivals(settings, self._gcs, self._journal, self._jobs, self._door)
         self._membership = Membership(settings, self._gcs, self.loop, self)
-        self._lookout = Lookout(settings, self._gcs, self._seen, self.warn, groups.seen)
         self._look_around()
 
     def _look_around(self) -> None:
         """Now and then."""
-        node = self._settings.node
+        settings, node = self._settings, self._settings.node
+        groups = Groups(settings, self._gcs, self.loop, self._jobs, self.machine, self._handle)
+        self.groups_changed = groups.sync
+        self._lookout = Lookout(settings, self._gcs, self._seen, self.warn, groups.seen)
+        self._orphans = Orphans(settings, self._gcs, self._jobs, self._owners)
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
         self._journal.watch(self.machine, self._pool)
         self._relay = Relay(node, self._gcs, self._jobs, self._door)
         self._elsewhere = Elsewhere(node, self._gcs, self.machine, self._others_idle)
         self.loop.every(_WATCH_S, self._watch)
-        lease_s = self._settings.config.lease_s
+        lease_s = settings.config.lease_s
         self.loop.every(lease_s, lambda: self._unburied.look(self._namespaces()))
 
     def run(self) -> None:
@@ -286,10 +289,7 @@ class Agent:
         """Somebody at the door says something."""
         match message:
             case ["driver", bytes(job), dict(about)]:
-                guest.job = job
-                about["node"] = self._settings.node.hex()  # the node whose raylet ends the job
-                self._jobs.open(job, about)
-                self._open(job, about, lambda _: guest.say(["welcome", self._settings.welcome()]))
+                self._arrivals.comes(guest, job, about)
             case ["fetch", list(wanted)]:
                 self._fetching.fetch(wanted, lambda lost: guest.say(["fetched", lost]))
             case ["visits", bytes(process), bool(begins)]:
@@ -303,10 +303,6 @@ class Agent:
                 self.loop.running = False
             case _:
                 guest.say(["error", "this node does not know such a message"])
-
-    def _open(self, job: bytes, about: dict[str, Any], then: Callable[[Any], None]) -> None:
-        self._journal.open(job, json.dumps(about))
-        self._gcs.apply("job_open", keys.CLUSTER, job, json.dumps(about), then=then)
 
     def leaves(self, guest: Guest) -> None:
         """A driver has what it wanted: it shall see what its tasks printed before."""
@@ -324,19 +320,18 @@ class Agent:
         """A driver has joined the cluster, here or elsewhere."""
         self._jobs.open(job, about)
         self._owners.opened(job, about)
+        if self._owners.is_forsaken(job):
+            self._arrivals.ended(job)
 
     def job_ended(self, job: bytes) -> None:
         """Nothing of the job is wanted any more."""
+        self._arrivals.ended(job)
         self._owners.forget(job)
         self._jobs.close(job)
 
     def job_unknown(self, job: bytes) -> None:
-        """The cluster's table does not have it: it is over, or the server lost its beginning."""
-        desk = self._jobs.get(job)
-        if desk is not None and self._door.guests_of(job):
-            self._open(job, desk.about, lambda _: None)
-        else:
-            self._jobs.close(job)
+        """The cluster does not have this job in its table."""
+        self._arrivals.unknown(job)
 
     def given_up(self) -> None:
         """The cluster gave this node up, and took its tasks from it; or it has lost them all."""

@@ -123,6 +123,8 @@ class NodeSettings:
             "pid": os.getpid(),
             "resources": dict(self.resources.items()),
             "labels": self.labels,
+            "lease_s": self.config.lease_s,
+            "beat_s": self.config.beat_s,
             "role": self.role,
             "folder": str(self.folder),
         }

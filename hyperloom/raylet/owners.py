@@ -10,7 +10,8 @@ the raylet of the driver's node asks again every second.  So nobody has to tell 
 owner is gone, and nothing that was lost on the way can keep a job for ever.
 
 Nor can the end of that node, which may be the driver's own: the job is *forsaken* from then on, as
-the cluster's table says of it, and every raylet asks now and then.
+the cluster's table says of it, and every raylet asks now and then.  A driver whose node is lost
+before that is waited for (`orphans`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.gcs import codes, keys
+from hyperloom.raylet import orphans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -99,11 +101,20 @@ class Owners:
         """End the jobs of drivers that were here and did not come back to this raylet."""
         for job in self._jobs:
             if self._about(job).get("node") == self._node.hex():
-                self._without_driver(job, self.mourn)
+                self._without_driver(job, self.mourn, orphans.NOT_BACK)
 
-    def _without_driver(self, job: bytes, bury: Callable[[bytes], None]) -> None:
+    def abandon(self, job: bytes, why: str) -> None:
+        """Nobody waits for a job's driver any more, which may live: it hears why."""
+        self._without_driver(job, self.mourn, why)
+
+    def is_forsaken(self, job: bytes) -> bool:
+        """Whether it goes on without its driver."""
+        return job in self._forsaken
+
+    def _without_driver(self, job: bytes, bury: Callable[[bytes], None], *why: str) -> None:
         if not self.drivers_of(job):
-            self._ask(job, bytes.fromhex(self._about(job).get("process", "")), bury)
+            driver = bytes.fromhex(self._about(job).get("process", ""))
+            self._ask(job, driver, bury, *why)
 
     def _about(self, job: bytes) -> dict[str, Any]:
         desk = self._jobs.get(job)
@@ -123,7 +134,7 @@ class Owners:
             for job in tuple(jobs):
                 self._ask(job, b"", self.bury)
 
-    def _ask(self, job: bytes, driver: bytes, bury: Callable[[bytes], None]) -> None:
+    def _ask(self, job: bytes, driver: bytes, bury: Callable[[bytes], None], *why: str) -> None:
         """Close the job if nobody owns it, now that its driver, that process, is gone."""
 
         def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
@@ -139,7 +150,9 @@ class Owners:
                 self._list(job, self._look_at)
 
         self._journal.flush(job)
-        self._gcs.apply("job_close", keys.job_namespace(job), _CLOSED_S, then=answered)
+        keep_s = orphans.TOLD_S if why else _CLOSED_S
+        namespace = keys.job_namespace(job)
+        self._gcs.apply("job_close", namespace, keep_s, driver, *why, then=answered)
 
     def _look_at(self, found: dict[bytes, bytes]) -> None:
         """Bury visitors from here that died before this raylet knew of them.

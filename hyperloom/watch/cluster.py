@@ -79,9 +79,11 @@ class Cluster:
     def jobs(self) -> dict[bytes, dict[str, Any]]:
         """All jobs that are known, the oldest first: who and where, `opened`, `ended`, `state`."""
         jobs = {} if self.history is None else self.history.jobs()
-        for job, about in ({} if self.live is None else self.live.jobs()).items():
+        there = {} if self.live is None else self.live.jobs()
+        lost = self.live.orphans(there) if self.live is not None and there else {}
+        for job, about in there.items():
             known = jobs.setdefault(job, {"opened": None})
-            known |= {"about": about, "state": "open", "ended": None}
+            known |= {"about": about, "state": "open", "ended": None, "orphan": lost.get(job)}
             known["opened"] = known["opened"] or self._opened(job)
         return dict(sorted(jobs.items(), key=lambda item: item[1]["opened"] or 0.0))
 
@@ -94,6 +96,11 @@ class Cluster:
     def is_open(self, job: bytes) -> bool:
         """Whether the job goes on."""
         return self.live is not None and job in self.live.jobs()
+
+    def orphan(self, job: bytes) -> str:
+        """What is to be said of a job whose program's node is lost; "" of any other."""
+        found = self.jobs().get(job, {}).get("orphan")
+        return found.says if found else ""
 
     def counts(self, job: bytes) -> events.Counts:
         """How many tasks of each template; exact, whatever else was dropped."""

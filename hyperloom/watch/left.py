@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hyperloom import ids
 from hyperloom.watch import reasons, things
 from hyperloom.watch.tasks import running
+from hyperloom.why.reason import spoken
 
 if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster
@@ -39,10 +40,12 @@ def of_job(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
     (about,) = [row for row in things.jobs(cluster) if row["job"] == job.hex()]
     head = {
         "job": about["job"], "short": f"job {about['job']}", "name": about["program"], "why": "job",
-        "state": about["state"], "advice": _of_failures(about),
+        "state": about["state"], "advice": _of_failures(about), "lost_s": about["lost_s"],
+        "ends_s": about["ends_s"],
     }  # fmt: skip
+    orphan = f"; {about['orphan']}" if about["orphan"] else ""
     if about["state"] != "open" or not about["left"]:
-        return [{**head, "says": _over(about)}]
+        return [{**head, "says": _over(about) + orphan}]
     at_work = running(cluster)
     kinds, looked_at = _kinds(cluster, job, at_work)
     says = f"has {about['left']:,} of {about['submitted']:,} tasks left"
@@ -56,7 +59,7 @@ def of_job(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
         says += f" of the {looked_at:,} that were looked at"
     if about["failed"]:
         says += f"; {about['failed']:,} failed"
-    return [{**head, "says": says}, *_explained(cluster, kinds, at_work)]
+    return [{**head, "says": says + orphan}, *_explained(cluster, kinds, at_work)]
 
 
 def _of_failures(about: dict[str, Any]) -> str:
@@ -79,7 +82,10 @@ def of_node(cluster: Cluster, node: str) -> list[dict[str, Any]]:
     at = [work["at"] for work in running(cluster).values() if work["node"] == node]
     has = ", ".join(f"{at.count(how):,} {word}" for how, word in _AT.items() if how in at) or "none"
     says, advice = f"is alive with {about['free_text']} free; its tasks: {has}", ""
-    if not about["alive"]:
+    if about["alive"] and about["silent_s"]:
+        says = f"was not heard of for {spoken(about['silent_s'])}"
+        advice = f"if it stays so, what it has goes to other nodes in {spoken(about['left_s'])}"
+    elif not about["alive"]:
         says = "is not heard of"
         advice = (
             "what it has goes to other nodes when its lease has run out (LOOM_LEASE_S); is its "

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import DecodeError
 
 from hyperloom import events, specs
-from hyperloom.gcs import asking, codes, keys, overview
+from hyperloom.gcs import asking, codes, keys, orphans, overview
 from hyperloom.gcs.wire import Wire, fcall
 from hyperloom.ids import OBJECT_BYTES, PROCESS_BYTES, cut
 from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hyperloom.gcs.address import Address
     from hyperloom.gcs.wire import Argument
@@ -73,6 +73,10 @@ class Live:
         """Open jobs: who and where their drivers are."""
         listed = self.wire.call("HGETALL", keys.JOBS.name(keys.CLUSTER))
         return {listed[at]: json.loads(listed[at + 1]) for at in range(0, len(listed), 2)}
+
+    def orphans(self, jobs: Mapping[bytes, Mapping[str, Any]]) -> dict[bytes, orphans.Orphan]:
+        """Those of these jobs whose driver's node is lost."""
+        return orphans.of(self.ask(orphans.COMMANDS), jobs)
 
     def answers(self, *asked: object, timeout_s: float = asking.ANSWER_S) -> dict[str, Any]:
         """What all living nodes answer to a question, by node."""

@@ -193,7 +193,10 @@ def node_of(about: dict[str, Any]) -> why.Node:
     itself = of_node(about["node"]) + of_symbols(about.get("symbols", ()))
     total, free = (ResourceSet.of(about[what]) + itself for what in ("resources", "free"))
     calm = bool(about.get("calm"))
-    return why.Node(about["node"], total, free, about["host"], about["alive"], calm)
+    return why.Node(
+        about["node"], total, free, about["host"], about["alive"], calm, about["silent_s"],
+        about["left_s"],
+    )  # fmt: skip
 
 
 def _name_of(cluster: Cluster, job: bytes, task: bytes) -> str:

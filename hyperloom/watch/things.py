@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hyperloom.gcs.orphans import Orphan
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any
         for what, number in counts.items():
             total[what] += number
     about = known.get("about", {})
+    orphan = known.get("orphan") or Orphan()
     return {
         "job": job.hex(),
         "state": known["state"],
@@ -33,6 +35,9 @@ def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any
         "ended": known["ended"],
         **total,
         "left": total["submitted"] - total["done"] - total["failed"],
+        "lost_s": orphan.lost_s,
+        "ends_s": orphan.ends_s,
+        "orphan": orphan.says,
     }
 
 

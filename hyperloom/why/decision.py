@@ -28,6 +28,8 @@ class Node:
     host: str = ""
     alive: bool = True
     calm: bool = False  # its memory was short: it runs one task at a time for a moment
+    silent_s: float = 0.0  # it was not heard of for so long, which is longer than usual
+    left_s: float = 0.0  # until it is given up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,15 +215,30 @@ def of_group(state: str, fits: bool) -> Reason:  # noqa: FBT001 - of `hyperloom.
 def _held(facts: Facts) -> Reason:
     short = facts.holder[:8]
     holder = next((node for node in facts.nodes if node.node == facts.holder), None)
-    if facts.nodes and (holder is None or not holder.alive):
-        return Reason(
-            Why.NODE_SILENT,
-            f"was taken by node {short}, which is not heard of",
-            "it goes to another node when that one's lease has run out (LOOM_LEASE_S)",
-        )
+    if facts.nodes and (holder is None or not holder.alive or _is_silent(facts, holder)):
+        return _at_silent(holder, short)
     if facts.calls is not None:
         return _alive(facts, facts.calls)
     return _at_node(facts, short)
+
+
+def _is_silent(facts: Facts, holder: Node) -> bool:
+    """It misses its beats, and nobody there tells of the task."""
+    return holder.silent_s > 0 and not facts.at_node and facts.stands is None
+
+
+def _at_silent(holder: Node | None, short: str) -> Reason:
+    goes = "the task goes to another node now"
+    silent = "is not heard of any more"
+    if holder is not None and holder.silent_s > 0:
+        silent = f"has not been heard of for {spoken(holder.silent_s)}"
+    if holder is not None and holder.alive:
+        goes = f"if it stays so, the task goes to another node in {spoken(holder.left_s)}"
+    return Reason(
+        Why.NODE_SILENT,
+        f"was taken by node {short}, which {silent}; {goes}",
+        "loom ls nodes shows it; how long a node is waited for is its LOOM_LEASE_S",
+    )
 
 
 def _at_node(facts: Facts, short: str) -> Reason:

@@ -19,7 +19,7 @@ from tests.models.claims import HandedOn, Offer
 from tests.models.evictions import task_evict
 from tests.models.lineage import Lineage
 from tests.models.living_plans import LivingPlans
-from tests.models.owners import job_rest, owner_add, owner_list, owner_record
+from tests.models.owners import job_close, job_rest, owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
 from tests.models.stops import process_stopped, process_stops, stop_for
@@ -243,7 +243,7 @@ class ControlPlane(LivingPlans, Lineage):
     task_yield, stream_open, stream_consume = task_yield, stream_open, stream_consume
     task_shut, task_drop, drop_next = task_shut, task_drop, drop_next
     owner_add, owner_list, owner_record = owner_add, owner_list, owner_record
-    job_rest = job_rest
+    job_rest, job_close = job_rest, job_close
     process_stops, process_stopped, stop_for = process_stops, process_stopped, stop_for
 
     def task_give_back(self, node: bytes, *args: bytes) -> int:

@@ -20,6 +20,12 @@ def job_rest(plane: ControlPlane, whole: int) -> int:
     return sum(plane.terms_of(task)[2] == codes.CALL for task in plane.records)
 
 
+def job_close(plane: ControlPlane, _: int, driver: bytes, why: bytes) -> int:
+    assert plane.owners, "histories go on, so it is not the end"
+    plane.deserted = driver + why
+    return -1
+
+
 def owner_add(plane: ControlPlane, owner: bytes, about: bytes, record: bytes, oids: bytes) -> int:
     if plane.resting:
         raise Refusal("NOT_FOUND")

@@ -62,6 +62,7 @@ class Objects:
 
     limits: Limits
     closed: bool = False
+    deserted: bytes = b""  # a driver, and why the job is rid of it
     value: dict[bytes, bytes] = field(default_factory=dict)
     holders: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)  # but its maker
     # Who let go of what a range's tasks will make, before they were written down as holders.
@@ -90,7 +91,9 @@ class Objects:
         self.heard[process] = seq
         return True
 
-    def process_heard(self, process: bytes) -> int:
+    def process_heard(self, process: bytes) -> int | bytes:
+        if self.deserted[: codes.PROCESS_ID] == process:
+            return self.deserted[len(process) :]
         return -1 if self.closed else self.heard.get(process, 0)
 
     def has_made(self, process: bytes, count: int, width: int) -> None:

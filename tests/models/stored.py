@@ -16,6 +16,7 @@ World = dict[bytes, Any]
 CONSTANTS = (
     keys.TERMS, keys.TEMPLATE, keys.SOURCE, keys.SERVED, keys.HEARD, keys.HOMES, keys.TURN,
     keys.METRICS, keys.COUNTS, keys.EVENTS, keys.NOTED, keys.CEDED, keys.RESTING,
+    keys.DESERTED,
 )  # fmt: skip
 
 
@@ -90,6 +91,7 @@ def _objects(model: ControlPlane) -> dict[Any, Any]:
         (keys.REMADE,): dict.fromkeys(model.remade, b"1"),
         (keys.OWNERS,): model.owners,
         (keys.RESTING,): b"1" if model.resting else b"",
+        (keys.DESERTED,): model.deserted,
         (keys.PLANS,): {process + plan: text for (process, plan), text in model.plans.items()},
         (keys.STOPS,): model.stops,
         (keys.STOPPED,): model.stopped,

@@ -15,7 +15,8 @@ NONE = ResourceSet.parse("CPU:0")
 GROUPED = ResourceSet(asked(dict(ONE.items()), "0123456789abcdef", 0))
 FREE = Node("aaaaaaaaaaaa", TWO, TWO)
 BUSY = Node("bbbbbbbbbbbb", TWO, NONE)
-DEAD = Node("cccccccccccc", TWO, TWO, alive=False)
+DEAD = Node("cccccccccccc", TWO, TWO, alive=False, silent_s=12.5)
+MUTE = Node("eeeeeeeeeeee", TWO, TWO, silent_s=6.1, left_s=3.9)
 CALM = Node("dddddddddddd", TWO, TWO, calm=True)
 
 
@@ -25,7 +26,12 @@ def ready(*nodes: Node, asked: ResourceSet = ONE, **more: object) -> Facts:
 
 def held(at_node: str = "", holder: Node = FREE, **more: object) -> Facts:
     return Facts(
-        state="HELD", asked=ONE, nodes=[FREE, DEAD], holder=holder.node, at_node=at_node, **more
+        state="HELD",
+        asked=ONE,
+        nodes=[FREE, DEAD, MUTE],
+        holder=holder.node,
+        at_node=at_node,
+        **more,
     )  # type: ignore[arg-type]
 
 
@@ -88,7 +94,8 @@ CASES = {
         "is alive on node aaaaaaaa in worker 7, and has calls to answer: 2", "",
     ),
     Why.NODE_SILENT: (
-        held("running", holder=DEAD), "was taken by node cccccccc, which is not heard of",
+        held("running", holder=DEAD),
+        "node cccccccc, which has not been heard of for 12.5 s; the task goes to another node now",
         "LOOM_LEASE_S",
     ),
     Why.RUNNING: (
@@ -128,6 +135,14 @@ def test_each_reason_says_what_is_and_what_to_do(why: Why) -> None:
 def test_each_state_has_a_reason() -> None:
     for state in TaskState:
         assert decide(Facts(state=state)).says
+
+
+def test_of_a_node_that_is_not_heard_of_it_says_when_it_is_given_up() -> None:
+    says = "node eeeeeeee, which has not been heard of for 6.1 s; if it stays so, the task goes to"
+    assert decide(held(holder=MUTE)).says == f"was taken by {says} another node in 3.9 s"
+    assert decide(held("running", holder=MUTE)).why is Why.RUNNING, "it told so just now"
+    gone = decide(held(holder=Node("ffffffffffff", TWO, TWO))).says
+    assert gone.endswith("is not heard of any more; the task goes to another node now")
 
 
 def test_a_task_that_is_tried_again_says_after_what() -> None:

@@ -40,6 +40,13 @@ class Owners(Plans):
         self.same("plan_forget", speaks, *pick(mine, which), b"not a plan")
         self.same("plan_list")
 
+    @rule(who=speaker, why=st.sampled_from([b"its node was lost", b"it did not come back"]))
+    def desert(self, who: int, why: bytes) -> None:
+        """The process was the driver, and was not heard of for too long; the job goes on."""
+        if self.model.owners:
+            self.same("job_close", 60, self.processes[who], why)
+            self.same("process_heard", self.processes[who])
+
     @rule(who=speaker)
     def stop_at_a_failure(self, who: int) -> None:
         """Said before a process's first task, and again, or only later."""

@@ -39,7 +39,7 @@ export function Jobs({ moment, rest }) {
     <${Table} caption="Jobs" rows=${moment.jobs} rowKey=${(job) => job.job} empty="No job is known."
       columns=${[
         ["Job", (job) => html`<a href=${`#/jobs/${job.job}`} aria-current=${job.job === chosen ? "true" : null}>${job.job}</a>`],
-        ["State", (job) => html`<span class=${job.state === "open" ? "good" : "quiet"}>${job.state}</span>`],
+        ["State", (job) => html`<span class=${job.orphan ? "bad" : job.state === "open" ? "good" : "quiet"} title=${job.orphan || ""}>${job.orphan ? "node lost" : job.state}</span>`],
         ["Program", (job) => html`<span class="cut" title=${job.program}>${job.program}</span>`], ["Opened", (job) => clock(job.opened)], ["Ended", (job) => clock(job.ended)],
         ["Node", (job) => nodeLink(job.node)], ["Submitted", (job) => count(job.submitted), "number"], ["Left", (job) => count(job.left), "number"],
         ["Failed", (job) => (job.failed ? html`<a class="bad" href=${`#/errors/${job.job}`}>${count(job.failed)}</a>` : "0"), "number"],

@@ -1,10 +1,12 @@
--- job_close(keep_s) -> number of keys removed, or -1 if the job has owners besides its driver
+-- job_close(keep_s, driver, why) -> number of keys removed; -1: it has owners besides its driver
 --
 -- A job's driver is gone.  If nothing else owns the job (owner/add.lua), it is over: everything
 -- it had goes, in one call.  The keys are few and large, and
 -- UNLINK gives their memory back in the background.  What is said about the job later, by
 -- processes that have not heard, falls on deaf ears for `keep_s` seconds.  Its events stay for
 -- code.EVENTS_KEEP_S seconds more, the last of them the job's counts: whoever records them can.
+-- With `why`, the driver may live, and was not heard of for too long: should it come back, it is
+-- told (process/heard.lua), also if the job goes on without it.
 --
 -- Refuses: nothing.
 -- Writes:  every table of the job.
@@ -19,7 +21,11 @@ local function counts(ns)
 end
 
 transition('job_close', DRAINS, function(ns, args)
+  local keep_s, driver, why = unpack(args)
   if call('EXISTS', key.owners(ns)) == 1 then
+    if why then
+      call('SET', key.deserted(ns), driver .. why)
+    end
     return -1
   end
   if call('EXISTS', key.closed(ns)) == 0 then
@@ -63,6 +69,6 @@ transition('job_close', DRAINS, function(ns, args)
   for first = 1, #gone, SLICE do
     removed = removed + call('UNLINK', unpack(gone, first, math.min(first + SLICE - 1, #gone)))
   end
-  call('SET', key.closed(ns), 1, 'EX', args[1])
+  call('SET', key.closed(ns), why or '', 'EX', keep_s, 'NX')
   return removed
 end)

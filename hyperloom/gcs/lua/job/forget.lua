@@ -6,7 +6,7 @@
 -- (Cluster-wide table: its namespace is the cluster's, not a job's.)
 --
 -- Refuses: nothing.
--- Writes:  jobs, groups, names.
+-- Writes:  jobs, orphans, groups, names.
 
 local function forget_names(ns, job)
   local all, gone = call('HGETALL', key.names(ns)), {}
@@ -21,6 +21,7 @@ end
 transition('job_forget', DRAINS, function(ns, args)
   local job = args[1]
   call('HDEL', key.jobs(ns), job)
+  call('HDEL', key.orphans(ns), job)
   act.end_groups(ns, job)
   forget_names(ns, job)
   local nodes = call('HKEYS', key.nodes(ns))

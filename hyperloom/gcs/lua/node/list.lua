@@ -1,7 +1,7 @@
--- node_list() -> { node, about, alive, ... }
+-- node_list() -> { node, about, left_ms, ... }
 --
--- The members of the cluster, in the order of their ids; `alive` is 1 as long as the lease
--- lasts, by the server's clock.
+-- The members of the cluster, in the order of their ids; `left_ms` is how long the lease lasts
+-- yet, by the server's clock.  Of one whose lease has run out it is negative.
 -- (Cluster-wide table: its namespace is the cluster's, not a job's.)
 --
 -- Refuses: nothing.
@@ -16,9 +16,10 @@ transition('node_list', READS, function(ns, _)
   local reply = {}
   for _, member in ipairs(members) do
     local till = tonumber(call('ZSCORE', key.leases(ns), member[1]) or 0)
+    local left_ms = till - now
     reply[#reply + 1] = member[1]
     reply[#reply + 1] = member[2]
-    reply[#reply + 1] = till >= now and 1 or 0
+    reply[#reply + 1] = left_ms
   end
   return reply
 end)
