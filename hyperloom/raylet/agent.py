@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.node import NodeSettings
 
+_LAST_WORDS_S = 5.0  # a server that hangs for longer gives the node up
 _WATCH_S = 0.25  # how often a node that is at work looks at its memory and at the queues
 
 
@@ -381,8 +382,8 @@ class Agent:
             **self._draining.describe(),
         }
 
-    def close(self) -> None:
-        """End all that was begun here."""
+    def close(self) -> bool:
+        """End all that was begun here.  True: all that was said is done in the control plane."""
         for worker in list(self.machine.workers):
             self._pool.kill(worker)
         self._answers.close()
@@ -391,5 +392,9 @@ class Agent:
         self._membership.close()
         self._door.close()
         self._fetching.close()
+        # An embedded node's own server ends with it, and nobody is left to be told.
+        alone = self._settings.embedded and self._settings.server is not None
+        heard = alone or self._gcs.settle(_LAST_WORDS_S)
         self._gcs.close()
         self.loop.close()
+        return heard

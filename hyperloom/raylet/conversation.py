@@ -8,6 +8,7 @@ is full, it has lost our library) counts as none; `heal` is called then, and may
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -111,11 +112,40 @@ class Conversation:
             self._tries = 0
             self.loop.later(0, self._reconnect)
 
+    def settle(self, patience_s: float) -> bool:
+        """Wait until all that was said is done; what is answered is not heeded any more.
+
+        For who ends: on another connection he may then say what must come after.  False: there is
+        no server, or it does not answer.
+        """
+        until = time.monotonic() + patience_s
+        while self._unanswered and (left_s := until - time.monotonic()) > 0:
+            try:
+                self._wire = self._wire or self._anew()
+                answer = self._wire.receive(left_s)
+            except TimeoutError:
+                break
+            except (errors.ControlPlaneLost, NotNow):
+                answer = NotNow("it says nothing")
+            if not isinstance(answer, NotNow):
+                self._unanswered.popleft()
+                continue
+            if self._wire is not None:
+                self._wire.close()
+                self._wire = None
+            time.sleep(min(left_s, _PAUSES_S[-1]))
+        return not self._unanswered
+
+    def _anew(self) -> Wire:
+        """A connection on which all that was not answered is said again."""
+        wire = Wire(self._address)
+        wire.call(*fcall("process_heard", keys.CLUSTER, _NOBODY))  # would it take words?
+        wire.send_packed(b"".join([words for words, _ in self._unanswered]))
+        return wire
+
     def _reconnect(self) -> None:
         try:
-            wire = Wire(self._address)
-            wire.call(*fcall("process_heard", keys.CLUSTER, _NOBODY))  # would it take words?
-            wire.send_packed(b"".join([words for words, _ in self._unanswered]))
+            wire = self._anew()
         except (errors.ControlPlaneLost, NotNow) as error:
             if isinstance(error, NotNow):
                 self.heal()

@@ -51,7 +51,12 @@ def take_over(wire: Wire, settings: NodeSettings) -> list[bytes]:
 
 
 def leave(settings: NodeSettings) -> None:
-    """The node leaves the cluster in order: its drivers' jobs end, other tasks go to others."""
+    """The node leaves the cluster in order: its drivers' jobs end, other tasks go to others.
+
+    When all that it said on other connections is done (`Conversation.settle`): a node that joins,
+    or finishes a task, after it has left would be one that nobody knows.  Who cannot wait for that
+    says nothing; then its lease runs out.
+    """
     try:
         wire = Wire(settings.address)
         for job, about in _leave(wire, settings.node):

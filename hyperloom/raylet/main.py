@@ -84,11 +84,11 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     try:
         raylet.run()
     finally:
-        raylet.close()
-        if own_server is None:
-            handover.leave(settings)
-        else:
+        heard = raylet.close()
+        if own_server is not None:
             own_server.stop()
+        elif heard:
+            handover.leave(settings)
         keeper.close(remove=True)
         forked[1].close()
         os.waitpid(forked[0], 0)

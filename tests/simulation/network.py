@@ -52,6 +52,13 @@ class Line:
         assert not self.connected
         self._said.extendleft(reversed(said))
 
+    def settle(self, patience_s: float) -> bool:
+        """The process ends, and waits until all is done; without a server it waits in vain."""
+        del patience_s
+        while self.can_be_done():
+            self.do_next()
+        return self.connected
+
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         self.loop.later(seconds, call)
 

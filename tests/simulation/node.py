@@ -232,9 +232,7 @@ class Stage:
     def __init__(self, clock: Clock) -> None:
         self.acting: Node  # whose code runs
         self.stores = Stores()
-        self.folder = Path(
-            tempfile.mkdtemp(prefix="loom-simulation-")
-        )  # where a drained node says so
+        self.folder = Path(tempfile.mkdtemp(prefix="loom-sim-"))  # where a drained node says so
         played = {
             "agent.Loop": lambda: self.acting.loop,
             "agent.Conversation": lambda _, __, when_back: self.acting.gets_line(when_back),
@@ -289,7 +287,7 @@ class Node:
             spill=Path("/nowhere"),
             store_bytes=1 << 30,
             namespace="",
-            config=Config.load(environ={}, check=True),
+            config=Config.load(environ={}, check=True, outage_s=10),
             embedded=False,
             server=None,
         )
@@ -370,11 +368,14 @@ class Node:
     def is_draining(self) -> bool:
         return "draining" in self.agent._draining.describe()
 
-    def leaves(self) -> None:
-        """Its drain is over: what it sent is done, and last that it is not a member any more."""
-        handover.leave(self.settings)
-        self._server.hear()
+    def leaves(self) -> bool:
+        """Its drain is over.  False: it could not say so, and its lease has to run out."""
+        heard = self.line.settle(0)
+        if heard:
+            handover.leave(self.settings)
+            self._server.hear()
         self.dies()
+        return heard
 
     @property
     def due(self) -> float:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STEPS = 250  # with everything that may go wrong
 _STEPS_TO_END = 20_000  # in peace, until all is over; far more than it takes
 _TOLD = 80  # lines of a failure
-_BEATS_S = 30.0  # of played time in which a lost message is found out
+_BEATS_S = 60.0  # of played time in which a lost message is found out, or its object freed
 _STAYS = {*CONSTANTS, keys.IDLE, keys.NODES, keys.LEASES, keys.JOBS, keys.ABOUT, keys.HOMES}
 
 
@@ -72,8 +72,7 @@ class World:
             machine = node.agent.machine
             assert machine.free == machine.total, "a seat was never given back"
             assert machine.waiting() == 0, "a task waits here, and nobody wants it"
-            # Who is told to free an object while it hears nothing keeps it until the job ends.
-            assert not self._peaceful or not node.store, "objects that nobody holds lie here"
+            assert not node.store, "objects that nobody holds lie here"
         alive = {node.node for node in self.nodes}
         for driver in self.drivers:
             for key in (keys.IDLE, keys.SERVED):
@@ -119,13 +118,11 @@ class World:
             self._leaves(node)
 
     def _leaves(self, node: Node) -> None:
-        """A drained node is gone; it says so on a connection of its own."""
+        """A drained node is gone; it says so on a connection of its own, after all else."""
         self.nodes.remove(node)
-        self._last_words(node)
-        node.leaves()
-        while node.line.can_be_done():  # perhaps that it joins: then that holds for one lease
-            node.line.do_next()
-        self._dead(node.node)
+        if not node.leaves():
+            self._dead(node.node)
+        assert not node.line.can_be_done(), "a word of it would come after that it has left"
 
     def _time_passes(self) -> None:
         node = min(self.nodes, key=lambda node: node.due, default=None)
