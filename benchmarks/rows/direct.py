@@ -19,7 +19,7 @@ from benchmarks.observe import Server
 from hyperloom import errors, specs
 from hyperloom.gcs import keys
 from hyperloom.gcs.address import Address
-from hyperloom.gcs.codes import CALL, RANGE_TASKS
+from hyperloom.gcs.codes import CALL, RANGE_TASKS, SHARED
 from hyperloom.gcs.library import build
 from hyperloom.gcs.outbox import Outbox
 from hyperloom.gcs.server import FAST_TABLES, find_binary
@@ -43,19 +43,20 @@ _BATCH = 100
 _TASK_US = 14  # the promise: of the server's CPU
 _EDGE_US = 7
 _PLAN_EDGE_US = 4  # inside a plan, where nothing is looked up
-_TEMPLATE = TemplateID(b"benchbat")
+PLAIN, ONCE = TemplateID(b"benchbat"), TemplateID(b"benchone")  # tried again, or never
 _METHOD = TemplateID(b"benchcal")
 _ACTOR = TemplateID(b"benchact")
 _FIRST = bytes(4)
 _CALL = b"0" + bytes(20)
-_VALUE = b"0" + bytes(7)
+INLINE = b"0" + bytes(7)
+LARGE = b""  # stands for: it lies on the node
 
 
 def direct(bench: Bench) -> None:
     """Server CPU of a task's whole life: submit, claim, finish, notify, release."""
     n = bench.n(20_000, quick=10_000, tiny=200)
     with server_alone() as address:
-        plane = _Plane(address)
+        plane = Plane(address)
         plane.life(n, 0)
         by_edges = {
             edges: _microseconds(bench, plane, n, partial(plane.life, n, edges))
@@ -91,7 +92,7 @@ def direct(bench: Bench) -> None:
     bench.figure("the same of calls of an actor", called, "us/call", target=_TASK_US, at_most=True)
 
 
-def _microseconds(bench: Bench, plane: _Plane, n: int, life: Callable[[], None]) -> float:
+def _microseconds(bench: Bench, plane: Plane, n: int, life: Callable[[], None]) -> float:
     spent = []
     for _ in range(bench.rounds):
         before = plane.server.cpu_s()
@@ -100,7 +101,7 @@ def _microseconds(bench: Bench, plane: _Plane, n: int, life: Callable[[], None])
     return sorted(spent)[len(spent) // 2] / n * 1e6
 
 
-class _Plane:
+class Plane:
     """One driver and one node, by hand."""
 
     def __init__(self, address: Address) -> None:
@@ -112,7 +113,8 @@ class _Plane:
         self._wire.call("FUNCTION", "LOAD", build().text)
         self._node = new_node_id()
         self._outbox = Outbox(address, self._ns, process, batch=_BATCH, outage_s=1)
-        self._outbox.declare(_TEMPLATE, 1, 0, "0|CPU:10000", b"body", b"F" * 12, b"code")
+        for template, retries in ((PLAIN, 3), (ONCE, 0)):
+            self._outbox.declare(template, 1, retries, "0|CPU:10000", b"body", b"F" * 12, b"code")
         self._call("node_attach", self._node)
         self.server = Server(Wire(address))
 
@@ -120,21 +122,30 @@ class _Plane:
         return self._wire.call(*fcall(function, self._ns, *args))
 
     def life(self, n: int, edges: int) -> None:
-        """So many tasks, from submission to release, in layers of a batch.
+        """So many tasks, from submission to release."""
+        self.release(self.made(n, edges, INLINE, PLAIN))
+
+    def made(self, n: int, edges: int, value: bytes, template: TemplateID) -> list[bytes]:
+        """So many tasks of which this is the result, in layers of a batch; who holds it, does yet.
 
         Each needs `edges` neighbours of the layer before.
         """
-        tasks = [self._ids.next() for _ in range(n)]
+        tasks: list[bytes] = [self._ids.next() for _ in range(n)]
         for at, task in enumerate(tasks):
             above = max(0, at - _BATCH)
             inputs = [task + _FIRST for task in tasks[max(0, above - edges) : above]]
-            record = specs.record(_TEMPLATE, inputs, (), _CALL)
-            self._outbox.submit(_TEMPLATE, b"", task, record)
+            record = specs.record(template, inputs, (), _CALL)
+            self._outbox.submit(template, b"", task, record)
         self._outbox.settle()
-        expect(self._run_all(), n, "direct: tasks run")
-        self._release(tasks)
+        expect(self._run_all(value or self._lies_here), n, "direct: tasks run")
+        return tasks
 
-    def _release(self, tasks: Iterable[bytes]) -> None:
+    @property
+    def _lies_here(self) -> bytes:
+        return SHARED + self._node + b"200000"
+
+    def release(self, tasks: Iterable[bytes]) -> None:
+        """Nobody holds their results any more."""
         for at, task in enumerate(tasks):
             self._outbox.release(task + _FIRST, made=True)
             if at % _BATCH == 0:
@@ -152,7 +163,7 @@ class _Plane:
                 inputs = [task + _FIRST for task in tasks[max(0, above - edges) : above]]
                 for oid in inputs:
                     takers.setdefault(oid, []).append(tasks[at])
-                record = specs.record(_TEMPLATE, inputs, (), _CALL)
+                record = specs.record(PLAIN, inputs, (), _CALL)
                 words += (tasks[at], record, b"%d" % len(inputs), b"", b"")
             ids = words[::5]
             for task in ids:
@@ -162,7 +173,7 @@ class _Plane:
             self._outbox.say(self._outbox.prepare("task_plan", number_of(ids[-1]), *args))
         self._outbox.settle()
         expect(self._run_all(), n, "direct: tasks of a plan run")
-        self._release(task for task in tasks if task + _FIRST not in takers)
+        self.release(task for task in tasks if task + _FIRST not in takers)
 
     def life_of_a_map(self, n: int) -> None:
         """As many tasks as ranges, with items."""
@@ -172,12 +183,12 @@ class _Plane:
         for at in range(0, n, RANGE_TASKS):
             number = min(RANGE_TASKS, n - at)
             words += (tasks[at], number, (len(_CALL).to_bytes(3, "big") + _CALL) * number)
-        head = specs.record(_TEMPLATE, (), (), b"")
+        head = specs.record(PLAIN, (), (), b"")
         args = (b"", head, 0, b"", b"", b"", 1, 0, 0, *words)
         self._outbox.say(self._outbox.prepare("task_range", first + n - 1, *args))
         self._outbox.settle()
         expect(self._run_all(), n, "direct: tasks of a map run")
-        self._release(tasks)
+        self.release(tasks)
 
     def actor(self) -> bytes:
         """One that is open on the node."""
@@ -202,12 +213,12 @@ class _Plane:
         for first in range(0, n, _BATCH):
             finished: list[Any] = []
             for task in tasks[first : first + _BATCH]:
-                finished += (task, "1", specs.heading_of(record), 1, _VALUE)
+                finished += (task, "1", specs.heading_of(record), 1, INLINE)
             stale, *_ = self._call("task_step", self._node, "0", "", *finished)
             expect(stale, b"", "direct: calls that ran")
-        self._release(tasks)
+        self.release(tasks)
 
-    def _run_all(self) -> int:
+    def _run_all(self, value: bytes = INLINE) -> int:
         """As a node: claim, finish, claim …; how many tasks there were."""
         offer = f"{_BATCH};CPU:{_BATCH * 10_000};"
         ran = 0
@@ -219,10 +230,14 @@ class _Plane:
             finished = []
             for at in range(2, len(answer), 3):
                 entry, record = answer[at], answer[at + 1]
-                finished += [entry, "1", specs.heading_of(record), 1, _VALUE]
+                finished += [entry, "1", specs.heading_of(record), 1, value]
                 ran += 1
         self._call("task_step", self._node, "0", "", *finished)
         return ran
+
+    def rows(self, table: keys.Key) -> list[bytes]:
+        """What is in one of the job's tables."""
+        return list(self._wire.call("HVALS", table.name(self._ns)))
 
     def close(self) -> None:
         """Hang up."""

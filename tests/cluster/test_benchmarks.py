@@ -17,7 +17,13 @@ from benchmarks.running import rows_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-WITHOUT_OUR_ANSWERS = {"import", "server-direct", "scale", "transfer"}  # they ask nothing of `get`
+WITHOUT_OUR_ANSWERS = {
+    "import",
+    "server-direct",
+    "lineage",
+    "scale",
+    "transfer",
+}  # they ask nothing of `get`
 SLOW = {"idle", "dashboard"}  # their shortest forms take seconds
 
 
