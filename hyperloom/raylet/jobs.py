@@ -13,6 +13,7 @@ from hyperloom import errors
 from hyperloom.gcs import codes, keys
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.desk import Desk
+from hyperloom.raylet.doubts import Doubts
 from hyperloom.raylet.remaking import AGAIN
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Jobs:
         self._fetching = fetching
         self.handle: Callable[[m.Event], None] = lambda _: None
         self.journal: Journal | None = None
+        self._doubts = Doubts(settings, gcs, keeper)
         self._desks: dict[bytes, Desk] = {}
         self._offering_soon = False
 
@@ -84,13 +86,15 @@ class Jobs:
             desk.close()
         self.handle(m.JobEnded(job))
         self._fetching.end_job(job)
+        self._doubts.end(job)
         self._keeper.free(self._settings.objects_of(job))
 
     def detach(self) -> None:
         """The node was given up: its part in the jobs begins anew."""
         self._fetching.remaking.forget()
-        for desk in self._desks.values():
+        for job, desk in self._desks.items():
             desk.detach(self._known)
+            self._doubts.missed(job)
 
     def pause_calls(self) -> None:
         """No more calls for the actors that live here."""
@@ -243,6 +247,7 @@ class Jobs:
             return
         self._listen(desk)
         desk.reconcile(self._known)  # a message may be lost: look at the state itself
+        self._doubts.missed(desk.job)
 
     def reconcile(self) -> None:
         """An answer may be lost: look at the state itself."""

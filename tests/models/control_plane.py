@@ -19,6 +19,7 @@ from tests.models.claims import HandedOn, Offer
 from tests.models.evictions import task_evict
 from tests.models.lineage import Lineage
 from tests.models.living_plans import LivingPlans
+from tests.models.missed import object_missed
 from tests.models.owners import job_close, job_rest, owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
 from tests.models.references import Refusal, maker_of, output, pieces, task_of
@@ -243,7 +244,7 @@ class ControlPlane(LivingPlans, Lineage):
     task_yield, stream_open, stream_consume = task_yield, stream_open, stream_consume
     task_shut, task_drop, drop_next = task_shut, task_drop, drop_next
     owner_add, owner_list, owner_record = owner_add, owner_list, owner_record
-    job_rest, job_close = job_rest, job_close
+    job_rest, job_close, object_missed = job_rest, job_close, object_missed
     process_stops, process_stopped, stop_for = process_stops, process_stopped, stop_for
 
     def task_give_back(self, node: bytes, *args: bytes) -> int:

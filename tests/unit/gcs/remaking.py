@@ -8,7 +8,7 @@ from hypothesis.stateful import rule
 from hyperloom.gcs import codes
 from tests.unit.gcs.books import NODES, pick
 from tests.unit.gcs.owners import Owners
-from tests.unit.gcs.plane import shared, template
+from tests.unit.gcs.plane import output, shared, task, template
 from tests.unit.gcs.plans import few, seldom, some, speaker, where
 
 KINDS = [template("plain"), template("pair"), template("urgent")]
@@ -46,8 +46,16 @@ class Remaking(Owners):
     @rule(at=where, which=few, slip=seldom)
     def put_off(self, at: int, which: int, slip: int) -> None:
         name, held = self.busy(at)
-        for task in pick(list(held), [which]):
-            self.same("task_put_off", name, task, held[task] + slip)
+        for each in pick(list(held), [which]):
+            self.same("task_put_off", name, each, held[each] + slip)
+
+    @rule(who=speaker, at=where, which=some, index=st.integers(0, 2))
+    def missed(self, who: int, at: int, which: list[int], index: int) -> None:
+        """A node may have missed that it was to free these; one is on its way, one is a copy."""
+        unsaid = output(task(self.processes[who], self.counter[self.processes[who]] + 1))
+        there = pick([*self.model.value], which)
+        mine = [output(t, index) for t in pick(self.tasks, which)]
+        self.same("object_missed", NODES[at], *there, *mine, unsaid)
 
     @rule(at=where)
     def vanish(self, at: int) -> None:
