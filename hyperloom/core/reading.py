@@ -15,7 +15,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from hyperloom import errors
+from hyperloom import errors, failpoints
 from hyperloom.core.pump import LINGER_S
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ class Reading:
         start = time.monotonic()
         look_again = start + slow_s
         self.waiting += 1
+        if failpoints.ON:
+            failpoints.hit("driver.waiting")
+            failpoints.hit("worker.waiting")
         try:
             while not waiter.done:
                 session.check_open()

@@ -58,7 +58,7 @@ def run_worker(
     begun: int,
 ) -> None:
     """The life of a worker process of a node with this config."""
-    failpoints.arm(config.failpoints)
+    failpoints.arm(config.failpoints, "worker")
     known = set(sys.path)
     sys.path.extend(path for path in about["sys_path"] if path not in known)
     sys.argv[:] = about["argv"]  # its name alone: the arguments may hold secrets

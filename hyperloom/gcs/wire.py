@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hiredis
 
-from hyperloom import errors
+from hyperloom import errors, failpoints
 from hyperloom.gcs.dialing import dial, greeting
 from hyperloom.gcs.library import build
 from hyperloom.gcs.replies import from_reply
@@ -90,10 +90,14 @@ class Wire:
 
     def send_packed(self, data: bytes) -> None:
         """Send commands that are packed already."""
+        if failpoints.ON:
+            failpoints.says("before", data)
         try:
             self._socket.sendall(data)
         except OSError as error:
             raise self._lost(error) from error
+        if failpoints.ON:
+            failpoints.says("after", data)
 
     def receive(self, timeout_s: float | None = None) -> Any:  # noqa: ANN401 - Redis' own reply
         """The next reply; a refusal is returned as an exception object, not raised.

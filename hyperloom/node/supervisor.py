@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hyperloom import failpoints
 from hyperloom.gcs import server
 from hyperloom.node import folder as folders
 from hyperloom.node import processes
@@ -97,6 +98,7 @@ class Supervisor:
     def __init__(self, folder: Path, serving: Callable[[], None]) -> None:
         self._folder = folder
         self._settings = NodeSettings.read(folder)
+        failpoints.arm(self._settings.config.failpoints, "supervisor")
         self._serving = serving
         self._served = False
         self._stopping = False
@@ -154,14 +156,11 @@ class Supervisor:
                     self._say("the node was drained and has left")
                     self._stopping = True
                     return True
-                self._say(f"the {ward.name} died; deaths in a row: {ward.deaths}")
-                if ward.name == "server" and self._ballast is not None:
-                    self._ballast.server_died()
+                self._died(ward)
                 if not self._served and ward.needed:
                     return False
             if ward.mark is None and time.monotonic() >= ward.due:
-                ward.begin()
-                self._record()
+                self._begin(ward)
         if not self._served and self._raylet.mark is not None and self._raylet.process is None:
             self._begin_to_serve()  # taken over: it has been ready for long
         if self._served and self._ballast is not None and time.monotonic() >= self._room_look:
@@ -169,6 +168,19 @@ class Supervisor:
             with contextlib.suppress(OSError):  # the disk is gone; the server will say so
                 self._ballast.look()
         return True
+
+    def _died(self, ward: Ward) -> None:
+        self._say(f"the {ward.name} died; deaths in a row: {ward.deaths}")
+        if failpoints.ON:
+            failpoints.hit("supervisor.noticed")
+        if ward.name == "server" and self._ballast is not None:
+            self._ballast.server_died()
+
+    def _begin(self, ward: Ward) -> None:
+        ward.begin()
+        if failpoints.ON:
+            failpoints.hit("supervisor.began")
+        self._record()
 
     def _wait(self, woken: int) -> None:
         now = time.monotonic()

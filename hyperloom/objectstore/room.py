@@ -20,6 +20,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
+from hyperloom import failpoints
 from hyperloom.objectstore import kernel, layout, teardown
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ class Room:
                     head, layout.padded(bytes.fromhex(name))
                 ):
                     _copy_file(fd, temporary, header.total)
+                    if failpoints.ON:
+                        failpoints.hit("spill.copied")
                     self._publish(fd, name, temporary, head)
         finally:
             kernel.unlink_if_there(temporary)
@@ -151,6 +154,8 @@ class Room:
         if os.pread(fd, layout.HEADER_BYTES, 0) != head:
             return
         os.rename(temporary, self._places.spill + name)
+        if failpoints.ON:
+            failpoints.hit("spill.published")
         os.pwrite(fd, layout.PATCH_VOID, layout.STATE_AT)
         kernel.punch(fd)
         os.unlink(self._places.objects + name)

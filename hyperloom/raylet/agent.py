@@ -13,7 +13,6 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import failpoints
 from hyperloom.core import words
 from hyperloom.gcs import keys
 from hyperloom.raylet import hunger
@@ -73,7 +72,6 @@ class Agent:
         clock: Callable[[], float],
     ) -> None:
         config, self._settings = settings.config, settings
-        failpoints.arm(config.failpoints)
         self._keeper, self._now = keeper, clock
         self.loop = Loop()
         self.machine = NodeMachine(

@@ -129,14 +129,10 @@ class Desk:
         self._stepping = True
         self.offer_due = False
         done = self._next_done()
-        if failpoints.ON and done:
-            failpoints.hit("raylet.before_step")
         self._offered_at, self._left_aside = self._seen, False
         self._gcs.apply(
             "task_step", self.ns, self._node, self._seen, offer(self.job), *done, then=self._stepped
         )
-        if failpoints.ON and done:
-            failpoints.hit("raylet.after_step")
         while self._after and not self._done:
             self._after.pop(0)[1]()
 

@@ -24,7 +24,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hyperloom import errors
+from hyperloom import errors, failpoints
 from hyperloom.gcs import server
 from hyperloom.raylet import locks
 from hyperloom.raylet.node import NodeSettings
@@ -58,6 +58,7 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
 
     furnish(settings)
     forked = _fork_template(settings, [ready, alive])
+    failpoints.arm(settings.config.failpoints, "raylet")
     settings = with_symbols(settings)  # while the server starts
     wire = install.wait(
         settings.admin_address,

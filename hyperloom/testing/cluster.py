@@ -12,7 +12,7 @@ import signal
 import time
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hyperloom import connection, errors
@@ -170,10 +170,12 @@ class Cluster:
         memory: float | None = None,
         object_store_memory: int | None = None,
         labels: Mapping[str, str] | None = None,
+        failpoints: str = "",
     ) -> ClusterNode:
         """Start one more node, and wait until it serves; see `hyperloom.init` for the arguments.
 
-        `labels` are what `hyperloom.NodeLabels` asks for.
+        `labels` are what `hyperloom.NodeLabels` asks for.  `failpoints` (``LOOM_FAILPOINTS``) are
+        where its raylet or workers die: the places are named in `hyperloom.failpoints`.
 
         Raises:
             LoomError: it did not come up; the cluster is as before.
@@ -186,6 +188,7 @@ class Cluster:
             memory=memory,
             object_store_memory=object_store_memory,
             labels=labels,
+            failpoints=failpoints,
         )
         self._welcome(node)
         return node
@@ -196,6 +199,7 @@ class Cluster:
         num_cpus: float | None = None,
         object_store_memory: int | None = None,
         labels: Mapping[str, str] | None = None,
+        failpoints: str = "",
         **sizes: Any,  # noqa: ANN401 - of `Wanted`, which is checked
     ) -> ClusterNode:
         cpus = self._num_cpus if num_cpus is None else num_cpus
@@ -208,7 +212,8 @@ class Cluster:
             address=self._control_plane.address,
             is_open=True,
         )
-        started = begin_embedded(plan, self._config, place.through if place else ())
+        config = replace(self._config, failpoints=failpoints or self._config.failpoints)
+        started = begin_embedded(plan, config, place.through if place else ())
         identity = NodeSettings.read(started.folder).node.hex()
         node = ClusterNode(identity, started.folder, started, place)
         self._nodes.append(node)

@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
+from hyperloom import failpoints
 from hyperloom.objectstore import layout
 from hyperloom.transfer import endpoint, protocol
 from hyperloom.transfer.protocol import Answer
@@ -126,6 +127,8 @@ class Giver:
 
     def _send(self, sock: socket.socket, departure: Departure, start: int) -> None:
         sock.sendall(bytes([Answer.HERE]) + departure.head())
+        if failpoints.ON:
+            failpoints.hit("transfer.given")
         left = departure.total - start
         if left > 0:
             with os.fdopen(os.dup(departure.fd), "rb") as file:

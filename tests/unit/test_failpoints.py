@@ -15,9 +15,19 @@ from hyperloom.errors import InvalidOption
 SOURCE = [path.read_text() for path in Path(hyperloom.__file__).parent.rglob("*.py")]
 
 
-@pytest.mark.parametrize("point", failpoints.POINTS)
+@pytest.mark.parametrize("point", failpoints.PLACES)
 def test_a_failpoint_is_hit_in_one_place(point: str) -> None:
     assert sum(text.count(f'hit("{point}")') for text in SOURCE) == 1
+
+
+def test_each_transition_that_writes_is_a_step_of_somebody() -> None:
+    lua = Path(hyperloom.__file__).parent / "gcs" / "lua"
+    written = {
+        f"{file.parent.name}_{file.stem}"
+        for file in lua.glob("*/[a-z]*.lua")
+        if "-- Writes:  nothing." not in file.read_text()
+    }
+    assert written == {each for of_role in failpoints.TRANSITIONS.values() for each in of_role}
 
 
 @pytest.mark.parametrize(("action", "code"), [("kill9", -9), ("segv", -11), ("exit:3", 3)])
@@ -37,8 +47,32 @@ for number in range(5):
     assert (done.stdout, done.returncode) == ("0\n1\n2\n", code)
 
 
+def test_a_process_comes_by_the_points_of_its_own_role_alone() -> None:
+    script = """
+import os
+from hyperloom import failpoints
+from hyperloom.gcs.wire import fcall, pack
+text = "worker.begun=exit:1;spill.copied=exit:2;raylet.after.task_step=exit:3"
+failpoints.arm(text, "driver")
+assert not failpoints.ON
+failpoints.arm(text, "raylet")
+failpoints.hit("worker.begun")
+failpoints.says("before", pack(fcall("task_step", "ns", "x")))
+failpoints.says("after", pack(fcall("task_held", "ns", "x")))
+failpoints.says("after", pack(fcall("task_held", "ns")) + pack(fcall("task_step", "ns")))
+"""
+    assert subprocess.run([sys.executable, "-c", script], timeout=30, check=False).returncode == 3
+
+
 @pytest.mark.parametrize(
-    "text", ["worker.begun", "nowhere=kill9", "worker.begun=explode", "worker.begun=kill9@0"]
+    "text",
+    [
+        "worker.begun",
+        "nowhere=kill9",
+        "driver.before.task_step=kill9",
+        "worker.begun=explode",
+        "worker.begun=kill9@0",
+    ],
 )
 def test_what_there_is_not_is_refused(text: str) -> None:
     with pytest.raises(InvalidOption, match=r"failpoints: .*cannot be"):

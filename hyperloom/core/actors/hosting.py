@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from hyperloom import failures, specs
+from hyperloom import failpoints, failures, specs
 from hyperloom.core import redirection
 from hyperloom.core.actors.saving import Saving, take_up
 from hyperloom.core.actors.terms import decode
@@ -170,10 +170,11 @@ def construct(executor: Executor, entry: bytes, record: bytes, inputs: bytes) ->
     except BaseException as error:  # noqa: BLE001 - the user's
         what = "its constructor" if hosted is None else "its restore()"
         return _unborn(who, f"{what} raised", executor.failure(error, running))
-    else:
-        return hosted
     finally:
         executor.end(code)
+    if failpoints.ON:
+        failpoints.hit("worker.constructed")
+    return hosted
 
 
 def _unborn(who: Attempt, what: str, failure: bytes) -> bytes:

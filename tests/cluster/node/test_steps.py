@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import hyperloom as loom
-from hyperloom import failpoints
 from tests.cluster.api.holdings import holdings, stored_bytes
 from tests.waiting import wait_until
 
@@ -27,8 +26,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
-WORKER = [point for point in failpoints.POINTS if point.startswith("worker.")]
-RAYLET = [point for point in failpoints.POINTS if point.startswith("raylet.")]
+# Those by which every task comes; the others are in ``test_each_step.py``.
+WORKER = [f"worker.{each}" for each in ("before_read", "begun", "called", "packed", "reported")]
+RAYLET = ["raylet.before.task_step", "raylet.after.task_step", "raylet.claimed"]
 PATIENCE_S = 50
 
 
