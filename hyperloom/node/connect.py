@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors
+from hyperloom import errors, failpoints
 from hyperloom.config import Config
 from hyperloom.gcs.address import parse_address
 from hyperloom.gcs.reach import reach
@@ -54,6 +54,7 @@ class Wanted:
 def connect(wanted: Wanted) -> Any:  # noqa: ANN401 - a Driver, or an inline one
     """Connect this process; see `hyperloom.init`."""
     config = Config.load(**wanted.options)
+    failpoints.arm(config.failpoints, "driver")
     if wanted.mode == "inline":
         from hyperloom.core.inline import InlineDriver  # noqa: PLC0415
         from hyperloom.plan import redirection  # noqa: PLC0415

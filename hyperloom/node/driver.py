@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, failpoints, frames
+from hyperloom import errors, frames
 from hyperloom.core import visiting
 from hyperloom.core.bringing import Bringer
 from hyperloom.core.objects import Objects
@@ -57,7 +57,6 @@ class Driver:
         *,
         log_to_driver: bool,
     ) -> None:
-        failpoints.arm(config.failpoints, "driver")
         self.folder = folder
         self._node = node
         self._job = new_job_id()

@@ -58,7 +58,6 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
 
     furnish(settings)
     forked = _fork_template(settings, [ready, alive])
-    failpoints.arm(settings.config.failpoints, "raylet")
     settings = with_symbols(settings)  # while the server starts
     wire = install.wait(
         settings.admin_address,
@@ -121,7 +120,8 @@ def load_worker(settings: NodeSettings) -> template.Main:
 
 
 def furnish(settings: NodeSettings) -> None:
-    """Make the session's folder what the node needs."""
+    """Make the session's folder what the node needs, and this process its raylet."""
+    failpoints.arm(settings.config.failpoints, "raylet")
     settings.logs.mkdir(mode=0o700, exist_ok=True)
     locks.protect(settings.folder.parent)  # it may be one where what is old is removed
 

@@ -13,7 +13,7 @@ from random import Random
 from tests.chaos.oracle import Account
 from tests.chaos.rows import ROWS, Row
 
-_HEAD = "| row | what is done | rounds | accepted | lost | wrong | twice | left | worst s | pass |"
+_HEAD = "| row | what is done | rounds | accepted | lost | wrong | twice | left | figures | pass |"
 
 
 def main() -> int:
@@ -43,18 +43,25 @@ def _print(line: str) -> None:
 
 def _play(row: Row, times: int, seed: int) -> Account:
     account = Account()
-    for number in range(times):
+    for name, play in row.rounds(times):
         try:
-            account.add(row.play(Random(f"{seed}, {row.number}, {number}")))
+            one = play(Random(f"{seed}, {row.number}, {name}"))
+            over = [f for f, most in row.most.items() if one.figures.get(f, 0) > most]
+            if not one.passes or over:
+                sys.stderr.write(f"row {row.number}, round {name}: {one}\n")
+            account.add(one)
         except BaseException as error:  # a failed wait is none of Exception's
             if isinstance(error, KeyboardInterrupt):
                 raise
             traceback.print_exc()
-            account.left.append(f"round {number}: {error!r:.150}")
+            account.left.append(f"round {name}: {error!r:.150}")
         if account.skipped:
             break
-    if account.slowest_s > row.most_s:
-        account.left.append(f"it took longer than {row.most_s:g} s")
+    if row.most and not account.figures and not account.skipped:
+        account.left.append("nothing was measured")
+    for figure, most in row.most.items():
+        if account.figures.get(figure, 0) > most:
+            account.left.append(f"{figure}: more than {most:g}")
     return account
 
 
@@ -62,8 +69,16 @@ def _line(row: Row, a: Account) -> str:
     left = "; ".join(a.left) or "0"
     verdict = f"skipped: {a.skipped}" if a.skipped else "yes" if a.passes else "NO"
     cells = (row.number, row.what, a.rounds, a.accepted, a.lost, a.wrong, a.twice, left,
-             f"{a.slowest_s:.1f}", verdict)  # fmt: skip
+             _figures(row, a), verdict)  # fmt: skip
     return f"| {' | '.join(map(str, cells))} |"
+
+
+def _figures(row: Row, a: Account) -> str:
+    def shown(figure: str, value: float) -> str:
+        limit = f" (of {row.most[figure]:g})" if figure in row.most else ""
+        return f"{figure}: {value:.3g}{limit}"
+
+    return "; ".join(shown(figure, value) for figure, value in sorted(a.figures.items()))
 
 
 if __name__ == "__main__":

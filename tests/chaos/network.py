@@ -14,7 +14,7 @@ from hyperloom.core import current
 from hyperloom.gcs import delivery
 from hyperloom.gcs.wire import Wire
 from hyperloom.testing import Cluster
-from tests.chaos.oracle import PATIENCE_S, Account, Load
+from tests.chaos.oracle import ANSWERS, PATIENCE_S, Account, Load
 from tests.chaos.processes import CHAINS
 from tests.cluster.several.tasks import alive, make, on, sizes_in
 from tests.waiting import wait_until
@@ -31,7 +31,7 @@ def row_9(choose: Random) -> Account:
         cluster.partition(cut)
         time.sleep(2 * choose.choice([0.5, 3]))  # the task of this row is to be silent
         cluster.heal(cut)
-        load.account.slowest_s = load.answers()
+        load.account.measured(ANSWERS, load.answers())
         wait_until(lambda: len(alive()) == 2, 30)
         return load.settle()
 
@@ -64,7 +64,7 @@ def _with_faults(choose: Random, chance: float, delay_s: float) -> Account:
             assert isinstance(current.session().outbox._delivery._wire, FaultyWire)
             load = Load()
             load.submit(CHAINS)
-            load.account.slowest_s = load.answers()
+            load.account.measured(ANSWERS, load.answers())
             return load.settle()
     finally:
         delivery.Wire = real  # type: ignore[misc]
@@ -83,7 +83,7 @@ def _on_thin_lines() -> Account:
         load.submit(CHAINS)
         large = [on(node.id, make).remote(100 << 10) for node in cluster.nodes]
         sizes = [on(node.id, sizes_in).remote(large) for node in cluster.nodes]
-        load.account.slowest_s = load.answers()
+        load.account.measured(ANSWERS, load.answers())
         assert loom.get(sizes, timeout=PATIENCE_S) == [[100 << 10] * 3] * 3
         load.account.left += [] if len(alive()) == 3 else ["a node was given up"]
         del large, sizes

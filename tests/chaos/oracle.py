@@ -8,7 +8,9 @@ leaks    no processes, shared memory, sockets or folders; nothing is held in the
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +23,20 @@ from tests.cluster.api.holdings import holdings
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PATIENCE_S = 120.0
+
+# Figures of rows.
+ANSWERS = "a new task's answer, s"
+BACK = "back, s"
+CANCELLED = "cancelled, s"
+DISTURBED = "running tasks begun anew"
+ELSEWHERE = "rerun elsewhere, s"
+EXTRA = "more executions per kill"
+HEARD = "heard of it, s"
+ORPHANS = "orphans dead, s"
+SLOT = "slot back, s"
 
 
 @dataclass
@@ -37,7 +50,7 @@ class Account:
     wrong: int = 0
     twice: int = 0
     left: list[str] = field(default_factory=list)
-    slowest_s: float = 0.0  # what the row measures, at its worst
+    figures: dict[str, float] = field(default_factory=dict)  # at their worst
     skipped: str = ""
 
     @property
@@ -48,11 +61,16 @@ class Account:
     def passes(self) -> bool:
         return not (self.lost or self.wrong or self.twice or self.left)
 
+    def measured(self, figure: str, value: float) -> None:
+        """One of the figures that the row may have to keep to."""
+        self.figures[figure] = max(value, self.figures.get(figure, value))
+
     def add(self, other: Account) -> None:
         for name in ("rounds", "accepted", "committed", "failed", "wrong", "twice"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.left += other.left
-        self.slowest_s = max(self.slowest_s, other.slowest_s)
+        for figure, value in other.figures.items():
+            self.measured(figure, value)
         self.skipped = self.skipped or other.skipped
 
 
@@ -62,27 +80,53 @@ def plus_one(x: int) -> int:
 
 
 class Load:
-    """Tasks of a driver in this process, in chains of three, and what came of them."""
+    """Tasks of a driver in this process, in chains of three, and what came of them.
 
-    def __init__(self) -> None:
+    `call` submits one that adds one, given a number or its ref.
+    """
+
+    def __init__(self, call: Callable[[Any], Any] = plus_one.remote) -> None:
         self.account = Account(rounds=1)
+        self.call = call
         self._wanted: list[tuple[Any, int]] = []
+        self._submitting = threading.Lock()
         self._before = _commits()
 
     def submit(self, chains: int) -> None:
-        """Three tasks each."""
-        for start in range(chains):
-            ref: Any = start
-            for depth in range(3):
-                ref = plus_one.remote(ref)
-                self._wanted.append((ref, start + depth + 1))
-        self.account.accepted += 3 * chains
+        """Three tasks each.  From any thread."""
+        with self._submitting:
+            for start in range(chains):
+                ref: Any = start
+                for depth in range(3):
+                    ref = self.call(ref)
+                    self._wanted.append((ref, start + depth + 1))
+            self.account.accepted += 3 * chains
+
+    @contextmanager
+    def streaming(self, tasks_per_s: int) -> Iterator[None]:
+        """Submit so many all the time, beside what is done in here."""
+        over = threading.Event()
+
+        def submit() -> None:
+            while not over.wait(0.1):
+                self.submit(tasks_per_s // 30)
+
+        thread = threading.Thread(target=submit)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def answers(self) -> float:
         """How long one more task takes from here."""
         at = time.monotonic()
-        self.submit(1)
-        loom.get(self._wanted[-1][0], timeout=PATIENCE_S)
+        ref = plus_one.remote(1)
+        with self._submitting:
+            self.account.accepted += 1
+            self._wanted.append((ref, 2))
+        loom.get(ref, timeout=PATIENCE_S)
         return time.monotonic() - at
 
     def settle(self, *, counts: bool = True) -> Account:

@@ -1,22 +1,23 @@
-"""Rows 1-4 and 8: workers, raylets, drivers, heads and servers are killed or stopped."""
+"""Rows 4 and 8: a head is killed but for its server; anything is stopped for a while."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import hyperloom as loom
-from hyperloom import failpoints
-from tests.chaos.oracle import Account, Load
-from tests.cluster.several.tasks import alive
+from tests.chaos.baseline import Baseline
+from tests.chaos.executions import lasts, read
+from tests.chaos.oracle import ANSWERS, DISTURBED, Account, Load
 from tests.home import Home
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from random import Random
 
@@ -31,8 +32,11 @@ class Head(Home):
         os.environ["LOOM_RUNTIME_DIR"] = str(self.runtime)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         loom.shutdown()
+        if kind is None:
+            self.loom("stop", "--all", exits=None)
+            self.wait_empty()
         self.close()
 
     def begins(self, *arguments: str | Path, **variables: str) -> Path:
@@ -41,111 +45,48 @@ class Head(Home):
         loom.init()
         return folder
 
-
-def row_1(choose: Random) -> Account:
-    """kill -9 of workers at one of their steps"""
-    point = choose.choice([p for p in failpoints.POINTS if p.startswith("worker.")])
-    with Head() as home:
-        home.begins(LOOM_FAILPOINTS=f"{point}=kill9@{choose.randint(5, 20)}")
-        load = Load()
-        load.submit(CHAINS)
-        return load.settle()
-
-
-def row_2(choose: Random) -> Account:
-    """kill -9 of a raylet at one of its steps; it is replaced; or with its supervisor, for good"""
-    if choose.random() < 0.3:
-        return with_its_supervisor(choose)
-    points = [p for p in failpoints.POINTS if p.startswith(("raylet.", "membership."))]
-    with Head() as home:
-        point = choose.choice(points)
-        folder = home.begins(LOOM_FAILPOINTS=f"{point}=kill9@{choose.randint(1, 20)}")
-        about = json.loads((folder / "node.json").read_text())
-        about["config"]["failpoints"] = ""  # of the next one
-        (folder / "node.json").write_text(json.dumps(about))
-        load = Load()
-        load.submit(CHAINS)
-        return load.settle()
-
-
-def with_its_supervisor(choose: Random) -> Account:
-    """Of the second of two nodes, in either order, some milliseconds apart."""
-    with Head() as home:
-        data = home.path / "data"
-        home.begins("--dir", data)
-        other = Home(variables=home.variables)
+    @contextmanager
+    def joined(self, *arguments: str) -> Iterator[Home]:
+        """With a second node, whose home is another one; of a head whose data are in ``data``."""
+        other = Home(variables=self.variables)
+        joins = ("--password-file", self.path / "data" / "password", "--num-cpus", "2")
         try:
-            joins = ("--password-file", data / "password", "--num-cpus", "2")
-            other.loom("start", "--address", home.status()["address"], *joins)
-            wait_until(lambda: len(alive()) == 2, 20)
-            load = Load()
-            load.submit(2 * CHAINS)
-            first, second = choose.sample(["raylet", "supervisor"], 2)
-            other.kill(first)
-            time.sleep(choose.random() * 0.02)  # the task of this row is chance
-            os.kill(other.pid(second), signal.SIGKILL)
-            load.account.slowest_s = load.answers()
-            account = load.settle()
-            # The supervisor may have begun the next raylet, which then lives on; it is found.
-            other.loom("stop", "--force")
-            wait_until(lambda: not other.processes(), 20)
-            account.left += map(str, other.shared_memory())
+            other.loom("start", "--address", self.status()["address"], *joins, *arguments)
+            yield other
         finally:
             other.close()
-        return account
-
-
-_DRIVER = """
-import sys, time
-import hyperloom as loom
-import numpy as np
-
-@loom.task
-def plus_one(x):
-    time.sleep(0.01)  # the task takes its time
-    return x + 1
-
-loom.init("auto")
-kept = [loom.put(np.zeros(1 << 18)) for _ in range(3)]
-print("begun", flush=True)
-while True:
-    refs = [plus_one.remote(i) for i in range(50)]
-    loom.get(refs)
-"""
-
-
-def row_3(choose: Random) -> Account:
-    """kill -9 of a driver: its job ends, and nothing of it stays"""
-    account = Account(rounds=1)
-    with Head() as home:
-        home.variables |= LEASE
-        home.start_head()
-        driver = home.python("-c", _DRIVER)
-        assert driver.stdout is not None
-        driver.stdout.readline()
-        time.sleep(choose.random())  # the task of this row is chance
-        driver.kill()
-        at = time.monotonic()
-        driver.communicate()
-        wait_until(lambda: home.jobs() == [], 30)
-        account.slowest_s = time.monotonic() - at
-        used = home.status()["node"]["store"]["used"]
-        account.left += [f"{used} bytes in the store"] if used else []
-    return account
 
 
 def row_4(choose: Random) -> Account:
-    """kill -9 of a head's processes but its server, under load; loom start --head again"""
+    """kill -9 of a head's processes but its server, under 1,000 tasks/s; loom start --head again"""
     with Head() as home:
-        home.begins()
-        load = Load()
-        load.submit(2 * CHAINS)
-        for name in ("supervisor", *choose.sample(["raylet", "recorder"], 2)):
-            home.kill(name)
-        home.loom("start", "--head")
-        load.account.slowest_s = load.answers()
-        load.submit(CHAINS)
-        return load.settle()
+        home.begins("--dir", home.path / "data")
+        with home.joined("--resources", '{"here": 1}') as other:
+            gate, beats = home.path / "gate", home.path / "beats"
+            running = [
+                lasts.options(resources={"here": 0.1}).remote(str(beats), str(gate))
+                for _ in range(2)
+            ]
+            wait_until(lambda: len(read(beats)) == 2, 30)
+            load = Load()
+            load.submit(CHAINS)
+            load.answers()
+            baseline = Baseline(raylet=other.pid("raylet"), supervisor=other.pid("supervisor"))
+            with load.streaming(1000):
+                for name in ("supervisor", *choose.sample(["raylet", "recorder"], 2)):
+                    home.kill(name)
+                home.loom("start", "--head")
+                load.account.measured(ANSWERS, load.answers())
+            gate.touch()
+            pids = loom.get(running, timeout=60)
+            del running
+            load.account.accepted += len(pids)
+            load.account.committed += len(pids)
+            account = load.settle()
+            account.measured(DISTURBED, len(read(beats)) - len(pids))
+            account.wrong += {each.pid for each in read(beats)} != set(pids)
+            account.left += baseline.left()
+            return account
 
 
 _STOPPED = """
@@ -181,7 +122,7 @@ def row_8(choose: Random) -> Account:
         os.kill(pid, signal.SIGSTOP)
         time.sleep(for_s)  # the task of this row is to hang
         os.kill(pid, signal.SIGCONT)
-        load.account.slowest_s = load.answers()
+        load.account.measured(ANSWERS, load.answers())
         out, err = driver.communicate("\n", timeout=60)
         load.account.left += [] if out == "True\n" else [f"a driver that says {out!r} {err:.300}"]
         return load.settle()

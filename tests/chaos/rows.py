@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from math import inf
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.chaos import actors, network, processes, server, server_killed, sizes, tasks
+from tests.chaos import (
+    actors,
+    drivers,
+    network,
+    processes,
+    raylets,
+    server,
+    server_killed,
+    sizes,
+    tasks,
+    workers,
+)
+from tests.chaos.oracle import (
+    ANSWERS,
+    BACK,
+    CANCELLED,
+    DISTURBED,
+    ELSEWHERE,
+    EXTRA,
+    HEARD,
+    ORPHANS,
+    SLOT,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from random import Random
 
     from tests.chaos.oracle import Account
@@ -18,22 +40,33 @@ class Row(NamedTuple):
     """One of them."""
 
     number: int
-    times: int
-    play: Callable[[Random], Account]
-    most_s: float = inf  # what it measures may take so long
+    times: int  # rounds, of each kind if there are several
+    play: Callable[..., Account]  # with a `Random`, after the kind
+    most: Mapping[str, float] = {}  # figures that it measures, and what they may be
+    kinds: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:
         """What is done."""
         return (self.play.__doc__ or "").strip()
 
+    def rounds(self, times: int) -> Iterator[tuple[str, Callable[[Random], Account]]]:
+        """Each round's name, and how it is played."""
+        for number in range(times):
+            for kind in self.kinds:
+                yield f"{kind}, {number}", partial(self.play, kind)
+            if not self.kinds:
+                yield f"{number}", self.play
+
+
+LEASE_S = float(processes.LEASE["LOOM_LEASE_S"])
 
 ROWS = [
-    Row(1, 50, processes.row_1),
-    Row(2, 50, processes.row_2),
-    Row(3, 50, processes.row_3, most_s=4),
-    Row(4, 50, processes.row_4, most_s=3),
-    Row(5, 30, server_killed.row_5, most_s=5),
+    Row(1, 50, workers.row_1, {EXTRA: 1, SLOT: 1}, workers.KINDS),
+    Row(2, 50, raylets.row_2, {ELSEWHERE: LEASE_S + 2, ORPHANS: 2}, raylets.KINDS),
+    Row(3, 50, drivers.row_3, {CANCELLED: LEASE_S + 2}, drivers.KINDS),
+    Row(4, 50, processes.row_4, {ANSWERS: 3, DISTURBED: 0}),
+    Row(5, 30, server_killed.row_5, {ANSWERS: 5}),
     Row(6, 10, server.row_6),
     Row(7, 200, server.row_7),
     Row(8, 20, processes.row_8),
@@ -41,9 +74,9 @@ ROWS = [
     Row(10, 10, network.row_10),
     Row(11, 50, network.row_11),
     Row(12, 10, server.row_12),
-    Row(14, 20, server.row_14, most_s=5),
+    Row(14, 20, server.row_14, {ANSWERS: 5, HEARD: 5}),
     Row(15, 10, tasks.row_15),
-    Row(16, 5, server.row_16, most_s=10),
+    Row(16, 5, server.row_16, {BACK: 10}),
     Row(18, 3, tasks.row_18),
     Row(20, 20, tasks.row_20),
     Row(22, 3, sizes.row_22),

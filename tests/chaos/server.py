@@ -20,7 +20,7 @@ from hyperloom.gcs.library import build
 from hyperloom.gcs.wire import Wire
 from hyperloom.testing import Cluster
 from tests import servers, slow_disk
-from tests.chaos.oracle import Account, Load
+from tests.chaos.oracle import ANSWERS, BACK, HEARD, Account, Load
 from tests.chaos.processes import CHAINS
 from tests.cluster.several.test_state_lost import append_only_file, as_admin, forget
 from tests.home import ROOT
@@ -45,7 +45,7 @@ def row_6(choose: Random) -> Account:
         load.submit(CHAINS)
         time.sleep(choose.random())  # the task of this row is chance
         forget(cluster, size)
-        load.account.slowest_s = load.answers()
+        load.account.measured(ANSWERS, load.answers())
         return load.settle(counts=False)
 
 
@@ -58,7 +58,7 @@ def _killed_on_a_slow_disk(choose: Random) -> Account:
                 load.submit(CHAINS)
                 time.sleep(choose.random())  # the task of this row is chance
             cluster.kill_server()
-        load.account.slowest_s = load.answers()
+        load.account.measured(ANSWERS, load.answers())
         return load.settle(counts=False)
 
 
@@ -122,10 +122,10 @@ def row_12(choose: Random) -> Account:
         load.submit(CHAINS)
         if slow:
             with slow_disk.slow_disk(cluster._control_plane.server_pid, 0.9):
-                load.account.slowest_s = load.answers()
+                load.account.measured(ANSWERS, load.answers())
         else:
             as_admin(cluster, "CLIENT", "PAUSE", str(choose.randint(1000, 3000)), "ALL")
-            load.account.slowest_s = load.answers()
+            load.account.measured(ANSWERS, load.answers())
         account = load.settle()
         account.left += [] if len(loom.nodes()) == 2 else ["a node was given up"]
         return account
@@ -141,7 +141,7 @@ def row_14(choose: Random) -> Account:
             load.answers()
             if choose.random() < 0.5:
                 as_admin(cluster, "FUNCTION", "FLUSH")
-                load.account.slowest_s = load.answers()
+                load.account.measured(ANSWERS, load.answers())
                 return load.settle()
             never = loom.task(lambda: 1).options(resources={"never": 1}).remote()
             load.answers()
@@ -152,7 +152,7 @@ def row_14(choose: Random) -> Account:
             try:
                 loom.get(never, timeout=30)
             except errors.ClusterStateLost:
-                account.slowest_s = time.monotonic() - at
+                account.measured(HEARD, time.monotonic() - at)
             except errors.GetTimeout:
                 account.left += ["a get that waits for ever"]
             return account
@@ -174,7 +174,7 @@ def row_16(_: Random) -> Account:
         done = subprocess.run([*command, *program], cwd=ROOT, capture_output=True, check=True)
         told = json.loads(done.stdout)
         account.accepted, account.committed = 600, 600 if told["right"] else 0
-        account.slowest_s = told["back_s"]
+        account.measured(BACK, told["back_s"])
     finally:
         disk.rmdir()
     return account

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 import hyperloom as loom
-from tests.chaos.oracle import PATIENCE_S, Account, Load, plus_one
+from tests.chaos.oracle import ANSWERS, PATIENCE_S, Account, Load, plus_one
 from tests.chaos.processes import CHAINS, Head
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _kill_under(stream: Stream, load: Load, home: Head, after_s: float) -> None:
         time.sleep(after_s)  # the task of this row is chance
         home.kill("server")
         killed_at.append(time.monotonic())
-        load.account.slowest_s = max(load.account.slowest_s, load.answers())
+        load.account.measured(ANSWERS, load.answers())
 
     thread = Thread(target=kill, name="kills the server")
     thread.start()
