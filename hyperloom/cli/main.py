@@ -62,6 +62,14 @@ class Commands(click.Group):
             raise
         except (LoomError, OSError) as error:
             raise click.ClickException(str(error)) from error
+        except Exception as error:
+            if type(error).__module__ != "msgspec":
+                raise
+            raise click.ClickException(
+                f"what there is to look at was written by another version of HyperLoom than this, "
+                f"{__version__}, and cannot be read ({error}). Look with that version, or, if it "
+                "is only a history, let it go: loom clean --all"
+            ) from error
 
 
 @click.group(cls=Commands, epilog=EXIT_CODES, context_settings={"max_content_width": 100})

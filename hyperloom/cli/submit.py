@@ -80,11 +80,23 @@ def _done(desk: Desk, options: dict[str, Any]) -> int:
         return 0
     if options["logs"] is not None:
         known = desk.find(options["logs"])
-        return _show(desk, known["id"], follow=options["follow"])
+        return _show(desk, known["id"], follow=options["follow"], as_json=options["as_json"])
     if options["stopped"] is not None:
-        desk.stop(options["stopped"])
-        return 0
+        return _stop(desk, options["stopped"], as_json=options["as_json"])
     return _submit(desk, options)
+
+
+def _stop(desk: Desk, named: str, *, as_json: bool) -> int:
+    before = desk.find(named)
+    desk.stop(before["id"])
+    known = desk.find(before["id"])
+    if as_json:
+        looking.say_json(known)
+    elif before["state"] == "RUNNING":
+        click.echo(f"{known['id']} was ended")
+    else:
+        click.echo(f"{known['id']} was over already: {before['state']}")
+    return 0
 
 
 def _submit(desk: Desk, options: dict[str, Any]) -> int:
@@ -96,11 +108,13 @@ def _submit(desk: Desk, options: dict[str, Any]) -> int:
             "on another machine also links that lead out of the directory)",
             err=True,
         )
+    if options["wait"]:
+        return _show(desk, new["id"], follow=True, as_json=options["as_json"])
     if options["as_json"]:
         looking.say_json(new)
-    elif not options["wait"]:
+    else:
         click.echo(f"submitted {new['id']}; see its output: loom submit --logs {new['id']} -f")
-    return _show(desk, new["id"], follow=True) if options["wait"] else 0
+    return 0
 
 
 def _list(known: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -116,16 +130,21 @@ def _list(known: list[dict[str, Any]], *, as_json: bool) -> None:
         looking.show_table(rows, _COLUMNS)
 
 
-def _show(desk: Desk, named: str, *, follow: bool) -> int:
+def _show(desk: Desk, named: str, *, follow: bool, as_json: bool) -> int:
     """Its output; with `follow` until it ends: then its exit code."""
-    at = 0
+    at, texts = 0, list[bytes]()
     while True:
         known, text = desk.read(named, at)
         at += len(text)
-        click.echo(text, nl=False)
+        if as_json:
+            texts.append(text)
+        else:
+            click.echo(text, nl=False)
         if text:
             continue  # there may be more
         if known["state"] != "RUNNING" or not follow:
+            if as_json:
+                looking.say_json({**known, "text": b"".join(texts).decode(errors="replace")})
             code = known["exit_code"] or 0
             return (128 - code if code < 0 else code) if follow else 0
         time.sleep(desk.look_s)

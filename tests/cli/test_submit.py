@@ -61,8 +61,14 @@ def test_a_program_is_submitted_watched_and_stopped(home: Home) -> None:
     assert "cannot be started" in home.loom("submit", "--logs", "last").stdout
     assert "sleep 1000" in home.loom("submit", "--list").stdout
     wait_until(lambda: json.loads((folder / "about.json").read_text())["pid"])
-    home.loom("submit", "--stop", new["id"])
+    assert home.loom("submit", "--stop", new["id"]).stdout == f"{new['id']} was ended\n"
     wait_until(lambda: ("STOPPED", -15) in listed())
+    assert "was over already: STOPPED" in home.loom("submit", "--stop", new["id"]).stdout
+    assert json.loads(home.loom("submit", "--stop", new["id"], "--json").stdout)["exit_code"] == -15
+    echo = ("--wait", "--json", "--", "sh", "-c", "echo one; exit 4")
+    told = json.loads(home.loom("submit", *here, *echo, exits=4).stdout)
+    assert [told[key] for key in ("state", "exit_code", "text")] == ["FAILED", 4, "one\n"]
+    assert json.loads(home.loom("submit", "--logs", "last", "--json").stdout) == told
 
     home.loom("submit", *here, "--", "sleep", "1000")
     home.loom("stop")

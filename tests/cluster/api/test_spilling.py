@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import data, tasks
+from hyperloom.cli.main import main
+from hyperloom.cli.words import size
 from tests.cluster.api.holdings import bytes_in, settings, stored_bytes
 from tests.waiting import wait_until
 
@@ -55,6 +58,23 @@ def make(number: int, mib: int = 8) -> Any:
 @loom.task
 def total(*arrays: Any) -> int:
     return sum(int(array[0]) for array in arrays)
+
+
+def test_loom_memory_tells_what_was_spilled(capsys: pytest.CaptureFixture[str]) -> None:
+    refs = [loom.put(filled(number)) for number in range(12)]
+    try:
+        wait_until(lambda: on_disk() > 0)
+        assert main(["memory", "--json"]) == 0
+        (store,) = json.loads(capsys.readouterr().out)["stores"]
+        assert (store["capacity"], store["spilled"]) == (STORE_BYTES, on_disk())
+        assert main(["memory"]) == 0
+        shown = capsys.readouterr().out.splitlines()[0]
+        assert shown.endswith(f" of 64.0 MiB used, {size(on_disk())} spilled to disk")
+        assert right(loom.get(refs[0]), 0)
+    finally:
+        del refs
+    gc.collect()
+    wait_until(lambda: on_disk() == 0)
 
 
 def test_what_does_not_fit_goes_to_disk_and_comes_back() -> None:

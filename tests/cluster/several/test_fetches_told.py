@@ -10,7 +10,7 @@ import hyperloom as loom
 from hyperloom import events
 from hyperloom.core import current
 from hyperloom.gcs import codes
-from hyperloom.watch import overall, reasons, things
+from hyperloom.watch import left, overall, reasons, things
 from hyperloom.watch.cluster import Cluster as Looked
 from hyperloom.watch.exposition import Collector
 from hyperloom.watch.live import Live
@@ -101,3 +101,29 @@ def test_an_input_that_was_fetched_is_told_everywhere(cluster: Cluster, looked: 
     }
     assert received[third.id] >= MIB // 2
     assert families["loom_server_seconds"].samples[0].value > 0
+
+
+def test_why_and_the_table_tell_of_a_task_whose_inputs_are_fetched(
+    cluster: Cluster, looked: Looked
+) -> None:
+    """The node that has them hangs for a while, so that they do not come."""
+    _, there, third = cluster.nodes
+    value = on(there.id, make).remote(MIB)
+    loom.wait([value])
+    cluster.pause(there)
+    try:
+        size = on(third.id, size_of).remote(value)
+        task = size.binary()[:16]
+        wait_until(lambda: reasons.explain(looked, task)[0]["why"] == "fetching", 30)
+        (line,) = reasons.explain(looked, task)
+        where = f"is on node {third.id[:8]}, which fetches its inputs from other nodes"
+        assert (line["says"], line["state"]) == (where, "HELD")
+        job = bytes(current.session().job)
+        head, kind = left.of_job(looked, job)
+        assert head["says"].startswith("has 1 of ")
+        assert (kind["name"], kind["why"], kind["tasks"]) == ("size_of", "fetching", 1)
+        (node,) = left.of_node(looked, third.id)
+        assert node["says"].endswith("its tasks: 1 waiting for inputs from other nodes")
+    finally:
+        cluster.resume(there)
+    assert loom.get(size, timeout=30) == MIB

@@ -71,6 +71,29 @@ def test_tables_are_for_people(scene: Scene, loom_: Any) -> None:
         assert len(loom_("ls", what).splitlines()) > 1
 
 
+@pytest.mark.parametrize(
+    ("what", "state", "other"),
+    [
+        ("jobs", "open", "ended"), ("nodes", "alive", "draining"), ("workers", "busy", "dead"),
+        ("objects", "failed", "missing"),
+    ],
+)  # fmt: skip
+def test_rows_of_every_table_with_states_are_chosen_by_them(
+    loom_: Any, what: str, state: str, other: str
+) -> None:
+    every = loom_("ls", what, "--json")[what]
+    chosen = loom_("ls", what, "--state", state, "--json")
+    assert chosen[what] == [row for row in chosen[what] if row["state"].lower() == state]
+    assert [row["state"].lower() for row in every].count(state) == chosen["matched"] > 0
+    assert loom_("ls", what, "--state", other) == f"no {what}\n"
+    both = loom_("ls", what, "--state", state, "--state", other, "--json")
+    assert both["matched"] == chosen["matched"]
+
+
+def test_a_table_without_states_is_not_chosen_by_them(loom_: Any) -> None:
+    assert "names have no state; --filter chooses" in loom_("ls", "names", "--state", "x", exits=2)
+
+
 def test_show_and_why_tell_the_story(scene: Scene, loom_: Any) -> None:
     shown = loom_("show", scene.hex("failed"))
     for words in (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 import hyperloom as loom
+from hyperloom.cli.main import main
 from hyperloom.core import current
+from hyperloom.gcs import codes, keys
 from hyperloom.watch import objects, reasons
 from tests.cluster.api.gate import Gate
 from tests.cluster.gated import waits
@@ -50,3 +53,57 @@ def test_of_several_inputs_the_one_that_will_not_come_is_followed(
         go_on.open()
         loom.cancel(merged)
     assert loom.get(runs, timeout=20)
+
+
+def test_a_placement_group_is_shown_with_why_it_has_no_place(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large, small = (loom.placement_group([{"CPU": cpus}], name=f"of {cpus}") for cpus in (30, 1))
+    try:
+        small.wait(20)
+        assert main(["show", large.id, "--json"]) == 0
+        about = json.loads(capsys.readouterr().out)
+        kept = {key: about[key] for key in ("id", "name", "state", "strategy", "why")}
+        assert kept == {
+            "id": large.id, "name": "of 30", "state": "PENDING", "strategy": "PACK",
+            "why": "too-large",
+        }  # fmt: skip
+        assert about["bundles"] == [
+            {"index": 0, "takes": {"CPU": 30.0}, "node": about["bundles"][0]["node"], "held": False}
+        ]
+        assert main(["show", large.id[:6]]) == 0
+        shown = capsys.readouterr().out.splitlines()
+        assert "name          of 30" in shown
+        (says,) = [line for line in shown if line.startswith("says ")]
+        assert "is more than the nodes that there are could keep" in says
+        (advice,) = [line for line in shown if line.startswith("advice ")]
+        assert "ask for less, or add nodes" in advice
+        assert main(["show", small.id, "--json"]) == 0
+        about = json.loads(capsys.readouterr().out)
+        assert (about["state"], about["why"]) == ("CREATED", "done")
+        (bundle,) = about["bundles"]
+        assert (bundle["node"], bundle["held"]) == (loom.nodes()[0]["node"], True)
+        for state, group in (("created", small), ("pending", large)):
+            assert main(["ls", "groups", "--state", state, "--json"]) == 0
+            (row,) = json.loads(capsys.readouterr().out)["groups"]
+            assert row["id"] == group.id
+    finally:
+        loom.remove_placement_group(large)
+        loom.remove_placement_group(small)
+    wait_until(lambda: cluster.control_plane.groups() == [])
+
+
+def test_what_another_version_wrote_is_told(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wire = cluster.control_plane.wire
+    stream = keys.EVENTS.name(keys.job_namespace(bytes(current.session().job)))
+    entry = wire.call("XADD", stream, "*", codes.RAN, b"\x01")
+    try:
+        assert main(["ls", "tasks", "--state", "done"]) == 1
+        said = capsys.readouterr().err
+        assert "was written by another version of HyperLoom than this" in said
+        assert "loom clean --all" in said
+    finally:
+        wire.call("XDEL", stream, entry)
+    assert main(["ls", "tasks", "--state", "done"]) == 0
