@@ -18,7 +18,7 @@ class Arity:
     positional arguments only, which are most, need just two comparisons.
     """
 
-    __slots__ = ("_least", "_most", "_name", "_signature", "parameters")
+    __slots__ = ("_least", "_most", "_name", "_nameless", "_signature", "parameters")
 
     def __init__(self, function: Callable[..., Any] | inspect.Signature, name: str) -> None:
         self._name = name
@@ -39,6 +39,12 @@ class Arity:
         self.parameters = tuple(each.name for each in positional)
         self._least = sum(each.default is inspect.Parameter.empty for each in positional)
         self._most = len(positional)
+        self._nameless = [
+            each.name
+            for each in positional
+            if each.kind is inspect.Parameter.POSITIONAL_ONLY
+            and each.default is inspect.Parameter.empty
+        ]
         if any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters):
             self._most = 1 << 30
         if any(
@@ -58,7 +64,13 @@ class Arity:
         try:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{self._name}{self._signature}: {error}{self._advice()}") from None
+            raise self._refusal(str(error)) from None
+        lacking = self._nameless[len(args) :]
+        if lacking:  # Python 3.13 does not look, if there are **kwargs
+            raise self._refusal(f"missing a required positional-only argument: {lacking[0]!r}")
+
+    def _refusal(self, why: str) -> TypeError:
+        return TypeError(f"{self._name}{self._signature}: {why}{self._advice()}")
 
     def _advice(self) -> str:
         if self.parameters[:1] not in (("self",), ("cls",)):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = __name__.partition(".")[0]
 _INSTALLED = ("site-packages", "dist-packages")
-_HAS_DOCSTRING = 0x4000000  # a code flag, from Python 3.13 on; before, the place alone says it
+_HAS_DOCSTRING = 0x4000000  # a code flag, from Python 3.14 on; before, the place alone says it
 # What a class has by itself, or by the line on which it stands.
 _NO_CODE = frozenset(
     {
@@ -111,7 +111,7 @@ def _builtin(identities: Identities, function: BuiltinFunctionType) -> bytes:
 
 def _code(identities: Identities, code: CodeType, docstring: str | None) -> bytes:
     constants = list(code.co_consts)
-    marked = sys.version_info < (3, 13) or code.co_flags & _HAS_DOCSTRING
+    marked = sys.version_info < (3, 14) or code.co_flags & _HAS_DOCSTRING
     if docstring is not None and marked and constants[:1] == [docstring]:
         constants[0] = None
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
