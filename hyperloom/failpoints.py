@@ -77,8 +77,9 @@ _OF_PROGRAMS: Final = (
 TRANSITIONS: Final = {
     "raylet": (
         "actor_left", "actor_lost", "actor_move", "actor_open", "actor_over", "actor_save",
-        "event_add", "event_open", "group_sync", "job_close", "job_forget", "job_open", "job_rest",
-        "node_attach", "node_beat", "node_join", "node_leave", "object_copied", "process_bury",
+        "event_add", "event_open", "group_sync", "job_close", "job_forget", "job_open",
+        "job_orphan", "job_rest", "node_attach", "node_beat", "node_join", "node_leave",
+        "object_copied", "process_bury",
         "task_cancel", "task_evict", "task_give_back", "task_hand_on", "task_held",
         "task_put_off", "task_redirect", "task_remake", "task_requeue", "task_retry", "task_step",
     ),
