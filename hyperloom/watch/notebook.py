@@ -32,10 +32,9 @@ class NotebookBars:
         self._handle = self._display.display(self._display.HTML(""), display_id=True)
         return self
 
-    def add_task(self, name: str, *, failed: str, rate: str) -> int:
-        """One more bar; its number."""
-        told = {"failed": failed, "rate": rate, "total": 0, "completed": 0}
-        self._bars.append({"name": name, **told})
+    def add_task(self, name: str, **told: str) -> int:
+        """One more bar, with what stands beside it; its number."""
+        self._bars.append({"name": name, "total": 0, "completed": 0, **told})
         return len(self._bars) - 1
 
     def update(self, bar: int, **told: Any) -> None:  # noqa: ANN401 - numbers and a text
@@ -60,7 +59,7 @@ def table(bars: list[dict[str, Any]]) -> str:
         f"<tr><td>{escape(bar['name'])}</td>"
         f'<td><progress max="{bar["total"]}" value="{bar["completed"]}"></progress></td>'
         f"<td>{bar['completed']:,} of {bar['total']:,}</td>"
-        f"<td>{bar['rate']}</td><td>{bar['failed']}</td></tr>"
+        f"<td>{bar['rate']}</td><td>{bar['failed']}</td><td>{bar['left']}</td></tr>"
         for bar in bars
     ]
     return f"<table>{''.join(rows)}</table>"

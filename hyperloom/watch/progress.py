@@ -7,10 +7,12 @@ while anything waits, above them whatever tasks print, and are gone when it is o
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
@@ -118,15 +120,17 @@ def draw(progress: Any, bars: dict[str, _Bar], rows: list[dict[str, Any]]) -> No
         if row["name"] not in bars:
             if len(bars) >= _BARS or not row["left"]:
                 continue
-            number = progress.add_task(row["name"], failed="", rate="")
+            number = progress.add_task(row["name"], failed="", rate="", left="")
             bars[row["name"]] = _Bar(number, now, over)
         bar = bars[row["name"]]
+        number, seconds = over - bar.done, now - bar.since
         progress.update(
             bar.number,
             total=row["submitted"],
             completed=over,
             failed=f"{row['failed']:,} failed" if row["failed"] else "",
-            rate=_rate(over - bar.done, now - bar.since),
+            rate=_rate(number, seconds),
+            left=_left(row["left"], number, seconds),
         )
 
 
@@ -138,6 +142,13 @@ def _rate(number: int, seconds: float) -> str:
     return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"  # noqa: PLR2004 - two digits
 
 
+def _left(tasks: int, number: int, seconds: float) -> str:
+    """How long so many tasks take at that rate."""
+    if not number or not tasks:
+        return ""
+    return f"{timedelta(seconds=math.ceil(tasks * seconds / number))} left"
+
+
 def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the same
     if stream is None and notebook.is_notebook():
         return notebook.NotebookBars()
@@ -147,7 +158,6 @@ def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the sa
         MofNCompleteColumn,
         Progress,
         TextColumn,
-        TimeRemainingColumn,
     )
 
     return Progress(
@@ -156,7 +166,7 @@ def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the sa
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TextColumn("{task.fields[failed]}", style="red"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
         console=Console(file=stream or sys.stderr),
         transient=True,
     )

@@ -88,14 +88,15 @@ function stepped(number, arrows, level) {
 
 // Middles of `number` boxes of one size, and the points between by which each arrow goes.
 // A layer with many boxes has several rows.
-export function layOut(number, arrows, size) {
+export function layOut(number, arrows, size, room) {
   const drawn = forward(number, arrows);
   const level = levels(number, drawn);
   const { steps, ways } = stepped(number, drawn, level);
   const layers = [];
   level.forEach((at, box) => { (layers[at] = layers[at] || []).push(box); });
   order(layers, steps);
-  const columns = Math.max(8, Math.ceil(1.6 * Math.sqrt(number)));
+  const fit = Math.min(8, Math.floor(room / (size.width + size.gap)));  // such as need not be made smaller
+  const columns = Math.max(fit, Math.ceil(1.6 * Math.sqrt(number)));
   const [wide, high] = [size.width + size.gap, size.height + size.gap];
   const most = Math.min(columns, Math.max(1, ...layers.map((layer) => layer.length)));
   const points = [];

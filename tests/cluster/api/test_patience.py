@@ -88,12 +88,12 @@ class Shown:
         self.bars[name] |= told
 
 
-def test_bars_tell_how_fast_it_is_since_they_are_there() -> None:
+def test_bars_tell_how_fast_it_is_since_they_are_there_and_how_long_the_rest_takes() -> None:
     shown = Shown()
     bars: dict[str, Any] = {}
     row: dict[str, Any] = {"name": "f", "submitted": 100, "done": 50, "failed": 0, "left": 50}
     draw(shown, bars, [row])
-    assert shown.bars["f"] == {"total": 100, "completed": 50, "failed": "", "rate": ""}
+    assert shown.bars["f"] == {"total": 100, "completed": 50, "failed": "", "rate": "", "left": ""}
     draw(shown, bars, [row | {"done": 59, "failed": 1, "left": 40}])
     assert (shown.bars["f"]["completed"], shown.bars["f"]["failed"]) == (60, "1 failed")
     rate = float(shown.bars["f"]["rate"].removesuffix("/s").replace(",", ""))
@@ -101,3 +101,7 @@ def test_bars_tell_how_fast_it_is_since_they_are_there() -> None:
     bars["f"] = bars["f"]._replace(since=bars["f"].since - 100)
     draw(shown, bars, [row | {"done": 60, "left": 40}])
     assert shown.bars["f"]["rate"] == "0.1/s"
+    minutes, seconds = shown.bars["f"]["left"].removesuffix(" left").split(":")[1:]
+    assert 400 <= 60 * int(minutes) + int(seconds) < 480
+    draw(shown, bars, [row | {"done": 100, "left": 0}])
+    assert shown.bars["f"]["left"] == "", "there is nothing left to wait for"

@@ -46,7 +46,6 @@ function NameBox({ box, x, y, size, job }) {
 function Picture({ answer, job }) {
   const size = answer.single ? OF_TASKS : OF_NAMES;
   const shape = JSON.stringify([answer.boxes.length, answer.arrows.map(([from, to]) => [from, to])]);
-  const { points, between, width, height } = useMemo(() => layOut(answer.boxes.length, answer.arrows, size), [shape, answer.single]);
   const [scale, setScale] = useState(null);  // null: as wide as there is room for, if one can still read it
   const box = useRef(null);
   const [room, setRoom] = useState(innerWidth);
@@ -56,6 +55,7 @@ function Picture({ answer, job }) {
     addEventListener("resize", measure);
     return () => removeEventListener("resize", measure);
   }, []);
+  const { points, between, width, height } = useMemo(() => layOut(answer.boxes.length, answer.arrows, size, room), [shape, answer.single, room]);
   const fitting = Math.min(1, Math.max(0.55, room / width));
   const at = scale === null ? fitting : scale;
   const corner = (at) => ({ x: points[at][0] - size.width / 2, y: points[at][1] - size.height / 2, size });

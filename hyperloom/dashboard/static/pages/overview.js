@@ -28,12 +28,12 @@ function Curve({ moment }) {
     const bar = getComputedStyle(document.body).getPropertyValue("--bar");
     const axis = { stroke: ink, grid: { stroke: line }, ticks: { stroke: line } };
     plot.current = new uPlot({
-      width: box.current.clientWidth || 600, height: 200, legend: { show: false }, cursor: { y: false },
+      width: box.current.clientWidth || 600, height: 190, legend: { show: false }, cursor: { y: false },
       series: [{}, { label: "tasks/s", stroke: bar, width: 2, fill: `${bar.trim()}22`, points: { show: false } }],
-      axes: [{ ...axis, space: 90, incrs: STEPS, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 64, incrs: WHOLE, values: (_, ticks) => ticks.map(count) }],
+      axes: [{ ...axis, space: 90, size: 32, incrs: STEPS, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 64, incrs: WHOLE, values: (_, ticks) => ticks.map(count) }],
       scales: { x: { range: (_, least, most) => [Math.min(least, most - LEAST_S), most] }, y: { range: (_, __, most) => [0, Math.max(5, most * 1.1)] } },
     }, [[], []], box.current);
-    const fit = () => plot.current.setSize({ width: box.current.clientWidth, height: 200 });
+    const fit = () => plot.current.setSize({ width: box.current.clientWidth, height: 190 });
     addEventListener("resize", fit);
     return () => { removeEventListener("resize", fit); plot.current.destroy(); };
   }, []);
