@@ -262,6 +262,12 @@ def test_a_profile_is_drawn_of_what_runs(go: Any, scene: Scene) -> None:
     sync_api.expect(parts.first).to_have_attribute("aria-label", below)
     sync_api.expect(parts.first).to_be_focused()
     sync_api.expect(parts).not_to_have_count(whole)
+    # It stays so while moments come: the page is drawn anew with each.
+    tab.evaluate("dispatchEvent(new HashChangeEvent('hashchange'))")
+    tab.evaluate("new Promise(requestAnimationFrame)")
+    tab.evaluate("new Promise(requestAnimationFrame)")
+    sync_api.expect(parts.first).to_have_attribute("aria-label", below)
+    sync_api.expect(parts).not_to_have_count(whole)
     tab.keyboard.press("Escape")
     sync_api.expect(parts).to_have_count(whole)
     sync_api.expect(focused).to_have_attribute("aria-level", "1")

@@ -1,5 +1,5 @@
 // Where the time of running tasks goes: their workers look at their own stacks for some seconds.
-import { useState } from "../vendor/hooks.mjs";
+import { useMemo, useState } from "../vendor/hooks.mjs";
 import { Flame, owners, treeOf } from "../flame.js";
 import { html, seconds, Table, Trouble } from "../parts.js";
 
@@ -24,7 +24,8 @@ export function Profile({ rest }) {
   // Who waits for work has nothing to show, unless one asks for it.
   const busy = profiles.filter((each) => !each.name.startsWith("idle,"));
   const shown = worker !== "" ? [profiles[worker]] : busy.length ? busy : profiles;
-  const root = told && profiles.length ? treeOf(told, shown) : null;
+  // The same one as long as what it shows is the same: whoever zooms in keeps to a part of it.
+  const root = useMemo(() => (told && profiles.length ? treeOf(told, shown) : null), [told, worker]);
   return html`<form class="tools" onSubmit=${look}>
       <label>Of task, actor, job or node <input name="id" key=${id} defaultValue=${id} placeholder="all workers"/></label>
       <label>for <select name="time"><option value="2">2 s</option><option value="5">5 s</option><option value="10">10 s</option></select></label>
