@@ -136,7 +136,7 @@ class Answers:
     def plans(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """Plans that can be taken up."""
         del asked
-        return {"plans": plans.plans(cluster, list(cluster.control_plane.jobs()))}
+        return {"plans": plans.counted(cluster, list(cluster.control_plane.jobs()))}
 
     def logs(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """Files of what workers printed: of a task, an actor, a job, a node, or all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,9 +64,15 @@ class _tab:  # noqa: N801 - a function in all but name
         opened.set_default_timeout(_PATIENCE_MS)
         opened.on("console", lambda message: self._complaints.append(message.text))
         opened.on("pageerror", lambda error: self._complaints.append(str(error)))
+        opened.on("request", self._look_at)
         opened.goto(self._page.url + self._page.access.new_link())
         opened.wait_for_selector("table")
         return opened
+
+    def _look_at(self, request: Any) -> None:
+        """It works without a network: nothing is ever asked for elsewhere."""
+        if not request.url.startswith((self._page.url, "data:")):
+            self._complaints.append(f"asked for {request.url}")
 
     def __exit__(self, *_: object) -> None:
         self._context.close()
@@ -245,6 +252,19 @@ def test_logs_come_as_they_are_printed(go: Any) -> None:
     sync_api.expect(text).to_contain_text("doubles", timeout=10_000)
 
 
+def test_logs_of_one_task_are_its_own_lines(go: Any, scene: Scene) -> None:
+    """As `loom logs ID` has them: its worker has run others, which printed too."""
+    task, x = scene.doubles[2].hex()[:32], 1
+    tab = go(f"task/{task}")
+    tab.get_by_role("link", name="logs", exact=True).click()
+    sync_api.expect(tab.locator("pre.log")).to_have_text(f"doubles {x}\n")
+    (row,) = rows_of(tab, "Workers that printed")
+    assert row[0].startswith("worker-")
+    tab.get_by_role("link", name="all workers").click()
+    sync_api.expect(tab.locator("pre.log")).to_contain_text("doubles")
+    sync_api.expect(tab.locator("pre.log")).not_to_have_text(f"doubles {x}\n")
+
+
 def test_a_profile_is_drawn_of_what_runs(go: Any, scene: Scene) -> None:
     tab = go(f"profile/{scene.runs.hex()[:32]}")
     tab.get_by_role("button", name="Look").click()
@@ -282,6 +302,20 @@ def test_the_stream_is_zoomed_by_keys(go: Any) -> None:
     canvas.focus()
     tab.keyboard.press("+")
     sync_api.expect(canvas).not_to_have_attribute("aria-label", before, timeout=20_000)
+
+
+def test_the_stream_names_what_is_pointed_at(go: Any, visitor: httpx.Client) -> None:
+    tab = go("stream")
+    tab.get_by_role("button", name="Latest").click()
+    canvas = tab.locator("canvas[aria-label*='going on']")
+    canvas.wait_for()
+    seen = visitor.get("/api/stream").json()
+    (lane,) = [running[0] for running in seen["running"]]
+    box = canvas.bounding_box()
+    x, y = box["width"] - 20, 20 + 22 * lane + 10  # as `draw` has them; it goes on to the right end
+    canvas.hover(position={"x": x - 5, "y": y})
+    canvas.hover(position={"x": x, "y": y})
+    sync_api.expect(canvas).to_have_attribute("title", re.compile(r"until: goes on, \d"))
 
 
 def test_only_a_page_that_may_act_has_buttons(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
+import hyperloom as loom
 from hyperloom.cli import looking
 from hyperloom.cli.main import cli
 from tests.dashboard.conftest import connect
+from tests.dashboard.scene import add
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -66,6 +68,18 @@ def test_jobs_and_totals(visitor: httpx.Client, told: Any) -> None:
         assert moment["totals"][what] == job[what]
     assert job["failed"] == 3
     assert [node["alive"] for node in moment["nodes"]] == [True]
+
+
+def test_plans(visitor: httpx.Client, told: Any) -> None:
+    handle = loom.Plan([add.bind(1, 2), add.bind(3, 4)]).submit()
+    handle.wait()
+    mine = asked(visitor, "/api/plans")["plans"]
+    assert mine == told("ls", "plans")["plans"]
+    (row,) = mine
+    assert (row["left"], row["looked_at"], row["there"], row["failed"]) == (0, 2, 2, 0)
+    assert loom.get(handle.results) == [3, 7]
+    handle.release()
+    wait_until(lambda: told("ls", "plans")["plans"] == [], 20)
 
 
 def test_how_busy_it_is(visitor: httpx.Client, told: Any) -> None:
@@ -156,6 +170,11 @@ def test_logs(visitor: httpx.Client, scene: Scene, told: Any) -> None:
     ]
     assert told_by == [theirs[file["node"], file["name"]] for file in files]
     assert sum(text.count("doubles") for text in told_by) == 8
+    task = scene.doubles[2].hex()[:32]
+    (of_task,) = asked(visitor, f"/api/logs?id={task}")["files"]
+    path = f"/api/log?node={of_task['node']}&name={of_task['name']}&task={task}"
+    (theirs_of_task,) = told("logs", task)
+    assert asked(visitor, path)["text"] == theirs_of_task["text"] == "doubles 1\n"
     for of in (scene.failed[0].hex()[:32], scene.kept.hex()[:8], files[0]["node"]):
         some = asked(visitor, f"/api/logs?id={of}")["files"]
         assert 1 <= len(some) <= len(files)

@@ -198,9 +198,43 @@ def test_figures_for_prometheus(loom_: Any, scene: Scene) -> None:
     row = {"name": "loom_tasks_total", "labels": {"job": job, "name": "waits", "what": "submitted"}}
     assert {**row, "value": 3.0} in loom_("metrics", "--json")
     dashboard = json.loads(loom_("metrics", "--grafana"))
-    for panel in dashboard["panels"]:
-        for word in re.findall(r"loom_\w+", panel["targets"][0]["expr"]):
-            assert f"# TYPE {word.removesuffix('_bucket').removesuffix('_total')}" in text, word
+    there = set(re.findall(r"^# TYPE (\w+?)(?:_total)? ", text, re.MULTILINE))
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    words = {word for expr in asked for word in re.findall(r"loom_\w+", expr)}
+    assert {re.sub(r"_(bucket|count|sum|total)$", "", word) for word in words} <= there
+
+
+def test_figures_are_those_of_the_tables(loom_: Any, scene: Scene) -> None:
+    figures = {
+        (row["name"], *sorted(row["labels"].values())): row["value"]
+        for row in loom_("metrics", "--json")
+    }
+    job = scene.job.hex()
+    names = loom_("ls", "names", "--json")["names"]
+    assert len(names) >= 5
+    for row in names:
+        for what in ("submitted", "done", "failed", "retried"):
+            key = ("loom_tasks_total", *sorted((job, row["name"], what)))
+            assert figures[key] == row[what], key
+        of = sorted((job, row["name"]))
+        assert figures.get(("loom_task_seconds_count", *of), 0) == row["timed"]
+        if row["timed"]:
+            total = figures["loom_task_seconds_sum", *of]
+            assert total == pytest.approx(row["timed"] * row["mean_s"])
+    (node,) = loom_("ls", "nodes", "--json")["nodes"]
+    of = sorted((node["node"], node["host"]))
+    told = {
+        "loom_store_used_bytes": node["used"], "loom_store_bytes": node["bytes"],
+        "loom_workers": node["workers"], "loom_spilled_bytes": node["load"]["spilled"],
+        "loom_memory_bytes": node["load"]["memory_bytes"],
+        "loom_objects_sent_bytes_total": node["transfers"]["sent_bytes"],
+        "loom_objects_received_total": node["transfers"]["received"],
+    }  # fmt: skip
+    assert {name: figures[name, *of] for name in told} == told
+    for resource, amount in node["resources"].items():
+        each = sorted((node["node"], resource))
+        assert figures["loom_resources", *each] == amount
+        assert figures["loom_free", *each] == node["free"].get(resource, 0)
 
 
 def test_figures_for_opentelemetry(loom_: Any) -> None:

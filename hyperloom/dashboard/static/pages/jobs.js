@@ -22,8 +22,10 @@ function Plans() {
   const { answer } = useAnswer("/api/plans", 5000);
   if (!answer || !answer.plans.length) return null;
   return html`<${Table} caption="Plans" rows=${answer.plans} rowKey=${(row) => row.id} empty="" columns=${[
-    ["Plan", (row) => row.id], ["Label", (row) => row.label], ["Tasks", (row) => count(row.tasks), "number"],
-    ["Left", (row) => (row.left === null ? "many" : count(row.left)), "number"], ["Detached", (row) => (row.detached ? "yes" : "no")],
+    ["Plan", (row) => html`<code title=${row.id}>${row.short}</code>`], ["Label", (row) => row.label], ["Tasks", (row) => count(row.tasks), "number"],
+    ["Left", (row) => (row.left === null ? "many" : count(row.left)), "number"],
+    ["Results", (row) => html`<${Track} done=${row.there - row.failed} failed=${row.failed} total=${row.looked_at}/>`],
+    ["Failed", (row) => count(row.failed), "number"], ["Detached", (row) => (row.detached ? "yes" : "no")],
     ["Submitted", (row) => clock(row.at)], ["Job", (row) => jobLink(row.job)],
     ["", (row) => html`<${Act} what="cancel" id=${row.id} label="cancel"/>`],
   ]}/>`;
