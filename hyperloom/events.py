@@ -6,6 +6,7 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
     T  declared   template id (8), body
     s  submitted  first and last task of those said together (16 each), the task that did it
     R  ran        a node's attempts: `Ran`
+    H  taken      a node (8), tasks that it has and that wait there: a row of `TAKEN` each
     K  cancelled  tasks that nobody held (16 each), each with its template (8)
     L  requeued   a node that was lost (8), tasks that it held and that are tried again
     M  lost       a node that was lost (8), tasks that it held and that are not, each with its
@@ -17,13 +18,14 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
     A  dead       an actor (16), its template (8), the failure that it became, if that is short
     E  ended      the job's counts: template id (8), what (1), number (12 digits), and again
 
-All but ``R`` are written by the transitions themselves, so they are as true as these.  ``R`` is
-what a node tells of its attempts a moment later, many at a time: a `Run` for each report of a
-worker, made by that worker, passed on unread.  What had to be fetched from other nodes before an
-attempt could begin is told with them, a `FETCH` each; and which have run for a while already, a
+All but ``R`` and ``H`` are written by the transitions themselves, so they are as true as these.
+``R`` is what a node tells of its attempts a moment later, many at a time: a `Run` for each report
+of a worker, made by that worker, passed on unread.  What had to be fetched from other nodes before
+an attempt could begin is told with them, a `FETCH` each; and which have run for a while already, a
 `BEGUN` each, so that something is known of them if their node is lost.  An attempt may be missing
 (its raylet was killed; the stream was full and nobody read it); what is counted (`keys.COUNTS`)
-never is.
+never is.  ``H`` tells when a node took what has waited there for a second: what began sooner was
+taken then.
 
 Times are seconds since 1970: of an entry by the server's clock, of an attempt by its node's.
 """
@@ -52,6 +54,8 @@ ROW = Layout("<16s8sHBdfQ")
 FETCH = Layout("<16s8sHdfQ")
 # task, template, attempt, process, when it began
 BEGUN = Layout("<16s8sHId")
+# task, attempt, when a node took it
+TAKEN = Layout("<16sHd")
 ATTEMPTS_SHOWN = 0xFFFF  # more are shown as so many
 
 _WHAT = {codes.SUBMITTED: "submitted", codes.DONE: "done", codes.FAILED: "failed"}
@@ -151,6 +155,14 @@ class Begun(NamedTuple):
     template: bytes
     attempt: int
     pid: int
+    at: float
+
+
+class Taken(NamedTuple):
+    """An attempt that a node has, and that has waited there for a while."""
+
+    task: bytes
+    attempt: int
     at: float
 
 
@@ -269,6 +281,11 @@ def submitted(payload: bytes) -> Submitted:
     """Take it apart."""
     one, other = payload[:TASK_BYTES], payload[TASK_BYTES : 2 * TASK_BYTES]
     return Submitted(min(one, other), max(one, other), payload[2 * TASK_BYTES :])
+
+
+def taken(payload: bytes) -> tuple[bytes, list[Taken]]:
+    """The payload of ``H``: a node and what it took."""
+    return payload[:NODE_BYTES], [Taken(*row) for row in TAKEN.iter_unpack(payload[NODE_BYTES:])]
 
 
 def of_node(payload: bytes) -> tuple[bytes, list[bytes]]:

@@ -92,6 +92,7 @@ OPENED = b"J"  # about, as JSON
 DECLARED = b"T"  # template id, body
 SUBMITTED = b"s"  # first and last task of those submitted together; the task that did it, if any
 RAN = b"R"  # a node's attempts: `hyperloom.events`
+TAKEN = b"H"  # node; tasks that wait there, with attempt and since when: `hyperloom.events`
 CANCELLED = b"K"  # tasks that nobody held, each with its template
 NODE_LOST = b"L"  # node, tasks that it held and that are tried again
 NODE_FAILED = b"M"  # node, tasks that it held and that are not, each with its template

@@ -6,6 +6,7 @@ on its way at a time, so that batches grow by themselves when the server is busy
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, failpoints, specs
@@ -178,7 +179,7 @@ class Desk:
         return others
 
     def _take(self, triples: Sequence[bytes]) -> None:
-        held, strays = [], set()
+        held, strays, now = [], set(), time.monotonic()
         for at in range(0, len(triples), 3):
             entry, record, inputs = triples[at : at + 3]
             template = record[:8]
@@ -191,7 +192,7 @@ class Desk:
                     strays.add(actor)
             else:
                 plain = specs.plain_entry(entry)
-                held.append(Held(plain, record, inputs, kind, moved=plain != entry))
+                held.append(Held(plain, record, inputs, kind, plain != entry, now))
         if held:
             if failpoints.ON:
                 failpoints.hit("raylet.claimed")

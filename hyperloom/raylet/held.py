@@ -77,6 +77,7 @@ class Held:
     inputs: bytes
     kind: Kind
     moved: bool = False  # another node had it, and left it to others
+    since: float = 0.0  # when it was taken, as `time.monotonic` gives it; 0: nobody wants to know
 
     @property
     def task(self) -> bytes:

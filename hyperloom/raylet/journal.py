@@ -3,13 +3,15 @@
 The rule: nobody waits for it and nothing depends on it.  Workers make the runs, this passes them
 on unread, some thousand attempts in one call or what there is after a moment.  Of what the raylet
 saw itself it makes a row: the end of a worker, a task that was stopped, inputs that were fetched,
-and that an attempt goes on for so long that it would be missed if the node were lost.
+that an attempt goes on for so long that it would be missed if the node were lost, and since when a
+task waits here for its turn, if it does so for long.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hyperloom import events, failures
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _AFTER_S = 0.05
 LONG_S = 1.0  # what has run for so long is told of before it ends
+_WAITING_MOST = 2000  # tasks that wait are looked at
 _BYTES = 1 << 16  # are told at once
 
 
@@ -41,6 +44,7 @@ class Journal:
         self._fetches: dict[bytes, bytearray] = {}
         self._begun: dict[bytes, bytearray] = {}
         self._known: set[bytes] = set()  # entries of what goes on and was told of
+        self._taken: set[bytes] = set()  # and of what waits here
         self._bytes: dict[bytes, int] = {}  # of a job, since it was told last
 
     def open(self, job: bytes, about: str) -> None:
@@ -79,6 +83,7 @@ class Journal:
             self._loop.every(LONG_S, lambda: self._look(machine, pool))
 
     def _look(self, machine: NodeMachine, pool: Pool) -> None:
+        self._look_at_waiting(machine)
         now, known = time.monotonic(), self._known
         self._known = set()
         for worker in machine.workers.values():
@@ -95,6 +100,24 @@ class Journal:
                 self._known.add(first.entry)
             elif first.entry in known:
                 self._known.add(first.entry)
+
+    def _look_at_waiting(self, machine: NodeMachine) -> None:
+        """What began at once needs no word of when it was taken; what waits here has a time."""
+        now, known = time.monotonic(), self._taken
+        self._taken = set()
+        rows: dict[bytes, bytearray] = {}
+        for held in islice(machine.not_begun(), _WAITING_MOST):
+            if not held.since or now - held.since < LONG_S:
+                continue
+            self._taken.add(held.entry)
+            if held.entry not in known:
+                attempt = min(held.attempt, events.ATTEMPTS_SHOWN)
+                at = time.time() - (now - held.since)
+                row = events.TAKEN.pack(held.task, attempt, at)
+                rows.setdefault(held.kind.job, bytearray()).extend(row)
+        for job, told in rows.items():
+            payload = self._node + bytes(told)
+            self._gcs.apply("event_add", keys.job_namespace(job), codes.TAKEN, payload)
 
     def _tell(self, job: bytes, size: int) -> None:
         """Soon; at once if there is much."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -20,7 +21,7 @@ from hyperloom.raylet.pace import Pace
 from hyperloom.resources import CPU, GPU, UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from hyperloom.raylet.held import Begun
     from hyperloom.raylet.messages import Held, Kind
@@ -262,6 +263,14 @@ class NodeState:
         """Nothing was tried: they wait again, before the others and in the same order."""
         for held in reversed(list(tasks)):
             self.queue_of(held.kind).tasks.appendleft(held)
+
+    def not_begun(self) -> Iterator[Held]:
+        """Tasks that are here and do not run: no seat, no inputs yet, or behind another."""
+        for queue in self.queues.values():
+            yield from queue.tasks
+        yield from self.fetching.values()
+        for worker in self.workers.values():
+            yield from islice(worker.sent, 1, None)
 
     def waiting(self) -> int:
         """Tasks without a seat."""

@@ -106,13 +106,9 @@ def _ready(told: list[Event], task: bytes) -> Iterator[dict[str, Any]]:
 def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
     at, kind, payload = event
     if kind == codes.RAN:
-        node = events.ran(payload).node
-        for fetch in events.fetches(payload):
-            if fetch.task == task:
-                yield _fetched(fetch, node)
-        for attempt in events.attempts(payload):
-            if attempt.task == task:
-                yield from _attempt(attempt)
+        yield from _ran(payload, task)
+    elif kind == codes.TAKEN:
+        yield from _taken(payload, task)
     elif kind == codes.CANCELLED and task in events.cancelled(payload):
         yield {"at": at, "what": "cancelled"}
     elif kind in {codes.ACTOR_ENDED, codes.CALLS_LOST} and task in payload:
@@ -122,6 +118,23 @@ def _of(event: Event, task: bytes) -> Iterator[dict[str, Any]]:
         node, tasks = (events.failed_with_node if is_lost else events.of_node)(payload)
         if task in tasks:
             yield {"at": at, "what": _AT_NODE[kind], "node": node.hex()}
+
+
+def _ran(payload: bytes, task: bytes) -> Iterator[dict[str, Any]]:
+    node = events.ran(payload).node
+    for fetch in events.fetches(payload):
+        if fetch.task == task:
+            yield _fetched(fetch, node)
+    for attempt in events.attempts(payload):
+        if attempt.task == task:
+            yield from _attempt(attempt)
+
+
+def _taken(payload: bytes, task: bytes) -> Iterator[dict[str, Any]]:
+    node, rows = events.taken(payload)
+    for each in rows:
+        if each.task == task:
+            yield {"at": each.at, "what": "taken", "attempt": each.attempt, "node": node.hex()}
 
 
 def _with_actor(event: Event, task: bytes) -> Iterator[dict[str, Any]]:

@@ -122,8 +122,19 @@ def test_why_and_the_table_tell_of_a_task_whose_inputs_are_fetched(
         head, kind = left.of_job(looked, job)
         assert head["says"].startswith("has 1 of ")
         assert (kind["name"], kind["why"], kind["tasks"]) == ("size_of", "fetching", 1)
+        wait_until(lambda: "taken" in _story(looked, task), 20)
         (node,) = left.of_node(looked, third.id)
         assert node["says"].endswith("its tasks: 1 waiting for inputs from other nodes")
     finally:
         cluster.resume(there)
     assert loom.get(size, timeout=30) == MIB
+    wait_until(lambda: "done" in _story(looked, task))
+    story = _story(looked, task)
+    assert sorted(story) == sorted([
+        "submitted", "its last input was made", "taken", "inputs were fetched", "began", "done",
+    ])  # fmt: skip
+    assert story.index("taken") < story.index("inputs were fetched") < story.index("began")
+
+
+def _story(looked: Looked, task: bytes) -> list[str]:
+    return [step["what"] for step in reasons.show(looked, task)["steps"]]

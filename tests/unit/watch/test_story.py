@@ -94,6 +94,23 @@ def test_loss_of_a_node_and_its_late_word(plane: Plane) -> None:
     assert ("done", 2, quick.id.hex()) in words(plane, task)
 
 
+def test_what_waited_at_a_node_was_taken_by_it_before(plane: Plane) -> None:
+    driver, host = Process(plane, "driver"), Node(plane)
+    one, other = driver.submit(2)
+    now = plane.wire.call("TIME")
+    since = int(now[0]) + int(now[1]) / 1e6
+    rows = b"".join([events.TAKEN.pack(task, 1, since) for task in (one, other)])
+    plane.call("event_add", codes.TAKEN, host.id + rows)
+    ran(plane, host, one, 1, Ended.DONE)
+    here = host.id.hex()
+    assert words(plane, one) == [
+        ("submitted", None, None), ("taken", 1, here), ("began", 1, here), ("done", 1, here),
+    ]  # fmt: skip
+    assert words(plane, other) == [("submitted", None, None), ("taken", 1, here)]
+    assert story.steps(told(plane), other)[1]["at"] == since
+    assert story.ended(story.steps(told(plane), other)) == ""
+
+
 def test_loss_without_a_retry(plane: Plane) -> None:
     declare(plane, PLAIN[:-1] + b"0", retries=0)
     driver, host = Process(plane, "driver"), Node(plane)
