@@ -78,6 +78,12 @@ ACTOR_OVER = FAILURE + failures.made(
     failures.Attempt(b"", "", 0, b""),
     "the actor is dead, and nobody kept of what it died",
 )
+# What an actor becomes whose node is lost before it said what to say then.
+ACTOR_LOST = FAILURE + failures.made(
+    "died",
+    failures.Attempt(b"", "", 0, b""),
+    "the actor is dead: its node was lost while its constructor ran, and no restart was left",
+)
 PARKED = b"%d" % 2**40  # score of a lane whose first call lacks an input
 
 # A message to a process whose object id begins with this is about a stream: task id, n.

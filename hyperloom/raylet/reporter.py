@@ -156,7 +156,7 @@ class Reporter:
         who = self._who(actor, worker)
         cause = f"its node {short(self._node)} is lost"
         unavailable = failures.actor_unavailable(who, cause=cause)
-        died = failures.actor_died(who, cause=cause)
+        died = failures.actor_died(who, cause=cause, restarts=actor.kind.retries)
         return _FAILURE + unavailable, _FAILURE + died
 
     def retry(self, worker: int, entry: bytes, failure: bytes, row: bytes) -> None:

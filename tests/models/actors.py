@@ -263,7 +263,7 @@ class Actors(ControlPlane):
         kinds = [self.records[task][: codes.TEMPLATE_ID] for task, _ in ends]
         super().fail(known, failure, ran=ran)
         for (actor, node), kind in zip(ends, kinds, strict=True):
-            self.note(codes.ACTOR_ENDED, actor + kind + failure)
+            self.note(codes.ACTOR_ENDED, actor + kind + self.said(failure))
             self._lay_to_rest(actor, node, failure)
 
     def _lay_to_rest(self, actor: bytes, node: bytes | None, failure: bytes) -> None:

@@ -150,12 +150,16 @@ class ControlPlane(LivingPlans, Lineage):
         self.count(codes.DONE if failure == codes.LOST else codes.FAILED, tasks)
         if ran is not None and tasks:
             tried = {task: ran or task in self.tries for task in tasks}
-            self.note(codes.CALLS_LOST, lost_with_actor(failure, tried, self.records))
+            self.note(codes.CALLS_LOST, lost_with_actor(self.said(failure), tried, self.records))
         self.end(tasks, oids, values, uncounted=tasks)
 
     def told(self, failure: bytes, task: bytes, *, ran: bool | None) -> bytes:
         body = self.bodies[self.records[task][: codes.TEMPLATE_ID]]
         return failure if ran is None else told(failure, body, ran=ran or task in self.tries)
+
+    def said(self, failure: bytes) -> bytes:
+        """What an event has of it."""
+        return failure if len(failure) <= self.limits.NOTIFY_MOST else b""
 
     def is_call(self, task: bytes) -> bool:
         return not task  # there are no actors here
@@ -285,7 +289,8 @@ class ControlPlane(LivingPlans, Lineage):
             self.note(codes.NODE_LOST, node + b"".join(task for task, _ in again))
         if lost:
             self.note(codes.NODE_FAILED, node + b"".join(t + self.records[t][:8] for t in lost))
-        self.fail(lost, failure)
+        self.fail([task for task in lost if not self.is_actor(task)], failure)
+        self.fail([task for task in lost if self.is_actor(task)], codes.ACTOR_LOST)
         self.leave(left_behind, ran=True)
         self.push_front(again)
         if left == 0:

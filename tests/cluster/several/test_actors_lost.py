@@ -136,6 +136,36 @@ def test_a_node_that_hung_is_not_believed_when_it_comes_back(
     cluster.remove_node(spare)
 
 
+@loom.actor
+class Slow:
+    """Its constructor waits."""
+
+    def __init__(self, gate: Gate, begun: Gate) -> None:
+        begun.open()
+        gate.pass_through(60)
+
+    def call(self) -> int:
+        return 1
+
+
+def test_it_is_dead_when_its_node_is_lost_while_its_constructor_runs(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    goes = cluster.add_node(resources=BERTHS)
+    gate, begun = Gate(tmp_path / "gate"), Gate(tmp_path / "begun")
+    actor = Slow.options(resources={"berth": 1}).remote(gate, begun)
+    call = actor.call.remote()
+    wait_until(lambda: begun.is_open, 30)
+    cluster.remove_node(goes, kill=True)
+    why = r"its node was lost while its constructor ran, and no restart was left[\s\S]*did not run"
+    with pytest.raises(errors.ActorDied, match=why) as died:
+        loom.get(call, timeout=40)
+    assert not died.value.may_have_run
+    with pytest.raises(errors.ActorDied, match="while its constructor ran"):
+        loom.get(actor.call.remote(), timeout=40)
+    gate.open()
+
+
 def test_nodes_are_lost_one_after_the_other(cluster: Cluster) -> None:
     """Each result is the one before and one more, or the first of a new incarnation."""
     doomed = [cluster.add_node(), cluster.add_node()]
