@@ -1,4 +1,4 @@
-"""Row 26: an actor's process is killed again and again, while it is called."""
+"""An actor's process is killed again and again, while it is called."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 import hyperloom as loom
-from tests.chaos.counting import Counter
-from tests.chaos.oracle import Account
 
 AT_ONCE = 200
-_KILLS = 5  # in a round
 
 
 def kills(actor: Any, seed: int, number: int) -> list[int]:
@@ -33,16 +30,3 @@ def kills(actor: Any, seed: int, number: int) -> list[int]:
 def goes_on_or_begins_anew(counts: list[int]) -> bool:
     """Whether these are of a counter that lost no call but with its whole state."""
     return all(b in {a + 1, 1} for a, b in pairwise(counts))
-
-
-def row_26(choose: random.Random) -> Account:
-    """an actor is killed while it is called; if its state is kept, that has each call once"""
-    kept = choose.random() < 0.5
-    account = Account(rounds=1, accepted=_KILLS * AT_ONCE)
-    with loom.init("local", num_cpus=2):
-        actor = Counter.options(checkpoint_every=1).remote() if kept else Counter.remote()
-        counts = kills(actor, choose.randrange(1 << 30), _KILLS)
-    account.committed = len(counts)
-    right = counts == list(range(1, len(counts) + 1)) if kept else goes_on_or_begins_anew(counts)
-    account.wrong = not right
-    return account

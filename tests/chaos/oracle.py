@@ -36,7 +36,9 @@ ELSEWHERE = "rerun elsewhere, s"
 EXTRA = "more executions per kill"
 HEARD = "heard of it, s"
 ORPHANS = "orphans dead, s"
+RECOVERED = "as much done as before, s"
 SLOT = "slot back, s"
+SUBMIT = "a call while a million wait, us"
 
 
 @dataclass

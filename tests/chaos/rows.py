@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.chaos import (
-    actors,
+    actor_deaths,
     drivers,
     network,
     processes,
@@ -26,7 +26,9 @@ from tests.chaos.oracle import (
     EXTRA,
     HEARD,
     ORPHANS,
+    RECOVERED,
     SLOT,
+    SUBMIT,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ ROWS = [
     Row(2, 50, raylets.row_2, {ELSEWHERE: LEASE_S + 2, ORPHANS: 2}, raylets.KINDS),
     Row(3, 50, drivers.row_3, {CANCELLED: LEASE_S + 2}, drivers.KINDS),
     Row(4, 50, processes.row_4, {ANSWERS: 3, DISTURBED: 0}),
-    Row(5, 30, server_killed.row_5, {ANSWERS: 5}),
+    Row(5, 30, server_killed.row_5, {ANSWERS: 5, RECOVERED: 10}),
     Row(6, 10, server.row_6),
     Row(7, 200, server.row_7),
     Row(8, 20, processes.row_8),
@@ -79,6 +81,6 @@ ROWS = [
     Row(16, 5, server.row_16, {BACK: 10}),
     Row(18, 3, tasks.row_18),
     Row(20, 20, tasks.row_20),
-    Row(22, 3, sizes.row_22),
-    Row(26, 50, actors.row_26),
+    Row(22, 3, sizes.row_22, {SUBMIT: 100}),
+    Row(26, 50, actor_deaths.row_26),
 ]
