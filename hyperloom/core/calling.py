@@ -8,9 +8,9 @@ plane becomes an object, which is the call's last input.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from hyperloom import specs
+from hyperloom import errors, specs
 from hyperloom.core import current
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.session import FIRST
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from hyperloom.ids import TaskID, TemplateID
 
     RefId = Callable[[object], bytes | list[bytes] | None]
+
+# The control plane looks them all up in one go, in which it serves nobody: some 10 us each.
+REFS_MOST: Final = 250_000
 
 
 class Calling:
@@ -70,11 +73,16 @@ class Calling:
             ref_id: gives the id of a ref, and of what else is an input.
             held: objects that the task holds besides.
             lead: what stands before the call: a label, a `hyperloom.specs.Keep`.
+
+        Raises:
+            TooLarge: so many refs cannot be among its arguments.
         """
         session = self._session
         packed, inputs = pack_call(
             args, kwargs, ref_id, what=self._name, parameters=self._arity.parameters
         )
+        if len(inputs) + len(packed.refs) > REFS_MOST:
+            raise self._too_many(len(inputs) + len(packed.refs))
         if packed.refs:
             current.own(packed.refs, session.job)
         if packed.size <= session.config.inline_max_bytes:
@@ -86,6 +94,14 @@ class Calling:
         session.outbox.put(oid, session.store.keep_packed(oid, packed), packed.refs)
         inputs.append(oid)
         return record(template, inputs, held, lead + specs.IN_STORE), inputs, oid
+
+    def _too_many(self, refs: int) -> errors.TooLarge:
+        return errors.TooLarge(
+            f"a call of {self._name} has {refs:,} refs among its arguments; at most {REFS_MOST:,} "
+            "may be, since the control plane serves nobody while it looks them up. Nothing was "
+            "submitted. Combine them in steps: tasks that take some thousands each, and one that "
+            "takes what these make"
+        )
 
     def promised(self, task: TaskID, returns: int, ahead: int) -> Any:
         """What the caller is given: a ref, a stream, or a list of refs."""

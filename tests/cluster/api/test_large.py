@@ -8,6 +8,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.core.calling import REFS_MOST
 
 pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -65,6 +66,16 @@ def test_a_call_with_a_million_arguments() -> None:
         return len(parts)
 
     assert loom.get(how_many.remote(*range(10 * MANY))) == 10 * MANY
+
+
+def test_more_refs_than_one_call_may_have_are_refused_at_the_call() -> None:
+    refs = same.map(range(REFS_MOST + 1))
+    why = r"a call of same has 250,001 refs among its arguments; at most 250,000 may be"
+    with pytest.raises(errors.TooLarge, match=why):
+        same.remote(refs)
+    with pytest.raises(errors.TooLarge, match=why):
+        loom.submit(same.bind(refs))
+    assert loom.get(refs[-1]) == REFS_MOST
 
 
 def test_a_fan_out_of_one_object_to_ten_thousand_tasks() -> None:
