@@ -2,32 +2,69 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.testing import Cluster
 from tests.cluster.several.stores import nothing_is_left
-from tests.cluster.several.tasks import MIB, make, on, size_of, transfers
+from tests.cluster.several.tasks import MIB, joined, make, on, size_of, transfers
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.timeout(150)
 def test_a_broadcast_costs_each_node_one_receive() -> None:
     """And the one that made it sends it to half of them only: the others have it from these."""
-    with Cluster(nodes=5, beat_s=0.1, check=True) as cluster, cluster.connect():
+    size, store = 256 * MIB, 320 * MIB
+    sizes = {"beat_s": 0.1, "check": True}
+    nodes = [{"object_store_memory": store}] * 5
+    with Cluster(nodes=nodes, **sizes) as cluster, cluster.connect():
         maker, *readers = cluster.nodes
-        ref = on(maker.id, make).remote(64 * MIB)
-        loom.wait([ref], timeout=30)
+        ref = on(maker.id, make).remote(size)
+        loom.wait([ref], timeout=60)
         asked = [on(n.id, size_of).remote(ref) for n in readers for _ in range(3)]
-        assert loom.get(asked, timeout=50) == [64 * MIB] * 12
-        wait_until(lambda: sum(moved["received"] for moved in transfers().values()) == 4)
+        assert loom.get(asked, timeout=100) == [size] * 12
+        wait_until(lambda: sum(moved["received"] for moved in transfers().values()) == 4, 20)
         moved = transfers()
         assert [moved[node.id]["received"] for node in cluster.nodes] == [0, 1, 1, 1, 1]
+        came = [moved[node.id]["received_bytes"] for node in readers]
+        assert all(size < each < size + MIB // 2 for each in came), "its bytes, once"
         assert moved[maker.id]["sent"] < 4
+        assert moved[maker.id]["sent_bytes"] < 4 * size
+
+
+def test_a_transfer_goes_on_from_another_copy_when_its_source_dies() -> None:
+    """1. A node fetches from the last one that got a copy.  2. It stops in the middle.  3. That one
+    is killed.  4. It goes on, and has the rest from another."""
+    size = 64 * MIB
+    with Cluster(nodes=2, beat_s=0.1) as cluster, cluster.connect():
+        _, maker = cluster.nodes
+        copy = cluster.add_node()
+        ref = on(maker.id, make).remote(size)
+        assert loom.get(on(copy.id, size_of).remote(ref), timeout=30) == size
+        wait_until(lambda: transfers()[maker.id]["sent"] == 1, 20)
+        sent = transfers()[maker.id]["sent_bytes"]
+        armed = replace(cluster._config, failpoints="transfer.begun=stop@30")
+        cluster._config = armed
+        reader = cluster.add_node()
+        asked = on(reader.id, size_of).remote(ref)
+        stopped = psutil.STATUS_STOPPED
+        wait_until(lambda: psutil.Process(reader.pid).status() == stopped, 30)
+        cluster.remove_node(copy, kill=True)
+        os.kill(reader.pid, signal.SIGCONT)
+        assert loom.get(asked, timeout=40) == size
+        assert loom.get(on(reader.id, joined).remote(ref), timeout=40) == b"x" * size
+        wait_until(lambda: transfers()[maker.id]["sent"] == 2, 20)
+        rest = transfers()[maker.id]["sent_bytes"] - sent
+        assert 0 < rest < size - MIB, "not what had come already"
 
 
 def test_a_copy_serves_when_its_maker_is_gone() -> None:

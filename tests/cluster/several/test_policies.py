@@ -19,6 +19,7 @@ from tests.cluster.several.tasks import (
     on,
     place_of,
     place_of_item,
+    transfers,
     waits_or_not,
     where,
 )
@@ -132,6 +133,26 @@ def test_but_not_when_that_node_is_busy(cluster: Cluster, tmp_path: Path) -> Non
     places = set(loom.get([place_of.remote(data) for _ in range(8)], timeout=30))
     assert places <= {node.id for node in others}
     assert crowd.counts() == {full.id: 4}
+
+
+def test_with_100_mb_of_input_a_task_moves_only_if_its_node_is_busy_for_long(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    def received() -> int:
+        return sum(moved["received"] for moved in transfers().values())
+
+    before = received()
+    made = {node.id: on(node.id, make).remote(100_000_000) for node in cluster.nodes}
+    loom.wait(list(made.values()), num_returns=3, timeout=30)
+    for node, ref in made.items():
+        assert [loom.get(place_of.remote(ref), timeout=30) for _ in range(4)] == [node] * 4
+    *others, full = made
+    crowd = Crowd(tmp_path, on(full, waits), 4)
+    places = set(loom.get([place_of.remote(made[full]) for _ in range(8)], timeout=50))
+    assert places <= set(others)
+    assert crowd.counts() == {full: 4}
+    wait_until(lambda: received() - before >= len(places), 20, what="nodes say what came")
+    assert received() - before == len(places), "once to each of these, and nothing before"
 
 
 def test_no_node_starves(cluster: Cluster, tmp_path: Path) -> None:
