@@ -95,6 +95,13 @@ class Home:
         os.kill(pid, signal.SIGKILL)
         return pid
 
+    def lose_power(self) -> None:
+        """All that runs here ends at once: nobody has the time to clean up, or to end by itself."""
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in self.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
     def processes(self) -> dict[int, str]:
         """All that run in this home: pid -> command line.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -188,10 +187,7 @@ def test_what_is_left_of_an_embedded_session_is_swept_by_the_next(home: Home) ->
     assert program.stdout is not None
     assert program.stdout.readline() == "2\n"
     (stale,) = home.sessions()
-    for pid in home.processes():  # nobody has the time to clean up
-        os.kill(pid, signal.SIGSTOP)
-    for pid in home.processes():
-        os.kill(pid, signal.SIGKILL)
+    home.lose_power()
     program.communicate()
     wait_until(lambda: not home.processes())
     assert stale.exists()

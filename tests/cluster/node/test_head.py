@@ -202,8 +202,7 @@ def test_a_head_goes_on_in_its_folder(home: Home, tmp_path: Path) -> None:
     secrets = [(data / name).read_text() for name in ("password", "admin-password")]
     driver = home.python("-c", _DRIVER, str(tmp_path / "begun"))
     wait_until((tmp_path / "begun").exists, 30)
-    for pid in home.processes():  # the machine stops
-        os.kill(pid, signal.SIGKILL)
+    home.lose_power()
     driver.communicate()
     wait_until(lambda: not home.processes())
 

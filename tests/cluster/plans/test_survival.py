@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,8 +42,7 @@ def test_a_plan_and_an_actor_outlive_their_machine(gate: Callable[[str], Gate]) 
         home.start_head("--dir", home.path / "data")
         made_by(home, "stays")
         it = submit_from(home, gate("go"))
-        for pid in home.processes():
-            os.kill(pid, signal.SIGKILL)
+        home.lose_power()
         wait_until(lambda: not home.processes())
         home.loom("start", "--head", "--dir", home.path / "data", "--num-cpus", "2")
         gate("go").open()
