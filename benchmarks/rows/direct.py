@@ -110,7 +110,7 @@ class Plane:
         process = new_process_id(job)
         self._ids = TaskIds(process)
         self._wire = Wire(address)
-        self._wire.call("FUNCTION", "LOAD", build().text)
+        self._wire.call("FUNCTION", "LOAD", "REPLACE", build().text)
         self._node = new_node_id()
         self._outbox = Outbox(address, self._ns, process, batch=_BATCH, outage_s=1)
         for template, retries in ((PLAIN, 3), (ONCE, 0)):
@@ -238,6 +238,11 @@ class Plane:
     def rows(self, table: keys.Key) -> list[bytes]:
         """What is in one of the job's tables."""
         return list(self._wire.call("HVALS", table.name(self._ns)))
+
+    def end(self) -> None:
+        """The job is over."""
+        self._call("job_close", 1, b"")
+        self.close()
 
     def close(self) -> None:
         """Hang up."""
