@@ -67,11 +67,13 @@ class Desk:
         self._seen = 0
         self._offered_at = 0  # what had been seen at the latest offer
         self._left_aside = False  # that offer, since tasks were on their way here
-        self.attach()
+        self._attach(0)
 
     def attach(self) -> None:
-        """Take part in the job (again)."""
-        first = self._seen + _ON_THEIR_WAY if self._seen else 0
+        """Take part in the job again; above what was sent here before, and may yet come."""
+        self._attach(self._seen + _ON_THEIR_WAY)
+
+    def _attach(self, first: int) -> None:
         self._gcs.apply("node_attach", self.ns, self._node, first, then=self._is_attached)
 
     def _is_attached(self, answer: Any) -> None:  # noqa: ANN401 - Redis' own reply

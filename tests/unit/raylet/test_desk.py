@@ -1,0 +1,75 @@
+"""One job's desk at a node: which tasks it takes, of those that the control plane sends."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hyperloom.gcs import codes
+from hyperloom.raylet import desk
+from hyperloom.raylet.desk import Desk
+from hyperloom.specs import join_entry
+
+NODE, JOB = b"this-one", b"JOB1"
+
+
+class Played:
+    """A conversation and an inbox in one."""
+
+    def __init__(self) -> None:
+        self.connected = True
+        self.said: list[tuple[str, tuple[Any, ...], Any]] = []
+        self.messages: list[list[bytes]] = []
+
+    def apply(self, function: str, _: str, *args: Any, then: Any = None) -> None:
+        self.said.append((function, args, then))
+
+    def poll(self, _: float) -> list[list[bytes]]:
+        messages, self.messages = self.messages, []
+        return messages
+
+    def asked(self, function: str) -> tuple[tuple[Any, ...], Any]:
+        """The latest call of it, and who waits for the answer."""
+        return next((args, then) for name, args, then in reversed(self.said) if name == function)
+
+
+@pytest.fixture
+def played() -> Played:
+    return Played()
+
+
+@pytest.fixture
+def of_job(played: Played, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(desk, "Inbox", lambda *_: played)
+    settings: Any = SimpleNamespace(node=NODE, address=None)
+    return Desk(JOB, {}, settings, played, lambda _: None)  # type: ignore[arg-type]
+
+
+def task(number: int) -> tuple[bytes, bytes, bytes]:
+    """As a message has it; its template is not known, so it is asked for."""
+    return join_entry(b"%016d" % number, 1), b"template" + bytes(20), b""
+
+
+def test_what_was_sent_before_the_node_was_given_up_is_passed_over(
+    played: Played, of_job: Desk
+) -> None:
+    """1. The node takes part, and has been sent nothing.  2. It is cut off; the server sends it its
+    first task, which is on its way, and gives the node up.  3. The path is back, and the node takes
+    part again.  4. The old message arrives, and has the number 1.  5. The next task is sent: had
+    counting begun anew, it would have that number too, be passed over, and wait for ever."""
+    assert played.asked("node_attach")[0] == (NODE, 0)
+    played.asked("node_attach")[1](0)
+    of_job.detach(lambda _: set())
+    (_, first), attached = played.asked("node_attach")
+    assert first > 1
+    attached(first)
+    (_, _), held = played.asked("task_held")
+    held([b"0", b"%d" % first])
+    played.messages = [[codes.TASK, b"1", *task(1)]]
+    of_job.hear()
+    assert "template_fetch" not in [name for name, *_ in played.said]
+    played.messages = [[codes.TASK, b"%d" % (first + 1), *task(2)]]
+    of_job.hear()
+    assert played.asked("template_fetch")[0] == (b"template",)
