@@ -7,6 +7,7 @@ so when one job leaves some, the others' offers are made anew (`offer_again`, `o
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from hyperloom import errors
@@ -240,9 +241,12 @@ class Jobs:
     def _find_inbox(self, desk: Desk) -> None:
         if desk.closed:
             return
-        try:
-            desk.inbox.reconnect()
-        except errors.ControlPlaneLost:
+        found = False
+        if self._gcs.connected:  # else there may be no path, and dialling would take seconds
+            with suppress(errors.ControlPlaneLost):
+                desk.inbox.reconnect()
+                found = True
+        if not found:
             self._loop.later(_RETRY_S, lambda: self._find_inbox(desk))
             return
         self._listen(desk)

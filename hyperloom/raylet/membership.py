@@ -8,6 +8,7 @@ it joins again, and every late word of it is stale.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hyperloom import errors, failpoints
@@ -139,9 +140,12 @@ class Membership:
                 self._member.asked(job, asking.asked_of(about))
 
     def _find_inbox(self) -> None:
-        try:
-            self._inbox.reconnect()
-        except errors.ControlPlaneLost:
+        found = False
+        if self._gcs.connected:  # else there may be no path, and dialling would take seconds
+            with suppress(errors.ControlPlaneLost):
+                self._inbox.reconnect()
+                found = True
+        if not found:
             self._loop.later(_RETRY_S, self._find_inbox)
             return
         self._loop.on_readable(self._inbox.fileno(), self._hear)

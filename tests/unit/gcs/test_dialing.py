@@ -41,6 +41,26 @@ def test_a_connection_to_another_machine_notices_that_it_is_gone() -> None:
         assert sock.gettimeout() is None
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="it is Linux's")
+def test_a_path_that_carries_nothing_is_noticed_in_seconds_and_not_in_minutes() -> None:
+    """1. Nothing arrives for a minute, and nothing is refused.  2. The kernels try again ever more
+    rarely, and who only listens not at all.  3. The path is back, and nobody sees it for a minute.
+    """
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        dial(Address(f"redis://127.0.0.1:{listener.getsockname()[1]}")) as sock,
+    ):
+        seconds = sum(
+            sock.getsockopt(socket.IPPROTO_TCP, option) * times
+            for option, times in (
+                (socket.TCP_KEEPIDLE, 1),
+                (socket.TCP_KEEPINTVL, sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)),
+            )
+        )
+        assert seconds == 5
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
+
+
 def test_a_server_of_this_machine_is_reached_without_importing_a_client(socket_path: Path) -> None:
     code = (
         "import sys\n"
