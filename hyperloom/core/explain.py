@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from hyperloom.core.session import Session
 
+_ANSWER_S = 1.0  # who asks has waited already
 _NAMED = 3  # inputs that a waiting task's line names
 _STEPS = 200  # from a waiting task to what it waits for; each costs a call
 _TOLD = 3  # of a long way, this many tasks at either end
@@ -60,6 +61,8 @@ def where(session: Session, tasks: Sequence[bytes], lacks: int = 0) -> list[Stan
 
 def explain(session: Session, oids: Sequence[bytes]) -> list[str]:
     """Lines about each object; indented below it, what its task waits for."""
+    if not session.outbox.answers(_ANSWER_S):
+        return [f"nobody can say why: the control plane at {session.address} does not answer"]
     ways = [[oid] for oid in oids]
     stands: dict[bytes, Stand] = {}
     seen = set(oids)

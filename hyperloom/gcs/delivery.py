@@ -109,6 +109,17 @@ class Delivery:
             raise reply.value
         return reply.value
 
+    def answers(self, within_s: float) -> bool:
+        """Whether the server has answered all by then; it is asked if there is nothing."""
+        deadline = time.monotonic() + within_s
+        if not self.unanswered:
+            self.say([Said(pack(("PING",)), reply=Reply())])
+        while self._unanswered:
+            if not self._wire.readable(max(0.0, deadline - time.monotonic())):
+                return False
+            self.look()
+        return True
+
     def compare(self) -> None:
         """See whether the server remembers what it answered, and say again what it does not.
 

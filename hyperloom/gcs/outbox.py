@@ -240,6 +240,15 @@ class Outbox:
             self.flush()
             return self._delivery.ask(pack(fcall(function, namespace or self._ns, *args)))
 
+    def answers(self, within_s: float) -> bool:
+        """Whether there is a server that answers within so long, and nothing is left unanswered."""
+        if not self._lock.acquire(timeout=within_s):
+            return False  # somebody waits for its answer
+        try:
+            return self._delivery.answers(within_s)
+        finally:
+            self._lock.release()
+
     def compare(self) -> None:
         """See whether the server remembers what it answered, and say again what it does not.
 
