@@ -60,6 +60,7 @@ class ServerSettings:
     port: int = 0
     with_parent: bool = False  # it ends when the process that starts it ends
     keeps: tuple[int, ...] = ()  # descriptors that it holds open as long as it lives
+    through: tuple[str, ...] = ()  # a command that runs what follows it
 
     def __post_init__(self) -> None:
         """Refuse to be open to the network without a password."""
@@ -139,7 +140,7 @@ def start(settings: ServerSettings) -> subprocess.Popen[bytes]:
     # What is wrong with its configuration it says on stdout, before it opens its log.
     with (settings.folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            [settings.binary, str(file)],
+            [*settings.through, settings.binary, str(file)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -6,6 +6,7 @@ with Cluster(nodes=3) as cluster, cluster.connect():
 ...
 """
 
-from hyperloom.testing.cluster import Cluster, ClusterNode
+from hyperloom.testing.cluster import Cluster
+from hyperloom.testing.node import ClusterNode
 
 __all__ = ["Cluster", "ClusterNode"]

@@ -12,7 +12,7 @@ import signal
 import time
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from hyperloom import connection, errors
@@ -26,46 +26,20 @@ from hyperloom.raylet.node import NodeSettings
 from hyperloom.resources import label_marks
 from hyperloom.testing import network
 from hyperloom.testing.control_plane import ControlPlane
+from hyperloom.testing.node import ClusterNode, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from hyperloom.connection import Connection
     from hyperloom.gcs.server import Durability
-    from hyperloom.node.start import StartedNode
     from hyperloom.testing.network import Network, Place
+    from hyperloom.testing.node import Part
 
 _STORE_BYTES = 256 << 20
 _END_S = 30.0
 _PAUSE_S = 0.005
-
-
-@dataclass(eq=False)
-class ClusterNode:
-    """One node of a `Cluster`.
-
-    Attributes:
-        id: as `hyperloom.nodes` and `hyperloom.NodeAffinity` have it.
-        folder: its session's, with its logs.
-    """
-
-    id: str
-    folder: Path
-    _started: StartedNode = field(repr=False)
-    _place: Place | None = field(default=None, repr=False)
-    _paused: bool = field(default=False, repr=False)
-
-    @property
-    def pid(self) -> int:
-        """Of its raylet."""
-        return self._started.process.pid
-
-    @property
-    def runs(self) -> bool:
-        """Whether its raylet has not ended."""
-        return self._started.process.poll() is None
 
 
 class Cluster:
@@ -74,9 +48,9 @@ class Cluster:
     Args:
         nodes: how many to begin with; or what each of them has, in the words of `add_node`.
         num_cpus: of each node that says nothing else.
-        networks: put each node into a network of its own, which `partition` can cut off.  Needs
-            Linux, iproute2 and the rights of root: `Cluster.why_no_networks()` says what is
-            missing.
+        networks: put each node and the server into networks of their own, which `partition` can
+            cut.  Needs Linux, iproute2 and the rights of root: `Cluster.why_no_networks()` says
+            what is missing.
         durability: of the control plane; what it had is there again after `kill_server`.
         **options: any of ``docs/reference/config.md``, for the control plane and all nodes;
             ``lease_s=2, beat_s=0.5`` lets a killed node be given up soon.
@@ -96,7 +70,7 @@ class Cluster:
         durability: Durability = "everysec",
         **options: Any,  # noqa: ANN401 - `Config` knows their types
     ) -> None:
-        wanted = _wanted(nodes)
+        each_has = wanted(nodes)
         self._num_cpus = num_cpus
         self._config = Config.load(**{"failpoints": "", **options})
         self._nodes: list[ClusterNode] = []
@@ -106,7 +80,7 @@ class Cluster:
         _clusters.add(self)
         self._control_plane = self._started_control_plane(durability, networks=networks)
         try:
-            begun = [self._begin(**each) for each in wanted]
+            begun = [self._begin(**each) for each in each_has]
             for node in begun:
                 self._welcome(node)
         except BaseException:
@@ -272,34 +246,56 @@ class Cluster:
             node._paused = False  # noqa: SLF001
             os.kill(node.pid, signal.SIGCONT)
 
-    def partition(self, node: ClusterNode) -> None:
-        """Cut a node off from the control plane and all others: nothing is answered or refused.
+    def partition(self, part: Part, other: Part | None = None, *, one_way: bool = False) -> None:
+        """Cut a part off from another one, or from all: nothing is answered or refused.
+
+        A part is a node, ``"server"``, which is the control plane's, or ``"driver"``: this program
+        and all others that do not run on a node.  With `one_way`, what `part` says does not arrive
+        at `other`, but what `other` says arrives.  Further cuts add to it; `heal` ends them.
+
+        What a driver says to the node that it is connected through goes over no network.
 
         Raises:
             LoomError: the cluster has no networks.
         """
-        self._place_of(node).cut()
+        net, place = self._net(), self._place_of(part)
+        if other is not None:
+            net.cut(place, self._place_of(other), one_way=one_way)
+        elif one_way:
+            raise ValueError("one_way=True needs to know which way: name the other part, too")
+        else:
+            net.unplug(place)
 
-    def heal(self, node: ClusterNode) -> None:
-        """End a partition.  Harmless when there is none.
+    def heal(self, part: Part | None = None) -> None:
+        """End all partitions, or those of one part.  Harmless when there is none.
 
         Raises:
             LoomError: the cluster has no networks.
         """
-        self._place_of(node).mend()
+        self._net().mend(None if part is None else self._place_of(part))
 
     def kill_server(self) -> None:
         """End the control plane's server (SIGKILL); it is started again on its files at once."""
         os.kill(self._control_plane.server_pid, signal.SIGKILL)
 
-    def _place_of(self, node: ClusterNode) -> Place:
-        self._check_ours(node)
-        if node._place is None:  # noqa: SLF001 - a friend
+    def _net(self) -> Network:
+        if self._network is None:
             raise errors.LoomError(
                 "this cluster has no networks, so none can be cut: make it with "
                 "Cluster(networks=True)"
             )
-        return node._place  # noqa: SLF001 - a friend
+        return self._network
+
+    def _place_of(self, part: Part) -> Place:
+        if part == "driver":
+            return self._net().here
+        if part == "server":
+            place = self._control_plane.place
+        else:
+            self._check_ours(part)
+            place = part._place  # noqa: SLF001 - a friend
+        assert place is not None, "a cluster with networks has a place for each part"
+        return place
 
     def _check_ours(self, node: ClusterNode) -> None:
         if node not in self._nodes:
@@ -312,14 +308,14 @@ class Cluster:
 
         Harmless when done twice.
         """
+        if self._network is not None:
+            with suppress(errors.LoomError):
+                self._network.mend()  # all can say that they leave
         connection.leave([node.folder for node in self._nodes])
         for node in self._nodes:
             if node._paused:  # noqa: SLF001 - a friend
                 with suppress(ProcessLookupError):
                     os.kill(node.pid, signal.SIGCONT)
-            if node._place is not None:  # noqa: SLF001
-                with suppress(errors.LoomError):
-                    node._place.mend()  # noqa: SLF001 - it can say that it leaves
             node._started.hang_up()  # noqa: SLF001
         for node in self._nodes:
             self._wait_gone(node)
@@ -333,8 +329,8 @@ class Cluster:
         while node.folder.exists() and time.monotonic() < deadline:
             # Killed, its template is what cleans up; it is not our child, so we look.
             time.sleep(_PAUSE_S)
-        if node._place is not None:  # noqa: SLF001 - a friend
-            node._place.remove()  # noqa: SLF001
+        if self._network is not None and node._place is not None:  # noqa: SLF001 - a friend
+            self._network.take_away(node._place)  # noqa: SLF001
 
     def _after_fork(self) -> None:
         """In a child: hold nothing open, or the cluster would last as long as the child."""
@@ -356,19 +352,6 @@ class Cluster:
 
     def __repr__(self) -> str:
         return f"<Cluster of {len(self._nodes)} nodes at {self.address}>"
-
-
-def _wanted(nodes: int | Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    if isinstance(nodes, bool) or not isinstance(nodes, (int, list, tuple)):
-        raise TypeError(
-            f"nodes={nodes!r} cannot be: it is how many, or a list with a dict for each node: "
-            'nodes=[{"num_cpus": 2}, {"resources": {"printer": 1}}]'
-        )
-    if isinstance(nodes, int):
-        if nodes < 0:
-            raise ValueError(f"nodes={nodes} cannot be: it is at least 0")
-        return [{}] * nodes
-    return list(nodes)
 
 
 _clusters: weakref.WeakSet[Cluster] = weakref.WeakSet()

@@ -40,20 +40,21 @@ _NETWORK = "network"  # file with its name; it is removed with all else
 _LOOK_MS = 100  # how often it looks whether the server lives
 _WAIT_S = 30
 _LIBRARY_LOOK_S = 1.0
+_PORT = 6379  # all are free in a network of one's own
 
 
 class ControlPlane:
     """The process, as the program that starts it sees it."""
 
     def __init__(self, config: Config, durability: Durability, net: Network | None = None) -> None:
-        """Start it and wait until it serves; on TCP too when there is a network.
+        """Start it and wait until it serves; on TCP too, in a place of its own, with a network.
 
         Raises:
             errors.LoomError: it did not come up; the message has its last words.
         """
         self.folder, lock = new_embedded_session(config)
-        host = net.host if net else ""
-        port = network.free_port(host) if net else 0
+        self.place = net.add() if net else None
+        host, port = (self.place.host, _PORT) if self.place else ("", 0)
         password_file = folders.secret_file(self.folder, "password")
         about = {
             "binary": server.find_binary(config.server_binary),
@@ -61,6 +62,7 @@ class ControlPlane:
             "durability": durability,
             "host": host,
             "port": port,
+            "through": self.place.through if self.place else (),
         }
         if net is not None:
             (self.folder / _NETWORK).write_text(net.name)
@@ -117,7 +119,7 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     os.set_inheritable(lock, False)  # noqa: FBT003 - the server needs none of it
     about = json.loads((folder / _DESCRIPTION).read_text())
     settings = ServerSettings(
-        **about | {"socket": Path(about["socket"])},
+        **about | {"socket": Path(about["socket"]), "through": tuple(about["through"])},
         folder=folder / "gcs",
         password=(folder / "password").read_text(),
         admin_password=folders.secret_file(folder, "admin-password").read_text(),
