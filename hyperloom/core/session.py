@@ -106,14 +106,14 @@ class Session:
     def _doors(self) -> tuple[Outbox, Inbox]:
         """To the control plane and from it."""
         inbox = Inbox(self.address, keys.INBOX.name(self.namespace, self.process))
-        return self.outbox_of(self.process), inbox
+        return self.outbox_of(self.process, inbox.interrupt), inbox
 
-    def outbox_of(self, process: ProcessID) -> Outbox:
+    def outbox_of(self, process: ProcessID, when_back: Callable[[], None] | None = None) -> Outbox:
         """For the words of a process of this job."""
         config = self.config
         return Outbox(
-            self.address, self.namespace, process,
-            batch=config.submit_batch, outage_s=config.outage_s, repeats=self._is_driver,
+            self.address, self.namespace, process, batch=config.submit_batch,
+            outage_s=config.outage_s, repeats=self._is_driver, when_back=when_back,
         )  # fmt: skip
 
     # -- saying -----------------------------------------------------------------------------

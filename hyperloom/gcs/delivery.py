@@ -72,6 +72,7 @@ class Delivery:
         self._tries = 0  # connections in a row that came to nothing
         self._trouble_since = 0.0
         self._broken: Exception | None = None
+        self.when_back: Callable[[], None] | None = None  # after each reconnection
 
     @property
     def unanswered(self) -> int:
@@ -236,6 +237,8 @@ class Delivery:
                 kind, why = type(again), str(again)
                 self._wire.close()  # nothing was said on it
             else:
+                if self.when_back is not None:
+                    self.when_back()
                 return
 
     def _wait_a_moment(self, kind: type[errors.LoomError], why: str) -> None:

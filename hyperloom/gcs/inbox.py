@@ -3,6 +3,11 @@
 The rule: a message is a hint.  It reaches whoever listens when it is published and is kept
 nowhere, so after every reconnection the owner must look at the state itself.
 
+Who lost the connection by which it speaks interrupts its inbox, too.  1. What is said here does not
+arrive for a while, but what the server says does.  2. The server hears of none of it, and says it
+again, ever more rarely; so the inbox does not seem broken.  3. All arrives again, and what comes
+next waits until the server tries again, as long as the silence lasted.
+
 A message is msgpack, an array of byte strings (``lua/object/_notify.lua``).
 """
 
@@ -89,8 +94,9 @@ class Inbox:
 
     def interrupt(self) -> None:
         """Wake the thread that reads here: it finds the connection broken."""
-        if self._wire is not None:
-            self._wire.interrupt()
+        wire = self._wire
+        if wire is not None:
+            wire.interrupt()
 
     def close(self) -> None:
         """Hang up."""

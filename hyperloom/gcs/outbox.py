@@ -52,7 +52,8 @@ class Prepared(NamedTuple):
 class Outbox:
     """The words of one process.  For any thread.
 
-    `repeats`: a server that comes back without the last of them is told them again.
+    `repeats`: a server that comes back without the last of them is told them again; `when_back` is
+    called after each reconnection.
     """
 
     def __init__(  # noqa: PLR0913 - who speaks, to whom, how
@@ -64,6 +65,7 @@ class Outbox:
         batch: int,
         outage_s: float,
         repeats: bool = False,
+        when_back: Callable[[], None] | None = None,
     ) -> None:
         self._ns = namespace
         self._process = process
@@ -71,6 +73,7 @@ class Outbox:
         self._delivery = Delivery(
             address, fcall("process_heard", namespace, process), outage_s, repeats=repeats
         )
+        self._delivery.when_back = when_back
         self._lock = threading.RLock()
         self._seq = 0
         self._fresh()

@@ -254,8 +254,9 @@ class Jobs:
         self._doubts.missed(desk.job)
 
     def reconcile(self) -> None:
-        """An answer may be lost: look at the state itself."""
+        """The connection broke, and an answer may be lost: look at the state itself."""
         for desk in self._desks.values():
+            desk.inbox.interrupt()
             desk.reconcile(self._known)
 
     def _known(self, job: bytes) -> set[bytes]:

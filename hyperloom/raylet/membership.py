@@ -76,7 +76,12 @@ class Membership:
         self._say("node_join", lambda jobs: self._joined(jobs, known))
 
     def come_back(self) -> None:
-        """After a silence.  First hear whether we were given up meanwhile: `join` forgives it."""
+        """After a silence."""
+        self._inbox.interrupt()
+        self._look()
+
+    def _look(self) -> None:
+        # First hear whether we were given up meanwhile: `join` forgives it.
         self._beat()
         self.join()
 
@@ -149,4 +154,4 @@ class Membership:
             self._loop.later(_RETRY_S, self._find_inbox)
             return
         self._loop.on_readable(self._inbox.fileno(), self._hear)
-        self.come_back()  # a message may be lost: look at the state itself
+        self._look()  # a message may be lost: look at the state itself

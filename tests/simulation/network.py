@@ -130,6 +130,8 @@ class Inbox:
         self._connected = False
         self._waiting.clear()
 
+    interrupt = cut
+
     def reconnect(self) -> None:
         self._number = next(_numbers)
         self._connected, self.closed = True, False
