@@ -302,15 +302,19 @@ class Desk:
            one: what is listed is all that was ever given to us.
         3. Messages and answers that were on their way tell the same tasks: until the list is there
            they are passed over, and then the count of a message is not above the list's.
+        4. A step that was said on the old connection may arrive after this: it presents less than
+           what is counted from now on, and gives us nothing.
         """
         self._rounds += 1
         self._reconciling = self._rounds
         self._listed = []
         self.calls.pause()
         self.attach()  # a server that lost its last second may not know that we take part
-        self._adopt(self._rounds, "0", known)
+        self._adopt(self._rounds, "0", known, self._seen + 1)
 
-    def _adopt(self, number: int, cursor: str, known: Callable[[bytes], set[bytes]]) -> None:
+    def _adopt(
+        self, number: int, cursor: str, known: Callable[[bytes], set[bytes]], above: int
+    ) -> None:
         def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if number != self._reconciling or self.closed:
                 return  # the connection broke again, and a later round began
@@ -323,9 +327,9 @@ class Desk:
                 self.offer_due = True
                 self._take_up(known(self.job))
             else:
-                self._adopt(number, reply[0].decode(), known)
+                self._adopt(number, reply[0].decode(), known, above)
 
-        self._gcs.apply("task_held", self.ns, self._node, cursor, then=answered)
+        self._gcs.apply("task_held", self.ns, self._node, cursor, above, then=answered)
 
     def _take_up(self, known: set[bytes]) -> None:
         listed = {

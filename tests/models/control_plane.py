@@ -262,9 +262,12 @@ class ControlPlane(LivingPlans, Lineage):
         self.serve()
         return len(back)
 
-    def task_held(self, node: bytes, _: int) -> list[bytes]:
+    def task_held(self, node: bytes, _: int, above: int = 0) -> list[bytes]:
         self.idle.pop(node, None)
-        reply = [b"0", b"%d" % self.served[node] if self.served.get(node) is not None else b"0"]
+        served = self.served.get(node)
+        if served is not None:
+            self.served[node] = max(served, above)
+        reply = [b"0", b"0" if served is None else b"%d" % max(served, above)]
         if node in self.served and self.served[node] is None:
             reply[1] = codes.LOST
         for task, attempt in self.held.get(node, {}).items():

@@ -253,9 +253,9 @@ class World(Remaking):
     def evict(self, mark: bytes, most: int) -> None:
         self.same("task_evict", mark, b"4gone", most)
 
-    @rule(at=where)
-    def reconcile(self, at: int) -> None:
-        self.same("task_held", NODES[at], 0)
+    @rule(at=where, above=st.integers(0, 3))
+    def reconcile(self, at: int, above: int) -> None:
+        self.same("task_held", NODES[at], 0, above)
 
     @precondition(holds_something)
     @rule(at=where, most=st.integers(1, 2), slices=st.integers(1, 4))

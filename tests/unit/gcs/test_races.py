@@ -173,6 +173,22 @@ def test_a_broken_connection_is_healed_by_asking_what_is_held(
     assert len(host.claim(ROOM)) == 2
 
 
+def test_a_step_that_arrives_after_its_node_has_looked_gives_it_nothing(
+    plane: Plane, driver: Process
+) -> None:
+    """1. A node offers room; the line breaks, and the offer is on its way.  2. It looks at what it
+    holds, which is nothing.  3. The offer arrives: what it would be given, in an answer that nobody
+    reads, it would hold and not know of.  4. It offers again, and is given the task."""
+    host = Node(plane, "n1")
+    late = host.seen
+    host.seen = int(plane.call("task_held", host.id, 0, late + 1)[1])
+    (one,) = driver.submit()
+    assert plane.call("task_step", host.id, late, ONE) == [b"", 2]
+    assert [given.id for given in host.claim(ONE)] == [one]
+    # Said twice, it takes no more than a standing claim, which is offered anew.
+    assert plane.call("task_held", host.id, 0, late + 1)[1] == b"%d" % host.seen
+
+
 def test_many_held_tasks_are_told_in_slices(plane: Plane, driver: Process) -> None:
     host = Node(plane, "n1")
     ids = driver.submit(3000)

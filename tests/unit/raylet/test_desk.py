@@ -65,7 +65,7 @@ def test_what_was_sent_before_the_node_was_given_up_is_passed_over(
     (_, first), attached = played.asked("node_attach")
     assert first > 1
     attached(first)
-    (_, _), held = played.asked("task_held")
+    _, held = played.asked("task_held")
     held([b"0", b"%d" % first])
     played.messages = [[codes.TASK, b"1", *task(1)]]
     of_job.hear()
