@@ -38,12 +38,7 @@ if TYPE_CHECKING:
 
 
 class Plane:
-    """The control plane of one inline session: objects, who holds them, streams.
-
-    It stands where a session expects its `Outbox`.  An object lives while the session holds it
-    (`_held`: from when it is promised or acquired until it is released) or an object or task
-    that lives contains it (`_holders`).
-    """
+    """See the module.  `_held` is what the session holds, `_holders` what contains what lives."""
 
     def __init__(
         self, session: Session, node: bytes, objects: Objects, resources: ResourceSet
