@@ -8,6 +8,7 @@ from benchmarks.rows import (
     actors,
     arrays,
     batch,
+    broadcast,
     dashboard,
     direct,
     events,
@@ -52,6 +53,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "sum-large": arrays.sum_large,
     "return-large": arrays.return_large,
     "transfer": transfer.transfer,
+    "broadcast": broadcast.broadcast,
     "efficiency": work.efficiency,
     "word-count": work.word_count,
     "actor-sync": actors.sync,
@@ -66,5 +68,5 @@ ROWS: dict[str, Callable[[Bench], None]] = {
 }
 
 ALONE = frozenset(
-    ("events", "dashboard", "import", "first-result", "idle")
+    ("broadcast", "events", "dashboard", "import", "first-result", "idle")
 )  # they start programs, and want quiet
