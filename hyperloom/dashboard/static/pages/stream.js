@@ -113,7 +113,7 @@ export function Stream({ moment, rest }) {
         <button onClick=${() => move(-0.5)}>Earlier</button><button onClick=${() => move(0.5)}>Later</button>
         <button onClick=${() => setSpan(null)}>Latest</button>
         ${seen && html`<button onClick=${() => setSpan([seen.first, seen.last + 1e-3])}>All</button>`}
-        <span class="label" role="status">${says}${seen && seen.dropped ? `; ${count(seen.dropped)} older ones are not kept` : ""}${seen && seen.untold ? `; of ${count(seen.untold)} more nothing is told, or not yet` : ""}${seen && seen.hidden_lanes ? `; ${count(seen.hidden_lanes)} more workers are not drawn` : ""}</span>
+        <span class="label" role="status">${says}${seen && seen.dropped ? `; ${count(seen.dropped)} older ones are not kept` : ""}${seen && seen.untold ? `; ${count(seen.untold)} more are not told of, or not yet` : ""}${seen && seen.hidden_lanes ? `; ${count(seen.hidden_lanes)} more workers are not drawn` : ""}</span>
       </div>
       <canvas ref=${canvas} tabindex="0" role="img" aria-label=${`Task stream: ${says}. Plus and minus zoom, arrows move, zero shows the latest.`}
         onKeyDown=${pressed} onMouseDown=${(event) => { drag.current = place(event); }} onMouseUp=${clicked} onMouseMove=${pointed}
