@@ -14,8 +14,8 @@ from hyperloom.cli import looking
 def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
     """End an actor for good, a detached one, too: at once, whatever it does.
 
-    ACTOR is its id: loom ls actors shows it.  Calls that it has not answered fail with ActorDied,
-    and its name is free.
+    ACTOR is its id, or the name that it was given: loom ls actors shows both.  Calls that it has
+    not answered fail with ActorDied, and its name is free.
     """
     from hyperloom import ids  # noqa: PLC0415
     from hyperloom.gcs import cancelling  # noqa: PLC0415

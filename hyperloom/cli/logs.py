@@ -24,7 +24,7 @@ _TAIL_BYTES = 64_000
 def command(  # noqa: PLR0913 - the options of the command
     *, id_: str | None, follow: bool, tail: int, as_json: bool, session: str, address: str
 ) -> int:
-    """Show what workers printed: those of a task, a job or a node, or all.
+    """Show what workers printed: those of a task, an actor, a plan, a job or a node, or all.
 
     Of a task: its own lines, of all its attempts; also those of programs that it started, from
     its own first line on.  Of an actor: all that its process printed.

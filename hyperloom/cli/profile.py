@@ -23,7 +23,7 @@ def command(  # noqa: PLR0913 - the options of the command
 ) -> int:
     """Look at the stacks of workers a hundred times a second, and write a profile of them.
 
-    All workers, or those of a task, job or node.  Open the file in https://www.speedscope.app.
+    All workers, or those of a task, actor, plan, job or node.  Open the file in https://www.speedscope.app.
     Workers look at themselves: that costs them about a hundredth of their time.
     """
     from hyperloom.watch import stacks  # noqa: PLC0415

@@ -21,10 +21,10 @@ _NAMED = 8  # of a node's id
 def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
     """Show a task: its state and why, its inputs and outputs, its story; or another thing.
 
-    That is an object, a plan, a job, a node or a placement group.
+    That is an actor, an object, a plan, a job, a node or a placement group.
 
-    ID may be the beginning of an id, a name as messages show it (9a2e41-17), or last: the task
-    that was submitted last.
+    ID may be the beginning of an id, a name as messages show it (9a2e41-17), the name that an
+    actor was given, or last: the task that was submitted last.
     """
     with looking.cluster_at(address, session) as cluster:
         found = cluster.find(id_)

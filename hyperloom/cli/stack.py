@@ -12,7 +12,7 @@ from hyperloom.cli import looking
 @click.option("--native", is_flag=True, help="With native frames: by py-spy on the nodes.")
 @looking.looks
 def command(*, id_: str | None, native: bool, as_json: bool, session: str, address: str) -> int:
-    """Show the Python stacks of workers: all, or those of a task, job or node.
+    """Show the Python stacks of workers: all, or those of a task, actor, plan, job, node.
 
     Asked of the workers themselves, so no rights are needed and nothing is stopped.  A worker that
     is in native code without giving up the GIL cannot answer; with --native py-spy looks at it from

@@ -252,5 +252,6 @@ def _only(found: list[T], text: str, what: str) -> T:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise errors.NotFound(f"there is no {what} {text!r} here; loom ls shows what there is")
+        table = "jobs" if what == "job" else "jobs, tasks, actors, plans, nodes ..."
+        raise errors.NotFound(f"there is no {what} {text!r} here; see loom ls {table}")
     raise errors.NotFound(f"{text!r} may be several things; write more digits of it")

@@ -153,5 +153,5 @@ def _line(
     line = reasons.alike(cluster, tasks[0], at_work)
     if kind.state == "WAITING" and kind.kept_by and len(tasks) > 1:
         maker = ids.short(bytes.fromhex(line["lacks"][0])[: ids.TASK_BYTES])
-        line["says"] = f"waits for what {kind.kept_by.split()[0]} makes, it for {maker}"
+        line["says"] = f"waits for what {kind.kept_by.split()[0]} makes, that one for {maker}"
     return {**line, "tasks": len(tasks)}

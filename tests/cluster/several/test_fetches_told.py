@@ -72,7 +72,8 @@ def test_an_input_that_was_fetched_is_told_everywhere(cluster: Cluster, looked: 
     wait_until(lambda: reasons.show(looked, task)["state"] == "DONE")
     story = reasons.show(looked, task)["steps"]
     told_of = ["submitted", "its last input was made", "inputs were fetched", "began", "done"]
-    assert sorted(step["what"] for step in story) == sorted(told_of)
+    # And "taken", where fetching was slow.
+    assert sorted({step["what"] for step in story} - {"taken"}) == sorted(told_of)
     places = {step["what"]: step.get("node") for step in story}
     assert places["its last input was made"] == there.id
     assert places["inputs were fetched"] == places["began"] == third.id
