@@ -40,8 +40,9 @@ __all__ = ["Holder", "StoreKeeper", "StoreStats", "default_capacity"]
 
 _log = logging.getLogger(__name__)
 
-_TICK_S: Final = 0.2  # how long a zombie's memory may outlive its last view
-_TICKS_PER_SCRUB: Final = 50  # slow looks: at every header, at long idle slots
+_TICK_S: Final = 0.2  # between two looks at zombies, and at what somebody holds up
+_REST_S: Final = 1.0  # the same, if the last look found none and no client has said anything since
+_SCRUB_S: Final = 10.0  # between slow looks: at every header, at long idle slots
 
 
 class StoreKeeper:
@@ -157,8 +158,8 @@ class StoreKeeper:
     # -- The keeper's thread -------------------------------------------------------------
 
     def _serve(self) -> None:
-        ticks = 0
         next_tick = time.monotonic()
+        next_scrub = next_tick + _SCRUB_S
         while not self._stopping:
             try:
                 for key, _ in self._selector.select(max(0.0, next_tick - time.monotonic())):
@@ -166,10 +167,13 @@ class StoreKeeper:
                         self._accept(key.fileobj)
                     elif isinstance(key.data, _Line):
                         self._hear(key.data)
-                if time.monotonic() >= next_tick:
-                    next_tick = time.monotonic() + _TICK_S
-                    ticks += 1
-                    self._tick(scrub=ticks % _TICKS_PER_SCRUB == 0)
+                    next_tick = min(next_tick, time.monotonic() + _TICK_S)
+                if (now := time.monotonic()) >= next_tick:
+                    next_tick = now + _TICK_S  # also if this look comes to nothing
+                    scrub = now >= next_scrub
+                    next_scrub = now + _SCRUB_S if scrub else next_scrub
+                    if not self._tick(scrub=scrub):
+                        next_tick = now + _REST_S
             except OSError:
                 # The next tick looks again; the thread must live, or the node gets no new slots.
                 _log.exception("the keeper of %s goes on after an error", self._places.root)
@@ -244,22 +248,27 @@ class StoreKeeper:
                 return slots
         return 0
 
-    def _tick(self, *, scrub: bool) -> None:
+    def _tick(self, *, scrub: bool) -> bool:
+        """Look after what is left; whether there was anything."""
         if self._reaper_starts is not None and self._reaper_starts.poll() is not None:
             self._reaper_starts = None
-        self._room.sweep_zombies()
+        left = self._room.sweep_zombies() > 0 or bool(self._stuck)
         self.free([self._stuck.popleft() for _ in range(len(self._stuck))])
-        self._bury_dead()
+        left = self._bury_dead() or left
         if scrub:
             self._room.trim_idle()
             burial.scrub(self._places, self._room)
+        return left
 
-    def _bury_dead(self) -> None:
+    def _bury_dead(self) -> bool:
+        """Whether there is any process whose end nobody would tell us."""
         known = census.processes(self._places)
-        for process in known:
-            if process not in self._lines and not census.is_alive(self._places, process):
+        strange = [process for process in known if process not in self._lines]
+        for process in strange:
+            if not census.is_alive(self._places, process):
                 burial.bury(self._places, self._ledger, self._room, process)
         burial.reclaim_ownerless(self._places, self._room, {*known, *self._lines})
+        return bool(strange)
 
     def _describe(self) -> str:
         stats = self.stats()

@@ -65,10 +65,12 @@ class Room:
         if teardown.reclaim(path):
             self._ledger.strike([layout.uid_of(os.path.basename(path))])
 
-    def sweep_zombies(self, keeps: Callable[[int], bool] | None = None) -> None:
-        """End those whose last view is gone."""
-        for name in os.listdir(self._places.zombies):
+    def sweep_zombies(self, keeps: Callable[[int], bool] | None = None) -> int:
+        """End those whose last view is gone; how many there were."""
+        names = os.listdir(self._places.zombies)
+        for name in names:
             self.tear_down(self._places.zombies + name, keeps)
+        return len(names)
 
     def tear_down(self, path: str, keeps: Callable[[int], bool] | None = None) -> teardown.End:
         """End a file and keep the books."""

@@ -81,7 +81,7 @@ class Agent:
             kill_grace_s=config.kill_grace_s,
         )
         self._sessions: dict[int, bytes] = {}  # worker -> process id of its session
-        self._gcs = Conversation(settings.address, self.loop, self._come_back)
+        self._gcs = self.conversation = Conversation(settings.address, self.loop, self._come_back)
         self._journal = Journal(self._gcs, self.loop, settings.node, on=config.events)
         self._fetching = Fetching(settings, self._gcs, self.loop, keeper)
         self._jobs = Jobs(settings, self._gcs, keeper, self.loop, self.machine, self._fetching)

@@ -2,8 +2,9 @@
 
 The rule: every transition that a raylet asks for is idempotent by (task, attempt) or by its
 nature, so after a lost connection all that was not answered is said again, in order.  While
-there is no server, words are kept; workers go on.  A server that can do nothing for now (its disk
-is full, it has lost our library) counts as none; `heal` is called then, and may help it.
+there is no server, words are kept; workers go on, and `revive` is called before each try to reach
+one.  A server that can do nothing for now (its disk is full, it has lost our library) counts as
+none; `heal` is called then, and may help it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Conversation:
         self.loop = loop
         self._when_back = when_back
         self.heal: Callable[[], None] = lambda: None
+        self.revive: Callable[[], None] = lambda: None
         self._unanswered: deque[tuple[bytes, Answer | None]] = deque()
         self._tries = 0
         self._wire: Wire | None = Wire(address)
@@ -144,6 +146,7 @@ class Conversation:
         return wire
 
     def _reconnect(self) -> None:
+        self.revive()
         try:
             wire = self._anew()
         except (errors.ControlPlaneLost, NotNow) as error:

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _SERVER_WAIT_S = 10
 _SERVER_LOADS_S = 600  # a head's has to read all that it had accepted
-_LOOK_S = 0.2  # how often an embedded raylet looks whether its server lives
 _NONE = -1
 _OF_PROGRAMS = "hyperloom.api"  # by name: it stands on us, and so do the modules of users
 
@@ -75,7 +74,7 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     raylet = agent.Agent(settings, keeper, forked, time.monotonic)
     end_when_told(raylet, alive)
     if own_server is not None:
-        raylet.loop.every(_LOOK_S, own_server.keep_alive)
+        raylet.conversation.revive = own_server.keep_alive
     if not settings.embedded:
         raylet.loop.later(settings.config.lease_s, raylet.end_forsaken)
     with contextlib.suppress(BrokenPipeError):  # its supervisor died; without one it lives on
