@@ -52,6 +52,8 @@ class Wire:
         self._socket = _dial(address)
         self._socket.settimeout(patience_s)
         self.secure = address.url.startswith("rediss:")
+        # Python waits before it reads where there is a time limit, and TLS knows no flags.
+        self._is_plain = patience_s is None and not self.secure
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         try:
@@ -117,8 +119,8 @@ class Wire:
     def receive_now(self) -> Any:  # noqa: ANN401 - Redis' own reply
         """The next reply if it is here already, else False.  Reads at most once."""
         reply = self._next()
-        if reply is False and self.readable(0):
-            self._fill()
+        if reply is False and (self._is_plain or self.readable(0)):
+            self._fill(socket.MSG_DONTWAIT if self._is_plain else 0)
             reply = self._next()
         return reply
 
@@ -153,9 +155,11 @@ class Wire:
         with contextlib.suppress(AttributeError):  # there never was one
             self.close()
 
-    def _fill(self) -> None:
+    def _fill(self, flags: int = 0) -> None:
         try:
-            data = self._socket.recv(_RECEIVE_BYTES)
+            data = self._socket.recv(_RECEIVE_BYTES, flags)
+        except BlockingIOError:  # nothing is here, and `flags` say not to wait
+            return
         except OSError as error:
             raise self._lost(error) from error
         if not data:

@@ -81,6 +81,8 @@ class Conversation:
         self.loop.later(seconds, call)
 
     def _read(self) -> None:
+        if self._wire is not None and not self._unanswered:
+            self._look_for_the_end()
         while self._wire is not None and self._unanswered:
             try:
                 answer = self._wire.receive_now()
@@ -95,8 +97,6 @@ class Conversation:
             _, then = self._unanswered.popleft()
             if then is not None:
                 then(answer)
-        if self._wire is not None and not self._unanswered:
-            self._look_for_the_end()
 
     def _look_for_the_end(self) -> None:
         # Readable with no answer due: the server hung up.
