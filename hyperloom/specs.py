@@ -176,7 +176,9 @@ def refs_of(data: bytes) -> bytes:
 
 def heading_of(data: bytes) -> bytes:
     """What the control plane is told of the record when its task is over: template and refs."""
-    return data[:TEMPLATE_BYTES] + refs_of(data)
+    if data[_COUNTS:_REFS] == NO_REFS:
+        return data[:TEMPLATE_BYTES]
+    return data[:TEMPLATE_BYTES] + data[_REFS : call_start(data)]
 
 
 def inputs_of(data: bytes) -> list[bytes]:
@@ -203,6 +205,8 @@ def actor_of(data: bytes) -> TaskID:
 
 def call_start(data: bytes) -> int:
     """Where in the record the call begins."""
+    if data[_COUNTS:_REFS] == NO_REFS:
+        return _REFS
     number = int.from_bytes(data[_COUNTS : _COUNTS + 3], "big")
     number += int.from_bytes(data[_COUNTS + 3 : _REFS], "big")
     return _REFS + number * OBJECT_BYTES
@@ -227,7 +231,8 @@ def split_mapped(call: bytes) -> tuple[bytes, bytes]:
 
 def split_entry(entry: bytes) -> tuple[TaskID, int]:
     """Task id and attempt of a queue entry (the first attempt is not written)."""
-    return TaskID(entry[:TASK_BYTES]), int(entry[TASK_BYTES:] or b"1")
+    attempt = entry[TASK_BYTES:]
+    return TaskID(entry[:TASK_BYTES]), int(attempt) if attempt else 1
 
 
 def join_entry(task: bytes, attempt: int) -> bytes:

@@ -43,7 +43,8 @@ class Attempts:
         times, inputs, number = self.times, self._inputs, len(self.times) // 2
         self.times, self._inputs = [], {}
         if len(done) == _WITH_ONE * number and done[3::_WITH_ONE].count(1) == number:
-            tasks, tries, headings, values = (done[at::_WITH_ONE] for at in (0, 1, 2, 4))
+            tasks, tries = done[::_WITH_ONE], done[1::_WITH_ONE]
+            headings, values = done[2::_WITH_ONE], done[4::_WITH_ONE]
             marks = bytes(map(_mark, values))
             outputs = [[value] for value in values] if _FAILED in marks or _STORED in marks else []
         else:

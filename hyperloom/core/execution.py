@@ -164,8 +164,7 @@ class Executor:
     def _attempt(self, code: Code, running: Running, record: bytes, inputs: bytes) -> list[bytes]:
         kept = specs.split_values(inputs) if inputs else []
         running.label, said = specs.split_label(record[specs.call_start(record) :])
-        passed_on = self.passed_on(code, running, kept)
-        if passed_on is not None:
+        if kept and (passed_on := self.passed_on(code, running, kept)) is not None:
             return passed_on
         if code.template.keeps:
             return self._kept_attempt(code, running, record, kept, said)

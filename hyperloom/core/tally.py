@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import sys
 
 _WIDTH = 8
 _BYTES = 4096  # a page is what it takes in any case
@@ -25,31 +26,28 @@ def open_tally() -> tuple[int, mmap.mmap]:
 
 def tasks_of(memory: mmap.mmap) -> int:
     """Tasks that were begun, in all."""
-    return int.from_bytes(memory[:_WIDTH], "little")
+    return int.from_bytes(memory[:_WIDTH], sys.byteorder)
 
 
 def groups_of(memory: mmap.mmap) -> tuple[int, ...]:
     """Calls that were begun, by group."""
     counts = memory[_WIDTH:].rstrip(b"\0")
     starts = range(0, len(counts), _WIDTH)
-    return tuple(int.from_bytes(counts[at : at + _WIDTH], "little") for at in starts)
+    return tuple(int.from_bytes(counts[at : at + _WIDTH], sys.byteorder) for at in starts)
 
 
 class Tally:
     """The worker's side."""
 
     def __init__(self, descriptor: int) -> None:
-        self._memory = mmap.mmap(descriptor, _BYTES)
+        self._begun = memoryview(mmap.mmap(descriptor, _BYTES)).cast("Q")
         self._tasks = 0
 
     def begin(self) -> None:
         """A task more."""
         self._tasks += 1
-        self._memory[:_WIDTH] = self._tasks.to_bytes(_WIDTH, "little")
+        self._begun[0] = self._tasks
 
     def begin_in(self, group: int, count: int) -> None:
         """A call: so many of its group have begun now, or more."""
-        at = _WIDTH * (1 + group)
-        end = at + _WIDTH
-        if count > int.from_bytes(self._memory[at:end], "little"):
-            self._memory[at:end] = count.to_bytes(_WIDTH, "little")
+        self._begun[1 + group] = max(self._begun[1 + group], count)

@@ -135,7 +135,8 @@ class Worker:
         self._entry = entry
         if failpoints.ON:
             failpoints.hit("worker.begun")
-        if self.executor.codes[record[:8]].template.role == "actor":
+        code = self.executor.codes[record[:8]]
+        if code.template.role == "actor":
             self._become_actor(entry, record, inputs)
             return
         start = time.perf_counter()
@@ -155,7 +156,6 @@ class Worker:
             if outputs is WITHDRAWN:
                 return
             self._add_results(start, entry, record, outputs)
-        code = self.executor.codes[record[:8]]
         if code.template.max_calls and code.calls >= code.template.max_calls:
             self.report()
             self._send([words.LEAVING])

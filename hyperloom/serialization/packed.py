@@ -42,6 +42,8 @@ class Packed:
     @property
     def size(self) -> int:
         """Bytes in all."""
+        if not self.buffers:
+            return len(self.meta)
         return len(self.meta) + sum([buffer.nbytes for buffer in self.buffers])
 
 
