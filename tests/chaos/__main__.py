@@ -10,6 +10,7 @@ import sys
 import traceback
 from random import Random
 
+from tests.chaos import network
 from tests.chaos.oracle import Account
 from tests.chaos.rows import ROWS, Row
 
@@ -33,6 +34,9 @@ def main() -> int:
             account = _play(row, given.times or row.times, given.seed)
             passed = passed and account.passes
             _print(_line(row, account))
+    if network.CUT:
+        cut = ", ".join(f"{name} {number}" for name, number in sorted(network.CUT.items()))
+        _print(f"\n{network.CUT.total()} calls were cut off: {cut}")
     return not passed
 
 

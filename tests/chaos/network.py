@@ -1,73 +1,74 @@
-"""Rows 9-11: partitions, slow lines, connections that break after a word and before its answer."""
+"""Rows 10 and 11: slow lines, and words that are lost, said twice, or arrive late.
+
+All of a cluster speaks with its server through a `Proxy`: raylets, workers and the driver.
+
+row 10   no node is given up and nothing runs again, with up to a second each way
+row 11   what the control plane counts in the end is what it counts without faults
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
-import time
-from contextlib import suppress
-from random import Random
-from socket import SHUT_RDWR
+import tempfile
+from collections import Counter as Calls
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hyperloom as loom
-from hyperloom.core import current
-from hyperloom.gcs import delivery
-from hyperloom.gcs.wire import Wire
+from hyperloom.gcs import codes
+from hyperloom.gcs.address import Address
 from hyperloom.testing import Cluster
+from tests.chaos import observed
+from tests.chaos.counting import Counter
 from tests.chaos.oracle import ANSWERS, PATIENCE_S, Account, Load
-from tests.chaos.processes import CHAINS
-from tests.cluster.several.tasks import alive, make, on, sizes_in
-from tests.waiting import wait_until
+from tests.chaos.proxy import Faults, Proxy
+from tests.cluster.several.tasks import alive, make, on, size_of, sizes_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+CHAINS = 67  # about 200 tasks
+CUTS = 25  # of one round, at least: 40 rounds make a thousand
+CUT: Calls[str] = Calls()  # in all rounds, by function and how
+_COUNTED = {"done": codes.DONE, "failed": codes.FAILED}
 
 
-def row_9(choose: Random) -> Account:
-    """a node is cut off (network namespaces) for half a lease, or three"""
-    if why := Cluster.why_no_networks():
-        return Account(rounds=1, skipped=why)
-    with Cluster(nodes=2, networks=True, lease_s=2, beat_s=0.5) as cluster, cluster.connect():
+@contextmanager
+def behind(faults: Faults, nodes: int, **options: Any) -> Iterator[tuple[Cluster, Proxy]]:
+    """A cluster whose parts reach its server through a proxy; this process is a driver of it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="loom-chaos-") as folder,
+        Cluster(nodes=0, **options) as cluster,
+    ):
+        plane = cluster._control_plane
+        proxy = Proxy(Path(folder) / "s", plane.folder / "gcs.sock", faults)
+        plane.address = Address(f"unix://{proxy.path}", plane.address.password_file)
+        try:
+            for _ in range(nodes):
+                cluster.add_node(num_cpus=2)
+            with cluster.connect():
+                yield cluster, proxy
+        finally:
+            cluster.close()
+            proxy.close()
+
+
+def _slow(faults: Faults, lease_s: float) -> Account:
+    with behind(faults, 2, lease_s=lease_s, beat_s=lease_s / 5) as (cluster, _):
         load = Load()
         load.submit(CHAINS)
-        cut = cluster.nodes[1]
-        cluster.partition(cut)
-        time.sleep(2 * choose.choice([0.5, 3]))  # the task of this row is to be silent
-        cluster.heal(cut)
+        large = on(cluster.nodes[1].id, make).remote(1 << 20)
+        load.expect(on(cluster.nodes[0].id, size_of).remote(large), 1 << 20)
+        load.account.accepted, load.account.committed = load.account.accepted + 1, 1
         load.account.measured(ANSWERS, load.answers())
-        wait_until(lambda: len(alive()) == 2, 30)
+        load.account.left += [] if len(alive()) == 2 else ["a node was given up"]
+        if again := observed.count(codes.AGAIN):
+            load.account.left.append(f"{again} tasks ran again")
+        del large
         return load.settle()
-
-
-class FaultyWire(Wire):
-    """Breaks now and then, most often when a word was said and is not answered; and may be slow."""
-
-    choose = Random(0)
-    chance = 0.0
-    delay_s = 0.0
-
-    def send_packed(self, data: bytes) -> None:
-        super().send_packed(data)
-        if self.choose.random() < self.chance:
-            with suppress(OSError):
-                self._socket.shutdown(SHUT_RDWR)
-
-    def receive(self, timeout_s: float | None = None) -> object:
-        if self.delay_s:
-            time.sleep(self.delay_s * self.choose.random())  # the task of this row is to be slow
-        return super().receive(timeout_s)
-
-
-def _with_faults(choose: Random, chance: float, delay_s: float) -> Account:
-    """A driver whose words go over such lines."""
-    FaultyWire.choose, FaultyWire.chance, FaultyWire.delay_s = choose, chance, delay_s
-    real, delivery.Wire = delivery.Wire, FaultyWire  # type: ignore[misc]
-    try:
-        with loom.init("local", num_cpus=2, submit_batch=5):
-            assert isinstance(current.session().outbox._delivery._wire, FaultyWire)
-            load = Load()
-            load.submit(CHAINS)
-            load.account.measured(ANSWERS, load.answers())
-            return load.settle()
-    finally:
-        delivery.Wire = real  # type: ignore[misc]
 
 
 def _on_thin_lines() -> Account:
@@ -75,7 +76,7 @@ def _on_thin_lines() -> Account:
     with Cluster(nodes=3, networks=True, lease_s=5, beat_s=1) as cluster, cluster.connect():
         for node in cluster.nodes[1:]:
             place = cluster._place_of(node)
-            for through, link in ([], place.name), (place.through, "eth0"):
+            for through, link in ((), place.name), (place.through, "eth0"):
                 thin = "root tbf rate 1mbit burst 32kbit latency 400ms"
                 command = [*through, "tc", "qdisc", "add", "dev", link, *thin.split()]
                 subprocess.run(command, check=True)
@@ -90,13 +91,64 @@ def _on_thin_lines() -> Account:
         return load.settle(counts=False)
 
 
-def row_10(choose: Random) -> Account:
-    """lines of 1 Mbit/s (tc); or one that takes up to 200 ms and breaks with one word in twenty"""
-    if not Cluster.why_no_networks() and shutil.which("tc") and choose.random() < 0.5:
-        return _on_thin_lines()
-    return _with_faults(choose, 0.05, 0.2)
+KINDS = ("1 Mbit/s", "200 ms, connections break", "1 s")
+
+
+def row_10(kind: str, choose: Random) -> Account:
+    """1 Mbit/s (tc); 200 ms each way, about, and a connection in 20 breaks; 1 s each way"""
+    seed = choose.randrange(1 << 30)
+    if kind == "1 Mbit/s":
+        why = Cluster.why_no_networks() or ("" if shutil.which("tc") else "tc is not on PATH")
+        return Account(rounds=1, skipped=why) if why else _on_thin_lines()
+    if kind == "1 s":
+        return _slow(Faults(seed, delay_s=0.9, jitter_s=0.1), lease_s=10)
+    return _slow(Faults(seed, delay_s=0.2, jitter_s=0.1, breaks=0.05), lease_s=10)
+
+
+@loom.task(max_retries=0)
+def refuses() -> None:
+    raise ValueError("no")
+
+
+@loom.task
+def items(n: int) -> Any:
+    yield from range(n)
+
+
+def _work() -> tuple[Account, dict[str, int]]:
+    """Something of all kinds, so that most functions are called; and what is counted then."""
+    load = Load()
+    load.submit(CHAINS)
+    counter = Counter.options(checkpoint_every=1).remote()
+    for total in range(1, 21):
+        load.expect(counter.add.remote(1), total)
+    group = loom.placement_group([{"CPU": 1}])
+    load.expect(size_of.options(scheduling=group).remote(b"123"), 3)
+    refused = [refuses.remote() for _ in range(5)]
+    stream = items.remote(20)
+    load.account.wrong += [loom.get(ref, timeout=PATIENCE_S) for ref in stream] != list(range(20))
+    for ref in refused:
+        with suppress(ValueError):
+            load.account.wrong += loom.get(ref, timeout=PATIENCE_S) is None
+    large = make.remote(1 << 20)
+    load.expect(size_of.remote(large), 1 << 20)
+    load.account.measured(ANSWERS, load.answers())
+    loom.remove_placement_group(group)
+    del refused, stream, counter, large, ref
+    account = load.settle(counts=False)
+    counted = {name: observed.count(kind) for name, kind in _COUNTED.items()}
+    return account, counted
 
 
 def row_11(choose: Random) -> Account:
-    """one word in four is carried out, and its answer lost"""
-    return _with_faults(choose, 0.25, 0)
+    """calls lost, done and not answered, or late: of drivers, workers and raylets (1000 in all)"""
+    with Cluster(nodes=2, num_cpus=2) as cluster, cluster.connect():
+        _, clean = _work()
+    faults = Faults(choose.randrange(1 << 30), cuts=0.05)
+    with behind(faults, 2) as (_, proxy):
+        account, counted = _work()
+    if counted != clean:
+        account.left.append(f"counted {counted}, and {clean} without faults")
+    account.left += [] if proxy.faults.total() >= CUTS else [f"only {proxy.faults} cuts"]
+    CUT.update(proxy.faults)
+    return account

@@ -33,10 +33,14 @@ BACK = "back, s"
 CANCELLED = "cancelled, s"
 DISTURBED = "running tasks begun anew"
 ELSEWHERE = "rerun elsewhere, s"
+ENDED = "its workers ended, s"
 EXTRA = "more executions per kill"
+FETCHED = "fetched from another copy, s"
+HEALED = "well again, s"
 HEARD = "heard of it, s"
 ORPHANS = "orphans dead, s"
 RECOVERED = "as much done as before, s"
+REFUSED = "late results refused"
 SLOT = "slot back, s"
 SUBMIT = "a call while a million wait, us"
 
@@ -90,7 +94,7 @@ class Load:
     def __init__(self, call: Callable[[Any], Any] = plus_one.remote) -> None:
         self.account = Account(rounds=1)
         self.call = call
-        self._wanted: list[tuple[Any, int]] = []
+        self._wanted: list[tuple[Any, Any]] = []
         self._submitting = threading.Lock()
         self._before = _commits()
 
@@ -120,6 +124,12 @@ class Load:
         finally:
             over.set()
             thread.join()
+
+    def expect(self, ref: Any, value: Any) -> None:
+        """A task of another kind."""
+        with self._submitting:
+            self._wanted.append((ref, value))
+            self.account.accepted += 1
 
     def answers(self) -> float:
         """How long one more task takes from here."""

@@ -1,13 +1,10 @@
-"""Rows 4 and 8: a head is killed but for its server; anything is stopped for a while."""
+"""Row 4: a head is killed but for its server."""
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import hyperloom as loom
 from tests.chaos.baseline import Baseline
@@ -87,50 +84,3 @@ def row_4(choose: Random) -> Account:
             account.wrong += {each.pid for each in read(beats)} != set(pids)
             account.left += baseline.left()
             return account
-
-
-_STOPPED = """
-import hyperloom as loom
-
-@loom.task
-def plus_one(x):
-    return x + 1
-
-with loom.init("auto"):
-    refs = [plus_one.remote(i) for i in range(200)]
-    print("begun", flush=True)
-    input()
-    print(loom.get(refs) == list(range(1, 201)))
-"""
-
-
-def row_8(choose: Random) -> Account:
-    """SIGSTOP of a worker, raylet, server or driver for half a lease, two or ten"""
-    for_s = float(LEASE["LOOM_LEASE_S"]) * choose.choice([0.5, 2, 10])
-    with Head() as home:
-        home.begins()
-        load = Load()
-        load.submit(CHAINS)
-        who = choose.choice(["worker", "raylet", "server", "driver"])
-        driver = home.python("-c", _STOPPED, stdin=subprocess.PIPE)
-        assert driver.stdout is not None
-        assert driver.stdout.readline() == "begun\n"
-        if who == "driver":
-            pid = driver.pid
-        else:
-            pid = _worker_of(home) if who == "worker" else home.pid(who)
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(for_s)  # the task of this row is to hang
-        os.kill(pid, signal.SIGCONT)
-        load.account.measured(ANSWERS, load.answers())
-        out, err = driver.communicate("\n", timeout=60)
-        load.account.left += [] if out == "True\n" else [f"a driver that says {out!r} {err:.300}"]
-        return load.settle()
-
-
-def _worker_of(home: Home) -> int:
-    def found() -> list[dict[str, Any]]:
-        workers: list[dict[str, Any]] = home.status()["node"]["workers"]
-        return workers
-
-    return int(wait_until(found, 20)[0]["pid"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,14 +15,16 @@ from typing import TYPE_CHECKING
 
 import hyperloom as loom
 from hyperloom import errors
-from hyperloom.gcs import recent
+from hyperloom.gcs import codes, recent
 from hyperloom.gcs.address import Address
 from hyperloom.gcs.library import build
 from hyperloom.gcs.wire import Wire
 from hyperloom.testing import Cluster
 from tests import servers, slow_disk
+from tests.chaos import observed
 from tests.chaos.oracle import ANSWERS, BACK, HEARD, Account, Load
 from tests.chaos.processes import CHAINS
+from tests.cluster.several.tasks import alive
 from tests.cluster.several.test_state_lost import append_only_file, as_admin, forget
 from tests.home import ROOT
 from tests.unit.gcs.cast import Node, Process, declare, left
@@ -114,21 +117,30 @@ def _ends(server: servers.Server) -> tuple[int, int, list[str]]:
 
 
 def row_12(choose: Random) -> Account:
-    """the server hangs (CLIENT PAUSE) for 1 to 3 s, or syncs take 0.9 s; no node is given up"""
-    slow = not slow_disk.why_not() and choose.random() < 0.5
-    durability: Durability = "always" if slow else "everysec"
+    """the server hangs for 3 s (SIGSTOP, CLIENT PAUSE), or syncs take 0.9 s; nothing runs again"""
+    kinds = ["stopped", "paused", *([] if slow_disk.why_not() else ["slow disk"])]
+    how = choose.choice(kinds)
+    durability: Durability = "always" if how == "slow disk" else "everysec"
     with Cluster(nodes=2, durability=durability) as cluster, cluster.connect():
+        pid = cluster._control_plane.server_pid
         load = Load()
         load.submit(CHAINS)
-        if slow:
-            with slow_disk.slow_disk(cluster._control_plane.server_pid, 0.9):
+        if how == "slow disk":
+            with slow_disk.slow_disk(pid, 0.9):
                 load.account.measured(ANSWERS, load.answers())
-        else:
-            as_admin(cluster, "CLIENT", "PAUSE", str(choose.randint(1000, 3000)), "ALL")
+        elif how == "paused":
+            as_admin(cluster, "CLIENT", "PAUSE", "3000", "ALL")
             load.account.measured(ANSWERS, load.answers())
-        account = load.settle()
-        account.left += [] if len(loom.nodes()) == 2 else ["a node was given up"]
-        return account
+        else:  # what DEBUG SLEEP does, which our servers refuse
+            os.kill(pid, signal.SIGSTOP)
+            load.submit(CHAINS)
+            time.sleep(3)  # the task of this row is to hang
+            os.kill(pid, signal.SIGCONT)
+            load.account.measured(ANSWERS, load.answers())
+        load.account.left += [] if len(alive()) == 2 else [f"{how}: a node was given up"]
+        if again := observed.count(codes.AGAIN):
+            load.account.left.append(f"{how}: {again} tasks ran again")
+        return load.settle()
 
 
 def row_14(choose: Random) -> Account:
