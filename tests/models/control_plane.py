@@ -30,6 +30,8 @@ from tests.models.told import lost_with_actor, told
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+NO_MORE = 9007199254740991  # a last call behind which there is none
+
 
 def is_failure(value: bytes) -> bool:
     return value.startswith(codes.FAILURE)
@@ -375,7 +377,10 @@ class ControlPlane(LivingPlans, Lineage):
         if last < count:
             return last + 1
         self.let_go(sorted(self.holds.pop(process, ())), ("process", process))
+        unheard = self.heard.get(process, NO_MORE) == NO_MORE
         for books in (self.heard, self.made, self.homes, self.owners, self.records_of_owners,
                       self.stops, self.stopped):  # fmt: skip
             books.pop(process, None)
+        if failure and unheard:
+            self.heard[process] = NO_MORE
         return 0

@@ -204,6 +204,19 @@ def test_a_burial_lets_go_of_what_was_made_and_borrowed(
     assert bury(plane, worker) == 1  # twice is harmless
 
 
+def test_first_words_that_come_after_a_burial_are_not_heard(plane: Plane) -> None:
+    """1. A worker says its first words, and is killed.  2. Its raylet buries it, and the server
+    reads that first.  3. What they make would be nobody's, and stay."""
+    late = Process(plane, "late")
+    declare(plane)
+    assert plane.call("process_bury", late.id, 1, 100, b"4killed") == 0
+    late.put()
+    late.submit(2)
+    assert plane.call("process_bury", late.id, 1, 100, b"4killed") == 0  # by somebody else, too
+    late.put()
+    assert left(plane) == {}
+
+
 def test_a_burial_finds_what_was_said_out_of_order(plane: Plane, worker: Process) -> None:
     """Threads: ids 1-3 are taken, and 3 is said first; 2 streams an item after that."""
     host, (first, second, third) = Node(plane), worker.ids(3)

@@ -9,6 +9,8 @@
 -- width, if it makes some now.  Whoever buries it counts them down.  All three are one row:
 -- "seq,count,width".
 
+local NO_MORE = 9007199254740991  -- the number of a last call behind which there is none
+
 local function row_of(ns, process)
   local row = call('HGET', key.heard(ns), process)
   if not row then
@@ -35,6 +37,17 @@ function act.answered(ns, process, seq, count, width)
   end
   write(ns, process, seq, math.max(made, count or 0), math.max(widest, width or 1))
   return nil
+end
+
+-- Whether nothing was ever heard of it.
+function act.unheard(ns, process)
+  local last = row_of(ns, process)
+  return not last or last == NO_MORE
+end
+
+-- Nothing is heard of it from now on.
+function act.deafen(ns, process)
+  write(ns, process, NO_MORE, 0, 1)
 end
 
 -- The process is known and not buried; one of its streaming tasks has so many outputs by now.
