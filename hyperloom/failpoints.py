@@ -66,14 +66,14 @@ PLACES: Final = (
 )
 
 _OF_PROGRAMS: Final = (
-    "actor_call", "actor_create", "actor_find", "actor_kill", "group_create", "group_remove",
-    "metric_add", "object_put", "object_watch", "owner_add", "plan_add", "plan_forget",
-    "process_bury", "process_stops", "ref_acquire", "ref_contain", "ref_release", "stream_consume",
-    "stream_open", "task_cancel", "task_drop", "task_evict", "task_plan", "task_range",
+    "actor_call", "actor_cede", "actor_claim", "actor_create", "actor_find", "actor_kill",
+    "group_create", "group_remove", "metric_add", "object_put", "object_watch", "owner_add",
+    "plan_add", "plan_forget", "process_bury", "process_stops", "ref_acquire", "ref_release",
+    "stream_consume", "task_cancel", "task_drop", "task_evict", "task_plan", "task_range",
     "task_shut", "task_submit", "template_declare",
 )  # fmt: skip
 
-# Who asks for what; claims of names and the words of workers about themselves are the others.
+# Who asks for what.
 TRANSITIONS: Final = {
     "raylet": (
         "actor_left", "actor_lost", "actor_move", "actor_open", "actor_over", "actor_save",
@@ -83,8 +83,8 @@ TRANSITIONS: Final = {
         "task_cancel", "task_evict", "task_give_back", "task_hand_on", "task_held",
         "task_put_off", "task_redirect", "task_remake", "task_requeue", "task_retry", "task_step",
     ),
-    "worker": (*_OF_PROGRAMS, "actor_cede", "actor_claim", "process_join", "task_yield"),
-    "driver": (*_OF_PROGRAMS, "actor_cede", "actor_claim"),
+    "worker": (*_OF_PROGRAMS, "process_join", "ref_contain", "stream_open", "task_yield"),
+    "driver": _OF_PROGRAMS,
 }  # fmt: skip
 
 POINTS: Final = (

@@ -7,6 +7,7 @@ process: templates, claims, counters.  Everything else is a leak.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import hyperloom as loom
 from hyperloom.core import current
 from hyperloom.gcs.wire import Wire
 from hyperloom.raylet.node import NodeSettings
+from tests.waiting import wait_until
 
 # Once for each function, node or process of the job, whatever it does.
 CONSTANT = {"turn", "terms", "template", "source", "idle", "served", "heard", "homes", "queues"}
@@ -34,6 +36,13 @@ def holdings() -> dict[str, Any]:
     if names := stored():
         held[STORE] = names
     return held
+
+
+def nothing_is_held(timeout_s: float) -> None:
+    """Wait until it is so; what is held is shown if it is not."""
+    deadline = time.monotonic() + timeout_s
+    wait_until(lambda: not holdings() or time.monotonic() > deadline, 2 * timeout_s)
+    assert holdings() == {}
 
 
 def _keys(wire: Wire, prefix: bytes) -> dict[str, Any]:

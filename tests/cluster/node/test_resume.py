@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+HALF_WRITTEN = "checkpoint.written"
+
 # A chain of stages, each with a checkpoint.  One waits until it is let through.
 PIPELINE = """
     import sys
@@ -89,7 +91,7 @@ def test_a_driver_is_killed(pipeline: Pipeline) -> None:
 def test_a_worker_is_killed_between_writing_and_renaming(pipeline: Pipeline) -> None:
     pipeline.gate.open()
     options = {"address": "local", "num_cpus": 1}
-    pipeline.home.variables["LOOM_FAILPOINTS"] = "checkpoint.written=kill9@3"
+    pipeline.home.variables["LOOM_FAILPOINTS"] = f"{HALF_WRITTEN}=kill9@3"
     driver = pipeline.begin(**options)
     out, err = driver.communicate(timeout=50)
     assert (out, driver.returncode) == ("", 1)
