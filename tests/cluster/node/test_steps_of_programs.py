@@ -17,6 +17,7 @@ from tests.cluster.api.holdings import nothing_is_held, stored_bytes
 from tests.cluster.node import operations
 from tests.cluster.node.operations import DEEDS, PATIENCE_S, arms, does
 from tests.home import Home
+from tests.sampled import one_in
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def mark(tmp_path: Path) -> str:
     return str(tmp_path / "mark")
 
 
-@pytest.mark.parametrize("point", IN_A_TASK)
+@pytest.mark.parametrize("point", one_in(5, IN_A_TASK))
 def test_a_task_whose_worker_dies_at_a_word_is_done(point: str, mark: str) -> None:
     assert loom.get(does.remote(mark, point), timeout=PATIENCE_S), "it died"
 
@@ -93,7 +94,7 @@ def yields(mark: str, point: str, at: int) -> Any:
     return (*range(5), died)
 
 
-@pytest.mark.parametrize("point", OF_A_TASK)
+@pytest.mark.parametrize("point", one_in(5, OF_A_TASK))
 def test_a_task_whose_worker_dies_as_it_tells_of_itself_is_done(point: str, mark: str) -> None:
     if point.endswith(("stream_open", "task_yield")):
         stream = yields.remote(mark, point, 2 if point.endswith("yield") else 1)
@@ -120,7 +121,7 @@ def test_an_actor_that_dies_at_its_birth_is_born_again(point: str, mark: str) ->
     assert loom.get(Born.remote(mark, point).died.remote(), timeout=PATIENCE_S)
 
 
-@pytest.mark.parametrize("point", OF_A_DRIVER)
+@pytest.mark.parametrize("point", one_in(5, OF_A_DRIVER))
 def test_nothing_of_a_driver_that_dies_at_a_word_stays(head: Home, point: str, mark: str) -> None:
     _dies(head, point, mark)
 

@@ -34,6 +34,7 @@ from tests.cluster.several.mortal import (
     size_of,
 )
 from tests.cluster.several.tasks import alive
+from tests.sampled import one_in
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -292,7 +293,7 @@ POINTS = [
 ]
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", one_in(5, POINTS))
 def test_a_raylet_that_dies_at_a_step_loses_nothing(
     cluster: Cluster, point: str, tmp_path: Path
 ) -> None:
