@@ -106,8 +106,9 @@ def main(folder: Path, channel: bytes, reply_to: bytes) -> int:
         say(reply_to, {})
         heard = time.monotonic()
         while time.monotonic() - heard < _SILENCE_S and not _raylet_ended():
-            for kind, to, *message in inbox.poll(_LOOK_S):
+            for kind, *parts in inbox.poll(_LOOK_S):
                 if kind == codes.ASK:
+                    to, *message = parts
                     say(to, reception.answer(asking.asked_of(message)))
                     heard = time.monotonic()
     return 0

@@ -81,11 +81,11 @@ class Recorder:
                 return
 
     def _hear(self, inbox: Inbox, live: Live) -> None:
-        for kind, what, *more in inbox.poll(LOOK_S):
+        for kind, *parts in inbox.poll(LOOK_S):  # of all that nodes are told: GROUPS stands alone
             if kind == codes.JOB_OPENED:
-                self._seen.setdefault(what, b"0-0")
+                self._seen.setdefault(parts[0], b"0-0")
             elif kind == codes.ASK:
-                self._answer(live, what, asking.asked_of(more))
+                self._answer(live, parts[0], asking.asked_of(parts[1:]))
 
     def _answer(self, live: Live, reply_to: bytes, asked: list[Any]) -> None:
         """Somebody wants to know what was recorded; or asks the node, on whose channel we are."""

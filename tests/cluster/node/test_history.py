@@ -82,6 +82,26 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     assert "nothing was recorded" in home.loom("ls", "tasks", exits=3).stderr
 
 
+GROUPED = """
+import hyperloom as loom
+
+loom.init("auto")
+group = loom.placement_group([{"CPU": 1}])
+assert group.wait(30)
+loom.remove_placement_group(group)
+"""
+
+
+def test_the_recorder_passes_over_what_only_nodes_are_told(home: Home) -> None:
+    (home.path / "grouped.py").write_text(GROUPED)
+    folder = home.start_head()
+    recorder = home.pid("recorder")
+    home.loom("run", "grouped.py")
+    assert home.pid("recorder") == recorder
+    home.loom("stop")
+    assert (folder / "recorder.log").read_text() == ""
+
+
 def test_what_was_recorded_is_seen_from_elsewhere(home: Home) -> None:
     """From a machine that has nothing but the address: the head's recorder tells it."""
     (home.path / "script.py").write_text(SCRIPT)
