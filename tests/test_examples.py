@@ -1,8 +1,9 @@
 """Each example, and each snippet of the README and the guide, does what it says.
 
 An example ends with what it prints, after ``# Output:``.  A page's snippet that names a file,
-``<!-- examples/quickstart.py -->`` in the line above it, is a part of that file, word for word;
-one of ``>>>`` lines is run as a doctest, all of a page in one session.
+``<!-- examples/quickstart.py -->`` in the line above it, is a part of that file, word for word
+(of a test, where it takes what not every machine has); one of ``>>>`` lines is run as a doctest,
+all of a page in one session.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ _SPARED = (
     "namespace", "detached", "pid", "attempt", "restarts", "retried", "host", "used", "submitted",
     "opened", "at", "last", "job", "p99_s", "strategy", "nodes_text", "behind", "count", "dealt",
     "bytes", "ended", "exit_code", "node", "where", "seconds", "mean_s", "place", "label",
+    "results",
 )  # fmt: skip
 
 

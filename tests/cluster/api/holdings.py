@@ -18,9 +18,9 @@ from hyperloom.gcs.wire import Wire
 from hyperloom.raylet.node import NodeSettings
 from tests.waiting import wait_until
 
-# Once for each function, node or process of the job, whatever it does.
+# Once for each function, node or process of the job, and each name that it ceded, whatever it does.
 CONSTANT = {"turn", "terms", "template", "source", "idle", "served", "heard", "homes", "queues"}
-CONSTANT |= {"counts", "events", "noted", "metrics"}
+CONSTANT |= {"counts", "events", "noted", "metrics", "ceded"}
 
 STORE = "the node's store"
 
@@ -42,7 +42,8 @@ def nothing_is_held(timeout_s: float) -> None:
     """Wait until it is so; what is held is shown if it is not."""
     deadline = time.monotonic() + timeout_s
     wait_until(lambda: not holdings() or time.monotonic() > deadline, 2 * timeout_s)
-    assert holdings() == {}
+    held = holdings()
+    assert held == {}, f"still held: {held}"
 
 
 def _keys(wire: Wire, prefix: bytes) -> dict[str, Any]:

@@ -33,6 +33,7 @@ import sys
 from pathlib import Path
 import hyperloom as loom
 from hyperloom import connection, errors
+from hyperloom.core import current
 from hyperloom.node.connect import Wanted
 from tests.cluster.plans.programs import passes
 from tests.cluster.api.gate import Gate
@@ -43,6 +44,7 @@ waits = passes.remote(Gate(Path(sys.argv[2])), 7)
 plan = None
 if "detached" in sys.argv:
     plan = loom.submit(passes.bind(Gate(Path(sys.argv[2])), 8), detach=True).id
+current.session().settle()  # so that its task is accepted before it is stopped
 print(session.job_id, plan, flush=True)
 try:
     print("got", loom.get(waits), flush=True)
