@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.chaos import (
     actor_deaths,
     drivers,
+    forgetting,
     network,
     partitions,
     pauses,
@@ -74,7 +75,7 @@ ROWS = [
     Row(3, 50, drivers.row_3, {CANCELLED: LEASE_S + 2}, drivers.KINDS),
     Row(4, 50, processes.row_4, {ANSWERS: 3, DISTURBED: 0}),
     Row(5, 30, server_killed.row_5, {ANSWERS: 5, RECOVERED: 10}),
-    Row(6, 10, server.row_6),
+    Row(6, 10, forgetting.row_6, {ANSWERS: 5}, forgetting.KINDS),
     Row(7, 200, server.row_7),
     Row(8, 20, pauses.row_8, {ENDED: 1}, pauses.KINDS),
     # Who is silent for 5 s is left alone, and the next is asked.

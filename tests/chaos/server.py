@@ -1,4 +1,4 @@
-"""Rows 6, 7, 12, 14, 16: the server forgets, hangs, is emptied, has no disk."""
+"""Rows 7, 12, 14, 16: the server's file is cut, it hangs, is emptied, has no disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.chaos import observed
 from tests.chaos.oracle import ANSWERS, BACK, HEARD, Account, Load
 from tests.chaos.processes import CHAINS
 from tests.cluster.several.tasks import alive
-from tests.cluster.several.test_state_lost import append_only_file, as_admin, forget
+from tests.cluster.several.test_state_lost import as_admin
 from tests.home import ROOT
 from tests.unit.gcs.cast import Node, Process, declare, left
 from tests.unit.gcs.plane import NS, Plane, output
@@ -34,35 +34,6 @@ if TYPE_CHECKING:
     from random import Random
 
     from hyperloom.gcs.server import Durability
-
-
-def row_6(choose: Random) -> Account:
-    """kill -9 of the server (everysec), its disk slow; or its file lacks what it did of late"""
-    if not slow_disk.why_not() and choose.random() < 0.5:
-        return _killed_on_a_slow_disk(choose)
-    with Cluster(nodes=2, lease_s=2, beat_s=0.5) as cluster, cluster.connect():
-        load = Load()
-        load.submit(CHAINS)
-        time.sleep(choose.random())  # the task of this row is chance
-        size = append_only_file(cluster).stat().st_size
-        load.submit(CHAINS)
-        time.sleep(choose.random())  # the task of this row is chance
-        forget(cluster, size)
-        load.account.measured(ANSWERS, load.answers())
-        return load.settle(counts=False)
-
-
-def _killed_on_a_slow_disk(choose: Random) -> Account:
-    with Cluster(nodes=2, lease_s=2, beat_s=0.5) as cluster, cluster.connect():
-        load = Load()
-        load.answers()
-        with slow_disk.slow_disk(cluster._control_plane.server_pid, 0.9):
-            for _ in range(3):
-                load.submit(CHAINS)
-                time.sleep(choose.random())  # the task of this row is chance
-            cluster.kill_server()
-        load.account.measured(ANSWERS, load.answers())
-        return load.settle(counts=False)
 
 
 def row_7(choose: Random) -> Account:
