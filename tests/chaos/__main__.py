@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import traceback
-from random import Random
+from typing import TYPE_CHECKING
 
 from tests.chaos import network
-from tests.chaos.oracle import Account
-from tests.chaos.rows import ROWS, Row
+from tests.chaos.playing import play
+from tests.chaos.rows import ROWS
+
+if TYPE_CHECKING:
+    from tests.chaos.oracle import Account
+    from tests.chaos.playing import Row
 
 _HEAD = "| row | what is done | rounds | accepted | lost | wrong | twice | left | figures | pass |"
 
@@ -31,7 +34,7 @@ def main() -> int:
     passed = True
     for row in ROWS:
         if not given.rows or row.number in given.rows:
-            account = _play(row, given.times or row.times, given.seed)
+            account = play(row, given.times or row.times, given.seed)
             passed = passed and account.passes
             _print(_line(row, account))
     if network.CUT:
@@ -45,33 +48,11 @@ def _print(line: str) -> None:
     sys.stdout.flush()
 
 
-def _play(row: Row, times: int, seed: int) -> Account:
-    account = Account()
-    for name, play in row.rounds(times):
-        try:
-            one = play(Random(f"{seed}, {row.number}, {name}"))
-            over = [f for f, most in row.most.items() if one.figures.get(f, 0) > most]
-            if not one.passes or over:
-                sys.stderr.write(f"row {row.number}, round {name}: {one}\n")
-            account.add(one)
-        except BaseException as error:  # a failed wait is none of Exception's
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            traceback.print_exc()
-            account.left.append(f"round {name}: {error!r:.150}")
-        if account.skipped:
-            break
-    if row.most and not account.figures and not account.skipped:
-        account.left.append("nothing was measured")
-    for figure, most in row.most.items():
-        if account.figures.get(figure, 0) > most:
-            account.left.append(f"{figure}: more than {most:g}")
-    return account
-
-
 def _line(row: Row, a: Account) -> str:
     left = "; ".join(a.left) or "0"
-    verdict = f"skipped: {a.skipped}" if a.skipped else "yes" if a.passes else "NO"
+    verdict = "yes" if a.passes else "NO"
+    if a.skipped:
+        verdict = f"{verdict}, but skipped: {a.skipped}" if a.rounds else f"skipped: {a.skipped}"
     cells = (row.number, row.what, a.rounds, a.accepted, a.lost, a.wrong, a.twice, left,
              _figures(row, a), verdict)  # fmt: skip
     return f"| {' | '.join(map(str, cells))} |"

@@ -8,10 +8,13 @@ import time
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import hyperloom as loom
 from tests.chaos.oracle import plus_one
+
+if TYPE_CHECKING:
+    from tests.cluster.api.gate import Gate
 
 
 class Execution(NamedTuple):
@@ -70,6 +73,14 @@ def weighs(x: int, notes: str, takes_s: float, large: bytes) -> int:
     return x + len(large[:1])
 
 
+@loom.task(num_cpus=0, max_retries=-1)
+def stays(x: int, notes: str, gate: Gate) -> int:
+    """The same, when it is let."""
+    note(notes)
+    gate.pass_through(60)
+    return x + 1
+
+
 @loom.task(num_cpus=0.1, max_retries=0)
 def lasts(beats: str, until: str, for_s: float = 60) -> int:
     """Goes on until there is such a file; until then it writes to the other all the time."""
@@ -100,10 +111,12 @@ def again_for_each(executions: list[Execution]) -> dict[int, int]:
     return counts
 
 
-def longest_change_s(executions: list[Execution]) -> float:
-    """From the last that a worker of a node's only slot began to the first of its successor."""
-    pairs = pairwise(executions)
-    return max((b.at - a.at for a, b in pairs if a.pid != b.pid), default=0.0)
+def longest_change_s(executions: list[Execution]) -> float | None:
+    """From the last that a worker of a node's only slot began to the first of its successor.
+
+    None: it had one worker only.
+    """
+    return max((b.at - a.at for a, b in pairwise(executions) if a.pid != b.pid), default=None)
 
 
 def rerun_after_s(executions: list[Execution], node: str, death: float) -> float | None:

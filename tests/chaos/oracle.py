@@ -77,7 +77,7 @@ class Account:
         self.left += other.left
         for figure, value in other.figures.items():
             self.measured(figure, value)
-        self.skipped = self.skipped or other.skipped
+        self.skipped = "; ".join(filter(None, (self.skipped, other.skipped)))
 
 
 @loom.task(max_retries=-1)

@@ -32,6 +32,7 @@ CHAINS = 20
 SIZE = 1 << 20
 PARTS = ("node and server", "node and node", "driver and server")
 KINDS = tuple(f"{parts}, {way}" for parts in PARTS for way in ("both", "there", "back"))
+FETCHING = tuple(kind for kind in KINDS if kind.startswith("node and node"))
 
 
 def row_9(kind: str, choose: Random) -> Account:

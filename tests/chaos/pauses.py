@@ -176,3 +176,4 @@ def _driver(cluster: Cluster, load: Load, folder: Path, leases: float) -> Iterat
 
 _WHO: dict[str, Who] = {"worker": _worker, "raylet": _raylet, "server": _server, "driver": _driver}
 KINDS = tuple(f"{who} for {leases} L" for who in _WHO for leases in (0.5, 2, 10))
+GIVEN_UP = tuple(kind for kind in KINDS if kind in {"raylet for 2 L", "raylet for 10 L"})

@@ -15,6 +15,7 @@ from tests.chaos import executions
 from tests.chaos.baseline import Baseline
 from tests.chaos.oracle import ELSEWHERE, ORPHANS, Load
 from tests.chaos.processes import CHAINS, Head
+from tests.cluster.api.gate import Gate
 from tests.cluster.several.tasks import alive
 from tests.waiting import wait_until
 
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 
 _STEPS = ("raylet.before.task_step", "raylet.after.task_step", "raylet.claimed")
 _OF_A_LOST_NODE = (*_STEPS, "membership.beaten", "transfer.begun")
+# At which time it dies: not before it has begun the task that stays, nor after all are over.
+_TIMES = {"membership.beaten": (2, 3), "transfer.begun": (1, 1), "raylet.claimed": (2, 10)}
 _SUPERVISED = "with its supervisor"
 _REPLACED = "replaced"
 KINDS = (*_OF_A_LOST_NODE, _REPLACED, _SUPERVISED)
+REQUEUED = (*_OF_A_LOST_NODE, _SUPERVISED)
 _TAKES_S = 0.01
 _LARGE = 8 << 20
 
@@ -51,16 +55,16 @@ def _lost(point: str, choose: Random) -> Account:
             load.submit(CHAINS)
             load.settle()
             baseline = Baseline(raylet=stays.pid)
-            most = {"membership.beaten": 2, "transfer.begun": 1}.get(point, 10)
-            rule = f"{point}=kill9@{choose.randint(1, most)}"
-            goes = cluster.add_node(num_cpus=2, failpoints=rule)
+            rule = f"{point}=kill9@{choose.randint(*_TIMES.get(point, (5, 14)))}"
+            goes, gate = cluster.add_node(num_cpus=2, failpoints=rule), Gate(home.path / "gate")
+            _begin_one(load, goes.id, notes, gate)
             load.call = _task(point, notes, goes.id)
             load.submit(CHAINS)
             at = _dies(goes.pid, goes.id, notes, load.account)
+            gate.open()
             load.call = _nobody  # it may hold a large object
             account = load.settle()
-            again = executions.rerun_after_s(executions.read(notes), goes.id, at)
-            account.measured(ELSEWHERE, again or 0.0)
+            _measure_rerun(account, notes, goes.id, at)
             cluster.remove_node(goes, kill=True)
             account.left += baseline.left()
         return account
@@ -72,6 +76,19 @@ def _task(point: str, notes: Path, node: str) -> Any:
         return partial(executions.noted.remote, notes=path, takes_s=_TAKES_S)
     there = executions.weighs.options(scheduling=loom.NodeAffinity(node, soft=True))
     return partial(there.remote, notes=path, takes_s=_TAKES_S, large=loom.put(bytes([1]) * _LARGE))
+
+
+def _begin_one(load: Load, node: str, notes: Path, gate: Gate) -> None:
+    """A task that goes on there until it is let: it will have to run again."""
+    stays = executions.stays.options(scheduling=loom.NodeAffinity(node, soft=True))
+    load.expect(stays.remote(0, str(notes), gate), 1)
+    wait_until(lambda: _ran_on(notes, node), 30, what="it has begun one")
+
+
+def _measure_rerun(account: Account, notes: Path, node: str, at: float) -> None:
+    again = executions.rerun_after_s(executions.read(notes), node, at)
+    if again is not None:
+        account.measured(ELSEWHERE, again)
 
 
 def _nobody(x: int) -> Any:
@@ -120,22 +137,23 @@ def _with_its_supervisor(choose: Random) -> Account:
             load.settle()
             notes.unlink()
             baseline = Baseline(raylet=home.pid("raylet"), supervisor=home.pid("supervisor"))
-            load.submit(CHAINS)
             node = next(each for each in loom.nodes() if each["pid"] == other.pid("raylet"))
-            wait_until(lambda: _ran_on(notes, node["node"]), 30, what="it has begun some")
+            gate = Gate(home.path / "gate")
+            _begin_one(load, node["node"], notes, gate)
+            load.submit(CHAINS)
             first, second = choose.sample(["raylet", "supervisor"], 2)
             raylet = other.pid("raylet")
             other.kill(first)
             time.sleep(choose.random() * 0.02)  # the task of this row is chance
             os.kill(other.pid(second), signal.SIGKILL)
             at = _dies(raylet, node["node"], notes, load.account)
+            gate.open()
             account = load.settle()
             # The supervisor may have begun the next raylet, which then lives on; it is found.
             other.loom("stop", "--force")
             wait_until(lambda: not other.processes(), 20)
             account.left += map(str, other.shared_memory())
-            again = executions.rerun_after_s(executions.read(notes), node["node"], at)
-            account.measured(ELSEWHERE, again or 0.0)
+            _measure_rerun(account, notes, node["node"], at)
             account.left += baseline.left()
         return account
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
-
 from tests.chaos import (
     actor_deaths,
     drivers,
@@ -36,58 +33,41 @@ from tests.chaos.oracle import (
     SLOT,
     SUBMIT,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from random import Random
-
-    from tests.chaos.oracle import Account
-
-
-class Row(NamedTuple):
-    """One of them."""
-
-    number: int
-    times: int  # rounds, of each kind if there are several
-    play: Callable[..., Account]  # with a `Random`, after the kind
-    most: Mapping[str, float] = {}  # figures that it measures, and what they may be
-    kinds: tuple[str, ...] = ()
-
-    @property
-    def what(self) -> str:
-        """What is done."""
-        return (self.play.__doc__ or "").strip()
-
-    def rounds(self, times: int) -> Iterator[tuple[str, Callable[[Random], Account]]]:
-        """Each round's name, and how it is played."""
-        for number in range(times):
-            for kind in self.kinds:
-                yield f"{kind}, {number}", partial(self.play, kind)
-            if not self.kinds:
-                yield f"{number}", self.play
-
+from tests.chaos.playing import Row
 
 LEASE_S = float(processes.LEASE["LOOM_LEASE_S"])
 
 ROWS = [
     Row(1, 50, workers.row_1, {EXTRA: 1, SLOT: 1}, workers.KINDS),
-    Row(2, 50, raylets.row_2, {ELSEWHERE: LEASE_S + 2, ORPHANS: 2}, raylets.KINDS),
-    Row(3, 50, drivers.row_3, {CANCELLED: LEASE_S + 2}, drivers.KINDS),
+    Row(
+        2, 50, raylets.row_2, {ELSEWHERE: LEASE_S + 2, ORPHANS: 2}, raylets.KINDS,
+        only={ELSEWHERE: raylets.REQUEUED},
+    ),
+    Row(
+        3, 50, drivers.row_3, {CANCELLED: LEASE_S + 2}, drivers.KINDS,
+        only={CANCELLED: drivers.OF_ITS_OWN},
+    ),
     Row(4, 50, processes.row_4, {ANSWERS: 3, DISTURBED: 0}),
     Row(5, 30, server_killed.row_5, {ANSWERS: 5, RECOVERED: 10}),
     Row(6, 10, forgetting.row_6, {ANSWERS: 5}, forgetting.KINDS),
     Row(7, 200, server.row_7),
-    Row(8, 20, pauses.row_8, {ENDED: 1}, pauses.KINDS),
+    Row(8, 20, pauses.row_8, {ENDED: 1}, pauses.KINDS, only={ENDED: pauses.GIVEN_UP}),
     # Who is silent for 5 s is left alone, and the next is asked.
-    Row(9, 20, partitions.row_9, {HEALED: partitions.LEASE_S, FETCHED: 15}, partitions.KINDS),
+    Row(
+        9, 20, partitions.row_9, {HEALED: partitions.LEASE_S, FETCHED: 15}, partitions.KINDS,
+        only={FETCHED: partitions.FETCHING},
+    ),
     Row(10, 10, network.row_10, kinds=network.KINDS),
     Row(11, 40, network.row_11),
     Row(12, 10, server.row_12),
-    Row(14, 20, server.row_14, {ANSWERS: 5, HEARD: 5}),
+    Row(
+        14, 20, server.row_14, {ANSWERS: 5, HEARD: 5}, server.MISTAKES,
+        only={ANSWERS: [server.DELETED], HEARD: [server.EMPTIED]},
+    ),
     Row(15, 10, tasks.row_15),
     Row(16, 5, server.row_16, {BACK: 10}),
     Row(18, 3, tasks.row_18),
     Row(20, 20, tasks.row_20),
     Row(22, 3, sizes.row_22, {SUBMIT: 100}),
     Row(26, 50, actor_deaths.row_26),
-]
+]  # fmt: skip

@@ -114,7 +114,11 @@ def row_12(choose: Random) -> Account:
         return load.settle()
 
 
-def row_14(choose: Random) -> Account:
+DELETED, EMPTIED = "its functions are deleted", "it is emptied"
+MISTAKES = (DELETED, EMPTIED)
+
+
+def row_14(kind: str, _: Random) -> Account:
     """FLUSHALL, or the functions deleted, by mistake; who waits hears of it, or goes on"""
     recent.KEPT_S, kept_s = -1.0, recent.KEPT_S
     try:
@@ -122,7 +126,7 @@ def row_14(choose: Random) -> Account:
             load = Load()
             load.submit(CHAINS)
             load.answers()
-            if choose.random() < 0.5:
+            if kind == DELETED:
                 as_admin(cluster, "FUNCTION", "FLUSH")
                 load.account.measured(ANSWERS, load.answers())
                 return load.settle()
