@@ -11,6 +11,7 @@ from msgspec import json
 
 from hyperloom import errors
 from hyperloom.watch import things
+from hyperloom.watch.cluster import RETRY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,7 +75,7 @@ class Sampler:
         totals = {what: sum(job[what] for job in open_jobs) for what in (*_WHAT, "left")}
         moment: dict[str, Any] = {
             "at": time.time(), "jobs": jobs[:_JOBS_SHOWN], "jobs_known": len(jobs),
-            "totals": totals,
+            "usual": usual(jobs), "totals": totals,
         }  # fmt: skip
         if cluster.live is not None:
             overview = cluster.live.overview()
@@ -108,3 +109,15 @@ class Sampler:
             point["rate"] = max(0.0, (over - before["over"]) / passed) if passed else 0.0
         point["store"] = sum(node["store"]["used"] for node in moment.get("nodes", ()))
         return point
+
+
+def usual(jobs: list[dict[str, Any]]) -> str | None:
+    """Which of these jobs, the latest first, is shown to who named none.
+
+    One that has tasks, if any has, and rather one that is open; none that a command was for itself.
+    """
+    meant = [job for job in jobs if job["program"] != RETRY]
+    found = max(
+        meant, key=lambda job: (job["submitted"] > 0, job["state"] == "open"), default=None
+    )  # fmt: skip
+    return None if found is None else str(found["job"])

@@ -22,7 +22,7 @@ const OF_JOB = [["jobs", "functions"], ["graph", "graph"], ["stream", "stream"],
 
 // Which job a page is about; the same on every page that is about one.
 export function chosenJob(moment, rest) {
-  return rest[0] || (moment.jobs[0] && moment.jobs[0].job) || "";
+  return rest[0] || moment.usual || "";
 }
 
 export function JobTools({ moment, job, page }) {
