@@ -15,6 +15,7 @@ from tests.chaos import (
     server_killed,
     sizes,
     tasks,
+    truncation,
     workers,
 )
 from tests.chaos.oracle import (
@@ -50,7 +51,7 @@ ROWS = [
     Row(4, 50, processes.row_4, {ANSWERS: 3, DISTURBED: 0}),
     Row(5, 30, server_killed.row_5, {ANSWERS: 5, RECOVERED: 10}),
     Row(6, 10, forgetting.row_6, {ANSWERS: 5}, forgetting.KINDS),
-    Row(7, 200, server.row_7),
+    Row(7, 200, truncation.row_7, kinds=truncation.KINDS),
     Row(8, 20, pauses.row_8, {ENDED: 1}, pauses.KINDS, only={ENDED: pauses.GIVEN_UP}),
     # Who is silent for 5 s is left alone, and the next is asked.
     Row(

@@ -1,10 +1,9 @@
-"""Rows 7, 12, 14, 16: the server's file is cut, it hangs, is emptied, has no disk."""
+"""Rows 12, 14, 16: the server hangs, is emptied, has no disk."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,75 +15,19 @@ from typing import TYPE_CHECKING
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.gcs import codes, recent
-from hyperloom.gcs.address import Address
-from hyperloom.gcs.library import build
-from hyperloom.gcs.wire import Wire
 from hyperloom.testing import Cluster
-from tests import servers, slow_disk
+from tests import slow_disk
 from tests.chaos import observed
 from tests.chaos.oracle import ANSWERS, BACK, HEARD, Account, Load
 from tests.chaos.processes import CHAINS
 from tests.cluster.several.tasks import alive
 from tests.cluster.several.test_state_lost import as_admin
 from tests.home import ROOT
-from tests.unit.gcs.cast import Node, Process, declare, left
-from tests.unit.gcs.plane import NS, Plane, output
 
 if TYPE_CHECKING:
     from random import Random
 
     from hyperloom.gcs.server import Durability
-
-
-def row_7(choose: Random) -> Account:
-    """the file is cut at a random byte; a server starts on it, and its tasks come to an end"""
-    account = Account(rounds=1)
-    folder = Path(tempfile.mkdtemp(prefix="loom-chaos-"))
-    keeps = ("--appendonly", "yes", "--appendfsync", "everysec")
-    try:
-        server = servers.start("embedded", folder, keeps)
-        plane = Plane(server.socket)
-        declare(plane)
-        driver, node = Process(plane, "driver"), Node(plane)
-        for _ in range(30):
-            first = driver.submit(choose.randint(1, 4))
-            driver.submit(inputs=[output(first[0])])
-            if choose.random() < 0.5:
-                node.step("3;CPU:30000;", *node.claim("1;CPU:10000;"))
-        plane.close()
-        server.process.kill()
-        server.stop()
-        (file,) = (folder / "appendonlydir").glob("*.incr.aof")
-        os.truncate(file, choose.randint(file.stat().st_size // 3, file.stat().st_size))
-        server = servers.start("embedded", folder, keeps)
-        account.accepted, account.committed, account.left = _ends(server)
-        server.stop()
-    finally:
-        shutil.rmtree(folder)
-    return account
-
-
-def _ends(server: servers.Server) -> tuple[int, int, list[str]]:
-    """Tasks that the server knows; those of them that end; what is left when all is let go."""
-    plane = Plane.__new__(Plane)  # as it is, not emptied
-    plane.address = Address(f"unix://{server.socket}")
-    plane.wire, plane.ears = Wire(plane.address), {}
-    if not plane.wire.call("FUNCTION", "LIST"):
-        plane.load(build())  # it was cut off: `hyperloom.raylet.healing`
-    tasks = int(plane.wire.call("HLEN", f"{NS}:task"))
-    Node(plane).lost()
-    other, done = Node(plane, "n2"), 0
-    while given := other.claim() + other.read():
-        done += len(given)
-        other.step("", *given)
-    other.step()  # it stands in no line any more
-    driver = Process(plane, "driver")
-    at = 1
-    while at:
-        at = plane.call("process_bury", driver.id, at, 500)
-    kept = left(plane)
-    plane.close()
-    return tasks, done, [f"{kept!r:.200}"] if kept else []
 
 
 def row_12(choose: Random) -> Account:
