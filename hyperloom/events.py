@@ -63,6 +63,7 @@ _WHAT[codes.AGAIN] = "retried"
 _COUNT_DIGITS = 12
 INPUTS_MOST = 8  # of a task are told; more would say little and cost much
 _TEXT_MOST = 200  # characters of an error, and of its place, that are kept in an event
+_TRACEBACK_MOST = 16_000  # of one that is told whole
 _PLACE = re.compile(r'File "(?P<file>[^"\n]*)", line (?P<line>\d+)(?:, in (?P<function>.*))?')
 
 
@@ -82,6 +83,7 @@ class Error(NamedTuple):
     category: str
     text: str
     place: str = ""  # where it was raised: file, line and function
+    traceback: str = ""  # of a few of those at one place; see `hyperloom.core.attempts.Tracebacks`
 
     @property
     def kind(self) -> str:
@@ -252,6 +254,15 @@ def attempt(node: bytes, run: Run, number: int) -> Attempt:
 def error_of(category: str, text: str, traceback: str = "") -> Error:
     """As much of a failure as an event keeps."""
     return Error(category, text.strip().partition("\n")[0][:_TEXT_MOST], place_in(traceback))
+
+
+def shortened(traceback: str) -> str:
+    """One that is told whole; of a very long one the middle is left out."""
+    if len(traceback) <= _TRACEBACK_MOST:
+        return traceback
+    end = _TRACEBACK_MOST // 2
+    left_out = len(traceback) - 2 * end
+    return f"{traceback[:end]}\n  … ({left_out:,} characters)\n{traceback[-end:]}"
 
 
 def place_in(traceback: str) -> str:

@@ -42,7 +42,7 @@ COLUMNS: dict[str, looking.Columns] = {
     },
     "errors": {
         "class": "kind", "times": "count", "retried": "retried", "function": "name",
-        "place": "place", "says": "error", "last": "last", "job": "job",
+        "such as": "such_as", "place": "place", "says": "error", "last": "last", "job": "job",
     },
     "plans": {
         "plan": "id", "label": "label", "tasks": "tasks", "left": "left", "results": "results",
@@ -206,7 +206,7 @@ def _errors(cluster: Cluster, jobs: list[bytes], keep: Keep, limit: int, _: Any)
     from hyperloom.watch import errors  # noqa: PLC0415
 
     rows = [
-        {"job": job.hex(), **row, "error": row["text"]}
+        {"job": job.hex(), **row, "error": row["text"], "such_as": row["tasks"][0]["short"]}
         for job in jobs
         for row in errors.of_job(cluster, job)
     ]

@@ -56,7 +56,7 @@ def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
         case "job":
             (job,) = [row for row in things.jobs(cluster) if row["job"] == named]
             why = [
-                {"job": named, **row, "error": row["text"]}
+                {"job": named, **row, "error": row["text"], "such_as": row["tasks"][0]["short"]}
                 for row in errors.of_job(cluster, found.id)
             ]
             return {**job, "names": tasks.names(cluster, found.id), "errors": why}
@@ -91,7 +91,9 @@ def _show_task(about: dict[str, Any]) -> None:
     for step in about["steps"]:
         say(f"    {_step(step)}", markup=False)
     if about["traceback"]:
-        say("  traceback")
+        other = about["traceback_of"] not in {"", about["id"]}
+        whose = f" of {_task(about['traceback_of'])}, which failed at the same place"
+        say(f"  traceback{whose if other else ''}")
         say(indent(about["traceback"].rstrip(), "    "), markup=False)
     if not about["steps"]:
         say("    nothing is known of it: its events were dropped, or switched off (LOOM_EVENTS=0)")
@@ -112,6 +114,13 @@ def _thing(thing: dict[str, Any]) -> str:
     place = where if " " in where else f"node {where}"
     failed = ", a failure" if thing["state"] == "FAILED" else ""
     return f"{thing['short']}, {words.size(thing['bytes'])} in the {place}{failed}"
+
+
+def _task(named: str) -> str:
+    """A task's id, as messages show it."""
+    from hyperloom import ids  # noqa: PLC0415
+
+    return ids.short(bytes.fromhex(named))
 
 
 def _step(step: dict[str, Any]) -> str:

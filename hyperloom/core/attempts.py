@@ -22,7 +22,36 @@ _FIELDS = 4  # of a result, before its outputs; see `hyperloom.raylet.results`
 _WITH_ONE = _FIELDS + 1
 _FIRST = b"1"
 _FAILED, _STORED = FAILURE[0], SHARED[0]
+_AGAIN_S = 60.0  # the whole traceback of failures at one place is told so often
+_WHOLE_MOST = 50  # and so many in all
 _mark = itemgetter(0)
+
+
+class Tracebacks:
+    """What is told of failures: of those at one place one traceback now and then, however many.
+
+    The rule: a history that lets the oldest go has a traceback of each place that it tells of, and
+    a million failures at one place cost no more than their first lines.
+    """
+
+    def __init__(self) -> None:
+        self._told: set[tuple[bytes, str, str]] = set()
+        self._since = time.monotonic()
+
+    def error(self, template: bytes, failure: failures.Failure) -> events.Error:
+        """As much of one as is told."""
+        error = events.error_of(failure.category, failure.text, failure.traceback)
+        if not failure.traceback:
+            return error
+        now = time.monotonic()
+        if now - self._since >= _AGAIN_S:
+            self._told.clear()
+            self._since = now
+        group = template, error.kind, error.place
+        if group in self._told or len(self._told) >= _WHOLE_MOST:
+            return error
+        self._told.add(group)
+        return error._replace(traceback=events.shortened(failure.traceback))
 
 
 class Attempts:
@@ -32,6 +61,7 @@ class Attempts:
         self.times: list[float] = []  # when each began, as `time.perf_counter` has it; its seconds
         self._pid = pid
         self._inputs: dict[int, bytes] = {}
+        self._tracebacks = Tracebacks()
 
     def takes(self, record: bytes) -> None:
         """The one whose times come next may have inputs."""
@@ -50,7 +80,7 @@ class Attempts:
         else:
             tasks, tries, headings, outputs = map(list, zip(*_results(done), strict=True))
         if outputs:
-            sizes, ended, errors = _looked_at(tasks, outputs)
+            sizes, ended, errors = self._looked_at(tasks, headings, outputs)
         else:  # as good as always
             sizes, ended, errors = list(map(len, values)), b"", {}
         one = len(headings[0]) == TEMPLATE_BYTES and headings.count(headings[0]) == number
@@ -70,6 +100,28 @@ class Attempts:
                 inputs,
             )
         )
+
+    def _looked_at(
+        self, tasks: Sequence[bytes], headings: Sequence[bytes], outputs: Sequence[list[bytes]]
+    ) -> tuple[list[int], bytes, dict[int, tuple[str, ...]]]:
+        """How large the outputs are, how each attempt ended, and why not well."""
+        sizes = [sum(map(_size, kept)) for kept in outputs]
+        ended, errors = bytearray(len(tasks)), dict[int, tuple[str, ...]]()
+        for number, kept in enumerate(outputs):
+            failed = next((value for value in kept if value[0] == _FAILED), None)
+            if failed is None:
+                continue
+            failure = failures.decode(failed[1:])
+            if failure.task_id in {tasks[number], b""}:
+                ended[number] = events.Ended.FAILED
+                template = headings[number][:TEMPLATE_BYTES]
+                errors[number] = self._tracebacks.error(template, failure)
+            else:  # whose failure it is tells its traceback
+                ended[number] = events.Ended.PASSED_ON
+                errors[number] = events.error_of(
+                    failure.category, failure.text, failure.traceback
+                )
+        return sizes, bytes(ended), errors
 
     def without_outputs(
         self, entry: bytes, record: bytes, start: float, end: float, ended: events.Ended
@@ -113,22 +165,6 @@ def _results(done: list[Any]) -> Iterator[tuple[bytes, bytes, bytes, list[bytes]
         end = at + _FIELDS + done[at + 3]
         yield done[at], done[at + 1], done[at + 2], done[at + _FIELDS : end]
         at = end
-
-
-def _looked_at(
-    tasks: Sequence[bytes], outputs: Sequence[list[bytes]]
-) -> tuple[list[int], bytes, dict[int, tuple[str, ...]]]:
-    """How large the outputs are, how each attempt ended, and why not well."""
-    sizes = [sum(map(_size, kept)) for kept in outputs]
-    ended, errors = bytearray(len(tasks)), dict[int, tuple[str, ...]]()
-    for number, kept in enumerate(outputs):
-        failed = next((value for value in kept if value[0] == _FAILED), None)
-        if failed is not None:
-            failure = failures.decode(failed[1:])
-            errors[number] = events.error_of(failure.category, failure.text, failure.traceback)
-            passed_on = failure.task_id not in {tasks[number], b""}
-            ended[number] = events.Ended.PASSED_ON if passed_on else events.Ended.FAILED
-    return sizes, bytes(ended), errors
 
 
 def _size(kept: bytes) -> int:

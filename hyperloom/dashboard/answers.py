@@ -84,15 +84,22 @@ class Answers:
         """Failures, those that are the same together, the most frequent first."""
         job = cluster.job(asked.get("job"))
         groups = self._tail(cluster, job).errors
-        return {"job": job.hex(), "errors": groups.rows(), "left_out": groups.left_out}
+        rows = groups.rows()
+        for row in rows:
+            del row["traceback"], row["traceback_of"]  # long; `traceback` tells them, one by one
+        return {"job": job.hex(), "errors": rows, "left_out": groups.left_out}
 
     def traceback(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
-        """The traceback of the first of some tasks that has one still."""
-        named = asked.get("ids", "").split(",")[:_TRACEBACKS_MOST]
-        tasks = [found.id for found in map(cluster.find, named) if found.kind == "task"]
-        told = ((task, failed.traceback_of(cluster, task)) for task in tasks)
-        task, text = next(((task, text) for task, text in told if text), (b"", ""))
-        return {"task": task.hex(), "traceback": text}
+        """The traceback of a group of failures, or of a task whose result is held still."""
+        job = cluster.job(asked.get("job"))
+        key = failed.Key(*[asked.get(name, "") for name in failed.Key._fields])
+        task, text = self._tail(cluster, job).errors.traceback(key)
+        if not text:
+            named = asked.get("ids", "").split(",")[:_TRACEBACKS_MOST]
+            tasks = [found.id for found in map(cluster.find, named) if found.kind == "task"]
+            told = ((task.hex(), failed.held_traceback(cluster, task)) for task in tasks)
+            task, text = next(((task, text) for task, text in told if text), ("", ""))
+        return {"task": task, "traceback": text}
 
     def tasks(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """A table of tasks."""

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hyperloom import events, failures
-from hyperloom.core.attempts import Attempts, Silence
+from hyperloom.core.attempts import Attempts, Silence, Tracebacks
 from hyperloom.gcs import codes, keys
 from hyperloom.ids import TASK_BYTES, TaskID, job_of
 
@@ -45,6 +45,7 @@ class Journal:
         self._begun: dict[bytes, bytearray] = {}
         self._known: set[bytes] = set()  # entries of what goes on and was told of
         self._taken: set[bytes] = set()  # and of what waits here
+        self._tracebacks = Tracebacks()
         self._bytes: dict[bytes, int] = {}  # of a job, since it was told last
 
     def open(self, job: bytes, about: str) -> None:
@@ -148,8 +149,7 @@ class Journal:
             seconds,
             0,
         )
-        why = failures.decode(failure)
-        error = events.error_of(why.category, why.text, why.traceback)
+        error = self._tracebacks.error(task.kind.template, failures.decode(failure))
         self.row(pid, row, error)
 
     def raised(self, row: bytes, pid: int, failure: bytes, *, retried: bool) -> None:
@@ -158,8 +158,7 @@ class Journal:
             return
         task, template, attempt, _, *rest = events.ROW.unpack(row)
         ended = events.Ended.RETRIED if retried else events.Ended.FAILED
-        why = failures.decode(failure)
-        error = events.error_of(why.category, why.text, why.traceback)
+        error = self._tracebacks.error(template, failures.decode(failure))
         row = events.ROW.pack(task, template, attempt, ended, *rest)
         self.row(pid, row, error)
 

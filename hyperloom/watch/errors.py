@@ -1,6 +1,7 @@
 """Failures, those that are the same together: one function, one class, one place.  Pure.
 
-Of a group the latest tasks are kept, to be looked at; how many there were is counted.
+Of a group the latest tasks are kept, to be looked at, and the latest traceback that was told; how
+many there were is counted.
 """
 
 from __future__ import annotations
@@ -49,17 +50,25 @@ class Groups:
                 return
             group = self._groups[key] = {
                 **key._asdict(), "category": ran.error.category, "count": 0, "retried": 0,
-                "first": at, "tasks": deque(maxlen=_TASKS_KEPT),
+                "first": at, "tasks": deque(maxlen=_TASKS_KEPT), "traceback": "",
+                "traceback_of": "",
             }  # fmt: skip
         group["count"] += 1
         group["retried"] += ran.ended is Ended.RETRIED
         group |= {"text": ran.error.text, "last": at}
         group["tasks"].append(ran.task)
+        if ran.error.traceback:
+            group |= {"traceback": ran.error.traceback, "traceback_of": ran.task.hex()}
 
     def rows(self) -> list[dict[str, Any]]:
         """The groups, the most frequent first; of each the latest tasks, the latest first."""
         ordered = sorted(self._groups.values(), key=lambda group: -group["count"])
         return [{**group, "tasks": _tasks(group["tasks"])} for group in ordered]
+
+    def traceback(self, key: Key) -> tuple[str, str]:
+        """Of one group: the task (in hex), and its traceback, if one was told."""
+        group = self._groups.get(key, {})
+        return group.get("traceback_of", ""), group.get("traceback", "")
 
 
 def _tasks(latest: Iterable[bytes]) -> list[dict[str, str]]:
@@ -104,8 +113,21 @@ def of_job(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
     return of(cluster.events(job), lambda template: cluster.name(job, template)).rows()
 
 
-def traceback_of(cluster: Cluster, task: bytes) -> str:
-    """As the worker printed it; empty: there is none, or the task's results were let go."""
+def traceback_of(cluster: Cluster, task: bytes) -> tuple[str, str]:
+    """As the worker of a task printed it, and the task (in hex).
+
+    It may be of another task that failed at the same place: then its own is not known any more.
+    Empty: there is none.
+    """
+    if held := held_traceback(cluster, task):
+        return held, task.hex()
+    told = list(cluster.events(bytes(ids.job_of(ids.TaskID(task)))))
+    error = _last_error(told, task)
+    return ("", "") if error is None or not error.place else _told(told, task, error)
+
+
+def held_traceback(cluster: Cluster, task: bytes) -> str:
+    """The one in the task's result; empty: it has none, or nobody holds it any more."""
     if cluster.live is None:
         return ""
     job = bytes(ids.job_of(ids.TaskID(task)))
@@ -113,3 +135,28 @@ def traceback_of(cluster: Cluster, task: bytes) -> str:
     if value is None or value[:1] != codes.FAILURE:
         return ""
     return failures.decode(value[1:]).traceback
+
+
+def _last_error(told: Iterable[Event], task: bytes) -> events.Error | None:
+    found = None
+    for event in told:
+        if event.kind == codes.RAN and task in event.payload:
+            ran = [each for each in events.attempts(event.payload) if each.task == task]
+            found = ran[-1].error if ran else found
+    return found
+
+
+def _told(told: Iterable[Event], task: bytes, error: events.Error) -> tuple[str, str]:
+    """The task's own, or the latest of one that failed at the same place."""
+    found = "", ""
+    for event in told:
+        for run in events.ran(event.payload).runs if event.kind == codes.RAN else ():
+            for number in run.errors:
+                ran = events.attempt(b"", run, number)
+                if ran.error is None or not ran.error.traceback:
+                    continue
+                if ran.task == task:
+                    return ran.error.traceback, task.hex()
+                if (ran.error.kind, ran.error.place) == (error.kind, error.place):
+                    found = ran.error.traceback, ran.task.hex()
+    return found

@@ -239,8 +239,9 @@ def show(cluster: Cluster, task: bytes) -> dict[str, Any]:
         "state": line["state"], "why": line["why"], "says": line["says"],
         "advice": line["advice"],
         "inputs": _inputs(cluster, job, record), "outputs": _outputs(cluster, job, task),
-        "options": None, "steps": told, "traceback": errors.traceback_of(cluster, task),
+        "options": None, "steps": told,
     }  # fmt: skip
+    about["traceback"], about["traceback_of"] = errors.traceback_of(cluster, task)
     if template is not None:
         about["options"] = {
             "asks": ResourceSet.parse(template.shape).as_dict(), "priority": template.priority,

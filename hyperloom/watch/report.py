@@ -278,8 +278,14 @@ def _errors(told: Figures) -> str:
         f"<tr><th>{escape(each['name'])}</th><td class=text>{escape(each['kind'])}</td>"
         f"<td>{each['count']:,}</td><td>{each['retried']:,}</td>"
         f"<td class=text>{escape(each['place'])}</td>"
-        f"<td class=text>{escape(each['text'])}</td></tr>"
+        f"<td class=text>{escape(each['text'])}{_traceback(each['traceback'])}</td></tr>"
         for each in told.errors
     ]
     heads = ("function", "class", "times", "tried again", "place", "the latest said")
     return _table(heads, rows)
+
+
+def _traceback(text: str) -> str:
+    if not text:
+        return ""
+    return f"<details><summary>traceback</summary><pre>{escape(text)}</pre></details>"

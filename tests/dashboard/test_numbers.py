@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from click.testing import CliRunner
@@ -116,7 +117,8 @@ def test_one_task(visitor: httpx.Client, scene: Scene, told: Any) -> None:
         about = asked(visitor, f"/api/task?id={task}")
         why = about.pop("why")
         shown = told("show", task)
-        assert about == {name: value for name, value in shown.items() if name != "why"}
+        shown = {name: value for name, value in shown.items() if name not in {"why", "printed"}}
+        assert about == shown
         assert without(why, "says") == without(told("why", task), "says")
     assert "<b>no</b> 0" in asked(visitor, f"/api/task?id={scene.failed[0].hex()}")["traceback"]
 
@@ -150,13 +152,21 @@ def test_objects(visitor: httpx.Client, scene: Scene, told: Any) -> None:
 
 def test_errors_are_grouped_by_class_and_place(visitor: httpx.Client, told: Any) -> None:
     mine = asked(visitor, "/api/errors")["errors"]
-    assert without(mine) == without(told("ls", "errors")["errors"], "job", "error")
+    theirs = told("ls", "errors")["errors"]
+    more = ("job", "error", "such_as", "traceback", "traceback_of")
+    assert without(mine) == without(theirs, *more)
     (group,) = mine
     assert (group["kind"], group["name"], group["count"]) == ("ValueError", "fail", 3)
     assert group["place"].endswith("in fail")
     named = ",".join(task["id"] for task in group["tasks"])
     found = asked(visitor, f"/api/traceback?ids={named}")
     assert found["task"] == group["tasks"][0]["id"]
+    assert "raise ValueError" in found["traceback"]
+    of_group = {name: group[name] for name in ("name", "kind", "place")}
+    found = asked(visitor, f"/api/traceback?{urlencode(of_group)}")
+    assert (found["task"], found["traceback"]) == (
+        theirs[0]["traceback_of"], theirs[0]["traceback"],
+    )  # fmt: skip
     assert "raise ValueError" in found["traceback"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from textwrap import indent
 
 import pytest
 
@@ -59,6 +60,12 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     assert failed["error"] == "ValueError: recorded"
     shown = home.loom("show", failed["id"]).stdout
     assert "FAILED: ValueError: recorded" in shown
+    (group,) = json.loads(home.loom("ls", "errors", "--json").stdout)["errors"]
+    assert group["traceback_of"] == failed["id"]
+    assert group["traceback"].startswith("Traceback (most recent call last):\n")
+    assert 'raise ValueError("recorded")' in group["traceback"]
+    assert indent(group["traceback"].rstrip(), "    ") in shown
+    assert failed["short"] in home.loom("ls", "errors").stdout
     assert "began, attempt 1, on node" in shown
     home.loom("report", first["job"], "-o", "report.html")
     assert re.search("<tr><th>[0-9a-f]{8} on ", (home.path / "report.html").read_text())

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperloom import events, failures, specs
-from hyperloom.core.attempts import Attempts, Silence
+from hyperloom.core.attempts import Attempts, Silence, Tracebacks
 from hyperloom.events import Ended
 from hyperloom.gcs.codes import FAILURE, SHARED
 from hyperloom.ids import TaskID, TemplateID, object_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pytest
 
 PID = 7
 NODE = b"node-one"
@@ -87,6 +90,58 @@ def test_nothing_is_told_in_silence() -> None:
     silence.times += (1.0, 2.0)
     assert silence.take([TASKS[0], b"1", b"template", 0]) == b""
     assert not silence.times
+
+
+def raised(kind: str, line: int, traceback: str = "") -> failures.Failure:
+    printed = traceback or f'Traceback:\n  File "a.py", line {line}, in f\n{kind}: x'
+    return failures.Failure("app", TASKS[0], "f", 1, NODE, PID, f"{kind}: x", printed)
+
+
+def test_of_failures_at_one_place_one_traceback_is_told_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tracebacks = Tracebacks()
+
+    def told(kind: str, line: int, template: bytes = b"template") -> bool:
+        failure = raised(kind, line)
+        error = tracebacks.error(template, failure)
+        assert (error.text, error.place) == (f"{kind}: x", f"a.py:{line} in f")
+        assert error.traceback in {"", failure.traceback}
+        return bool(error.traceback)
+
+    each = [("A", 1), ("A", 1), ("B", 1), ("A", 2), ("A", 2)]
+    assert [told(*one) for one in each] == [True, False, True, True, False]
+    assert told("A", 1, b"another!")
+    assert [told("A", n) for n in range(100, 200)].count(True) == 50 - 4, "and so many in all"
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert [told(*one) for one in each] == [True, False, True, True, False]
+
+
+def test_what_has_no_traceback_tells_none_and_of_a_long_one_the_middle_is_left_out() -> None:
+    who = failures.Attempt(TASKS[0], "f", 1, NODE)
+    crashed = failures.decode(failures.crashed(who, exit_code=3))
+    assert Tracebacks().error(b"template", crashed).traceback == ""
+    long = "begin" + "x" * 30_000 + "end"
+    told = Tracebacks().error(b"template", raised("A", 1, long)).traceback
+    assert told.startswith("beginxxx")
+    assert told.endswith("xxxend")
+    assert "(14,008 characters)" in told
+    assert len(told) < 16_100
+
+
+def test_what_an_input_passed_on_tells_no_traceback() -> None:
+    attempts = Attempts(PID)
+    attempts.times += (1.0, 0.5, 2.0, 0.5)
+    kept = FAILURE + failures.encode(raised("A", 1))
+    template = b"template"
+    run = attempts.take([TASKS[1], b"1", template, 1, kept, TASKS[0], b"1", template, 1, kept])
+    passed_on, own = events.attempts(events.told(NODE, [run]))
+    assert (passed_on.ended, own.ended) == (Ended.PASSED_ON, Ended.FAILED)
+    assert passed_on.error is not None
+    assert passed_on.error.traceback == ""
+    assert own.error is not None
+    assert own.error.traceback == raised("A", 1).traceback
 
 
 def test_rows_by_themselves_are_a_run_too() -> None:

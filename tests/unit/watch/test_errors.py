@@ -9,10 +9,15 @@ import pytest
 
 from hyperloom import events
 from hyperloom.events import Ended, error_of
+from hyperloom.gcs import codes
 from hyperloom.watch import errors
-from hyperloom.watch.errors import Groups
+from hyperloom.watch.cluster import Cluster
+from hyperloom.watch.errors import Groups, Key
+from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hyperloom.events import Error
 
 
@@ -34,6 +39,50 @@ def test_one_class_at_one_place_is_one_group_whatever_it_says() -> None:
     assert first["tasks"][0]["id"].endswith("1d"), "the latest first"
     assert (second["place"], second["retried"]) == ("a.py:9 in f", 1)
     assert (third["kind"], third["name"]) == ("crash", "g")
+
+
+def test_a_group_has_the_latest_traceback_that_was_told() -> None:
+    groups = Groups()
+    for number, told in enumerate(("", "first", "", "second", "")):
+        groups.add("f", attempt(number, events.Error("app", "Bad", "a.py:1 in f", told)))
+    (group,) = groups.rows()
+    assert (group["traceback"], group["traceback_of"]) == ("second", f"{3:032x}")
+    assert groups.traceback(Key("f", "Bad", "a.py:1 in f")) == (f"{3:032x}", "second")
+    assert groups.traceback(Key("g", "Bad", "a.py:1 in f")) == ("", "")
+
+
+def test_a_task_shows_its_traceback_or_that_of_one_that_failed_at_the_same_place() -> None:
+    """Its own, if that was told; one of another place is none of its."""
+
+    def error(place: str, told: str = "") -> events.Error:
+        return events.Error("app", "Bad: x", place, told)
+
+    tasks = [
+        error("a.py:1 in f", "first"), error("a.py:1 in f"), error("a.py:1 in f", "third"),
+        error("b.py:9 in g"), error(""),
+    ]  # fmt: skip
+    rows = b"".join(
+        events.ROW.pack(n.to_bytes(16, "big"), bytes(8), 1, Ended.FAILED, n, 0.5, 0)
+        for n in range(5)
+    )
+    run = events.run_of(7, rows, dict(enumerate(tasks)))
+    told = Event(9.0, codes.RAN, events.told(bytes(8), [events.encode(run)]))
+    cluster = Told([told])
+    shown = [errors.traceback_of(cluster, n.to_bytes(16, "big")) for n in range(6)]
+    first, third = ("first", f"{0:032x}"), ("third", f"{2:032x}")
+    assert shown == [first, third, third, ("", ""), ("", ""), ("", "")]
+
+
+class Told(Cluster):
+    """What was recorded of a job: these events."""
+
+    def __init__(self, told: list[Event]) -> None:
+        super().__init__(None)
+        self._told = told
+
+    def events(self, job: bytes) -> Iterator[Event]:
+        del job
+        yield from self._told
 
 
 def test_groups_are_bounded_and_what_is_left_out_is_counted(
