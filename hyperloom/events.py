@@ -84,6 +84,7 @@ class Error(NamedTuple):
     text: str
     place: str = ""  # where it was raised: file, line and function
     traceback: str = ""  # of a few of those at one place; see `hyperloom.core.attempts.Tracebacks`
+    origin: str = ""  # the task (in hex) whose failure it was first, if it was another's
 
     @property
     def kind(self) -> str:

@@ -10,6 +10,8 @@ import click
 from hyperloom.cli import looking, words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hyperloom.watch.cluster import Cluster, Found
 
 _NAMED = 8  # of a node's id
@@ -19,16 +21,20 @@ _NAMED = 8  # of a node's id
 @click.argument("id_", metavar="ID")
 @looking.looks
 def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
-    """Show a task: its state and why, its inputs and outputs, its story; or another thing.
+    """Show a task: its state and why, its inputs and outputs, its story, the last that it printed.
 
-    That is an actor, an object, a plan, a job, a node or a placement group.
+    Or another thing: an actor, an object, a plan, a job, a node or a placement group.
 
     ID may be the beginning of an id, a name as messages show it (9a2e41-17), the name that an
     actor was given, or last: the task that was submitted last.
     """
+    from hyperloom.watch import logs  # noqa: PLC0415
+
     with looking.cluster_at(address, session) as cluster:
         found = cluster.find(id_)
         about = _about(cluster, found)
+        if found.kind == "task":
+            about["printed"] = logs.last_lines(cluster, found.id)
     if as_json:
         looking.say_json(about)
     elif found.kind == "task":
@@ -40,7 +46,7 @@ def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
 
 def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
     from hyperloom import ids  # noqa: PLC0415
-    from hyperloom.watch import errors, objects, plans, reasons, tasks, things  # noqa: PLC0415
+    from hyperloom.watch import errors, inputs, objects, plans, reasons, tasks, things  # noqa: PLC0415
 
     named = found.id.hex()
     match found.kind:
@@ -50,7 +56,7 @@ def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
             value = cluster.live.value(found.job, found.id) if cluster.live else None
             maker = reasons.show(cluster, ids.task_of(found.id))  # type: ignore[arg-type]
             refs = objects.refs(cluster, found.job, found.id)
-            return {**reasons.thing(found.id, value), **refs, "made_by": maker}
+            return {**inputs.thing(found.id, value), **refs, "made_by": maker}
         case "plan":
             return plans.show(cluster, found.id)
         case "job":
@@ -76,7 +82,7 @@ def _show_task(about: dict[str, Any]) -> None:
     say(about["name"], markup=False)
     say(f"  id        {about['id']}")
     say(f"  state     {_stands(about)}", markup=False)
-    if about["advice"] and about["state"] != "FAILED":  # that advice is to come here
+    if about["advice"] and (about["state"] != "FAILED" or about["origin"]):  # else: to come here
         say(f"  to do     {about['advice']}", markup=False)
     if about["options"]:
         asks = words.amounts(about["options"]["asks"])
@@ -84,19 +90,48 @@ def _show_task(about: dict[str, Any]) -> None:
         if about["options"]["timeout_s"]:
             limits.append(f"timeout {about['options']['timeout_s']:g} s")
         say(f"  asks for  {asks}; {', '.join(limits)}", markup=False)
-    for title in ("inputs", "outputs"):
-        for number, thing in enumerate(about[title] or ()):
-            say(f"  {title if not number else '':<8}  {_thing(thing)}", markup=False)
+    for title, text in _things(about):
+        say(f"  {title:<8}  {text}", markup=False)
     say("  story")
     for step in about["steps"]:
         say(f"    {_step(step)}", markup=False)
-    if about["traceback"]:
-        other = about["traceback_of"] not in {"", about["id"]}
-        whose = f" of {_task(about['traceback_of'])}, which failed at the same place"
-        say(f"  traceback{whose if other else ''}")
-        say(indent(about["traceback"].rstrip(), "    "), markup=False)
     if not about["steps"]:
         say("    nothing is known of it: its events were dropped, or switched off (LOOM_EVENTS=0)")
+    if about["traceback"]:
+        say(f"  traceback{_whose(about)}")
+        say(indent(about["traceback"].rstrip(), "    "), markup=False)
+    _show_printed(about)
+
+
+def _things(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """A line for each of its inputs and outputs."""
+    if about["inputs"] is None:
+        yield "inputs", "what it took is not known any more"
+    for title in ("inputs", "outputs"):
+        for number, thing in enumerate(about[title] or ()):
+            yield "" if number else title, _thing(thing)
+        if title == "inputs" and about["inputs_cut"]:
+            yield "", f"these are the first {len(about['inputs'])}; there may be more"
+
+
+def _whose(about: dict[str, Any]) -> str:
+    """Of another task the traceback may be: of the one whose failure this one's is, or alike."""
+    of = about["traceback_of"]
+    if of == about["id"]:
+        return ""
+    how = "first" if of == about["origin"] else "at the same place"
+    return f" of {_task(of)}, which failed {how}"
+
+
+def _show_printed(about: dict[str, Any]) -> None:
+    """The last lines of its output; nothing of a task that is shown as another thing's maker."""
+    say = looking.console().print
+    for number, line in enumerate(about.get("printed") or ()):
+        if not number:
+            say(f"  printed last (loom logs {about['short']} has all)")
+        say(f"    [{line['pid']} {line['node'][:_NAMED]}] {line['text']}", markup=False)
+    if about.get("printed") == []:
+        say(f"  printed   nothing, or that is gone; loom logs {about['short']} looks again")
 
 
 def _stands(about: dict[str, Any]) -> str:
@@ -104,15 +139,21 @@ def _stands(about: dict[str, Any]) -> str:
     state = about["state"]
     if state in {"DONE", "CANCELLED"}:
         return str(state)
-    return f"{state}: {about['says'].removeprefix('failed: ')}"
+    return f"{state}: {about['says'].removeprefix('failed').lstrip(':, ')}"
 
 
 def _thing(thing: dict[str, Any]) -> str:
     if thing["state"] == "MISSING":
         return f"{thing['short']} is not there yet"
+    if thing["id"] is None:  # only who made it is known
+        failed = f", a failure: loom show {thing['short']}" if thing["state"] == "FAILED" else ""
+        return f"what {thing['short']} made{failed}"
     where = looking.cell("where", thing["where"])
     place = where if " " in where else f"node {where}"
-    failed = ", a failure" if thing["state"] == "FAILED" else ""
+    failed = ""
+    if thing["state"] == "FAILED":
+        maker = f": loom show {_task(thing['task'])}" if "task" in thing else ""
+        failed = f", a failure{maker}"
     return f"{thing['short']}, {words.size(thing['bytes'])} in the {place}{failed}"
 
 

@@ -65,8 +65,8 @@ class Attempts:
 
     def takes(self, record: bytes) -> None:
         """The one whose times come next may have inputs."""
-        if makers := [oid[:TASK_BYTES] for oid in specs.inputs_of(record)[: events.INPUTS_MOST]]:
-            self._inputs[len(self.times) // 2] = b"".join(makers)
+        if makers := makers_of(record):
+            self._inputs[len(self.times) // 2] = makers
 
     def take(self, done: list[Any]) -> bytes:
         """All that is there, of attempts with these results: told from now on."""
@@ -118,20 +118,41 @@ class Attempts:
                 errors[number] = self._tracebacks.error(template, failure)
             else:  # whose failure it is tells its traceback
                 ended[number] = events.Ended.PASSED_ON
-                errors[number] = events.error_of(
-                    failure.category, failure.text, failure.traceback
-                )
+                error = events.error_of(failure.category, failure.text, failure.traceback)
+                errors[number] = error._replace(origin=failure.task_id.hex())
         return sizes, bytes(ended), errors
 
     def without_outputs(
         self, entry: bytes, record: bytes, start: float, end: float, ended: events.Ended
     ) -> bytes:
-        """The row of one that came to nothing, or goes on as another; it is told by itself."""
+        """The row of one that came to nothing, or goes on as another, and who made its inputs.
+
+        It is told by itself: see `told_alone`.
+        """
         attempt = _shown(entry[TASK_BYTES:] or _FIRST)
         began = time.time() - time.perf_counter() + start
-        return events.ROW.pack(
+        row = events.ROW.pack(
             entry[:TASK_BYTES], record[:TEMPLATE_BYTES], attempt, ended, began, end - start, 0
         )
+        return row + makers_of(record)
+
+
+def makers_of(record: bytes) -> bytes:
+    """The tasks that made its first inputs, joined."""
+    return b"".join([oid[:TASK_BYTES] for oid in specs.inputs_of(record)[: events.INPUTS_MOST]])
+
+
+def told_alone(pid: int, row: bytes, error: events.Error | None = None) -> bytes:
+    """One attempt as a run: its row, and behind that who made its inputs."""
+    makers = row[events.ROW.size :]
+    return events.encode(
+        events.run_of(
+            pid,
+            row[: events.ROW.size],
+            {} if error is None else {0: error},
+            {0: makers} if makers else {},
+        )
+    )
 
 
 class Silence(Attempts):

@@ -97,8 +97,8 @@ class Answers:
         if not text:
             named = asked.get("ids", "").split(",")[:_TRACEBACKS_MOST]
             tasks = [found.id for found in map(cluster.find, named) if found.kind == "task"]
-            told = ((task.hex(), failed.held_traceback(cluster, task)) for task in tasks)
-            task, text = next(((task, text) for task, text in told if text), ("", ""))
+            told = (failed.held_traceback(cluster, task) for task in tasks)
+            text, task = next(((text, task) for text, task in told if text), ("", ""))
         return {"task": task, "traceback": text}
 
     def tasks(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:

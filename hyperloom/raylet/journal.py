@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hyperloom import events, failures
-from hyperloom.core.attempts import Attempts, Silence, Tracebacks
+from hyperloom.core.attempts import Attempts, Silence, Tracebacks, makers_of, told_alone
 from hyperloom.gcs import codes, keys
 from hyperloom.ids import TASK_BYTES, TaskID, job_of
 
@@ -64,10 +64,9 @@ class Journal:
             self._tell(job, len(run))
 
     def row(self, pid: int, row: bytes, error: events.Error | None = None) -> None:
-        """One attempt, and its error; an empty row says nothing."""
+        """One attempt, as `told_alone` takes it; an empty row says nothing."""
         if row:
-            run = events.run_of(pid, row, {} if error is None else {0: error})
-            self.ran(job_of(TaskID(row[:TASK_BYTES])), events.encode(run))
+            self.ran(job_of(TaskID(row[:TASK_BYTES])), told_alone(pid, row, error))
 
     def fetched(self, task: Held, seconds: float, size: int) -> None:
         """A task may begin: its inputs have come from other nodes, so many bytes for it."""
@@ -150,17 +149,18 @@ class Journal:
             0,
         )
         error = self._tracebacks.error(task.kind.template, failures.decode(failure))
-        self.row(pid, row, error)
+        self.row(pid, row + makers_of(task.record), error)
 
     def raised(self, row: bytes, pid: int, failure: bytes, *, retried: bool) -> None:
         """The worker's row of an attempt that its options say to retry; maybe none was left."""
         if not row:
             return
-        task, template, attempt, _, *rest = events.ROW.unpack(row)
+        task, template, attempt, _, *rest = events.ROW.unpack_from(row)
+        makers = row[events.ROW.size :]
         ended = events.Ended.RETRIED if retried else events.Ended.FAILED
         error = self._tracebacks.error(template, failures.decode(failure))
         row = events.ROW.pack(task, template, attempt, ended, *rest)
-        self.row(pid, row, error)
+        self.row(pid, row + makers, error)
 
     def flush(self, job: bytes) -> None:
         """Tell what is there now."""

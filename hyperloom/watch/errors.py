@@ -119,22 +119,24 @@ def traceback_of(cluster: Cluster, task: bytes) -> tuple[str, str]:
     It may be of another task that failed at the same place: then its own is not known any more.
     Empty: there is none.
     """
-    if held := held_traceback(cluster, task):
-        return held, task.hex()
+    held, of = held_traceback(cluster, task)
+    if held:
+        return held, of
     told = list(cluster.events(bytes(ids.job_of(ids.TaskID(task)))))
     error = _last_error(told, task)
     return ("", "") if error is None or not error.place else _told(told, task, error)
 
 
-def held_traceback(cluster: Cluster, task: bytes) -> str:
-    """The one in the task's result; empty: it has none, or nobody holds it any more."""
+def held_traceback(cluster: Cluster, task: bytes) -> tuple[str, str]:
+    """The one in the task's result, and whose it is; empty: nobody holds such a result."""
     if cluster.live is None:
-        return ""
+        return "", ""
     job = bytes(ids.job_of(ids.TaskID(task)))
     value = cluster.live.value(job, ids.object_id(ids.TaskID(task), 0))
     if value is None or value[:1] != codes.FAILURE:
-        return ""
-    return failures.decode(value[1:]).traceback
+        return "", ""
+    failure = failures.decode(value[1:])
+    return failure.traceback, (failure.task_id or task).hex()
 
 
 def _last_error(told: Iterable[Event], task: bytes) -> events.Error | None:
@@ -147,16 +149,17 @@ def _last_error(told: Iterable[Event], task: bytes) -> events.Error | None:
 
 
 def _told(told: Iterable[Event], task: bytes, error: events.Error) -> tuple[str, str]:
-    """The task's own, or the latest of one that failed at the same place."""
+    """The task's own, or of the one whose failure it is, or of one that failed at that place."""
     found = "", ""
+    own = {task.hex(), error.origin}
     for event in told:
         for run in events.ran(event.payload).runs if event.kind == codes.RAN else ():
             for number in run.errors:
                 ran = events.attempt(b"", run, number)
                 if ran.error is None or not ran.error.traceback:
                     continue
-                if ran.task == task:
-                    return ran.error.traceback, task.hex()
+                if ran.task.hex() in own:
+                    return ran.error.traceback, ran.task.hex()
                 if (ran.error.kind, ran.error.place) == (error.kind, error.place):
                     found = ran.error.traceback, ran.task.hex()
     return found

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, events, ids
 from hyperloom.gcs import codes
 from hyperloom.watch import plans
+from hyperloom.watch.cluster import Found
 from hyperloom.watch.tasks import running
 
 if TYPE_CHECKING:
-    from hyperloom.watch.cluster import Cluster, Found
+    from hyperloom.watch.cluster import Cluster
+
+LAST_LINES = 10
+_LAST_BYTES = 8_000
 
 
 class Whose:
@@ -83,6 +88,25 @@ def files(cluster: Cluster, whose: Whose) -> list[dict[str, Any]]:
     ]
     mine = [file for file in found if whose.has(file["node"], file["pid"])]
     return sorted(mine, key=lambda file: (file["node"], file["pid"], file["at"]))
+
+
+def last_lines(cluster: Cluster, task: bytes) -> list[dict[str, Any]] | None:
+    """What a task printed last, of all its attempts: `text`, and by whom: `node`, `pid`.
+
+    None: it has not run yet, as far as is known, or no node is here to tell.
+    """
+    if cluster.live is None:
+        return None
+    try:
+        whose = Whose(cluster, Found("task", task))
+    except errors.NotFound:
+        return None
+    lines: list[dict[str, Any]] = []
+    for file in sorted(files(cluster, whose), key=itemgetter("at")):
+        part = read(cluster, file["node"], file["name"], -_LAST_BYTES, whose.task)
+        by = {"node": file["node"], "pid": file["pid"]}
+        lines += [{**by, "text": text} for text in part["text"].splitlines()]
+    return lines[-LAST_LINES:]
 
 
 def _pid(name: str) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import events, ids
 from hyperloom.gcs import codes, keys
-from hyperloom.watch.reasons import thing
+from hyperloom.watch.inputs import thing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

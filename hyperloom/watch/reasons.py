@@ -10,7 +10,8 @@ from hyperloom import bundles, events, ids, specs, why
 from hyperloom.gcs import codes, keys, standing
 from hyperloom.gcs.groups import Standing
 from hyperloom.resources import ResourceSet, of_node, of_symbols
-from hyperloom.watch import actors, errors, groups, story
+from hyperloom.watch import actors, errors, groups, inputs, story
+from hyperloom.watch.inputs import thing
 from hyperloom.watch.tasks import AT_WORK, running
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def _line(
     line = {**decided, "state": state, "lacks": [oid.hex() for oid in lacking]}
     makers = [] if facts.lost else [bytes(ids.task_of(oid)) for oid in lacking]  # type: ignore[arg-type]
     called = getattr(facts.stands, "called", b"")
+    if facts.origin:
+        called = bytes.fromhex(story.origin(told))
     return line, [called] if called else list(dict.fromkeys(makers))
 
 
@@ -114,7 +117,9 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
     error = story.last_error(told)
     state = stand.state if stand else "UNKNOWN"
     if stand is None or cluster.live is None or state in _ENDED:
-        return why.Facts(state=story.ended(told) or state, error=error)
+        state, origin = story.ended(told) or state, story.origin(told)
+        first = ids.short(bytes.fromhex(origin)) if origin and state == "FAILED" else ""
+        return why.Facts(state=state, error=error, origin=first)
     live = cluster.live
     if state == "WAITING":
         return _waiting(live, job, stand)
@@ -238,8 +243,8 @@ def show(cluster: Cluster, task: bytes) -> dict[str, Any]:
         "id": task.hex(), "short": ids.short(task), "name": line["name"], "job": job.hex(),
         "state": line["state"], "why": line["why"], "says": line["says"],
         "advice": line["advice"],
-        "inputs": _inputs(cluster, job, record), "outputs": _outputs(cluster, job, task),
-        "options": None, "steps": told,
+        **inputs.of_task(cluster, task, record), "outputs": _outputs(cluster, job, task),
+        "options": None, "steps": told, "origin": story.origin(told) or None,
     }  # fmt: skip
     about["traceback"], about["traceback_of"] = errors.traceback_of(cluster, task)
     if template is not None:
@@ -250,14 +255,6 @@ def show(cluster: Cluster, task: bytes) -> dict[str, Any]:
     return about
 
 
-def _inputs(cluster: Cluster, job: bytes, record: bytes | None) -> list[dict[str, Any]] | None:
-    """None: it is over, and what it took is not known any more."""
-    if record is None or cluster.live is None:
-        return None
-    oids = specs.inputs_of(record)[:_OBJECTS]
-    return [thing(oid, cluster.live.value(job, oid)) for oid in oids]
-
-
 def _outputs(cluster: Cluster, job: bytes, task: bytes) -> Sequence[dict[str, Any]]:
     if cluster.live is None:
         return []
@@ -266,18 +263,4 @@ def _outputs(cluster: Cluster, job: bytes, task: bytes) -> Sequence[dict[str, An
     return [thing(oid, value) for oid, value in values if value is not None]
 
 
-_OBJECTS = 100  # inputs of a task that are shown
 _OUTPUTS = 8
-
-
-def thing(oid: bytes, value: bytes | None) -> dict[str, Any]:
-    """An object in a line: its size, and where it lies."""
-    about: dict[str, Any] = {"id": oid.hex(), "short": ids.short(oid)}
-    if value is None:
-        return {**about, "state": "MISSING", "where": None, "bytes": None}
-    if value[:1] == codes.SHARED:
-        end = 1 + ids.NODE_BYTES
-        node, size = value[1:end].hex(), int(value[end:])
-        return {**about, "state": "PRESENT", "where": node, "bytes": size}
-    state = "FAILED" if value[:1] == codes.FAILURE else "PRESENT"
-    return {**about, "state": state, "where": "control plane", "bytes": len(value)}

@@ -185,6 +185,8 @@ def _attempt(ran: events.Attempt) -> Iterator[dict[str, Any]]:
     end: dict[str, Any] = {"at": ran.begun + ran.seconds, "what": _WORDS[ran.ended], **place}
     if ran.error is not None:
         end["error"] = {"category": ran.error.category, "text": ran.error.text}
+        if ran.error.origin:
+            end["error"]["origin"] = ran.error.origin
         if ran.error.category == "cancelled":
             end["what"] = "cancelled"
     if ran.begun:
@@ -216,6 +218,11 @@ def last_error(told: list[dict[str, Any]]) -> str:
         if step["what"].startswith("its node was lost"):
             return f"its node {step['node'][:8]} was lost"
     return ""
+
+
+def origin(told: list[dict[str, Any]]) -> str:
+    """The task (in hex) whose failure this one passed on; empty: it is its own, or has none."""
+    return next((step["error"].get("origin", "") for step in reversed(told) if "error" in step), "")
 
 
 def ended(told: list[dict[str, Any]]) -> str:

@@ -56,6 +56,7 @@ class Facts:
     seconds: float = 0.0  # since its worker's last progress
     attempt: int = 1
     error: str = ""  # of the attempt before this one, or the last; of what an actor died
+    origin: str = ""  # of what failed with an input: the name of the task that failed first
     calls: int | None = None  # of an actor that is open: those that it has not answered
 
 
@@ -81,8 +82,12 @@ def _unknown(_: Facts) -> Reason:
 
 
 def _failed(facts: Facts) -> Reason:
-    advice = "loom show tells its attempts"
-    return Reason(Why.FAILED, f"failed: {facts.error or 'no reason is known'}", advice)
+    error = facts.error or "no reason is known"
+    if facts.origin:
+        says = f"failed, since what it takes comes from {facts.origin}, which failed: {error}"
+        return Reason(Why.FAILED, says, f"loom show {facts.origin} tells how that failed")
+    advice = "loom show tells its attempts, with a traceback; loom logs what it printed"
+    return Reason(Why.FAILED, f"failed: {error}", advice)
 
 
 def _dead(facts: Facts) -> Reason:

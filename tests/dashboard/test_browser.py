@@ -223,7 +223,8 @@ def test_a_story_leads_to_what_made_the_last_input(
     task = scene.sums[0].hex()[:32]
     steps = visitor.get(f"/api/task?id={task}").json()["steps"]
     (maker,) = [step["by"] for step in steps if "by" in step]
-    link = go(f"task/{task}").locator(f"td a[href='#/task/{maker}']")
+    happened = go(f"task/{task}").get_by_role("region", name="What happened")
+    link = happened.locator(f"td a[href='#/task/{maker}']")
     sync_api.expect(link).to_have_text(short(bytes.fromhex(maker)))
 
 

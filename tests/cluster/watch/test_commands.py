@@ -13,7 +13,7 @@ from hyperloom import errors
 from hyperloom.cli.main import main
 from hyperloom.core import current
 from hyperloom.ids import short
-from hyperloom.watch import reasons, tasks, things
+from hyperloom.watch import logs, reasons, tasks, things
 from tests.cluster.watch import conftest
 from tests.collector import collecting
 from tests.waiting import wait_until
@@ -54,7 +54,9 @@ def test_json_is_what_the_functions_answer(scene: Scene, loom_: Any) -> None:
     table = tasks.table(scene.cluster, [scene.job], lambda _: True, 50, frozenset({"FAILED"}))
     assert told == table
     task = scene.task("failed")
-    assert loom_("show", short(task), "--json") == reasons.show(scene.cluster, task)
+    printed = {"printed": logs.last_lines(scene.cluster, task)}
+    told = loom_("show", short(task), "--json")
+    assert told == {**reasons.show(scene.cluster, task), **printed}
     assert loom_("why", short(task), "--json") == reasons.explain(scene.cluster, task)
 
 

@@ -39,7 +39,7 @@ export function Tasks({ moment, rest }) {
 const short = (id) => `${id.slice(8, 14)}-${parseInt(id.slice(20), 16)}`;
 
 const OBJECTS = [
-  ["Object", (row) => html`<a href=${`#/task/${row.id}`}>${row.short}</a>`], ["State", (row) => row.state],
+  ["Object", (row) => html`<a href=${`#/task/${row.id || row.task}`}>${row.short}</a>`], ["State", (row) => row.state],
   ["Size", (row) => size(row.bytes), "number"], ["Where", (row) => placeLink(row.where)],
 ];
 
@@ -56,7 +56,7 @@ export function Task({ rest }) {
       <p class="tools">job ${jobLink(answer.job)} · ${graphLink(answer.id, "in its graph")} · ${logsLink(answer.id)}
         ${over ? "" : html` · ${profileLink(answer.id)} <${Act} what="cancel" id=${answer.id} label="cancel"/>`}</p>
     </div>
-    ${answer.traceback && html`<div class="card"><h2>Traceback${answer.traceback_of !== answer.id && html` of ${taskLink(answer.traceback_of, short(answer.traceback_of))}, which failed at the same place`}</h2><pre tabindex="0">${answer.traceback}</pre></div>`}
+    ${answer.traceback && html`<div class="card"><h2>Traceback${answer.traceback_of !== answer.id && html` of ${taskLink(answer.traceback_of, short(answer.traceback_of))}, which failed ${answer.traceback_of === answer.origin ? "first" : "at the same place"}`}</h2><pre tabindex="0">${answer.traceback}</pre></div>`}
     <${Table} sparse caption="What happened" rows=${answer.steps} empty="Its events are gone, or it has just begun." columns=${[
       ["At", (step) => exactly(step.at)], ["What", (step) => step.what], ["By", (step) => (step.by ? taskLink(step.by, short(step.by)) : "")], ["Attempt", (step) => step.attempt, "number"],
       ["Node", (step) => nodeLink(step.node)], ["Process", (step) => workerLink(step.node, step.pid), "number"],

@@ -1,0 +1,87 @@
+"""What a task takes: objects as they are, or, when it is over, who made them.
+
+The rule: what is not known any more is not made up.  Of a task that is over its attempts tell the
+makers of its first inputs, as far as they are told of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hyperloom import events, ids, specs
+from hyperloom.events import Ended
+from hyperloom.gcs import codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.story import Event
+
+_OBJECTS = 100  # inputs of a task that are shown
+_FAILED = {Ended.FAILED, Ended.PASSED_ON}
+
+
+def of_task(cluster: Cluster, task: bytes, record: bytes | None) -> dict[str, Any]:
+    """Its `inputs`, each with the `task` that made it; None: they are not known any more.
+
+    Of many the first are told; `inputs_cut`: there are more, or may be.
+    """
+    job = task[: ids.JOB_BYTES]
+    if record is not None and cluster.live is not None:
+        oids = specs.inputs_of(record)
+        shown = [_made(thing(oid, cluster.live.value(job, oid))) for oid in oids[:_OBJECTS]]
+        return {"inputs": shown, "inputs_cut": len(oids) > _OBJECTS}
+    told = list(cluster.events(job))
+    makers = _makers(told, task)
+    if makers is None:
+        return {"inputs": None, "inputs_cut": False}
+    shown = [_by(maker, _state(told, maker)) for maker in makers]
+    return {"inputs": shown, "inputs_cut": len(makers) == events.INPUTS_MOST}
+
+
+def _made(about: dict[str, Any]) -> dict[str, Any]:
+    return {**about, "task": about["id"][: 2 * ids.TASK_BYTES]}
+
+
+def _by(maker: bytes, state: str) -> dict[str, Any]:
+    """An input of which only that is known who made it."""
+    return {
+        "id": None, "short": ids.short(maker), "state": state, "where": None, "bytes": None,
+        "task": maker.hex(),
+    }  # fmt: skip
+
+
+def _makers(told: Iterable[Event], task: bytes) -> list[bytes] | None:
+    """Of the first inputs; None: no attempt tells of them."""
+    found = None
+    for event in told:
+        if event.kind == codes.RAN and task in event.payload:
+            for ran in events.attempts(event.payload):
+                if ran.task == task:
+                    found = ran.inputs or found or []
+    return found
+
+
+def _state(told: Iterable[Event], task: bytes) -> str:
+    """How a task ended that made an input; empty: nothing is told, such as of a put."""
+    state = ""
+    for event in told:
+        if event.kind == codes.RAN and task in event.payload:
+            for ran in events.attempts(event.payload):
+                if ran.task == task:
+                    state = "FAILED" if ran.ended in _FAILED else "PRESENT"
+    return state
+
+
+def thing(oid: bytes, value: bytes | None) -> dict[str, Any]:
+    """An object in a line: its size, and where it lies."""
+    about: dict[str, Any] = {"id": oid.hex(), "short": ids.short(oid)}
+    if value is None:
+        return {**about, "state": "MISSING", "where": None, "bytes": None}
+    if value[:1] == codes.SHARED:
+        end = 1 + ids.NODE_BYTES
+        node, size = value[1:end].hex(), int(value[end:])
+        return {**about, "state": "PRESENT", "where": node, "bytes": size}
+    state = "FAILED" if value[:1] == codes.FAILURE else "PRESENT"
+    return {**about, "state": state, "where": "control plane", "bytes": len(value)}
