@@ -1,9 +1,10 @@
 """Room on the disk that a head's data lie on: watched, and some of it kept for the worst moment.
 
 A server that must write what it accepts, and cannot, ends; and started on the full disk it ends
-with the next word.  So some room is set aside in a file, the *ballast*.  When a server dies and the
-disk is full the ballast goes: the server can write again at once, and people have time to act.  It
-is set aside anew when there is enough.
+with the next word.  One that syncs once a second lives on, and refuses all that it would have to
+write.  So some room is set aside in a file, the *ballast*.  When the disk is full the ballast goes:
+the server can write again at once, and people have time to act.  It is set aside anew when there is
+enough.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _BALLAST_BYTES = 64 << 20
 _BALLAST_SHARE = 10  # of a small disk no more than a tenth
 _LOW_SHARE = 20  # a disk is short of room below a twentieth of it,
 _LOW_BYTES = 1 << 30  # or this, if that is less
+_FULL_BYTES = 1 << 16  # with less a disk is full: a server writes as much in a moment
 _MIB = 1 << 20
 
 
@@ -67,10 +69,18 @@ class Ballast:
         self._file = folder / _BALLAST
         self._say = say
         self._told = ""
+        self._is_full = False  # and nothing is left to let go
 
     def look(self) -> None:
-        """Set it aside if it is not there and can be; say when room gets short, once each time."""
+        """Set it aside if it is not there and can be; say when room gets short, once each time.
+
+        It goes when there is none: the server may live, and refuse what it cannot write.
+        """
         room = room_on(self._folder)
+        if room.free >= _FULL_BYTES:
+            self._is_full = False
+        elif not self._is_full:
+            self._let_go("so its server takes nothing that it would have to write")
         if not self._file.exists() and room.free - room.ballast > room.low:
             self._set_aside(room.ballast)
         short = shortage(self._folder)
@@ -89,9 +99,12 @@ class Ballast:
     def server_died(self) -> None:
         """If the disk is full, that is why: let the ballast go, and say what to do."""
         room = room_on(self._folder)
-        if room.free >= room.ballast:
-            return
+        if room.free < room.ballast:
+            self._let_go("so its server ended, and is started again by itself")
+
+    def _let_go(self, what_happened: str) -> None:
         kept = self._file.stat().st_size if self._file.exists() else 0
+        self._is_full = not kept
         freed = (
             f"{max(1, kept // _MIB)} MiB that were kept for this are free now"
             if kept
@@ -99,9 +112,9 @@ class Ballast:
         )
         self.remove()
         self._say(
-            f"the disk of {self._folder} is full, so its server ended; {freed}. Nothing that was "
+            f"the disk of {self._folder} is full, {what_happened}; {freed}. Nothing that was "
             "accepted is lost. Make room on that disk now: delete or move what is not the head's, "
-            "or make it larger; the server is started again by itself"
+            "or make it larger"
         )
 
     def remove(self) -> None:

@@ -3,8 +3,8 @@
 It starts the server (on a head) and the raylet, starts again whichever ends, and ends both
 when told to.  It speaks with neither and so is small and hard to kill by accident.
 
-- The server dies: it is started on its files; raylets and drivers connect again and go on.  If it
-  died of a full disk, room that was kept for this is freed first (`hyperloom.node.ballast`).
+- The server dies: it is started on its files; raylets and drivers connect again and go on.  If the
+  disk is full, room that was kept for this is freed first (`hyperloom.node.ballast`).
 - The raylet dies: its workers die with it.  The next one has the same node id and finds the
   objects where they were; what its predecessor held goes back into the queues
   (`hyperloom.raylet.handover`), and drivers connect again and go on.
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _PAUSES_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)  # before the first, second, … start in a row
 _STEADY_S = 30.0  # who lived that long died of something new
 _ADOPTED_LOOK_S = 0.5
-_ROOM_LOOK_S = 5.0
+_ROOM_LOOK_S = 2.0
 _SERVER_END_S = 30.0
 _RAYLET_END_S = 15.0
 

@@ -66,7 +66,7 @@ ROWS = [
         only={ANSWERS: [server.DELETED], HEARD: [server.EMPTIED]},
     ),
     Row(15, 10, tasks.row_15),
-    Row(16, 5, server.row_16, {BACK: 10}),
+    Row(16, 5, server.row_16, {BACK: 10}, ("always", "everysec")),
     Row(18, 3, tasks.row_18),
     Row(20, 20, tasks.row_20),
     Row(22, 3, sizes.row_22, {SUBMIT: 100}),

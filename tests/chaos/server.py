@@ -90,12 +90,12 @@ def row_14(kind: str, _: Random) -> Account:
         recent.KEPT_S = kept_s
 
 
-def row_16(_: Random) -> Account:
-    """the disk of a head's data is full, twice (needs unshare and mount)"""
+def row_16(durability: str, _: Random) -> Account:
+    """the disk of a head's data is full, twice, its server always writing or once a second"""
     account = Account(rounds=1)
     disk = Path(tempfile.mkdtemp(prefix="loom-chaos-"))
     mount = f'mount -t tmpfs -o size=24m tmpfs {disk} && exec "$@"'
-    program = [sys.executable, "-m", "tests.cluster.node.full_disk", str(disk)]
+    program = [sys.executable, "-m", "tests.cluster.node.full_disk", str(disk), durability]
     command = ["unshare", "--mount", "sh", "-c", mount, "sh"]
     try:
         if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
@@ -104,6 +104,7 @@ def row_16(_: Random) -> Account:
         done = subprocess.run([*command, *program], cwd=ROOT, capture_output=True, check=True)
         told = json.loads(done.stdout)
         account.accepted, account.committed = 600, 600 if told["right"] else 0
+        account.left += [] if told["refused"] == (durability == "everysec") else [f"{told}"]
         account.measured(BACK, told["back_s"])
     finally:
         disk.rmdir()

@@ -1,4 +1,4 @@
-"""A head whose disk is full: run as ``python -m tests.cluster.node.full_disk DISK``.
+"""A head whose disk is full: run as ``python -m tests.cluster.node.full_disk DISK DURABILITY``.
 
 In a mount namespace of its own, in which DISK is small.  What happened is printed as JSON.
 """
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import hyperloom as loom
+from hyperloom.core import current
+from hyperloom.gcs.wire import Wire
 from tests.home import Home
 from tests.waiting import wait_until
 
@@ -39,8 +41,17 @@ def fill(disk: Path) -> Path:
     return filler
 
 
-def story(home: Home, disk: Path) -> dict[str, Any]:
-    home.start_head("--dir", disk / "data")
+def refuses() -> bool:
+    """Whether the server has failed to write, and so lives and refuses."""
+    wire = Wire(current.session().address)
+    try:
+        return b"aof_last_write_status:err" in wire.call("INFO", "persistence")
+    finally:
+        wire.close()
+
+
+def story(home: Home, disk: Path, durability: str) -> dict[str, Any]:
+    home.start_head("--dir", disk / "data", "--durability", durability)
     log = home.current / "supervisor.log"
     ballast = disk / "data" / "gcs" / "ballast"
     wait_until(ballast.exists, 20)
@@ -50,6 +61,7 @@ def story(home: Home, disk: Path) -> dict[str, Any]:
 
     fillers = [fill(disk)]
     refs += [plus_one.remote(i) for i in range(200, 400)]
+    server, refused = home.pid("server"), durability == "everysec" and wait_until(refuses, 20)
     loom.get(refs, timeout=60)
     freed = log.read_text()
 
@@ -59,6 +71,7 @@ def story(home: Home, disk: Path) -> dict[str, Any]:
     thread.start()
     wait_until(lambda: "is used up" in log.read_text(), 30)
     warned = home.status()["problems"]
+    refused = refused and wait_until(refuses, 20)
     for filler in fillers:
         filler.unlink()
     room_at = time.monotonic()
@@ -73,18 +86,20 @@ def story(home: Home, disk: Path) -> dict[str, Any]:
         "problems": warned,
         "log": [line[20:] for line in log.read_text().splitlines() if "disk" in line],
         "back_s": round(back_s, 1),
+        "refused": refused,
+        "lived": home.pid("server") == server,
     }
 
 
-def main(disk: Path) -> None:
+def main(disk: Path, durability: str) -> None:
     home = Home()
     os.environ["LOOM_RUNTIME_DIR"] = str(home.runtime)
     try:
-        sys.stdout.write(json.dumps(story(home, disk)))
+        sys.stdout.write(json.dumps(story(home, disk, durability)))
     finally:
         loom.shutdown()
         home.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

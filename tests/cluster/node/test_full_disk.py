@@ -35,10 +35,13 @@ def on_a_small_disk(disk: Path, *command: str) -> subprocess.CompletedProcess[st
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_a_full_disk_loses_nothing_and_is_left_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("durability", ["always", "everysec"])
+def test_a_full_disk_loses_nothing_and_is_left_behind(durability: str, tmp_path: Path) -> None:
+    """With ``always`` the server ends, and is started again; else it lives, and refuses."""
     if on_a_small_disk(tmp_path / "disk", "true").returncode:
         pytest.skip("this user may not mount a small disk of its own")
     program = [sys.executable, "-m", "tests.cluster.node.full_disk", str(tmp_path / "disk")]
+    program.append(durability)
     done = on_a_small_disk(tmp_path / "disk", *program)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     told = json.loads(done.stdout)
@@ -46,7 +49,8 @@ def test_a_full_disk_loses_nothing_and_is_left_behind(tmp_path: Path) -> None:
     assert told["ballast freed"]
     assert "MiB left of 24; when it is full, nothing is lost" in told["problems"][0]
     assert "Make room on that disk now" in told["log"][0] + told["log"][1]
-    assert told["back_s"] < 30
+    assert told["refused"] == told["lived"] == (durability == "everysec")
+    assert told["back_s"] < 10, "what is promised"
 
 
 @pytest.fixture
@@ -76,6 +80,29 @@ def test_the_watermark_warns_once_and_says_when_it_is_over(
     assert lines[1:] == [f"the disk of {tmp_path} has enough room again"]
     watch.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ballast_goes_when_a_server_lives_and_cannot_write(
+    said: tuple[list[str], list[Room], Ballast], tmp_path: Path
+) -> None:
+    lines, rooms, watch = said
+    watch.look()
+    rooms[0] = Room(free=4096, size=1000 << 20)
+    watch.look()
+    assert not (tmp_path / "ballast").exists()
+    assert "takes nothing that it would have to write; 64 MiB that were kept" in lines[0]
+    assert [line.split(";")[0] for line in lines[1:]] == [
+        f"the disk of {tmp_path} has 0 MiB left of 1000"
+    ]
+    rooms[0] = Room(free=64 << 20, size=1000 << 20)  # what was kept
+    watch.look()
+    rooms[0] = Room(free=0, size=1000 << 20)
+    watch.look()
+    watch.server_died()
+    watch.look()
+    assert "is used up: nothing is accepted until there is room" in lines[3]
+    assert "its server ended" in lines[5]
+    assert len(lines) == 6
 
 
 def test_of_a_large_disk_a_gibibyte_is_enough() -> None:
