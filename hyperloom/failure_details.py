@@ -25,8 +25,8 @@ class FailureDetails(NamedTuple):
         """Indented lines for the reader of a message; empty if no task is known."""
         lines = []
         if self.task_id or self.task_name:
-            what = f"in {self.role or 'task'} {self.task_name or '?'}"
-            what += f" ({short(self.task_id)})" if self.task_id else ""
+            what = f"in {self.role or 'task'} {self.task_name or short(self.task_id)}"
+            what += f" ({short(self.task_id)})" if self.task_id and self.task_name else ""
             what += f", attempt {self.attempt}" if self.attempt else ""
             what += f", node {short(self.node)}" if self.node else ""
             what += f", pid {self.pid}" if self.pid else ""

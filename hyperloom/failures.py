@@ -182,7 +182,8 @@ def timed_out(who: Attempt, *, limit_s: float) -> bytes:
 
 def cancelled(who: Attempt) -> bytes:
     """Somebody called `cancel`."""
-    return made("cancelled", who, f"{who.name or 'the task'} was cancelled; it has no result")
+    nameless = f"task {short(who.task_id)}" if who.task_id else "the task"
+    return made("cancelled", who, f"{who.name or nameless} was cancelled; it has no result")
 
 
 def stopped() -> bytes:

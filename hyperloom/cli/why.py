@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hyperloom import errors
 from hyperloom.cli import looking
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def command(*, id_: str | None, as_json: bool, session: str, address: str) -> in
     with looking.cluster_at(address, session) as cluster:
         found = cluster.find(cluster.job().hex() if id_ is None else id_)
         lines = _lines(cluster, found)
+        if lines[0]["why"] == "unknown":
+            raise errors.NotFound(f"{lines[0]['short']} {lines[0]['says']}: {lines[0]['advice']}")
         orphan = cluster.orphan(found.job) if found.kind in {"task", "object", "plan"} else ""
     if as_json:
         looking.say_json(lines)

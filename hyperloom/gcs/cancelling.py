@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import failures
+from msgspec import DecodeError
+
+from hyperloom import failures, specs
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.wire import fcall
@@ -27,14 +29,36 @@ _STATES = {b"CANCELLED": "cancelled", b"RUNNING": "running", b"FINISHED": "finis
 def cancel(wire: Wire, job: bytes, tasks: Sequence[bytes], *, force: bool) -> dict[str, int]:
     """How many tasks ended at once, run and are told to stop, or were over."""
     told = dict.fromkeys(_STATES.values(), 0)
+    ns = keys.job_namespace(job)
     for at in range(0, len(tasks), _AT_ONCE):
-        part = tasks[at : at + _AT_ONCE]
-        name = part[0] if len(tasks) == 1 else b""
-        failure = codes.FAILURE + failures.cancelled(Attempt(name, "", 0, b""))
-        words = fcall("task_cancel", keys.job_namespace(job), failure, int(force), *part)
-        for state in wire.call(*words)[::2]:
-            told[_STATES[state]] += 1
+        for (name, role), part in _by_name(wire, ns, tasks[at : at + _AT_ONCE]).items():
+            one = part[0] if len(part) == 1 else b""
+            failure = codes.FAILURE + failures.cancelled(Attempt(one, name, 0, b"", role=role))
+            words = fcall("task_cancel", ns, failure, int(force), *part)
+            for state in wire.call(*words)[::2]:
+                told[_STATES[state]] += 1
     return told
+
+
+def _by_name(wire: Wire, ns: str, tasks: Sequence[bytes]) -> dict[tuple[str, str], list[bytes]]:
+    """What has not run yet fails with what we say here, so it must say which task that was."""
+    named: dict[tuple[str, str], list[bytes]] = {}
+    flat = wire.call(*fcall("task_where", ns, 0, *tasks))
+    for task, body, label in zip(tasks, flat[2::5], flat[4::5], strict=True):
+        named.setdefault(_known_as(body, label), []).append(task)
+    return named
+
+
+def _known_as(body: bytes, label: bytes) -> tuple[str, str]:
+    """Its name and role; empty: it is over, or another version made its template."""
+    try:
+        template = specs.decode_template(body) if body else None
+    except DecodeError:
+        template = None
+    if template is None:
+        return "", ""
+    name = failures.known_as(label.decode(errors="replace"), template.name)
+    return name, template.role
 
 
 def cancel_all(

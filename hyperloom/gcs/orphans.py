@@ -50,7 +50,7 @@ def ask(wire: Wire, jobs: Mapping[bytes, Mapping[str, Any]]) -> dict[bytes, Orph
 
 def _orphan(node: bytes, lost_s: float, ends_s: float) -> Orphan:
     says = (
-        f"its program's node {short(node)} is lost since {spoken(lost_s)}: unless that comes back, "
-        f"the job ends in {spoken(ends_s)} (job_grace_s)"
+        f"its program's node {short(node)} has been lost for {spoken(lost_s)}: unless that comes "
+        f"back, the job ends in {spoken(ends_s)} (job_grace_s)"
     )
     return Orphan(node.hex(), lost_s, ends_s, says)

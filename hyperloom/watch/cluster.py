@@ -2,8 +2,9 @@
 
 Every function of this package that takes a `Cluster` answers with plain values, which are also
 what ``--json`` prints.  Ids in answers are hexadecimal text; a person may write the beginning of
-one, a name as messages show it (``9a2e41-17``, ``9a2e41-17:0``), ``last``, or the name that an
-actor was given, also behind its namespace (``lab/counter``); an id goes first.
+one, a name as messages show it (``9a2e41-17``, ``9a2e41-17:0``), the beginning of that
+before its number, if no other task has it, ``last``, or the name that an actor was given, also
+behind its namespace (``lab/counter``); an id goes first.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ RETRY = "loom retry"  # the program of this command's own jobs, which nobody mea
 
 _SHORT = re.compile(r"(?:ObjectRef\()?([0-9a-f]{6})-(\d+)(?::(\d+))?\)?")
 _HEX = re.compile(r"[0-9a-f]{2,40}")
+_SHOWN = re.compile(r"[0-9a-f]{2,6}")  # the process in a name as messages show it
 
 
 class Found(NamedTuple):
@@ -158,7 +160,7 @@ class Cluster:
         if short is not None:
             return self._short(text, *short.groups())
         found = self._begun(text) if _HEX.fullmatch(text) else []
-        found = found or self._named(text)
+        found = found or self._named(text) or self._shown(text)
         if not found and not _HEX.fullmatch(text):
             raise errors.NotFound(
                 f"{text!r} is no id, and no actor that lives has this name: write hexadecimal "
@@ -204,27 +206,42 @@ class Cluster:
         job = bytes.fromhex(text[: 2 * ids.JOB_BYTES])
         if job not in self.jobs():
             return []
-        begun = [task for task in self._tasks_of(job) if _begins(task, text)]
-        return [Found("task", task) for task in begun[:2]]
+        begun = dict.fromkeys(task for task in self._tasks_of(job) if _begins(task, text))
+        return [Found("task", task) for task in begun][: _NAMED_MOST + 1]
 
-    def _tasks_of(self, job: bytes) -> list[bytes]:
-        known = dict.fromkeys(
-            task
-            for event in self.events(job)
-            if event.kind == codes.RAN
-            for task in (attempt.task for attempt in events.attempts(event.payload))
-        )
+    def _tasks_of(self, job: bytes) -> Iterator[bytes]:
+        """Tasks of a job that are known, as they are found; some more than once."""
         if self.live is not None:
-            known |= dict.fromkeys(self.live.tasks(job, _SEARCHED)[0])
-        return list(known)
+            yield from self.live.tasks(job, _SEARCHED)[0]
+        for event in self.events(job):
+            if event.kind == codes.RAN:
+                for run in events.ran(event.payload).runs:
+                    yield from ids.cut(run.tasks, ids.TASK_BYTES)
 
     def _short(self, text: str, process: str, number: str, index: str | None) -> Found:
-        begin = bytes.fromhex(process)
-        at = ids.JOB_BYTES
-        known = [p for job in self.jobs() for p in self._processes(job)]
-        found = [p for p in dict.fromkeys(known) if p[at : at + len(begin)] == begin]
+        found = self._processes_shown(process)
         task = ids.task_id(_only(found, text, "process"), int(number))  # type: ignore[arg-type]
         return Found("object", ids.object_id(task, int(index))) if index else Found("task", task)
+
+    def _shown(self, text: str) -> list[Found]:
+        """Tasks of the process whose name, as messages show it, begins so; of many the first few.
+
+        A number is never taken for the beginning of another: that task may be over and forgotten.
+        """
+        processes = self._processes_shown(text) if _SHOWN.fullmatch(text) else []
+        found: dict[bytes, None] = {}
+        for job in dict.fromkeys(process[: ids.JOB_BYTES] for process in processes):
+            for task in self._tasks_of(job):
+                if task[: ids.PROCESS_BYTES] in processes:
+                    found[task] = None
+                if len(found) > _NAMED_MOST:
+                    break
+        return [Found("task", task) for task in sorted(found)]
+
+    def _processes_shown(self, begin: str) -> list[bytes]:
+        """Processes whose name, as messages show it, begins so."""
+        known = dict.fromkeys(p for job in self.jobs() for p in self._processes(job))
+        return [p for p in known if ids.short(p).startswith(begin)]
 
     def _processes(self, job: bytes) -> Iterator[bytes]:
         if self.live is not None:
@@ -242,6 +259,7 @@ class Cluster:
 
 
 _SEARCHED = 100_000  # tasks in which the beginning of an id is looked for
+_NAMED_MOST = 3  # that one may have meant
 
 
 def _begins(one: bytes, text: str) -> bool:
@@ -254,4 +272,9 @@ def _only(found: list[T], text: str, what: str) -> T:
     if not found:
         table = "jobs" if what == "job" else "jobs, tasks, actors, plans, nodes ..."
         raise errors.NotFound(f"there is no {what} {text!r} here; see loom ls {table}")
+    shown = [ids.short(each.id) for each in found if isinstance(each, Found)]
+    if shown and all("-" in each for each in shown):
+        more = ", ..." if len(shown) > _NAMED_MOST else ""
+        meant = f" ({', '.join(shown[:_NAMED_MOST])}{more})"
+        raise errors.NotFound(f"{text!r} may be several tasks{meant}; write which")
     raise errors.NotFound(f"{text!r} may be several things; write more digits of it")

@@ -42,12 +42,11 @@ class Rests(NamedTuple):
 def at_actor(stands: AtActor, holder: str) -> Reason:
     """Of a call; `holder`: the node that has it, if it is not in a lane."""
     where = f"in worker {stands.pid}{holder and f' on node {holder[:8]}'}"
-    since = f"since {spoken(stands.seconds)}"
     if stands.is_inner or (stands.inner and not stands.waits and (stands.runs or stands.many)):
         tell = _each_other if stands.many else _itself
-        return tell(stands, f"{since} {where}")
+        return tell(stands, where)
     if stands.runs:
-        return _runs(stands, f"{since} {where}" if _alone(stands) else where)
+        return _runs(stands, where)
     if stands.lacking:
         return Reason(
             Why.BEHIND,
@@ -58,7 +57,7 @@ def at_actor(stands: AtActor, holder: str) -> Reason:
     before = "1 call is" if stands.before == 1 else f"{stands.before or 'no'} calls are"
     says = f"waits for its turn at its actor: {before} before it"
     if stands.running:
-        says += f", and {_running(stands)} {since} {where}"
+        says += f", and {_running(stands)} {where}"
     if stands.circle:
         return Reason(
             Why.ITSELF,
@@ -80,7 +79,7 @@ _CIRCLE = ". That waits for this one, by what stands above: none of them ever en
 
 
 def _runs(stands: AtActor, where: str) -> Reason:
-    says = f"runs at its actor: {where}"
+    says = _has_run(stands, where) if _alone(stands) else f"runs at its actor: {where}"
     if stands.blocked:
         says += f", and waits there in get(){f' for {stands.waits}' if stands.waits else ''}"
     if stands.circle:
@@ -94,10 +93,14 @@ def _alone(stands: AtActor) -> bool:
     return len(stands.running) + stands.more == 1
 
 
+def _has_run(stands: AtActor, where: str) -> str:
+    return f"has run at its actor for {spoken(stands.seconds)} {where}"
+
+
 def _running(stands: AtActor) -> str:
     more = f" and {stands.more} more" if stands.more > 0 else ""
-    does = "runs" if _alone(stands) else "run"
-    return f"{', '.join(stands.running)}{more} {does}"
+    has = "has" if _alone(stands) else "have"
+    return f"{', '.join(stands.running)}{more} {has} run for {spoken(stands.seconds)}"
 
 
 _CALL_DIRECTLY = (
@@ -110,11 +113,12 @@ def _itself(stands: AtActor, where: str) -> Reason:
     if stands.is_inner:
         says = (
             f"waits for its turn at its actor: {', '.join(stands.running)}, which made this call, "
-            f"runs there {where}, and waits in get(). If for this one, neither ever ends"
+            f"has run there for {spoken(stands.seconds)} {where}, and waits in get(). If "
+            "for this one, neither ever ends"
         )
     else:
         says = (
-            f"runs at its actor: {where}, waits there in get(), and has called its own actor: "
+            f"{_has_run(stands, where)}, waits there in get(), and has called its own actor: "
             f"{stands.inner} cannot begin before this one ends. If it waits for that, neither ever "
             "ends"
         )
@@ -123,7 +127,7 @@ def _itself(stands: AtActor, where: str) -> Reason:
 
 def _each_other(stands: AtActor, where: str) -> Reason:
     if stands.runs:
-        says = f"runs at its actor: {where}, beside as many others as may"
+        says = f"{_has_run(stands, where)}, beside as many others as may"
     else:
         says = f"waits for its turn at its actor: {_running(stands)} {where}, as many as may"
     one = "this one" if stands.is_inner else stands.inner

@@ -248,21 +248,21 @@ def _at_silent(holder: Node | None, short: str) -> Reason:
 
 def _at_node(facts: Facts, short: str) -> Reason:
     where = f"on node {short}"
-    since = f" since {spoken(facts.seconds)}"
+    spent = f"for {spoken(facts.seconds)}"
     worker = f"{where} in worker {facts.pid}"
     match facts.at_node:
         case "running":
             long = facts.seconds >= LONG_S
             advice = "loom stack shows where it is; timeout_s= bounds it" if long else ""
-            return Reason(Why.RUNNING, f"runs {worker}{since}", advice)
+            return Reason(Why.RUNNING, f"has run {spent} {worker}", advice)
         case "blocked":
             return Reason(
                 Why.BLOCKED,
-                f"runs {worker} and waits there{since} in get() for tasks of its own",
+                f"runs {worker} and has waited there {spent} in get() for tasks of its own",
                 "loom stack shows for which; loom why tells of them too",
             )
         case "behind":
-            return Reason(Why.BEHIND, f"is {worker}, behind the task that runs there{since}")
+            return Reason(Why.BEHIND, f"is {worker}, behind the task that has run there {spent}")
         case _:
             return _not_begun(facts, where)
 

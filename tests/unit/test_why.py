@@ -99,16 +99,16 @@ CASES = {
         "LOOM_LEASE_S",
     ),
     Why.RUNNING: (
-        held("running", pid=7, seconds=75), "runs on node aaaaaaaa in worker 7 since 1 min",
+        held("running", pid=7, seconds=75), "has run for 1 min on node aaaaaaaa in worker 7",
         "loom stack",
     ),
     Why.BLOCKED: (
-        held("blocked", pid=7, seconds=2), "waits there since 2.0 s in get() for tasks of its own",
+        held("blocked", pid=7, seconds=2), "has waited there for 2.0 s in get() for tasks of its",
         "loom stack",
     ),
     Why.BEHIND: (
         held("behind", pid=7, seconds=0.5),
-        "is on node aaaaaaaa in worker 7, behind the task that runs there since 0.5 s", "",
+        "is on node aaaaaaaa in worker 7, behind the task that has run there for 0.5 s", "",
     ),
     Why.SEAT: (held("seat"), "is on node aaaaaaaa, and waits for 1 CPU or a worker", ""),
     Why.FETCHING: (
@@ -200,15 +200,15 @@ def at_actor(**more: object) -> Facts:
 @pytest.mark.parametrize(
     ("facts", "why", "says"),
     [
-        (at_actor(runs=True), Why.RUNNING, "runs at its actor: since 3.0 s in worker 7 on node"),
+        (at_actor(runs=True), Why.RUNNING, "has run at its actor for 3.0 s in worker 7 on node"),
         (at_actor(runs=True, more=2), Why.RUNNING, "runs at its actor: in worker 7 on node"),
         (at_actor(runs=True, blocked=True), Why.BLOCKED, ", and waits there in get()"),
         (
             at_actor(before=2), Why.BEHIND,
-            "at its actor: 2 calls are before it, and A.go (ab-1) runs since 3.0 s in worker 7",
+            "at its actor: 2 calls are before it, and A.go (ab-1) has run for 3.0 s in worker 7",
         ),
         (at_actor(before=1, running=[]), Why.BEHIND, "at its actor: 1 call is before it"),
-        (at_actor(more=4), Why.BEHIND, "no calls are before it, and A.go (ab-1) and 4 more run"),
+        (at_actor(more=4), Why.BEHIND, "and A.go (ab-1) and 4 more have run for 3.0 s"),
         (at_actor(blocked=True, inner="A.x (c-1)"), Why.ITSELF, "A.x (c-1) cannot begin before"),
         (
             at_actor(many=True, inner="A.x (c-1)", more=2), Why.ITSELF,
@@ -216,7 +216,7 @@ def at_actor(**more: object) -> Facts:
         ),
         (at_actor(runs=True, many=True, inner="A.x (c-1)"), Why.ITSELF, "A.x (c-1) cannot begin"),
         (at_actor(many=True, is_inner=True), Why.ITSELF, "this one cannot begin before one of"),
-        (at_actor(runs=True, many=True), Why.RUNNING, "runs at its actor: since 3.0 s"),
+        (at_actor(runs=True, many=True), Why.RUNNING, "has run at its actor for 3.0 s"),
         (
             at_actor(runs=True, many=True, blocked=True, waits="c-1:0", inner="A.x (c-1)"),
             Why.BLOCKED, ", and waits there in get() for c-1:0",
@@ -227,7 +227,7 @@ def at_actor(**more: object) -> Facts:
         ),
         (at_actor(lacking="ab-9"), Why.BEHIND, "call ab-9 of the same process is before it, and"),
         (at_actor(circle=True), Why.ITSELF, "That waits for this one, by what stands above: none"),
-        (at_actor(is_inner=True), Why.ITSELF, "A.go (ab-1), which made this call, runs there"),
+        (at_actor(is_inner=True), Why.ITSELF, "which made this call, has run there for 3.0 s"),
     ],
 )  # fmt: skip
 def test_how_far_an_actor_is_with_a_call_is_told(facts: Facts, why: Why, says: str) -> None:

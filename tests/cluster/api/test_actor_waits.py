@@ -52,6 +52,7 @@ def timeout_of(ref: Any) -> str:
 
 def why(ref: Any) -> list[dict[str, Any]]:
     """What ``loom why`` says."""
+    current.session().settle()
     cluster = Cluster(Live(current.session().address))
     try:
         return reasons.explain(cluster, ref.binary()[:16])
@@ -65,7 +66,7 @@ def test_whether_a_call_runs_or_waits_and_behind_which_is_told(gate: Any) -> Non
     actor = Selfish.remote(began, go_on)
     refs = [actor.work.remote(), *(actor.quick.remote() for _ in range(600))]
     wait_until(began.notes)
-    assert "of task Selfish.work runs at its actor: since " in timeout_of(refs[0])
+    assert "of task Selfish.work has run at its actor for " in timeout_of(refs[0])
     assert why(refs[0])[-1]["why"] == "running"
     for at, before in ((1, "no calls are"), (2, "1 call is"), (600, "599 calls are")):
         says = f"waits for its turn at its actor: {before} before it, and Selfish.work ("
@@ -154,7 +155,7 @@ def test_an_actor_that_waits_for_itself_with_a_timeout_is_told(gate: Any) -> Non
     with pytest.raises(errors.GetTimeout) as caught:
         loom.get(actor.ask_itself.remote(0.1))
     assert "Selfish.ask_itself (" in str(caught.value)
-    assert "which made this call, runs there since" in str(caught.value)
+    assert "which made this call, has run there for" in str(caught.value)
     loom.kill(actor)
 
 

@@ -123,7 +123,8 @@ def test_a_node_that_comes_back_in_time_has_its_job_still(home: Home) -> None:
         cluster.pause(hangs)
         wait_until(lambda: alive() == {stays.id}, 20)
         wait_until(lambda: jobs()[program.job]["lost_s"] is not None, 20)
-        says = re.compile(f"program's node {hangs.id[:8]} is lost since .* the job ends in 10 min")
+        lost = f"program's node {hangs.id[:8]} has been lost for "
+        says = re.compile(lost + ".* the job ends in 10 min")
         for command in (["status"], ["ls", "jobs"], ["why", program.job], ["why", "last"]):
             assert says.search(words(home, cluster, *command)), command
         told = json.loads(words(home, cluster, "why", program.job, "--json"))

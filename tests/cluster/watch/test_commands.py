@@ -113,7 +113,7 @@ def test_show_and_why_tell_the_story(scene: Scene, loom_: Any) -> None:
     assert why[1].startswith(f"  {short(scene.task('too large'))} same is ready and waits for")
     assert why[2].startswith("To do: ask for less")
     shown, again = loom_("why"), loom_("why", scene.job.hex()[:6])
-    assert re.sub(r"since \S+ ", "", shown) == re.sub(r"since \S+ ", "", again)
+    assert re.sub(r"for \S+ s ", "", shown) == re.sub(r"for \S+ s ", "", again)
     head, stuck, advice, *_ = shown.splitlines()
     assert re.fullmatch(rf"job {scene.job.hex()} \S.* has 8 of 1\d tasks left: .*; \d failed", head)
     assert stuck.startswith(f"  {short(scene.task('too large'))} same is ready and waits for")
@@ -133,6 +133,7 @@ def test_show_and_why_tell_the_story(scene: Scene, loom_: Any) -> None:
     [
         (("show", "nothing"), 1, "'nothing' is no id"),
         (("why", "abcdef-9"), 1, "there is no process 'abcdef-9' here"),
+        (("why", "abcdef"), 1, "there is no job, node, placement group, plan, task or object"),
         (("ls", "cats"), 2, "'cats' is not one of 'tasks'"),
         (("ls", "tasks", "--filter", "oops"), 2, "write name=value"),
         (("ls", "tasks", "--filter", "colour=red"), 2, "there is no column 'colour' here"),
@@ -144,6 +145,32 @@ def test_what_is_wrong_is_told(
     loom_: Any, arguments: tuple[str, ...], exits: int, says: str
 ) -> None:
     assert says in loom_(*arguments, exits=exits)
+
+
+def test_why_of_a_task_that_nobody_knows_fails(scene: Scene, loom_: Any) -> None:
+    process = scene.task("done")[:10]
+    unknown = process + (10**6).to_bytes(6, "big")
+    says = f"{short(unknown)} is not known to the control plane: it was never accepted, or"
+    for more in ((), ("--json",)):
+        assert says in loom_("why", unknown.hex(), *more, exits=1)
+    assert loom_("why", scene.hex("ready")).startswith(short(scene.task("ready")))
+
+
+def test_the_beginning_of_what_is_shown_will_do_where_it_is_the_only_one(
+    scene: Scene, loom_: Any
+) -> None:
+    several = short(scene.task("done")).partition("-")[0]
+    says = loom_("why", several, exits=1)
+    assert re.search(
+        rf"'{several}' may be several tasks \({several}-\d+, .*\.\.\.\); write which", says
+    )
+    (only,) = [
+        task
+        for task in scene.cluster.control_plane.tasks(scene.job, 99)[0]
+        if not task.startswith(scene.task("done")[:10])
+    ]
+    for text in (short(only).partition("-")[0], short(only).partition("-")[0][:4]):
+        assert loom_("why", text, "--json")[0]["task"] == only.hex()
 
 
 def test_memory_top_and_logs(scene: Scene, loom_: Any) -> None:
@@ -252,7 +279,8 @@ def test_a_task_is_cancelled_from_outside(loom_: Any) -> None:
     current.session().settle()
     told = loom_("cancel", ref.hex(), "--json")
     assert told == {"cancelled": 1, "running": 0, "finished": 0}
-    with pytest.raises(errors.TaskCancelled):
+    says = rf"same was cancelled; it has no result\n  in task same \({short(ref.binary()[:16])}\)"
+    with pytest.raises(errors.TaskCancelled, match=says):
         loom.get(ref, timeout=20)
     assert "0 tasks cancelled, 0 told to stop, 1 over already" in loom_("cancel", ref.hex())
     assert "is a node" in loom_("cancel", loom.nodes()[0]["node"], exits=1)
