@@ -64,6 +64,7 @@ class Desk:
         self._rounds = 0
         self._begins_anew: Callable[[bytes], set[bytes]] | None = None
         self._listed: list[tuple[bytes, ...]] = []
+        self._known_then: set[bytes] = set()  # what was here when it began
         self._seen = 0
         self._offered_at = 0  # what had been seen at the latest offer
         self._left_aside = False  # that offer, since tasks were on their way here
@@ -304,9 +305,12 @@ class Desk:
            they are passed over, and then the count of a message is not above the list's.
         4. A step that was said on the old connection may arrive after this: it presents less than
            what is counted from now on, and gives us nothing.
+        5. What leaves us before the list is heard (handed on, given back, reported) is said behind
+           the question, and so it is listed: what we had then and have no more is passed over.
         """
         self._rounds += 1
         self._reconciling = self._rounds
+        self._known_then = known(self.job)
         self._listed = []
         self.calls.pause()
         self.attach()  # a server that lost its last second may not know that we take part
@@ -345,7 +349,8 @@ class Desk:
         for template, tasks in self._unknown.items():
             self._unknown[template] = [t for t in tasks if specs.plain_entry(t[0]) in listed]
         self._done = without(self._done, set(entries_of(self._done)) - listed.keys())
-        there = known | set(entries_of(self._done)) | self._on_their_way()
+        there = known | self._known_then | set(entries_of(self._done)) | self._on_their_way()
+        self._known_then = set()
         new = [(entry, *listed[entry]) for entry in listed if entry not in there]
         for actor in self.calls.behind(self._actors_of(new)):
             # It has answered calls that the server gives it again: what it has become by now is

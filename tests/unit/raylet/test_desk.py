@@ -73,3 +73,20 @@ def test_what_was_sent_before_the_node_was_given_up_is_passed_over(
     played.messages = [[codes.TASK, b"%d" % (first + 1), *task(2)]]
     of_job.hear()
     assert played.asked("template_fetch")[0] == (b"template",)
+
+
+def test_what_leaves_the_node_while_it_looks_at_what_it_holds_is_not_taken_up_again(
+    played: Played, of_job: Desk
+) -> None:
+    """1. The node has two tasks, its connection breaks, and it asks what it holds.  2. The server
+    lists both.  3. Before that is heard the node hands one on, which is said behind the question.
+    4. The list arrives: had it taken that task up again, two nodes would run the same attempt."""
+    played.asked("node_attach")[1](0)
+    here = {task(1)[0], task(2)[0]}
+    of_job.reconcile(lambda _: set(here))
+    here.remove(task(2)[0])
+    record = task(1)[1]
+    listed = [part for n in (1, 2, 3) for part in (b"%016d" % n, b"1", record, b"")]
+    played.asked("task_held")[1]([b"0", b"1", *listed])
+    played.asked("template_fetch")
+    assert [entry for entry, _, _ in of_job._unknown[b"template"]] == [task(3)[0]]
