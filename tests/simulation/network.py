@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
@@ -32,6 +32,7 @@ class Line:
         self.loop: Any = None  # an agent's
         self.connected = True
         self.dead = False
+        self.late: deque[tuple[Any, ...]] = deque()  # words of old connections, on their way
 
     @classmethod
     def of_an_agent(cls, server: Server, loop: Any, when_back: Callable[[], None]) -> Line:
@@ -81,10 +82,21 @@ class Line:
         if then is not None:
             then(answer)
 
-    def cut(self) -> None:
-        """The connection breaks: answers on their way are lost, and whatever was not done."""
+    def cut(self, arrive: int = 0) -> None:
+        """The connection breaks: answers on their way are lost.
+
+        What was not done is lost too, save the first so many words: the kernel has them, and
+        they arrive at some time, perhaps after what is said on the next connection.
+        """
+        if self.connected:
+            undone = islice(self._said, len(self._done), len(self._done) + arrive)
+            self.late.extend(words for words, _ in undone)
         self._done.clear()
         self.connected = False
+
+    def late_word_arrives(self) -> None:
+        """Of an old connection: it is done, and nobody is there to be answered."""
+        self._server.execute(self.late.popleft())
 
     def mend(self) -> None:
         """It connects anew."""

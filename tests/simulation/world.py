@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.simulation.network import Line
+
 _STEPS = 250  # with everything that may go wrong
 _STEPS_TO_END = 20_000  # in peace, until all is over; far more than it takes
 _TOLD = 80  # lines of a failure
@@ -37,6 +39,7 @@ class World:
         self._clock = Clock()
         self._stage = Stage(self._clock)
         self._born = 0
+        self._old_lines: dict[Line, bytes] = {}  # of nodes that are dead
         self._backup: dict[bytes, bytes] = {}  # of the server's data
         self._told_then: dict[bytes, bytes] = {}
         self.nodes: list[Node] = []
@@ -87,6 +90,8 @@ class World:
         self._resume()
         calm_until = self._clock.now + _BEATS_S
         for _ in range(_STEPS_TO_END):
+            if any(line.late for line in self._lines()):
+                calm_until = self._clock.now + _BEATS_S
             over = all(driver.is_heard and not driver.waits for driver in self.drivers)
             if over and self._clock.now > calm_until:
                 return
@@ -104,6 +109,8 @@ class World:
     def _step(self, more: list[tuple[str, Callable[[], None]]]) -> None:
         events = [event for who in (*self.drivers, *self.nodes) for event in who.events()]
         events += self._reads()
+        late = [line for line in self._lines() if line.late]
+        events += [("arrives late", partial(self._late, line)) for line in late]
         # When all is still, time passes; else it does so now and then.
         if not events or self._rng.random() < 0.1:
             events.append(("time", self._time_passes))
@@ -181,7 +188,8 @@ class World:
             self._rng.choice(running).dies()
 
     def _cut_line(self) -> None:
-        self._rng.choice([*self.nodes, *self.drivers]).line.cut()
+        line = self._rng.choice([*self.nodes, *self.drivers]).line
+        line.cut(self._rng.randint(0, 2))
 
     def _cut_inbox(self) -> None:
         boxes = [box for node in self.nodes for box in node.inboxes]
@@ -214,6 +222,8 @@ class World:
             self.nodes.remove(node)
             self._last_words(node)
             node.dies()
+            node.line.cut(self._rng.randint(0, 2))
+            self._old_lines[node.line] = node.node
             self._lease_ends(node)
 
     def _back_up(self) -> None:
@@ -247,6 +257,18 @@ class World:
         for name in self.server.plane.wire.call("HKEYS", keys.NODES.name(keys.CLUSTER)):
             if name not in {node.node for node in self.nodes}:
                 self._dead(name)
+
+    def _lines(self) -> list[Line]:
+        """All of which words may be on their way, also of the dead."""
+        return [who.line for who in (*self.drivers, *self.nodes)] + [*self._old_lines]
+
+    def _late(self, line: Line) -> None:
+        """A word of an old connection.  If it was that a node joins, the dead do not beat."""
+        line.late_word_arrives()
+        if line in self._old_lines:
+            self._dead(self._old_lines[line])
+            if not line.late:
+                del self._old_lines[line]
 
     def _node_joins(self) -> None:
         if len(self.nodes) < 3:
