@@ -92,6 +92,7 @@ def test_a_call_that_is_held_back_by_one_without_its_input_is_told(gate: Any) ->
     go_on, adder = gate("go_on"), Adder.remote()
     assert loom.get(adder.add.remote(0)) == 0
     lacks, later = adder.add.remote(late.remote(go_on)), adder.add.remote(4)
+    current.session().settle()
     lines = why(later)
     assert [line["why"] for line in lines[:2]] == ["behind", "inputs"]
     assert "of the same process is before it, and waits for an input" in lines[0]["says"]
