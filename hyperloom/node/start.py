@@ -8,9 +8,10 @@ import shutil
 import site
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from hyperloom import errors
 from hyperloom.core import threads
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _READY_S = 30
 _NONE = -1
+_LOG = "raylet.log"
 
 # What a child must not inherit: it may carry a password, and a child is told its address.
 _NOT_INHERITED = ("LOOM_ADDRESS",)
@@ -39,6 +41,7 @@ class StartedNode:
     alive: int  # its raylet ends when this is closed
     address: Address
     ready: int = _NONE
+    log: BinaryIO | None = None  # its raylet's, until it serves
 
     def wait_ready(self) -> None:
         """Wait until it serves.
@@ -47,7 +50,7 @@ class StartedNode:
             errors.LoomError: it did not come up; the message has its last words.
         """
         try:
-            _wait_ready(self.ready, self.process, self.folder)
+            _wait_ready(self)
         except BaseException:
             self.process.kill()
             self.hang_up()
@@ -55,9 +58,16 @@ class StartedNode:
             raise
         os.close(self.ready)
         self.ready = _NONE
+        self._close_log()
+
+    def _close_log(self) -> None:
+        if self.log is not None:
+            self.log.close()
+            self.log = None
 
     def hang_up(self) -> None:
         """Let go of it, and so have it end.  Harmless when done twice."""
+        self._close_log()
         for descriptor in (self.alive, self.ready):
             if descriptor != _NONE:
                 os.close(descriptor)
@@ -91,7 +101,8 @@ def begin_embedded(plan: NodePlan, config: Config, through: Sequence[str] = ()) 
     process = start_raylet(folder, ready_end, lock, alive_end, through)
     for descriptor in (ready_end, alive_end, lock):
         os.close(descriptor)
-    return StartedNode(folder, process, alive, address, ready)
+    log = (folder / _LOG).open("rb")
+    return StartedNode(folder, process, alive, address, ready, log)
 
 
 def new_embedded_session(config: Config) -> tuple[Path, int]:
@@ -111,7 +122,7 @@ def start_raylet(
     It writes a line to `ready` when it serves, and ends when `alive` closes, if there is one.
     """
     inherited = [fd for fd in (ready, lock, alive) if fd != _NONE]
-    with (folder / "raylet.log").open("ab") as log:
+    with (folder / _LOG).open("ab") as log:
         return subprocess.Popen(
             # -P: a file of the user's in this directory must not pass for one of our modules.
             [
@@ -154,29 +165,35 @@ def child_environment() -> dict[str, str]:
     return environment
 
 
-def _wait_ready(ready: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+def _wait_ready(node: StartedNode) -> None:
     poll = select.poll()
-    poll.register(ready, select.POLLIN)
+    poll.register(node.ready, select.POLLIN)
     came = poll.poll(_READY_S * 1000)
-    if came and os.read(ready, 16):
+    if came and os.read(node.ready, 16):
         return
     if came:
-        process.wait()  # the pipe closed: it is ending
-    code = process.poll()
+        node.process.wait()  # the pipe closed: it is ending
+    code = node.process.poll()
     how = f"ended with code {code}" if code is not None else f"was not ready within {_READY_S} s"
-    raise errors.LoomError(f"the raylet {how}; nothing was submitted.{last_words(folder)}")
+    # Its template removes the folder of a raylet that ended, so that what it said is read from
+    # what we have open.
+    raylet = node.log.read().decode(errors="replace") if node.log else ""
+    words = last_words(node.folder, raylet=raylet)
+    raise errors.LoomError(f"the raylet {how}; nothing was submitted.{words}")
 
 
-def last_words(folder: Path, server_log: Path | None = None) -> str:
-    """What the processes of a session said before they ended, for a message."""
+def last_words(folder: Path, server_log: Path | None = None, *, raylet: str = "") -> str:
+    """What the processes of a session said before they ended, for a message.
+
+    `raylet`: its words, if they are known.
+    """
     parts = []
-    logs = (
-        folder / "supervisor.log",
-        folder / "raylet.log",
-        server_log or folder / "gcs/server.log",
-    )
+    logs = (folder / "supervisor.log", folder / _LOG, server_log or folder / "gcs/server.log")
     for log in logs:
-        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        if lines:
+        text = raylet if log.name == _LOG else ""
+        if not text:
+            with suppress(FileNotFoundError):  # it had nothing to say, or is gone
+                text = log.read_text(errors="replace")
+        if lines := text.strip().splitlines():
             parts += [f"{log}:", *(f"  {line}" for line in lines[-12:])]
     return "\n  ".join([" Last words:", *parts]) if parts else " It said nothing."

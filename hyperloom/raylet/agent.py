@@ -110,6 +110,7 @@ class Agent:
         self._healing = Healing(settings, self._gcs, self._door)
         self._arrivals = Arrivals(settings, self._gcs, self._journal, self._jobs, self._door)
         self._membership = Membership(settings, self._gcs, self.loop, self)
+        self._jobs.look_again = self._membership.join
         self._look_around()
 
     def _look_around(self) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.gcs import keys
+from hyperloom.gcs.install import persist
 from hyperloom.gcs.replies import NotNow
 from hyperloom.gcs.wire import Wire, fcall, pack
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     Answer = Callable[[Any], None]
 
+START_S = 10.0  # for so long a node that starts tries to have its lines; later it never gives up
 _PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5)
 _NOBODY = b""
 
@@ -42,7 +44,7 @@ class Conversation:
         self.revive: Callable[[], None] = lambda: None
         self._unanswered: deque[tuple[bytes, Answer | None]] = deque()
         self._tries = 0
-        self._wire: Wire | None = Wire(address)
+        self._wire: Wire | None = persist(lambda: Wire(address), START_S)
         self.loop.on_readable(self._wire.fileno(), self._read)
 
     @property

@@ -34,8 +34,11 @@ _ID_CHARACTERS = 2 * 20
 _JOB_CHARACTERS = 2 * 4
 
 
-def take_over(wire: Wire, settings: NodeSettings) -> list[bytes]:
+def take_over(wire: Wire, settings: NodeSettings, buried: dict[bytes, list[bytes]]) -> list[bytes]:
     """Requeue what the node's raylet before us held, and bury its workers.
+
+    It is called again if the connection breaks: `buried` are the workers, by their jobs, that no
+    call after the first finds.
 
     What is returned lies in this node's store for nobody: objects of jobs that are over, and
     what those workers stored and did not live to say, or held alone.
@@ -44,8 +47,9 @@ def take_over(wire: Wire, settings: NodeSettings) -> list[bytes]:
     strays = list(_objects_of_others(settings, set(jobs)))
     for job in jobs:
         _requeue(wire, job, settings.node)
-        buried = _bury(wire, job, settings.node)
-        left = list(settings.objects_of(*buried)) if buried else []
+        _bury(wire, job, settings.node, buried.setdefault(job, []))
+    for job, processes in buried.items():
+        left = list(settings.objects_of(*processes)) if processes else []
         strays += _unknown(wire, job, left)
     return strays
 
@@ -66,7 +70,7 @@ def leave(settings: NodeSettings) -> None:
                 continue
             # Another node's; or it has owners besides its driver, and others look after it now.
             _requeue(wire, job, settings.node)
-            _bury(wire, job, settings.node)
+            _bury(wire, job, settings.node, [])
             if ours:
                 _bury_one(wire, job, bytes.fromhex(about["process"]))
                 forsaken = json.dumps({**about, FORSAKEN: True})
@@ -90,12 +94,10 @@ def _requeue(wire: Wire, job: bytes, node: bytes) -> None:
         pass
 
 
-def _bury(wire: Wire, job: bytes, node: bytes) -> list[bytes]:
-    namespace = keys.job_namespace(job)
-    processes: list[bytes] = wire.call(*fcall("process_list", namespace, node))
-    for process in processes:
+def _bury(wire: Wire, job: bytes, node: bytes, buried: list[bytes]) -> None:
+    for process in wire.call(*fcall("process_list", keys.job_namespace(job), node)):
+        buried.append(process)
         _bury_one(wire, job, process, given_up(node))
-    return processes
 
 
 def _bury_one(wire: Wire, job: bytes, process: bytes, *killed: bytes) -> None:

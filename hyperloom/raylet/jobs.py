@@ -55,6 +55,7 @@ class Jobs:
         self._fetching = fetching
         self.handle: Callable[[m.Event], None] = lambda _: None
         self.journal: Journal | None = None
+        self.look_again: Callable[[], None] = lambda: None  # which jobs are open
         self._doubts = Doubts(settings, gcs, keeper)
         self._desks: dict[bytes, Desk] = {}
         self._offering_soon = False
@@ -75,7 +76,8 @@ class Jobs:
         try:
             desk = Desk(job, about, self._settings, self._gcs, self._tell)
         except errors.ControlPlaneLost:
-            return  # `Membership` hears which jobs are open when there is a server again
+            self._loop.later(_RETRY_S, self.look_again)  # perhaps only this line broke
+            return
         self._desks[job] = desk
         self._listen(desk)
 

@@ -33,6 +33,7 @@ from hyperloom.resources import ResourceSet, of_symbols
 if TYPE_CHECKING:
     import socket
     import subprocess
+    from collections.abc import Callable
 
     from hyperloom.raylet import template
     from hyperloom.raylet.agent import Agent
@@ -50,7 +51,6 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     os.set_inheritable(lock, False)  # noqa: FBT003
     own_server = OwnServer(settings) if settings.embedded and settings.server else None
     # What is imported by now or here, we share with the template.
-    from hyperloom.gcs import install  # noqa: PLC0415
     from hyperloom.objectstore.keeper import StoreKeeper  # noqa: PLC0415
     from hyperloom.raylet import agent, handover  # noqa: PLC0415
     from hyperloom.tasks import operations  # noqa: F401, PLC0415
@@ -58,15 +58,7 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     furnish(settings)
     forked = _fork_template(settings, [ready, alive])
     settings = with_symbols(settings)  # while the server starts
-    wire = install.wait(
-        settings.admin_address,
-        _SERVER_WAIT_S if settings.embedded else _SERVER_LOADS_S,
-        lambda: own_server is None or own_server.runs,
-    )
-    durability = (settings.server or {}).get("durability", "")
-    install.install(wire, replace=settings.server is not None, durability=durability)
-    strays = [] if settings.embedded else handover.take_over(wire, settings)
-    wire.close()
+    strays = enter(settings, lambda: own_server is None or own_server.runs)
     keeper = StoreKeeper(settings.store, settings.spill, settings.store_bytes)
     # The template does a reaper's work as long as it lives.
     keeper.start(with_reaper=False)
@@ -94,6 +86,29 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
         if settings.embedded:
             shutil.rmtree(settings.folder, ignore_errors=True)
     return 0
+
+
+def enter(settings: NodeSettings, server_lives: Callable[[], bool]) -> list[bytes]:
+    """Make the server ours, and take over what the node had; objects that nobody wants.
+
+    A connection that breaks meanwhile is no reason to end: all of it may be said again.
+    """
+    from hyperloom.gcs import install  # noqa: PLC0415
+    from hyperloom.raylet import handover  # noqa: PLC0415
+
+    patience_s = _SERVER_WAIT_S if settings.embedded else _SERVER_LOADS_S
+    durability = (settings.server or {}).get("durability", "")
+    buried: dict[bytes, list[bytes]] = {}
+
+    def once() -> list[bytes]:
+        wire = install.wait(settings.admin_address, patience_s, server_lives)
+        try:
+            install.install(wire, replace=settings.server is not None, durability=durability)
+            return [] if settings.embedded else handover.take_over(wire, settings, buried)
+        finally:
+            wire.close()
+
+    return install.persist(once, patience_s, server_lives)
 
 
 def _fork_template(settings: NodeSettings, close: list[int]) -> tuple[int, socket.socket]:

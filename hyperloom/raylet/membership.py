@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hyperloom import errors, failpoints
 from hyperloom.gcs import asking, codes, keys
 from hyperloom.gcs.inbox import Inbox
+from hyperloom.gcs.install import persist
+from hyperloom.raylet.conversation import START_S
 
 if TYPE_CHECKING:
     from hyperloom.raylet.conversation import Conversation
@@ -64,7 +66,8 @@ class Membership:
         self._gcs = gcs
         self._loop = loop
         self._member = member
-        self._inbox = Inbox(settings.address, keys.INBOX.name(keys.CLUSTER, settings.node))
+        name = keys.INBOX.name(keys.CLUSTER, settings.node)
+        self._inbox = persist(lambda: Inbox(settings.address, name), START_S)
         loop.on_readable(self._inbox.fileno(), self._hear)
         self.join()
         loop.every(settings.config.beat_s, self._beat)

@@ -21,6 +21,7 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,7 @@ class Faults:
     delay_s: float = 0.0  # each way
     jitter_s: float = 0.0  # more or less
     breaks: float = 0.0  # of all connections, so many break
+    early: int = 0  # of the first connections, every other one breaks early, so many in all
     cuts: float = 0.0  # of all calls, so many are cut off
     late_s: float = 0.05  # so late a call arrives at most; 0: none does
 
@@ -77,6 +79,7 @@ class _Lines:
         self._choose = Random(faults.seed)
         self._tasks: set[asyncio.Task[None]] = set()
         self._password: list[bytes] = []
+        self._met = 0  # connections
         self.done: Counter[str] = Counter()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,7 +89,7 @@ class _Lines:
         except OSError:
             writer.close()
             return
-        answers = asyncio.ensure_future(self._answers(up, writer))
+        answers = asyncio.ensure_future(self._answers(up, writer, self._most()))
         calls = asyncio.ensure_future(self._calls(reader, down))
         ends: list[asyncio.Future[Any]] = [answers, calls]
         if self._choose.random() < self._faults.breaks:
@@ -105,6 +108,15 @@ class _Lines:
         for end in (down, writer):
             end.close()
 
+    def _most(self) -> float:
+        """How many answers the next connection lives to see: none, one, two, … each other time."""
+        number, odd = divmod(self._met, 2)
+        self._met += 1
+        if odd or number >= self._faults.early:
+            return inf
+        self.done["connections broken"] += 1
+        return number
+
     async def _calls(
         self, reader: asyncio.StreamReader, down: asyncio.StreamWriter
     ) -> tuple[str, bytes] | None:
@@ -121,10 +133,13 @@ class _Lines:
                 forward(packed)
         return None
 
-    async def _answers(self, up: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        forward = self._delayed(writer)
-        while data := await up.read(_CHUNK_BYTES):
+    async def _answers(
+        self, up: asyncio.StreamReader, writer: asyncio.StreamWriter, most: float
+    ) -> None:
+        forward, seen = self._delayed(writer), 0
+        while (data := await up.read(_CHUNK_BYTES)) and seen < most:
             forward(data)
+            seen += 1
 
     def _delayed(self, to: asyncio.StreamWriter) -> Any:
         """What is handed to it is written in order, and not before its time."""

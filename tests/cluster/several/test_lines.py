@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 import hyperloom as loom
+from hyperloom import errors
 from hyperloom.gcs import codes
+from hyperloom.testing import Cluster
 from tests.chaos import observed
 from tests.chaos.counting import Counter
 from tests.chaos.network import behind
 from tests.chaos.oracle import plus_one
 from tests.chaos.proxy import Faults
-from tests.cluster.several.tasks import alive
+from tests.cluster.several.tasks import alive, on
+from tests.cluster.several.test_state_lost import as_admin
 
 pytestmark = pytest.mark.slow
 
@@ -38,3 +41,22 @@ def test_a_line_that_takes_its_time_is_no_reason_to_give_a_node_up() -> None:
         assert loom.get(refs, timeout=50) == list(range(2, MANY + 2))
         assert alive() == {node.id for node in cluster.nodes}
         assert observed.count(codes.AGAIN) == 0
+
+
+def test_a_node_whose_connections_break_while_it_starts_comes_up() -> None:
+    """Each other of its first connections: before an answer, after one, after two, and so on."""
+    with behind(Faults(early=10), nodes=4) as (cluster, proxy):
+        assert alive() == {node.id for node in cluster.nodes}
+        ids = [node.id for node in cluster.nodes]
+        assert loom.get([on(node).remote() for node in ids], timeout=30) == ids
+    assert proxy.faults["connections broken"] == 10
+
+
+def test_a_node_that_cannot_come_up_says_why() -> None:
+    """Its folder is removed, and what it wrote into it; but not what it said."""
+    with Cluster(nodes=0) as cluster:
+        as_admin(cluster, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        for _ in range(3):
+            with pytest.raises(errors.LoomError, match="may evict keys"):
+                cluster.add_node()
+        assert cluster.nodes == []
