@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _GAP = 2  # between two columns
 _LEAST = 16  # of a text that may be cut
-_CUT = {"error", "program", "place", "bundles_text", "nodes_text", "free_text", "name"}
+_CUT = {"error", "program", "place", "bundles_text", "nodes_text", "free_text", "name", "pinned"}
 
 # Those that go first, first.
 _SPARED = (

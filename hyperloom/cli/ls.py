@@ -61,7 +61,7 @@ COLUMNS: dict[str, looking.Columns] = {
     },
     "objects": {
         "object": "short", "creator": "name", "size": "bytes", "where": "where",
-        "holders": "holders", "state": "state",
+        "holders": "holders", "state": "state", "held by": "pinned",
     },
 }  # fmt: skip
 

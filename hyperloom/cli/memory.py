@@ -12,6 +12,9 @@ _CREATED = {
     "creator": "name", "job": "job", "objects": "count", "size": "bytes", "in stores": "used",
     "failures": "failed",
 }  # fmt: skip
+_LARGEST = {"object": "short", "creator": "name", "size": "bytes", "where": "where",
+            "held by": "pinned"}  # fmt: skip
+_LARGEST_MOST = 10
 _HELD = {"holder": "short", "is": "is", "job": "job", "node": "node", "objects": "count",
          "size": "bytes"}  # fmt: skip
 
@@ -23,13 +26,15 @@ def command(*, job: str | None, as_json: bool, session: str, address: str) -> in
     """Show what is kept in memory: by the function that made it, and by who holds it.
 
     An object is kept as long as a process, a task that is to take it, or another object holds it.
-    A ref that your program still has in a variable is the usual reason.
+    A ref that your program still has in a variable is the usual reason.  Of the largest objects
+    it is said who: programs with refs, tasks that take them, objects around them, and processes
+    that have their bytes mapped.  loom show OBJECT tells of any other.
     """
     from hyperloom.watch import objects  # noqa: PLC0415
 
     with looking.cluster_at(address, session) as cluster:
         jobs = [cluster.job(job)] if job else list(cluster.control_plane.jobs())
-        told = objects.memory(cluster, jobs)
+        told = objects.memory(cluster, jobs, _LARGEST_MOST)
     if as_json:
         looking.say_json(told)
         return 0
@@ -49,5 +54,7 @@ def _show(told: dict[str, Any]) -> None:
     looking.show_table([{**row, "used": row["in_store"]} for row in told["created"]], _CREATED)
     click.echo()
     looking.show_table(told["held"], _HELD)
+    click.echo()
+    looking.show_table(told["largest"], _LARGEST)
     if told["hidden"]:
         click.echo(f"{told['hidden']:,} more objects were not looked at")

@@ -185,6 +185,20 @@ def _step(step: dict[str, Any]) -> str:
     return text
 
 
+def _show_pins(about: dict[str, Any]) -> None:
+    """Who keeps an object."""
+    from hyperloom.watch import pins  # noqa: PLC0415
+
+    say = looking.console().print
+    say("kept by")
+    for pin in about["pins"]:
+        say(f"  {pin['says']}", markup=False)
+    if unknown := pins.unknown(about["pins"], about["holders"]):
+        say(f"  {unknown:,} more, of which nothing is known here")
+    elif not about["pins"]:
+        say("  nobody that is known here")
+
+
 def _show_fields(about: dict[str, Any]) -> None:
     say = looking.console().print
     for name, value in about.items():
@@ -200,6 +214,8 @@ def _show_fields(about: dict[str, Any]) -> None:
         if about.get(what):
             say()
             looking.show_table(about[what], COLUMNS[what])
+    if about.get("pins") is not None:
+        _show_pins(about)
     if about.get("made_by"):
         say("made by")
         _show_task(about["made_by"])

@@ -118,6 +118,24 @@ def holders(places: Places, count: int) -> list[Holder]:
     return result
 
 
+def viewed(places: Places, most: int) -> list[tuple[bytes, list[int]]]:
+    """Objects and zombies that somebody looks at, the largest first, and by which processes."""
+    pids = viewers(places)
+    found = []
+    for folder in (places.objects, places.zombies) if pids else ():
+        for entry in os.scandir(folder):
+            if entry.inode() in pids:
+                with contextlib.suppress(FileNotFoundError):
+                    found.append((entry.stat().st_size, entry.inode(), entry.path))
+    told = []
+    for _, inode, path in heapq.nlargest(most, found):
+        with contextlib.suppress(FileNotFoundError):
+            header = layout.parse(_head(path)[0])
+            if header is not None:
+                told.append((header.oid, sorted(set(pids[inode]))))
+    return told
+
+
 def count_viewed(places: Places) -> int:
     """How many objects and zombies somebody looks at."""
     pids = viewers(places)

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom.core import words
 from hyperloom.gcs import asking, keys
+from hyperloom.ids import OBJECT_BYTES
+from hyperloom.objectstore import census
+from hyperloom.objectstore.places import Places
 from hyperloom.raylet import native, resting
 from hyperloom.raylet.load import Load
 from hyperloom.raylet.printed import spans_of
@@ -37,6 +40,7 @@ _PATIENCE_S = 1.0  # a worker that is deep in native code does not say what it d
 _LOG_MOST = 1 << 20  # bytes of one answer
 _FETCHING_MOST = 1000  # tasks that are told
 _ANSWERING_MOST = 1000  # calls of an actor that are told
+_VIEWED_MOST = 2000  # objects
 _LOOKED_AT_MOST = 32  # workers, by a program each
 
 
@@ -100,10 +104,6 @@ class Answers:
         match question:
             case ["status"]:
                 say(self.status())
-            case ["log", str(name), int(start), str(task)]:
-                say(_part(self._settings.logs, name, start, task))
-            case ["logs"]:
-                say(_files(self._settings.logs))
             case ["stands", list(tasks)]:
                 self._tell_standing(tasks, say)
             case ["stacks", list(pids)]:
@@ -116,6 +116,17 @@ class Answers:
             case ["profile", list(pids), float(seconds), float(every_s)]:
                 ask = [words.PROFILE, seconds, every_s]
                 self._ask_workers(ask, pids, seconds + _PATIENCE_S, say)
+            case _:
+                self._asked_of_disk(question, say)
+
+    def _asked_of_disk(self, question: list[Any], say: Say) -> None:
+        match question:
+            case ["log", str(name), int(start), str(task)]:
+                say(_part(self._settings.logs, name, start, task))
+            case ["logs"]:
+                say(_files(self._settings.logs))
+            case ["views"]:
+                say(_views(self._settings.store))
             case _:
                 pass
 
@@ -225,6 +236,12 @@ def _files(folder: Path) -> list[dict[str, Any]]:
         {"name": name, "file": stat.st_ino, "bytes": stat.st_size, "at": stat.st_mtime}
         for stat, name in files
     ]
+
+
+def _views(store: Path) -> list[tuple[bytes, list[int]]]:
+    """Objects that processes have mapped, each with their pids."""
+    told = census.viewed(Places(store), _VIEWED_MOST)
+    return [(oid[:OBJECT_BYTES], pids) for oid, pids in told]
 
 
 def _part(folder: Path, name: str, start: int, task: str = "") -> dict[str, Any] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import events, ids
 from hyperloom.gcs import codes, keys
+from hyperloom.watch import pins
 from hyperloom.watch.inputs import thing
 
 if TYPE_CHECKING:
@@ -34,8 +36,18 @@ def table(
         found, unseen = of_job(cluster, job)
         rows += [row for row in found if keep(row)]
         hidden += unseen
-    rows.sort(key=lambda row: (-(row["bytes"] or 0), row["id"]))
-    return {"objects": rows[:limit], "matched": len(rows), "hidden": hidden}
+    rows.sort(key=_by_size)
+    return {"objects": with_pins(cluster, rows[:limit]), "matched": len(rows), "hidden": hidden}
+
+
+def with_pins(cluster: Cluster, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same with who keeps each: `pins`, and `pinned` in a few words."""
+    found: dict[bytes, list[dict[str, Any]]] = {}
+    for job in {row["job"] for row in rows}:
+        oids = [bytes.fromhex(row["id"]) for row in rows if row["job"] == job]
+        found |= pins.of(cluster, bytes.fromhex(job), oids)
+    told = [(row, found[bytes.fromhex(row["id"])]) for row in rows]
+    return [{**row, "pins": by, "pinned": pins.text(by, row["holders"])} for row, by in told]
 
 
 def of_job(cluster: Cluster, job: bytes) -> tuple[list[dict[str, Any]], int]:
@@ -83,11 +95,14 @@ def _refs(live: Live, job: bytes, oids: list[bytes]) -> dict[bytes, tuple[int, i
 
 
 def refs(cluster: Cluster, job: bytes, oid: bytes) -> dict[str, Any]:
-    """Who holds one object, as numbers."""
+    """Who holds one object."""
     if cluster.live is None:
-        return {"holders": None, "held_by_maker": None}
+        return {"holders": None, "held_by_maker": None, "pins": []}
     count, by_maker = _refs(cluster.live, job, [oid])[oid]
-    return {"holders": count + by_maker, "held_by_maker": bool(by_maker)}
+    return {
+        "holders": count + by_maker, "held_by_maker": bool(by_maker),
+        "pins": pins.of(cluster, job, [oid])[oid],
+    }  # fmt: skip
 
 
 def _creators(cluster: Cluster, job: bytes, values: Iterable[bytes]) -> dict[bytes, str]:
@@ -119,14 +134,19 @@ def _told_of(event: Event) -> Iterable[tuple[bytes, bytes]]:
             return ()
 
 
-def memory(cluster: Cluster, jobs: Iterable[bytes]) -> dict[str, Any]:
-    """What is kept, by creator, and by the process that holds what it did not make; the stores."""
+def memory(cluster: Cluster, jobs: Iterable[bytes], largest: int = 0) -> dict[str, Any]:
+    """What is kept, by creator, and by the process that holds what it did not make; the stores.
+
+    And so many of the `largest` objects, with who keeps them.
+    """
+    all_rows: list[dict[str, Any]] = []
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     hidden = 0
     holds = []
     for job in jobs:
         rows, unseen = of_job(cluster, job)
         hidden += unseen
+        all_rows += rows
         for row in rows:
             group = groups.setdefault((row["job"], row["name"]), _empty(row))
             group["count"] += 1
@@ -143,7 +163,16 @@ def memory(cluster: Cluster, jobs: Iterable[bytes]) -> dict[str, Any]:
         }
         for about in cluster.control_plane.nodes()
     ]  # fmt: skip
-    return {"created": created, "held": holds, "stores": stores, "hidden": hidden}
+    first = nsmallest(largest, all_rows, key=_by_size)
+    return {
+        "created": created, "held": holds, "stores": stores, "hidden": hidden,
+        "largest": with_pins(cluster, first),
+    }  # fmt: skip
+
+
+def _by_size(row: dict[str, Any]) -> tuple[int, str]:
+    """The largest first."""
+    return -(row["bytes"] or 0), row["id"]
 
 
 def _empty(row: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ export function Objects({ moment, rest }) {
     <${Table} caption="The largest" rows=${answer.objects} rowKey=${(row) => row.id} empty="There is none." columns=${[
       ["Object", (row) => html`<a href=${`#/task/${row.id}`}>${row.short}</a>`], ["Creator", (row) => row.name],
       ["Size", (row) => size(row.bytes), "number"], ["Where", (row) => placeLink(row.where)],
-      ["Holders", (row) => count(row.holders), "number"], ["State", (row) => row.state],
+      ["Holders", (row) => count(row.holders), "number"], ["Held by", (row) => html`<span title=${row.pins.map((pin) => pin.says).join("\n")}>${row.pinned}</span>`, "text"], ["State", (row) => row.state],
     ]}/>
     ${answer.matched > answer.objects.length ? html`<p class="label">${count(answer.matched - answer.objects.length)} smaller ones: loom ls objects --limit.</p>` : ""}
     ${answer.hidden ? html`<p class="label">${count(answer.hidden)} more objects were not looked at.</p>` : ""}`;
