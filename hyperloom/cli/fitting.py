@@ -21,7 +21,7 @@ _SPARED = (
     "namespace", "detached", "pid", "attempt", "restarts", "retried", "host", "used", "submitted",
     "opened", "at", "last", "job", "such_as", "p99_s", "strategy", "nodes_text", "behind", "count",
     "dealt", "bytes", "ended", "exit_code", "node", "where", "seconds", "mean_s", "place", "label",
-    "results",
+    "results", "answering", "holders", "items_text",
 )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ COLUMNS: dict[str, looking.Columns] = {
     },
     "names": {
         "name": "name", "submitted": "submitted", "left": "left", "done": "done",
-        "failed": "failed", "retried": "retried", "mean": "mean_s", "p99": "p99_s",
+        "failed": "failed", "items": "items_text", "retried": "retried", "mean": "mean_s",
+        "p99": "p99_s",
     },
     "jobs": {
         "job": "job", "state": "state", "program": "program", "pid": "pid", "opened": "opened",
@@ -254,11 +255,19 @@ def _show(what: str, answer: dict[str, Any]) -> None:
     rows = answer[what]
     if what == "plans":
         rows = [{**row, "failed_text": _of_those(row)} for row in rows]
+    if what == "names":
+        rows = [{**row, "items_text": _items(row)} for row in rows]
     if not rows:
         click.echo(f"no {what}" + (" that match" if answer["matched"] else ""))
     else:
-        looking.show_table(rows, COLUMNS[what])
+        looking.show_table(rows, _columns(what, rows))
+        _say_chunks(rows if what == "names" else ())
     for row in rows if what == "jobs" else ():
+        if row["chunk"] > 1:
+            click.echo(
+                f"{row['job']}: of maps {row['items_left']:,} items are left, up to "
+                f"{row['chunk']:,} in a task; all columns count tasks"
+            )
         if row["orphan"]:
             click.echo(f"{row['job']}: {row['orphan']}")
     if answer["matched"] > len(rows):
@@ -266,6 +275,25 @@ def _show(what: str, answer: dict[str, Any]) -> None:
     if answer["hidden"]:
         more = "more is" if answer["hidden"] == 1 else "more are"
         click.echo(f"{answer['hidden']:,} {more} {_HIDDEN[what]}")
+
+
+def _columns(what: str, rows: Sequence[dict[str, Any]]) -> looking.Columns:
+    """Those of the table; items only where there are some."""
+    some = any(row.get("items_text") for row in rows)
+    return {title: of for title, of in COLUMNS[what].items() if some or of != "items_text"}
+
+
+def _items(row: dict[str, Any]) -> str:
+    """Of a map that has several items in a task."""
+    return f"{row['items_over']:,} of {row['items']:,}" if row["chunk"] > 1 else ""
+
+
+def _say_chunks(rows: Sequence[dict[str, Any]]) -> None:
+    from hyperloom.watch import overall  # noqa: PLC0415
+
+    for row in rows:
+        if said := overall.in_chunks(row):
+            click.echo(f"{row['name']}: {said}; all columns but items count tasks")
 
 
 def _of_those(plan: dict[str, Any]) -> str:

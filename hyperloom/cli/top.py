@@ -59,7 +59,8 @@ def _key(row: dict[str, Any]) -> tuple[str, str]:
 
 
 def _over(row: dict[str, Any]) -> int:
-    return int(row.get("done", 0) + row.get("failed", 0))
+    """Items: of a map there may be several in a task; else each task is one."""
+    return int(row.get("items_over", 0))
 
 
 def _shown(told: dict[str, Any], rates: dict[tuple[str, str], float]) -> Any:  # noqa: ANN401
@@ -70,7 +71,7 @@ def _shown(told: dict[str, Any], rates: dict[tuple[str, str], float]) -> Any:  #
     figures = {name: sum(job[name] for job in jobs) for name in ("waiting", "ready", "held")}
     head = Text(
         f"{words.count(len(jobs), 'job')}: {figures['waiting']:,} waiting, {figures['ready']:,} "
-        f"ready, {figures['held']:,} on nodes;  {sum(rates.values()):,.0f} tasks/s;  "
+        f"ready, {figures['held']:,} on nodes;  {sum(rates.values()):,.0f} items/s;  "
         f"server {words.size(server['memory_bytes'])}"
     )
     return Group(head, Text(), _names(told["names"], rates), Text(), _nodes(told["nodes"]))
@@ -86,12 +87,16 @@ def _names(rows: list[dict[str, Any]], rates: dict[tuple[str, str], float]) -> A
         table.add_column(title, justify="right" if title in {"done", "failed", "of"} else "left")
     for row in sorted(rows, key=lambda row: -row["left"])[:_LINES]:
         rate = rates.get(_key(row), 0.0)
-        left = looking.seconds(row["left"] / rate) if rate and row["left"] else ""
+        # How many items of a task failed is not counted.
+        done, of, in_items = row["done"], "", ""
+        if row["chunk"] > 1:
+            done, of, in_items = row["items_over"], " tasks", " items"
+        left = looking.seconds(row["items_left"] / rate) if rate and row["left"] else ""
         table.add_row(
-            Text(row["name"]), f"{row['done']:,}",
-            Text(f"{row['failed']:,}", style="red" if row["failed"] else "dim"),
-            f"{row['submitted']:,}",
-            ProgressBar(total=max(1, row["submitted"]), completed=_over(row), width=30),
+            Text(row["name"]), f"{done:,}",
+            Text(f"{row['failed']:,}{of}", style="red" if row["failed"] else "dim"),
+            f"{row['items']:,}{in_items}",
+            ProgressBar(total=max(1, row["items"]), completed=_over(row), width=30),
             f"{rate:,.0f}/s" if rates else "", left,
         )  # fmt: skip
     return table

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors, ids
 from hyperloom.dashboard import stream
 from hyperloom.dashboard.tail import Tail
-from hyperloom.watch import actors, graph, logs, objects, plans, reasons, stacks, tasks, things
+from hyperloom.watch import (
+    actors,
+    graph,
+    logs,
+    objects,
+    overall,
+    plans,
+    reasons,
+    stacks,
+    tasks,
+    things,
+)
 from hyperloom.watch import errors as failed
 
 if TYPE_CHECKING:
@@ -46,16 +57,9 @@ class Answers:
         job = cluster.job(asked.get("job"))
         tail = self._tail(cluster, job)
         mean = tail.mean_s()
-        rows: dict[str, dict[str, Any]] = {}
-        for template, counts in cluster.counts(job).items():
-            name = cluster.name(job, template)
-            row = rows.setdefault(name, {"name": name, **dict.fromkeys(counts, 0)})
-            for what, number in counts.items():
-                row[what] += number
-        for name, row in rows.items():
-            row["left"] = row["submitted"] - row["done"] - row["failed"]
-            row["mean_s"] = mean.get(name)
-        return {"job": job.hex(), "names": list(rows.values())}
+        rows = overall.by_name(cluster, job)
+        names = [{**row, "mean_s": mean.get(row["name"])} for row in rows]
+        return {"job": job.hex(), "names": names}
 
     def stream(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """The task stream between two moments; by itself, the last minute in which anything ran."""

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors
-from hyperloom.gcs import keys, members, orphans
+from msgspec import DecodeError
+
+from hyperloom import errors, specs
+from hyperloom.gcs import codes, keys, members, orphans
 from hyperloom.gcs.install import DURABILITY, GENERATION
 from hyperloom.gcs.wire import Wire, fcall, raised
 from hyperloom.resources import ResourceSet
@@ -84,6 +87,7 @@ def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
             ],
         )
         yield {
+            **_items(wire, ns),
             "job": job.hex(),
             "pid": about.get("pid"),
             "program": " ".join(about.get("argv", [])),
@@ -98,6 +102,31 @@ def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
             "ends_s": orphan.ends_s,
             "orphan": orphan.says,
         }
+
+
+def _items(wire: Wire, ns: str) -> dict[str, int]:
+    """Of maps that have several items in a task: how many items are left, and are in a task."""
+    flat = wire.call("HGETALL", keys.COUNTS.name(ns))
+    left: dict[bytes, int] = {}  # tasks of each template
+    for name, number in zip(flat[::2], flat[1::2], strict=True):
+        template, what = name[: codes.TEMPLATE_ID], name[codes.TEMPLATE_ID :]
+        left[template] = left.get(template, 0) + _SIGN.get(what, 0) * int(number)
+    bodies = wire.call("HMGET", keys.TEMPLATE.name(ns), *left) if left else []
+    chunks = [_chunk(body) for body in bodies]
+    return {
+        "map_items_left": sum(map(mul, left.values(), chunks)),
+        "map_items_a_task": max(chunks, default=0),
+    }
+
+
+_SIGN = {codes.SUBMITTED: 1, codes.DONE: -1, codes.FAILED: -1}
+
+
+def _chunk(body: bytes | None) -> int:
+    try:
+        return specs.decode_template(body).chunk if body else 0
+    except DecodeError:  # another version made it
+        return 0
 
 
 def _server(wire: Wire) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from hyperloom import errors, events, ids
 from hyperloom.gcs import codes
 from hyperloom.watch import actors, plans
-from hyperloom.watch.live import Live, names_in
+from hyperloom.watch.live import Live, templates_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hyperloom.specs import Template
     from hyperloom.watch.retold import Recorded
     from hyperloom.watch.samples import Sample
     from hyperloom.watch.story import Event
@@ -52,7 +53,7 @@ class Cluster:
     def __init__(self, live: Live | None, history: Recorded | None = None) -> None:
         self.live = live
         self.history = history
-        self._names: dict[bytes, dict[bytes, str]] = {}
+        self._templates: dict[bytes, dict[bytes, Template]] = {}
         self._openings: dict[bytes, float] = {}
 
     def close(self) -> None:
@@ -126,11 +127,20 @@ class Cluster:
 
     def name(self, job: bytes, template: bytes) -> str:
         """The name of a template's function."""
-        names = self._names.setdefault(job, {})
-        if template not in names:
+        known = self._template(job, template)
+        return known.name if known else template.hex()
+
+    def chunk(self, job: bytes, template: bytes) -> int:
+        """How many items of a map each task of a template has; 0: it is of no such map."""
+        known = self._template(job, template)
+        return known.chunk if known else 0
+
+    def _template(self, job: bytes, template: bytes) -> Template | None:
+        known = self._templates.setdefault(job, {})
+        if template not in known:
             live = self.live.template(job, template) if self.live is not None else None
-            names |= {template: live.name} if live else names_in(self.events(job))
-        return names.get(template) or template.hex()
+            known |= {template: live} if live else templates_in(self.events(job))
+        return known.get(template)
 
     # -- ids --------------------------------------------------------------------------------
 

@@ -262,12 +262,12 @@ def decoded(body: bytes | None) -> Template | None:
         return None
 
 
-def names_in(told: Iterator[Event]) -> dict[bytes, str]:
-    """The names of templates that events tell of."""
-    names = {}
+def templates_in(told: Iterator[Event]) -> dict[bytes, Template]:
+    """The templates that events tell of."""
+    found = {}
     for _, kind, payload in told:
         if kind == codes.DECLARED:
             template = decoded(payload[codes.TEMPLATE_ID :])
             if template is not None:
-                names[payload[: codes.TEMPLATE_ID]] = template.name
-    return names
+                found[payload[: codes.TEMPLATE_ID]] = template
+    return found

@@ -33,7 +33,10 @@ _BARS = 8  # functions that are shown
 
 
 class _Bar(NamedTuple):
-    """One that is shown; and from when on, and from how many tasks, its rate counts."""
+    """One that is shown; and from when on, and from how many items, its rate counts.
+
+    A task that is of no map, or of one with an item a task, is one item.
+    """
 
     number: Any
     since: float
@@ -116,7 +119,8 @@ def draw(progress: Any, bars: dict[str, _Bar], rows: list[dict[str, Any]]) -> No
     """Show these counts; `bars` knows the bars that are there, by function."""
     now = time.monotonic()
     for row in rows:
-        over = row["done"] + row["failed"]
+        over = row["items_over"]
+        tasks = f" task{'s' * (row['failed'] != 1)}" if row["chunk"] > 1 else ""  # not items
         if row["name"] not in bars:
             if len(bars) >= _BARS or not row["left"]:
                 continue
@@ -126,27 +130,27 @@ def draw(progress: Any, bars: dict[str, _Bar], rows: list[dict[str, Any]]) -> No
         number, seconds = over - bar.done, now - bar.since
         progress.update(
             bar.number,
-            total=row["submitted"],
+            total=row["items"],
             completed=over,
-            failed=f"{row['failed']:,} failed" if row["failed"] else "",
+            failed=f"{row['failed']:,}{tasks} failed" if row["failed"] else "",
             rate=_rate(number, seconds),
-            left=_left(row["left"], number, seconds),
+            left=_left(row["items_left"], number, seconds),
         )
 
 
 def _rate(number: int, seconds: float) -> str:
-    """So many tasks in so many seconds; nothing while there is nothing to tell."""
+    """So many items in so many seconds; nothing while there is nothing to tell."""
     if not number or not seconds:
         return ""
     rate = number / seconds
     return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s"  # noqa: PLR2004 - two digits
 
 
-def _left(tasks: int, number: int, seconds: float) -> str:
-    """How long so many tasks take at that rate."""
-    if not number or not tasks:
+def _left(items: int, number: int, seconds: float) -> str:
+    """How long so many items take at that rate."""
+    if not number or not items:
         return ""
-    return f"{timedelta(seconds=math.ceil(tasks * seconds / number))} left"
+    return f"{timedelta(seconds=math.ceil(items * seconds / number))} left"
 
 
 def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the same

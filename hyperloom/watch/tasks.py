@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import events
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
+from hyperloom.watch import overall
 from hyperloom.watch.over import End, First, Over, blank_row
 
 if TYPE_CHECKING:
@@ -56,22 +57,17 @@ def names(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
             for ran in events.attempts(event.payload):
                 if ran.begun and ran.ended is not Ended.PASSED_ON:
                     times.setdefault(ran.template, []).append(ran.seconds)
-    rows: dict[str, dict[str, Any]] = {}
-    for template, counts in cluster.counts(job).items():
-        name = cluster.name(job, template)
-        row = rows.setdefault(name, {"name": name, **dict.fromkeys(counts, 0), "seconds": []})
-        for what, number in counts.items():
-            row[what] += number
-        row["seconds"] += times.get(template, [])
-    return [_summed(row) for row in rows.values()]
+    named: dict[str, list[float]] = {}
+    for template, seconds in times.items():
+        named.setdefault(cluster.name(job, template), []).extend(seconds)
+    rows = overall.by_name(cluster, job)
+    return [_timed(row, sorted(named.get(row["name"], ()))) for row in rows]
 
 
-def _summed(row: dict[str, Any]) -> dict[str, Any]:
-    seconds = sorted(row.pop("seconds"))
+def _timed(row: dict[str, Any], seconds: list[float]) -> dict[str, Any]:
     mean = sum(seconds) / len(seconds) if seconds else None
     late = seconds[min(len(seconds) - 1, int(0.99 * len(seconds)))] if seconds else None
-    left = row["submitted"] - row["done"] - row["failed"]
-    return {**row, "left": left, "timed": len(seconds), "mean_s": mean, "p99_s": late}
+    return {**row, "timed": len(seconds), "mean_s": mean, "p99_s": late}
 
 
 def table(

@@ -8,6 +8,7 @@ from hyperloom.gcs.orphans import Orphan
 from hyperloom.resources import ResourceSet
 
 if TYPE_CHECKING:
+    from hyperloom.events import Counts
     from hyperloom.watch.cluster import Cluster
 
 
@@ -19,10 +20,12 @@ def jobs(cluster: Cluster) -> list[dict[str, Any]]:
 def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any]:
     """One of them; `known` is what `Cluster.jobs` knows."""
     total = dict.fromkeys(("submitted", "done", "failed", "retried"), 0)
-    for counts in cluster.counts(job).values():
+    each = cluster.counts(job)
+    for counts in each.values():
         for what, number in counts.items():
             total[what] += number
     about = known.get("about", {})
+    chunk, items_left = _items(cluster, job, each) if known["state"] == "open" else (0, 0)
     orphan = known.get("orphan") or Orphan()
     return {
         "job": job.hex(),
@@ -35,10 +38,22 @@ def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any
         "ended": known["ended"],
         **total,
         "left": total["submitted"] - total["done"] - total["failed"],
+        "chunk": chunk,
+        "items_left": items_left,
         "lost_s": orphan.lost_s,
         "ends_s": orphan.ends_s,
         "orphan": orphan.says,
     }
+
+
+def _items(cluster: Cluster, job: bytes, each: Counts) -> tuple[int, int]:
+    """Of maps that have several items in a task: how many at most, and how many items are left."""
+    most = left = 0
+    for template, counts in each.items():
+        chunk = cluster.chunk(job, template)
+        most = max(most, chunk)
+        left += chunk * (counts["submitted"] - counts["done"] - counts["failed"])
+    return most, left
 
 
 def nodes(cluster: Cluster) -> list[dict[str, Any]]:

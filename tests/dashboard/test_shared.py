@@ -91,6 +91,10 @@ class Jobs:
         self.read.append(job)
         return {b"t": {"submitted": 5, "done": 3, "failed": 1, "retried": 0}}
 
+    def chunk(self, job: bytes, template: bytes) -> int:
+        del job, template
+        return 0
+
 
 class Desk:
     """Asks this cluster."""

@@ -91,17 +91,18 @@ class Shown:
 def test_bars_tell_how_fast_it_is_since_they_are_there_and_how_long_the_rest_takes() -> None:
     shown = Shown()
     bars: dict[str, Any] = {}
-    row: dict[str, Any] = {"name": "f", "submitted": 100, "done": 50, "failed": 0, "left": 50}
+    row: dict[str, Any] = {"name": "f", "chunk": 0, "items": 100, "items_over": 50, "failed": 0}
+    row |= {"left": 50, "items_left": 50}
     draw(shown, bars, [row])
     assert shown.bars["f"] == {"total": 100, "completed": 50, "failed": "", "rate": "", "left": ""}
-    draw(shown, bars, [row | {"done": 59, "failed": 1, "left": 40}])
+    draw(shown, bars, [row | {"items_over": 60, "failed": 1, "left": 40, "items_left": 40}])
     assert (shown.bars["f"]["completed"], shown.bars["f"]["failed"]) == (60, "1 failed")
     rate = float(shown.bars["f"]["rate"].removesuffix("/s").replace(",", ""))
     assert rate > 0
     bars["f"] = bars["f"]._replace(since=bars["f"].since - 100)
-    draw(shown, bars, [row | {"done": 60, "left": 40}])
+    draw(shown, bars, [row | {"items_over": 60, "left": 40, "items_left": 40}])
     assert shown.bars["f"]["rate"] == "0.1/s"
     minutes, seconds = shown.bars["f"]["left"].removesuffix(" left").split(":")[1:]
     assert 400 <= 60 * int(minutes) + int(seconds) < 480
-    draw(shown, bars, [row | {"done": 100, "left": 0}])
+    draw(shown, bars, [row | {"items_over": 100, "left": 0, "items_left": 0}])
     assert shown.bars["f"]["left"] == "", "there is nothing left to wait for"

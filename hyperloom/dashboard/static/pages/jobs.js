@@ -14,7 +14,9 @@ function Names({ job }) {
       ["Progress", (row) => html`<${Track} done=${row.done} failed=${row.failed} total=${row.submitted}/>`],
       ["Submitted", (row) => count(row.submitted), "number"], ["Done", (row) => count(row.done), "number"],
       ["Left", (row) => count(row.left), "number"], ["Failed", (row) => count(row.failed), "number"],
-      ["Tried again", (row) => count(row.retried), "number"], ["Takes", (row) => seconds(row.mean_s), "number"],
+      ["Tried again", (row) => count(row.retried), "number"],
+      ["Items", (row) => (row.chunk > 1 ? html`<span title=${`of a map, up to ${count(row.chunk)} in a task; all other numbers are of tasks`}>${count(row.items_over)} of ${count(row.items)}</span>` : ""), "number"],
+      ["Takes", (row) => seconds(row.mean_s), "number"],
     ]}/>`;
 }
 

@@ -71,7 +71,7 @@ export function Overview({ moment }) {
         ["Job", (job) => html`<a href=${`#/jobs/${job.job}`}>${job.job}</a>`],
         ["Program", (job) => job.program],
         ["Progress", (job) => html`<${Track} done=${job.done} failed=${job.failed} total=${job.submitted}/>`],
-        ["Left", (job) => count(job.left), "number"], ["Failed", (job) => count(job.failed), "number"],
+        ["Left", (job) => (job.chunk > 1 && job.items_left ? html`<span title=${`of maps, up to ${count(job.chunk)} items in a task`}>${count(job.left)} tasks, ${count(job.items_left)} items</span>` : count(job.left)), "number"], ["Failed", (job) => count(job.failed), "number"],
       ]}/>
     ${moment.server && html`<${Table} caption="Control plane" rows=${[moment.server]} empty="" columns=${[
         ["Server", (server) => `${server.name} ${server.version}`],
