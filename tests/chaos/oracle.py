@@ -8,6 +8,7 @@ leaks    no processes, shared memory, sockets or folders; nothing is held in the
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from contextlib import contextmanager
@@ -158,6 +159,7 @@ class Load:
         if counts and not account.lost:
             account.twice = _commits() - self._before - account.accepted
         ref = None  # the last of them
+        gc.collect()  # an error that was raised may hold what it was raised for
         account.left += _left(holdings, "is held in the control plane")
         return account
 

@@ -3,7 +3,7 @@
 L is the lease.  What is asked besides the account:
 
 server < L, raylet < L   nothing runs again
-raylet > L               no late result is taken, and its workers end within 1 s of its return
+raylet > L               each late result is refused, and its workers end within 1 s of its return
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 LEASE_S = 2.0
 CHAINS = 67  # about 200 tasks
 LATE = 3  # tasks that end while their raylet hangs
+# Its workers stop when they have told it their first result: then it is known that it has the word.
+SAID = "worker.reported=stop"
 
 
 def row_8(kind: str, _: Random) -> Account:
@@ -46,7 +48,12 @@ def row_8(kind: str, _: Random) -> Account:
     who, leases = _WHO[name], float(for_leases.removesuffix(" L"))
     with (
         tempfile.TemporaryDirectory() as folder,
-        Cluster(nodes=2, num_cpus=2, lease_s=LEASE_S, beat_s=0.5) as cluster,
+        Cluster(
+            nodes=[{}, {"failpoints": SAID if kind in GIVEN_UP else ""}],
+            num_cpus=2,
+            lease_s=LEASE_S,
+            beat_s=0.5,
+        ) as cluster,
         cluster.connect(),
     ):
         load = Load()
@@ -99,6 +106,17 @@ class Late:
         wait_until(lambda: len(self._begun.notes()) == most, 60)
         self._gate.open()
 
+    def words_of(self, node: ClusterNode, account: Account) -> Iterator[str]:
+        """What is wrong with what becomes of them: each is to be refused."""
+        refused = observed.refused(node, self.refs)
+        account.measured(REFUSED, refused)
+        if refused != self._number:
+            yield f"{refused} of {self._number} late results were refused"
+
+    def have_ended(self) -> None:
+        """Wait until those of the first node have said so to their raylet (`SAID`)."""
+        wait_until(lambda: all(map(observed.stopped, self.pids)), 30, what="they have said it")
+
 
 def _raylet(cluster: Cluster, load: Load, folder: Path, leases: float) -> Iterator[str]:
     stays, hangs = cluster.nodes
@@ -111,17 +129,19 @@ def _raylet(cluster: Cluster, load: Load, folder: Path, leases: float) -> Iterat
     if leases > 1:
         wait_until(lambda: alive() == {stays.id}, LEASE_S * leases)
     late.end(again=leases > 1)
+    if leases > 1:
+        late.have_ended()
     left_s = began + LEASE_S * leases - time.monotonic()
     time.sleep(max(0.0, left_s))  # the task of this row is to hang
     if leases > 1 and alive() != {stays.id}:
         yield "a node that hung for longer than its lease is a member"
+    if leases > 1:
+        yield from late.words_of(hangs, load.account)
     at = time.monotonic()
     cluster.resume(hangs)
     if leases > 1:
         wait_until(lambda: not observed.running(late.pids), 30)
         load.account.measured(ENDED, time.monotonic() - at)
-        # What it reports before it hears that it was given up is refused; the rest it drops itself.
-        load.account.measured(REFUSED, observed.too_late(hangs))
 
 
 def _server(cluster: Cluster, load: Load, folder: Path, leases: float) -> Iterator[str]:

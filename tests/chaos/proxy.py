@@ -3,7 +3,8 @@
 ``python -m tests.chaos.proxy HERE THERE OPTIONS``
 
 HERE and THERE are unix sockets; OPTIONS are `Faults` as JSON.  It ends with its standard input, and
-prints what it did: {function: number of faults}.  What goes through stays in order, as on a line.
+prints what it did, {function and how: number of faults}, and how often each function was called.
+What goes through stays in order, as on a line.
 
 Of the calls of our functions, some are not answered: the line breaks, and the word was
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 16
 _ANSWERED_S = 0.01
+_FIRST, _OFTEN = 3, 0.3  # where calls are cut off, so many first ones of each function are so often
 _LIVES_S = 3.0  # a connection that breaks does so within this
 
 
@@ -56,6 +58,7 @@ class Proxy:
     def __init__(self, here: Path, there: Path, faults: Faults) -> None:
         self.path = here
         self.faults: Counter[str] = Counter()
+        self.called: Counter[str] = Counter()
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, str(here), str(there), json.dumps(asdict(faults))],
             stdin=subprocess.PIPE,
@@ -69,7 +72,7 @@ class Proxy:
     def close(self) -> None:
         """End it, and learn what it did."""
         out, _ = self._process.communicate()
-        self.faults = Counter(json.loads(out))
+        self.faults, self.called = map(Counter, json.loads(out))
 
 
 class _Lines:
@@ -81,6 +84,7 @@ class _Lines:
         self._password: list[bytes] = []
         self._met = 0  # connections
         self.done: Counter[str] = Counter()
+        self.called: Counter[str] = Counter()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -122,22 +126,29 @@ class _Lines:
     ) -> tuple[str, bytes] | None:
         """Until the client hangs up, or a call is cut off: which."""
         commands, forward = hiredis.Reader(), self._delayed(down)
-        while data := await reader.read(_CHUNK_BYTES):
+        while data := await _read(reader):
             commands.feed(data)
             while (command := commands.gets()) is not False:
                 packed = hiredis.pack_command(tuple(command))  # type: ignore[arg-type]
                 if command[0] == b"AUTH":
                     self._password = command
-                if command[0] == b"FCALL" and self._choose.random() < self._faults.cuts:
+                if command[0] == b"FCALL" and self._is_cut(command[1].decode()):
                     return command[1].decode(), packed
                 forward(packed)
         return None
+
+    def _is_cut(self, function: str) -> bool:
+        name = function.removeprefix("loom_")
+        self.called[name] += 1
+        # Else what is called once in a while would hardly ever be cut off.
+        often = _OFTEN if self._faults.cuts and self.called[name] <= _FIRST else 0.0
+        return self._choose.random() < max(self._faults.cuts, often)
 
     async def _answers(
         self, up: asyncio.StreamReader, writer: asyncio.StreamWriter, most: float
     ) -> None:
         forward, seen = self._delayed(writer), 0
-        while (data := await up.read(_CHUNK_BYTES)) and seen < most:
+        while (data := await _read(up)) and seen < most:
             forward(data)
             seen += 1
 
@@ -185,6 +196,13 @@ class _Lines:
             down.close()
 
 
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """What came; nothing at the end of the line, however it ended."""
+    with suppress(ConnectionError):
+        return await reader.read(_CHUNK_BYTES)
+    return b""
+
+
 async def _main(here: str, there: str, faults: Faults) -> None:
     lines = _Lines(there, faults)
     server = await asyncio.start_unix_server(lines.serve, here)
@@ -192,7 +210,7 @@ async def _main(here: str, there: str, faults: Faults) -> None:
     sys.stdout.flush()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     server.close()
-    sys.stdout.write(json.dumps(lines.done))
+    sys.stdout.write(json.dumps([lines.done, lines.called]))
 
 
 if __name__ == "__main__":

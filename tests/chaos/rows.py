@@ -59,7 +59,7 @@ ROWS = [
         only={FETCHED: partitions.FETCHING},
     ),
     Row(10, 10, network.row_10, kinds=network.KINDS),
-    Row(11, 40, network.row_11),
+    Row(11, 40, network.row_11, in_all=network.cut_everywhere),
     Row(12, 10, server.row_12),
     Row(
         14, 20, server.row_14, {ANSWERS: 5, HEARD: 5}, server.MISTAKES,
