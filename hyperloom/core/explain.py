@@ -14,7 +14,7 @@ from hyperloom import bundles, failures, specs, why
 from hyperloom.core.cluster import nodes
 from hyperloom.gcs import groups, keys, standing
 from hyperloom.ids import OBJECT_BYTES, TASK_BYTES, TaskID, cut, object_id, short, task_of
-from hyperloom.resources import ResourceSet, of_node, of_symbols
+from hyperloom.resources import ResourceSet
 from hyperloom.specs import CALL_QUEUE, decode_template
 
 if TYPE_CHECKING:
@@ -149,14 +149,14 @@ def _facts(session: Session, stand: Stand) -> why.Facts:
         case "READY":
             priority, shape, *_ = stand.detail.split("|")
             asked = ResourceSet.parse(shape)
-            there = [_node(about) for about in nodes(session)]
+            there = [why.told(about) for about in nodes(session)]
             group = _group(session, asked, there)
             return why.Facts(
                 state="READY", asked=asked, priority=int(priority), nodes=there,
                 group_state=group.state, group_fits=group.fits,
             )  # fmt: skip
         case "HELD":
-            there = [_node(about) for about in nodes(session)]
+            there = [why.told(about) for about in nodes(session)]
             return why.Facts(state="HELD", holder=stand.detail, nodes=there)
         case _:
             return why.Facts(state=stand.state)
@@ -169,12 +169,3 @@ def _group(session: Session, asked: ResourceSet, there: Sequence[why.Node]) -> g
         return groups.Standing("", fits=True)
     call = partial(session.outbox.call, namespace=keys.CLUSTER)
     return groups.standing(call, group, [node.total for node in there if node.alive])
-
-
-def _node(about: dict[str, Any]) -> why.Node:
-    itself = of_node(about["node"]) + of_symbols(about["symbols"])
-    total, free = (ResourceSet.of(about[what]) + itself for what in ("resources", "free"))
-    return why.Node(
-        about["node"], total, free, alive=about["alive"], silent_s=about["silent_s"],
-        left_s=about["left_s"],
-    )  # fmt: skip

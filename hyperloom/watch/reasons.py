@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import bundles, events, ids, specs, why
 from hyperloom.gcs import codes, keys, standing
 from hyperloom.gcs.groups import Standing
-from hyperloom.resources import ResourceSet, of_node, of_symbols
-from hyperloom.watch import actors, errors, groups, inputs, story
+from hyperloom.resources import ResourceSet
+from hyperloom.watch import actors, errors, groups, inputs, story, streams
 from hyperloom.watch.inputs import thing
 from hyperloom.watch.tasks import AT_WORK, running
 
@@ -125,7 +125,7 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
         return _waiting(live, job, stand)
     attempt = live.tries(job, task) + 1
     asked = ResourceSet.parse(stand.template.shape) if stand.template else ResourceSet({})
-    nodes = [node_of(about) for about in live.nodes()]
+    nodes = [why.told(about) for about in live.nodes()]
     if state == "READY" and stand.detail == specs.CALL_QUEUE:
         return why.Facts(
             state=state, actor=_actor_of(live, job, task),
@@ -142,12 +142,14 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
         )  # fmt: skip
     work = at_work.get(task.hex())
     call = stand.template is not None and stand.template.role == "call"
+    ahead = stand.template.ahead if stand.template else 0
     return why.Facts(
         state=state, asked=asked, nodes=nodes, holder=stand.detail, attempt=attempt, error=error,
         calls=_unanswered(live, job, task, stand, work),
         at_node=work["at"] if work else "seat" if _answers(at_work, stand.detail) else "",
         pid=(work["pid"] or 0) if work else 0, seconds=(work["seconds"] or 0.0) if work else 0.0,
         stands=None if work and not call else _at_actor(live, job, task, stand),
+        paused=streams.paused(cluster, job, task, ahead) if ahead else None,
     )  # fmt: skip
 
 
@@ -191,17 +193,6 @@ def _waiting(live: Live, job: bytes, stand: Stand) -> why.Facts:
     ]
     lacks = [ids.short(oid) for oid in stand.lacks]
     return why.Facts(state="WAITING", lacks=lacks, missing=int(stand.detail), lost=lost)
-
-
-def node_of(about: dict[str, Any]) -> why.Node:
-    """A node as `why` knows it."""
-    itself = of_node(about["node"]) + of_symbols(about.get("symbols", ()))
-    total, free = (ResourceSet.of(about[what]) + itself for what in ("resources", "free"))
-    calm = bool(about.get("calm"))
-    return why.Node(
-        about["node"], total, free, about["host"], about["alive"], calm, about["silent_s"],
-        about["left_s"],
-    )  # fmt: skip
 
 
 def _name_of(cluster: Cluster, job: bytes, task: bytes) -> str:

@@ -10,26 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hyperloom.resources import NOTHING, ResourceSet
+from hyperloom.resources import NOTHING, ResourceSet, at_node
 from hyperloom.why.actors import AtActor, Rests, at_actor, rests
 from hyperloom.why.reason import LONG_S, Reason, Why, spoken
+from hyperloom.why.streams import Paused, paused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """What there is to know of a node."""
-
-    node: str
-    total: ResourceSet
-    free: ResourceSet
-    host: str = ""
-    alive: bool = True
-    calm: bool = False  # its memory was short: it runs one task at a time for a moment
-    silent_s: float = 0.0  # it was not heard of for so long, which is longer than usual
-    left_s: float = 0.0  # until it is given up
+    from hyperloom.why.nodes import Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +47,15 @@ class Facts:
     error: str = ""  # of the attempt before this one, or the last; of what an actor died
     origin: str = ""  # of what failed with an input: the name of the task that failed first
     calls: int | None = None  # of an actor that is open: those that it has not answered
+    paused: Paused | None = None  # of what makes a stream, and is as far ahead as it may be
 
 
 def decide(facts: Facts) -> Reason:
     """The first thing that keeps the task from being over."""
     if isinstance(facts.stands, AtActor):
+        if facts.paused and facts.stands.runs:
+            where = f"at its actor in worker {facts.stands.pid}"
+            return paused(facts.paused, where, facts.stands.seconds)
         return at_actor(facts.stands, facts.holder)
     if facts.stands is not None:
         return rests(facts.stands, facts.holder)
@@ -147,21 +140,43 @@ def _ready(facts: Facts) -> Reason:
             f"{says}; no node has that much in all: {least.describe()} missing",
             "ask for less, or add a node that has it; it runs as soon as one joins",
         )
-    before = _before(facts)
-    if all(node.calm for node in able):
+    return _in_queue(f"{says}{_before(facts)}", asked, able)
+
+
+def _in_queue(says: str, asked: ResourceSet, able: Sequence[Node]) -> Reason:
+    """There are nodes that could run it, if they had nothing else to do."""
+    staying = [node for node in able if not node.drains]
+    if not staying:
+        return _drains(says, asked, able)
+    if all(node.calm for node in staying):
         return Reason(
             Why.CALM,
-            f"{says}{before}; memory was short there, so tasks run one at a time for a moment",
+            f"{says}; memory was short there, so tasks run one at a time for a moment",
             "ask for memory= so that fewer run at the same time",
         )
-    if any(asked.fits_in(node.free) for node in able):
-        return Reason(Why.NEXT, f"{says}{before}; there is room, so it is about to be taken")
-    has = f"the {len(able)} nodes that have it are" if len(able) > 1 else "the one that has it is"
+    if any(asked.fits_in(node.free) for node in staying):
+        return Reason(Why.NEXT, f"{says}; there is room, so it is about to be taken")
+    several = len(staying) > 1
+    has = f"the {len(staying)} nodes that have it are" if several else "the one that has it is"
     return Reason(
         Why.BUSY,
-        f"{says}{before}; {has} busy",
+        f"{says}; {has} busy",
         "wait, or add a node, or give what is urgent a higher priority=",
     )
+
+
+def _drains(says: str, asked: ResourceSet, able: Sequence[Node]) -> Reason:
+    """All that could run it are to leave."""
+    named = ", ".join(f"node {node.node[:8]}" for node in able)
+    who = "the only one that has it drains" if len(able) == 1 else "all that have it drain"
+    advice = "add a node that has it: it runs as soon as one joins"
+    if any(asked.units(name) for node in able for name, _ in at_node(node.node).items()):
+        advice = (
+            "cancel it (loom cancel) and submit it with scheduling= for another node: it was "
+            "placed on this one, and nothing else can run it; NodeAffinity(…, soft=True) lets "
+            "others"
+        )
+    return Reason(Why.DRAINS, f"{says}; {who} ({named}): to leave, and takes nothing new", advice)
 
 
 def _before(facts: Facts) -> str:
@@ -251,6 +266,8 @@ def _at_node(facts: Facts, short: str) -> Reason:
     spent = f"for {spoken(facts.seconds)}"
     worker = f"{where} in worker {facts.pid}"
     match facts.at_node:
+        case "blocked" if facts.paused:
+            return paused(facts.paused, worker, facts.seconds)
         case "running":
             long = facts.seconds >= LONG_S
             advice = "loom stack shows where it is; timeout_s= bounds it" if long else ""

@@ -25,6 +25,7 @@ class Why(StrEnum):
     TOO_LARGE = "too-large"
     BUSY = "busy"
     CALM = "calm"
+    DRAINS = "drains"
     NEXT = "next"
     ACTOR = "actor"
     NODE_SILENT = "node-silent"
@@ -36,6 +37,7 @@ class Why(StrEnum):
     RUNNING = "running"
     ITSELF = "waits-for-itself"
     RESTS = "rests"
+    PAUSED = "paused"
 
 
 class Reason(NamedTuple):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hyperloom.bundles import asked
 from hyperloom.gcs.lifecycles import TaskState
-from hyperloom.resources import ResourceSet
-from hyperloom.why import AtActor, Facts, Node, Rests, Why, decide
+from hyperloom.resources import ResourceSet, at_node, of_node
+from hyperloom.why import AtActor, Facts, Node, Paused, Rests, Why, decide
 
 ONE = ResourceSet.parse("CPU:10000")
 TWO = ResourceSet.parse("CPU:20000")
@@ -18,6 +20,8 @@ BUSY = Node("bbbbbbbbbbbb", TWO, NONE)
 DEAD = Node("cccccccccccc", TWO, TWO, alive=False, silent_s=12.5)
 MUTE = Node("eeeeeeeeeeee", TWO, TWO, silent_s=6.1, left_s=3.9)
 CALM = Node("dddddddddddd", TWO, TWO, calm=True)
+LEAVES = Node("ffffffffffff", TWO + of_node("ffffffffffff"), NONE, drains=True)
+AHEAD = Paused(ahead=8, taken=30, reader="the program train.py (pid 5)")
 
 
 def ready(*nodes: Node, asked: ResourceSet = ONE, **more: object) -> Facts:
@@ -79,6 +83,15 @@ CASES = {
         "loom ls groups",
     ),
     Why.CALM: (ready(CALM), "memory was short there, so tasks run one at a time", "memory="),
+    Why.DRAINS: (
+        ready(LEAVES), "the only one that has it drains (node ffffffff): to leave, and takes",
+        "add a node that has it",
+    ),
+    Why.PAUSED: (
+        held("blocked", pid=7, seconds=2, paused=AHEAD),
+        "8 items are made and not taken, as far as it may be ahead (stream_ahead=8) of its reader",
+        "stream_ahead=",
+    ),
     Why.NEXT: (ready(BUSY, FREE), "there is room, so it is about to be taken", ""),
     Why.ACTOR: (
         Facts(state="READY", actor="actor ab-1"),
@@ -165,6 +178,25 @@ def test_a_place_in_a_queue_is_said_in_plain_words(
     position: int | None, waiting: int, says: str
 ) -> None:
     assert says in decide(ready(BUSY, position=position, waiting=waiting)).says
+
+
+def test_what_a_draining_node_has_is_no_room() -> None:
+    """Whoever stays counts; who is placed on the one that leaves is told what helps."""
+    assert decide(ready(LEAVES, BUSY)).why is Why.BUSY
+    assert decide(ready(LEAVES, FREE)).why is Why.NEXT
+    many = decide(ready(LEAVES, replace(LEAVES, node="eeeeeeeeeeee"))).says
+    assert "all that have it drain (node ffffffff, node eeeeeeee)" in many
+    placed = decide(ready(LEAVES, FREE, asked=ONE + at_node(LEAVES.node)))
+    assert placed.why is Why.DRAINS
+    assert "submit it with scheduling= for another node" in placed.advice
+
+
+def test_a_stream_of_an_actor_waits_for_its_reader_too() -> None:
+    one = replace(AHEAD, ahead=1)
+    reason = decide(replace(at_actor(runs=True), paused=one))
+    assert reason.why is Why.PAUSED
+    assert reason.says.startswith("runs at its actor in worker 7 and makes no more since 3.0 s: 1")
+    assert decide(replace(at_actor(before=1), paused=one)).why is Why.BEHIND
 
 
 def test_several_busy_nodes_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.cli.main import main
+from hyperloom.core import current
 from hyperloom.raylet.node import NodeSettings
 from hyperloom.testing import Cluster
 from tests.cluster.api.gate import Gate
@@ -60,8 +63,45 @@ def test_objects_move_and_the_actor_lives_on_elsewhere(cluster: Cluster) -> None
     assert loom.get(counter.add.remote(), timeout=30) == (1, first.id), "it began anew"
 
 
+def _why(capsys: pytest.CaptureFixture[str], ref: Any) -> dict[str, Any]:
+    """What ``loom why`` says of what has just been submitted."""
+    session = current.session()
+    session.settle()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOOM_PASSWORD_FILE", str(session.address.password_file))
+        assert main(["why", ref.hex(), "--json", "--address", str(session.address)]) == 0
+    last: dict[str, Any] = json.loads(capsys.readouterr().out)[-1]
+    return last
+
+
+def test_what_can_run_only_on_a_node_that_drains_says_so(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A resource that no other node has; it runs as soon as another joins that has it."""
+    leaves = cluster.add_node(resources={"licence": 1}, labels={"zone": "far"})
+    gate = tmp_path / "gate"
+    runs = on(leaves.id, wait_for_file).remote(str(gate))
+    wait_until(lambda: _free(leaves.id) == 0, 20)
+    far = where.options(scheduling=loom.NodeLabels({"zone": "far"})).remote()
+    assert _why(capsys, far)["why"] == "busy", "a label is something that a node has"
+    drained = threading.Thread(target=cluster.remove_node, args=(leaves,), kwargs={"drain": True})
+    drained.start()
+    wait_until(lambda: any(node.get("draining") for node in loom.nodes()), 20)
+    licensed = where.options(resources={"licence": 1}).remote()
+    line = _why(capsys, licensed)
+    assert (line["why"], "1 licence free" in line["says"]) == ("drains", True)
+    assert line["advice"].startswith("add a node that has it")
+    assert _why(capsys, far)["why"] == "drains"
+    next_ = cluster.add_node(resources={"licence": 1}, labels={"zone": "far"})
+    assert loom.get([licensed, far], timeout=30) == [next_.id] * 2
+    Gate(gate).open()
+    assert loom.get(runs, timeout=30) == leaves.id
+    drained.join(30)
+    cluster.remove_node(next_, drain=True)
+
+
 def test_what_runs_ends_and_what_was_not_begun_is_handed_back(
-    cluster: Cluster, tmp_path: Any
+    cluster: Cluster, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = cluster.nodes[0]
     leaves = cluster.add_node()
@@ -73,6 +113,14 @@ def test_what_runs_ends_and_what_was_not_begun_is_handed_back(
     drained.start()
     wait_until(lambda: any(node.get("draining") for node in loom.nodes()), 20)
     assert loom.get([rather.remote() for _ in range(3)], timeout=30) == [first.id] * 3
+    placed = on(leaves.id).remote()
+    line = _why(capsys, placed)
+    assert line["why"] == "drains"
+    assert f"the only one that has it drains (node {leaves.id[:8]})" in line["says"]
+    assert "submit it with scheduling= for another node" in line["advice"]
+    with pytest.raises(errors.GetTimeout, match="the only one that has it drains"):
+        loom.get(placed, timeout=0.1)
+    loom.cancel(placed)
     gate.touch()
     assert loom.get(runs, timeout=30) == leaves.id
     drained.join(30)

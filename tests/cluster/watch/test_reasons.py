@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -53,6 +54,76 @@ def test_of_several_inputs_the_one_that_will_not_come_is_followed(
         go_on.open()
         loom.cancel(merged)
     assert loom.get(runs, timeout=20)
+
+
+@loom.task
+def count(n: int) -> Any:
+    yield from range(n)
+
+
+@loom.actor
+class Counter:
+    def count(self, n: int) -> Any:
+        yield from range(n)
+
+
+@loom.task
+def reads_two(log: Gate, gate: Gate) -> int:
+    """A worker that reads a stream, and for a while does not go on."""
+    items = count.options(num_cpus=0, num_returns="streaming", stream_ahead=3).remote(20)
+    total = sum(loom.get(next(items)) for _ in range(2))
+    log.note(items.completed().hex())
+    gate.pass_through()
+    return total + sum(loom.get(item) for item in items)
+
+
+def _paused(capsys: pytest.CaptureFixture[str], task: str) -> dict[str, Any]:
+    """The last line of ``loom why``, as soon as the stream is as far ahead as it may be."""
+
+    def line() -> dict[str, Any]:
+        assert main(["why", task, "--json"]) == 0
+        last: dict[str, Any] = json.loads(capsys.readouterr().out)[-1]
+        return last
+
+    wait_until(lambda: line()["why"] == "paused")
+    return line()
+
+
+@pytest.mark.parametrize("of_actor", [False, True])
+def test_a_stream_that_is_ahead_of_its_reader_says_who_has_to_read(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], *, of_actor: bool
+) -> None:
+    del cluster
+    options = {"num_returns": "streaming", "stream_ahead": 4}
+    actor = Counter.remote() if of_actor else None
+    made = (actor.count if actor else count).options(**options).remote(30)
+    assert loom.get([next(made) for _ in range(3)]) == [0, 1, 2]
+    line = _paused(capsys, made.completed().hex())
+    assert (
+        "4 items are made and not taken, as far as it may be ahead (stream_ahead=4)" in line["says"]
+    )
+    assert f"(pid {os.getpid()}), which has taken 3" in line["says"]
+    assert "it goes on when its reader takes the next one" in line["advice"]
+    assert loom.get(list(made)) == list(range(3, 30)), "it went on"
+    assert main(["why", made.completed().hex(), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["why"] != "paused"
+
+
+def test_of_a_stream_that_a_task_reads_the_worker_is_named(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del cluster
+    log, go_on = Gate(tmp_path / "log"), Gate(tmp_path / "go_on")
+    read = reads_two.remote(log, go_on)
+    try:
+        wait_until(log.notes)
+        line = _paused(capsys, log.notes()[0])
+        node = loom.nodes()[0]["node"]
+        assert f" on node {node[:8]}, which has taken 2" in line["says"]
+        assert "of its reader, worker " in line["says"]
+    finally:
+        go_on.open()
+    assert loom.get(read, timeout=30) == sum(range(20))
 
 
 def test_a_placement_group_is_shown_with_why_it_has_no_place(
