@@ -130,6 +130,10 @@ def _show_printed(about: dict[str, Any]) -> None:
         if not number:
             say(f"  printed last (loom logs {about['short']} has all)")
         say(f"    [{line['pid']} {line['node'][:_NAMED]}] {line['text']}", markup=False)
+    pids = dict.fromkeys(step["pid"] for step in about["steps"] if step["what"] == "began")
+    if pids and "printed" in about and about["printed"] is None:  # no node is here to tell
+        files = ", ".join(f"logs/worker-{pid}.log" for pid in pids)
+        say(f"  printed   into {files} of its node's session folder, if that is still there")
     if about.get("printed") == []:
         say(f"  printed   nothing, or that is gone; loom logs {about['short']} looks again")
 

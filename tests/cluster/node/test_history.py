@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from textwrap import indent
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ def fine(x):
 
 @loom.task(max_retries=0)
 def bad():
+    print("before it fails")
     raise ValueError("recorded")
 
 loom.init("auto")
@@ -60,12 +62,7 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     assert failed["error"] == "ValueError: recorded"
     shown = home.loom("show", failed["id"]).stdout
     assert "FAILED: ValueError: recorded" in shown
-    (group,) = json.loads(home.loom("ls", "errors", "--json").stdout)["errors"]
-    assert group["traceback_of"] == failed["id"]
-    assert group["traceback"].startswith("Traceback (most recent call last):\n")
-    assert 'raise ValueError("recorded")' in group["traceback"]
-    assert indent(group["traceback"].rstrip(), "    ") in shown
-    assert failed["short"] in home.loom("ls", "errors").stdout
+    _tells_why(home, failed, shown)
     assert "began, attempt 1, on node" in shown
     home.loom("report", first["job"], "-o", "report.html")
     assert re.search("<tr><th>[0-9a-f]{8} on ", (home.path / "report.html").read_text())
@@ -87,6 +84,20 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     nothing = {"removed": [], "bytes": 0, "dry_run": False}
     assert json.loads(home.loom("clean", "--all", "--json").stdout) == nothing
     assert "nothing was recorded" in home.loom("ls", "tasks", exits=3).stderr
+
+
+def _tells_why(home: Home, failed: dict[str, Any], shown: str) -> None:
+    """The traceback is there, and where to look for what was printed."""
+    (group,) = json.loads(home.loom("ls", "errors", "--json").stdout)["errors"]
+    assert group["traceback_of"] == failed["id"]
+    assert group["traceback"].startswith("Traceback (most recent call last):\n")
+    assert 'raise ValueError("recorded")' in group["traceback"]
+    assert indent(group["traceback"].rstrip(), "    ") in shown
+    assert failed["short"] in home.loom("ls", "errors").stdout
+    file = f"logs/worker-{failed['pid']}.log"
+    assert f"  printed   into {file} of its node's session folder" in shown
+    files = [folder / file for folder in home.sessions() if (folder / file).exists()]
+    assert ["before it fails" in each.read_text() for each in files] == [True]
 
 
 GROUPED = """
