@@ -154,7 +154,7 @@ def _tell(settings: NodeSettings) -> None:
     if settings.server is None:
         click.echo(f"  control plane {settings.address}")
     else:
-        _tell_of_head(settings.server, _page_link(settings))
+        _tell_of_head(settings, settings.server, _page_link(settings))
     click.echo("Programs of yours on this machine use it by themselves. End it: loom stop")
 
 
@@ -170,7 +170,7 @@ def _page_link(settings: NodeSettings) -> str:
     return link or "is still starting; loom dashboard prints a link to it"
 
 
-def _tell_of_head(server: dict[str, Any], page: str) -> None:
+def _tell_of_head(settings: NodeSettings, server: dict[str, Any], page: str) -> None:
     from hyperloom.gcs.server import is_loopback  # noqa: PLC0415
 
     data = Path(server["folder"]).parent
@@ -178,7 +178,7 @@ def _tell_of_head(server: dict[str, Any], page: str) -> None:
     click.echo(f"  control plane {server['url']}, durability {server['durability']}")
     click.echo(f"  password      {server['password_file']}")
     click.echo(f"  page          {page}")
-    for line in _hints(server, data):
+    for line in _hints(server, data, kept=data != settings.folder):
         click.echo(f"  note          {line}")
     if is_loopback(server["host"]):
         return  # no other machine reaches it, as a note says
@@ -188,7 +188,7 @@ def _tell_of_head(server: dict[str, Any], page: str) -> None:
     click.echo(f"  loom start --address {server['url']} --password-file loom.password")
 
 
-def _hints(server: dict[str, Any], data: Path) -> list[str]:
+def _hints(server: dict[str, Any], data: Path, *, kept: bool) -> list[str]:
     from hyperloom.disks import in_memory  # noqa: PLC0415
     from hyperloom.gcs.server import is_loopback  # noqa: PLC0415
 
@@ -197,6 +197,8 @@ def _hints(server: dict[str, Any], data: Path) -> list[str]:
         hints.append("it listens on this machine only; --host 0.0.0.0 lets others join")
     else:
         hints.append("what goes over the network is not encrypted: use it where you trust that")
+    if not kept:
+        hints.append("its data last as long as it does; --dir DIR keeps them for a later start")
     if in_memory(data):
         hints.append(f"{data} is in memory and gone after a reboot; give --dir on a disk")
     return hints

@@ -60,6 +60,8 @@ def _lines(session: dict[str, Any]) -> list[tuple[str, str]]:
         lines += [("nodes", line) for line in map(_of_member, cluster["nodes"])]
         lines += _of_jobs(cluster["jobs"])
         lines += _of_server(cluster["server"])
+    if session["data"] is not None:
+        lines += _of_data(session)
     return lines
 
 
@@ -100,6 +102,16 @@ def _of_jobs(jobs: list[dict[str, Any]]) -> list[tuple[str, str]]:
     if len(jobs) > _JOBS_SHOWN:
         lines.append(("", f"and {len(jobs) - _JOBS_SHOWN} more"))
     return lines
+
+
+def _of_data(session: dict[str, Any]) -> list[tuple[str, str]]:
+    """Of a head: what a later start finds."""
+    if session["kind"] == "embedded":
+        return [("data", f"{session['data']}, gone when its program ends")]
+    if session["kept"]:
+        return [("data", f"{session['data']}, where loom start --head --dir goes on")]
+    lasts = "as long as this head: after loom stop, or a reboot, a new one begins anew; --dir keeps it"
+    return [("data", f"{session['data']}, {lasts}")]
 
 
 def _of_server(server: dict[str, Any]) -> list[tuple[str, str]]:

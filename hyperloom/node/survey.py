@@ -62,13 +62,15 @@ def report(folder: Path, *, is_current: bool) -> dict[str, Any]:
         if node is not None and member["node"] == node["node"]:
             member |= {name: node[name] for name in ("free", "store")}  # it said so just now
     server = settings.server or {}
+    data = Path(server["folder"]).parent if server else None
     return {
         "session": folder.name,
         "folder": str(folder),
         "kind": kind,
         "current": is_current,
         "address": server.get("url") or settings.address.url,
-        "data": str(Path(server["folder"]).parent) if server else None,
+        "data": str(data) if data else None,
+        "kept": data is not None and data != folder,  # by --dir: a later head goes on with it
         "node": node,
         "cluster": cluster,
         "problems": problems,

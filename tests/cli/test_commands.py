@@ -89,6 +89,7 @@ def test_start_status_run_stop(home: Home) -> None:
     folder, url = status["folder"], status["address"]
     assert url.startswith("redis://127.0.0.1:")
     assert "listens on this machine only" in started
+    assert "its data last as long as it does; --dir DIR keeps them" in started
     assert "Join it from another machine" not in started
     assert f"{folder}/password" in started
     assert status["kind"] == "head"
@@ -97,6 +98,7 @@ def test_start_status_run_stop(home: Home) -> None:
     assert status["cluster"]["server"]["durability"] == "everysec"
     assert status["problems"] == status["cluster"]["jobs"] == []
     text = home.loom("status").stdout
+    assert "a new one begins anew; --dir keeps it" in text
     assert "everysec: nothing is lost by a crash of any process of HyperLoom; a crash of" in text
     assert "\033" not in text
 

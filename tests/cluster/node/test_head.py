@@ -199,6 +199,8 @@ def test_a_head_goes_on_in_its_folder(home: Home, tmp_path: Path) -> None:
     data = home.path / "data"
     home.start_head("--dir", data)
     address, node = home.status()["address"], home.status()["node"]["node"]
+    assert home.status()["kept"]
+    assert f"{data}, where loom start --head --dir goes on" in home.loom("status").stdout
     secrets = [(data / name).read_text() for name in ("password", "admin-password")]
     driver = home.python("-c", _DRIVER, str(tmp_path / "begun"))
     wait_until((tmp_path / "begun").exists, 30)
