@@ -68,6 +68,7 @@ class StoreKeeper:
         self._thread = threading.Thread(target=self._serve, name="loom-store", daemon=True)
         self._reaper_starts: subprocess.Popen[bytes] | None = None
         self._spilled = (-1, 0, 0)  # mtime of the folder, objects, bytes
+        self._idle = (-1, 0)  # mtime of the folder, bytes
         _keepers.add(self)
 
     def start(self, *, with_reaper: bool = True) -> None:
@@ -116,8 +117,15 @@ class StoreKeeper:
                 self._stuck.append(oid)
 
     def usage(self) -> tuple[int, int]:
-        """Bytes taken and bytes there are; costs nothing, unlike `stats`."""
-        return self._ledger.used_bytes, self._ledger.capacity_bytes
+        """Bytes taken and bytes there are.  Idle slots are free: whoever needs room gets theirs.
+
+        Costs next to nothing as long as none becomes idle or is taken.
+        """
+        changed = os.stat(self._places.used).st_mtime_ns
+        if changed != self._idle[0]:
+            self._idle = (changed, self._room.idle_bytes())
+        taken = max(0, self._ledger.used_bytes - self._idle[1])
+        return taken, self._ledger.capacity_bytes
 
     def stats(self) -> StoreStats:
         """The store in figures."""

@@ -79,14 +79,22 @@ class Room:
             self._ledger.strike([torn.uid])
         return torn.end
 
-    def trim_idle(self) -> None:
-        """Give back what has been idle for long, down to a floor."""
+    def idle_bytes(self) -> int:
+        """Of slots that hold nothing and wait for the next object."""
+        return sum(size for _, size, _ in self._idle())
+
+    def _idle(self) -> list[tuple[float, int, str]]:
+        """Since when, how large and where they are; the oldest first."""
         idle = []
         for entry in os.scandir(self._places.used):
             with contextlib.suppress(FileNotFoundError):
                 status = entry.stat()
                 idle.append((status.st_mtime, status.st_size, entry.path))
-        idle.sort()
+        return sorted(idle)
+
+    def trim_idle(self) -> None:
+        """Give back what has been idle for long, down to a floor."""
+        idle = self._idle()
         left = sum(size for _, size, _ in idle)
         floor = self._ledger.capacity_bytes // _IDLE_FLOOR
         old = time.time() - _IDLE_MAX_AGE_S  # st_mtime is wall time

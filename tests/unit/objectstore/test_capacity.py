@@ -41,6 +41,15 @@ def test_the_oldest_goes_to_disk_and_is_read_from_there(store, client):
     assert stats.spilled_bytes >= stats.spilled_objects * SIZE
 
 
+def test_slots_that_wait_for_the_next_object_are_not_taken(store, client):
+    put_many(client, range(3))
+    assert store.keeper.usage() == (store.bytes_of_files(), store.capacity)
+    client.free(oid(0))
+    assert (store.keeper.stats().idle_slots, store.keeper.stats().objects) == (1, 2)
+    taken, _ = store.keeper.usage()
+    assert 2 * SIZE <= taken < 3 * SIZE < store.keeper.stats().used_bytes
+
+
 def test_a_spilled_object_is_freed_and_its_views_stay(store, client):
     put_many(client, range(8))
     assert oid(0).hex() in store.files("s")
