@@ -33,6 +33,7 @@ from hyperloom.ids import (
     number_of,
     task_id,
 )
+from hyperloom.node.description import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -252,16 +253,22 @@ class Plane:
 
 
 @contextmanager
-def server_alone() -> Iterator[Address]:
-    """A server without a library, for one row."""
+def server_alone(log: str = "") -> Iterator[Address]:
+    """A server without a library, for one row; `log`: how often its log is on disk, if it has one.
+
+    With a log it is as heads have it, and is reached by TCP as other nodes reach it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="loom-bench-"))
     command = [find_binary(""), "--port", "0", "--unixsocket", str(folder / "s"), "--save", ""]
     command += ["--dir", str(folder)]
     for name, value in FAST_TABLES.items():
         command += [f"--{name}", str(value)]
+    port = free_port("127.0.0.1", 0) if log else 0
+    if log:
+        command += ["--port", str(port), "--appendonly", "yes", "--appendfsync", log]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        address = Address(f"unix://{folder}/s")
+        address = Address(f"redis://127.0.0.1:{port}" if log else f"unix://{folder}/s")
         _wait(address)
         yield address
     finally:

@@ -13,6 +13,7 @@ from hyperloom.cli import dashboard, words
 if TYPE_CHECKING:
     from hyperloom.raylet.node import NodeSettings
 
+_ADDRESSES = 3  # of this machine that are shown
 _PAGE_S = 10.0  # until the page is there; the node serves already
 _FILE = words.File(exists=True, dir_okay=False, path_type=Path)
 
@@ -186,6 +187,21 @@ def _tell_of_head(settings: NodeSettings, server: dict[str, Any], page: str) -> 
     host = socket.gethostname()
     click.echo(f"  scp -p {host}:{server['password_file']} loom.password")
     click.echo(f"  loom start --address {server['url']} --password-file loom.password")
+    if addresses := _addresses(server["host"]):
+        click.echo(f"Where the name {host} is not known, write {' or '.join(addresses)} for it.")
+
+
+def _addresses(host: str) -> list[str]:
+    """By which others reach this machine, if it listens on all of them."""
+    import ipaddress  # noqa: PLC0415
+
+    import psutil  # noqa: PLC0415
+
+    if host not in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return []
+    found = [each for some in psutil.net_if_addrs().values() for each in some]
+    numeric = [each.address for each in found if each.family == socket.AF_INET]
+    return [each for each in numeric if not ipaddress.ip_address(each).is_loopback][:_ADDRESSES]
 
 
 def _hints(server: dict[str, Any], data: Path, *, kept: bool) -> list[str]:

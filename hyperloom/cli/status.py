@@ -110,7 +110,9 @@ def _of_data(session: dict[str, Any]) -> list[tuple[str, str]]:
         return [("data", f"{session['data']}, gone when its program ends")]
     if session["kept"]:
         return [("data", f"{session['data']}, where loom start --head --dir goes on")]
-    lasts = "as long as this head: after loom stop, or a reboot, a new one begins anew; --dir keeps it"
+    lasts = (
+        "as long as this head: after loom stop, or a reboot, a new one begins anew; --dir keeps it"
+    )
     return [("data", f"{session['data']}, {lasts}")]
 
 
