@@ -6,7 +6,8 @@ import json
 import sys
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -90,6 +91,45 @@ def cluster(address: str, session: str) -> Cluster:
 def say_json(value: object) -> None:
     """For programs."""
     click.echo(json.dumps(value, indent=2))
+
+
+class Output:
+    """The file that a command writes: with ``--json`` only if it was named."""
+
+    def __init__(self, name: str | None, usual: str, *, as_json: bool) -> None:
+        """It is looked at now, before the work is done.
+
+        Raises:
+            click.ClickException: it cannot be written.
+        """
+        self.wanted = name is not None or not as_json
+        self.name = name or usual
+        self._as_json = as_json
+        folder = Path(self.name).absolute().parent
+        if self.wanted and not folder.is_dir():
+            self._refuse(f"there is no folder {folder}")
+
+    def write(self, text: str, says: str, **about: object) -> None:
+        """Write it, and say so: a line for people, or for programs `path`, `bytes` and `about`.
+
+        Raises:
+            click.ClickException: it cannot be written.
+        """
+        body = text.encode()
+        try:
+            Path(self.name).write_bytes(body)
+        except OSError as error:
+            self._refuse(error.strerror or str(error))
+        if self._as_json:
+            say_json({"path": str(Path(self.name).absolute()), "bytes": len(body), **about})
+        else:
+            click.echo(says)
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise click.ClickException(
+            f"{self.name} cannot be written: {why}. Make room or the folder for it, or name "
+            "another file with -o; what runs is not touched"
+        )
 
 
 def console() -> Any:  # noqa: ANN401 - rich's Console

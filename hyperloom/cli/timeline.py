@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
@@ -13,11 +12,13 @@ from hyperloom.cli import looking, words
 @click.command(name="timeline")
 @click.argument("job", required=False)
 @click.option(
-    "-o", "--output", default="trace.json", show_default=True, metavar="FILE",
-    help="Where to write it.",
+    "-o", "--output", metavar="FILE",
+    help="Where to write it.  [default: trace.json; with --json only if named]",
 )  # fmt: skip
 @looking.looks
-def command(*, job: str | None, output: str, as_json: bool, session: str, address: str) -> int:
+def command(
+    *, job: str | None, output: str | None, as_json: bool, session: str, address: str
+) -> int:
     """Write what ran where and when as a trace: a row for each worker, arrows along inputs.
 
     JOB: the last one, if none is named.  Open the file in https://ui.perfetto.dev, in
@@ -25,18 +26,20 @@ def command(*, job: str | None, output: str, as_json: bool, session: str, addres
     """
     from hyperloom.watch import at_work, timeline  # noqa: PLC0415
 
+    file = looking.Output(output, "trace.json", as_json=as_json)
     with looking.cluster_at(address, session) as cluster:
         which = cluster.job(job)
         told = list(cluster.events(which))
         now = at_work.at_work(cluster, which, told)
         trace = timeline.trace(told, lambda each: cluster.name(which, each), now)
-    if as_json:
+    if not file.wanted:
         click.echo(json.dumps(trace))
         return 0
-    Path(output).write_text(json.dumps(trace))
     slices = sum(each["ph"] == "X" for each in trace["traceEvents"])
-    click.echo(
-        f"{words.count(slices, 'attempt')} of job {which.hex()} in {output}; open it in "
-        "https://ui.perfetto.dev (it stays on your machine)"
-    )
+    file.write(
+        json.dumps(trace),
+        f"{words.count(slices, 'attempt')} of job {which.hex()} in {file.name}; open it in "
+        "https://ui.perfetto.dev (it stays on your machine)",
+        job=which.hex(), attempts=slices,
+    )  # fmt: skip
     return 0

@@ -286,6 +286,28 @@ def test_a_task_is_cancelled_from_outside(loom_: Any) -> None:
     assert "is a node" in loom_("cancel", loom.nodes()[0]["node"], exits=1)
 
 
+@pytest.mark.parametrize(
+    ("command", "counts"),
+    [
+        (("timeline",), {"job", "attempts"}), (("report",), {"job", "names", "submitted"}),
+        (("profile", "--seconds", "0.1"), {"workers", "seconds"}),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_named_is_written_with_json_too(
+    loom_: Any, tmp_path: Path, command: tuple[str, ...], counts: set[str]
+) -> None:
+    file = tmp_path / "out"
+    told = loom_(*command, "--json", "-o", str(file))
+    assert (told["path"], told["bytes"]) == (str(file), file.stat().st_size)
+    assert told["bytes"] > 100
+    assert counts <= told.keys()
+    for more in ((), ("--json",)):
+        says = loom_(*command, "-o", str(tmp_path / "none" / "x.html"), *more, exits=1)
+        assert f"x.html cannot be written: there is no folder {tmp_path / 'none'}. " in says
+        says = loom_(*command, "-o", str(tmp_path), *more, exits=1)
+        assert "cannot be written: Is a directory. " in says
+
+
 def test_a_report_is_one_file(loom_: Any, scene: Scene, tmp_path: Path) -> None:
     file = tmp_path / "r.html"
     assert scene.job.hex() in loom_("report", "-o", str(file))
