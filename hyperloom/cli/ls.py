@@ -263,7 +263,7 @@ def _show(what: str, answer: dict[str, Any]) -> None:
         looking.show_table(rows, _columns(what, rows))
         _say_chunks(rows if what == "names" else ())
     for row in rows if what == "jobs" else ():
-        if row["chunk"] > 1:
+        if row["items_left"]:
             click.echo(
                 f"{row['job']}: of maps {row['items_left']:,} items are left, up to "
                 f"{row['chunk']:,} in a task; all columns count tasks"

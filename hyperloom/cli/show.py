@@ -220,6 +220,9 @@ def _show_fields(about: dict[str, Any]) -> None:
             looking.show_table(about[what], COLUMNS[what])
     if about.get("pins") is not None:
         _show_pins(about)
-    if about.get("made_by"):
+    maker = about.get("made_by")
+    if maker and (maker["name"] != "?" or maker["steps"]):
         say("made by")
-        _show_task(about["made_by"])
+        _show_task(maker)
+    elif maker:
+        say("made by put(), or by a task of which nothing is known any more")

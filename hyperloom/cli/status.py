@@ -94,7 +94,7 @@ def _of_jobs(jobs: list[dict[str, Any]]) -> list[tuple[str, str]]:
             f"{job[name]:,} {name}" for name in ("waiting", "ready", "held", "objects")
         )
         items, most = job["map_items_left"], job["map_items_a_task"]
-        if most > 1:
+        if items:
             figures += f"; of maps {items:,} items are left, up to {most:,} in a task"
         lines.append(("", f"{job['job']} {job['program']} (pid {job['pid']}): {figures}"))
         if job["orphan"]:

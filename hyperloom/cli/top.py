@@ -90,7 +90,7 @@ def _names(rows: list[dict[str, Any]], rates: dict[tuple[str, str], float]) -> A
         # How many items of a task failed is not counted.
         done, of, in_items = row["done"], "", ""
         if row["chunk"] > 1:
-            done, of, in_items = row["items_over"], " tasks", " items"
+            done, of, in_items = row["items_over"], " task" + "s" * (row["failed"] != 1), " items"
         left = looking.seconds(row["items_left"] / rate) if rate and row["left"] else ""
         table.add_row(
             Text(row["name"]), f"{done:,}",
