@@ -46,7 +46,15 @@ def command(*, id_: str, as_json: bool, session: str, address: str) -> int:
 
 def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
     from hyperloom import ids  # noqa: PLC0415
-    from hyperloom.watch import errors, inputs, objects, plans, reasons, tasks, things  # noqa: PLC0415
+    from hyperloom.watch import (  # noqa: PLC0415
+        errors,
+        followed,
+        inputs,
+        objects,
+        reasons,
+        tasks,
+        things,
+    )
 
     named = found.id.hex()
     match found.kind:
@@ -58,7 +66,7 @@ def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
             refs = objects.refs(cluster, found.job, found.id)
             return {**inputs.thing(found.id, value), **refs, "made_by": maker}
         case "plan":
-            return plans.show(cluster, found.id)
+            return followed.show(cluster, found.id)
         case "job":
             (job,) = [row for row in things.jobs(cluster) if row["job"] == named]
             why = [

@@ -10,6 +10,7 @@ from hyperloom.dashboard import stream
 from hyperloom.dashboard.tail import Tail
 from hyperloom.watch import (
     actors,
+    followed,
     graph,
     logs,
     objects,
@@ -21,6 +22,7 @@ from hyperloom.watch import (
     things,
 )
 from hyperloom.watch import errors as failed
+from hyperloom.watch.followed import Followed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     Answer = Callable[[Cluster, Mapping[str, str]], dict[str, Any]]
 
-_TAILS_MOST = 3  # jobs that are followed at a time
+_TAILS_MOST = 3  # jobs, and plans, that are followed at a time
 _TRACEBACKS_MOST = 20  # tasks in which one is looked for
 _LOG_BYTES = 64_000  # from its end, to begin with
 _PROFILE_MOST_S = 10.0
@@ -43,6 +45,7 @@ class Answers:
 
     def __init__(self) -> None:
         self._tails: dict[bytes, Tail] = {}
+        self._plans: dict[bytes, Followed] = {}
 
     def _tail(self, cluster: Cluster, job: bytes) -> Tail:
         tail = self._tails.pop(job, None) or Tail(job)
@@ -124,7 +127,8 @@ class Answers:
         """One task: its story, and why it is not over."""
         task = _task(cluster, asked)
         about = reasons.show(cluster, task)
-        return {**about, "why": reasons.explain(cluster, task)}
+        plans_of = followed.whose(cluster, task)
+        return {**about, "why": reasons.explain(cluster, task), "plans": plans_of}
 
     def around(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """One task among those that it has to do with."""
@@ -148,6 +152,23 @@ class Answers:
         """Plans that can be taken up."""
         del asked
         return {"plans": plans.counted(cluster, list(cluster.control_plane.jobs()))}
+
+    def _followed(self, cluster: Cluster, asked: Mapping[str, str]) -> Followed:
+        plan = _plan(cluster, asked)
+        one = self._plans.pop(plan, None) or Followed(plan)
+        self._plans[plan] = one  # the latest last
+        while len(self._plans) > _TAILS_MOST:
+            del self._plans[next(iter(self._plans))]
+        return one
+
+    def plan(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """One plan: how far each function of it is, what failed, how fast it goes."""
+        return self._followed(cluster, asked).look(cluster)
+
+    def drawn(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
+        """The graph of a plan: its tasks, or its functions."""
+        singly = asked.get("by") != "function"
+        return self._followed(cluster, asked).graph(cluster, singly=singly)
 
     def logs(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """Files of what workers printed: of a task, an actor, a job, a node, or all."""
@@ -227,6 +248,16 @@ def _task(cluster: Cluster, asked: Mapping[str, str]) -> bytes:
     return found.id[: ids.TASK_BYTES]
 
 
+def _plan(cluster: Cluster, asked: Mapping[str, str]) -> bytes:
+    found = cluster.find(asked.get("id", ""))
+    if found.kind != "plan":
+        raise errors.NotFound(
+            f"{asked.get('id')!r} is a {found.kind}, and no plan that can be taken up: it was let "
+            "go of, or its program ended"
+        )
+    return found.id
+
+
 def _number(asked: Mapping[str, str], name: str, default: float) -> float:
     text = asked.get(name)
     if not text:
@@ -241,8 +272,8 @@ def _number(asked: Mapping[str, str], name: str, default: float) -> float:
 
 
 PAGES: tuple[str, ...] = (
-    "job", "plans", "graph", "around", "stream", "errors", "traceback", "tasks", "task", "actors",
-    "nodes", "load", "objects", "logs", "log", "profile",
+    "job", "plans", "plan", "drawn", "graph", "around", "stream", "errors", "traceback", "tasks",
+    "task", "actors", "nodes", "load", "objects", "logs", "log", "profile",
 )  # fmt: skip
 
 

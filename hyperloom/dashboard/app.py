@@ -45,10 +45,12 @@ def make_app(
     Who follows moments is let go when it does not `goes_on`.
     """
     # Who takes long keeps nobody waiting but his like.
-    moments, common, tables, reading, watching = desks = [Desk(connect) for _ in range(5)]
+    moments, common, tables, reading, watching, following = desks = [
+        Desk(connect) for _ in range(6)
+    ]
     slow = {
         "tasks": tables, "objects": tables, "task": tables, "log": reading, "logs": reading,
-        "profile": watching,
+        "profile": watching, "plan": following, "drawn": following,
     }  # fmt: skip
     answers = pages.Answers()
     shared = Shared()

@@ -15,13 +15,12 @@ from hyperloom.events import Ended
 from hyperloom.gcs import codes
 from hyperloom.ids import TASK_BYTES, TEMPLATE_BYTES, cut
 from hyperloom.watch.errors import Groups, with_node
+from hyperloom.watch.following import Following
 from hyperloom.watch.graph import Past
-from hyperloom.watch.history import place
 
 if TYPE_CHECKING:
     from hyperloom.dashboard.bars import Column, Rows
     from hyperloom.watch.cluster import Cluster
-    from hyperloom.watch.live import Live
     from hyperloom.watch.story import Event
 
 _BARS_MOST = 1_000_000  # the latest
@@ -32,8 +31,7 @@ class Tail:
 
     def __init__(self, job: bytes) -> None:
         self._job = job
-        self._last = b"-"
-        self._ended = False
+        self._following = Following(job)
         self.done = 0  # attempts that made a result
         self._names: dict[bytes, str] = {}
         self.bars = Bars(_BARS_MOST)
@@ -43,28 +41,13 @@ class Tail:
         self.past = Past()
 
     def catch_up(self, cluster: Cluster) -> None:
-        """Read on; what a history has, first, if there may be more in it than in the stream."""
-        if cluster.history is not None and self._is_behind(cluster.live):
-            for entry, event in cluster.history.entries(self._job, self._last):
-                self._take(cluster, entry, event)
-        if cluster.live is not None:
-            for entry, event in cluster.live.entries(self._job, self._last):
-                self._take(cluster, entry, event)
+        """Read on."""
+        for event in self._following.read_on(cluster):
+            self._take(cluster, event)
 
-    def _is_behind(self, live: Live | None) -> bool:
-        """Whether the stream may have lost what came after the last entry that was taken."""
-        if self._last == b"-" or live is None:
-            return self._last == b"-"
-        oldest = live.oldest(self._job)
-        if oldest is None:
-            return not self._ended
-        return place(oldest) > place(self._last)
-
-    def _take(self, cluster: Cluster, entry: bytes, event: Event) -> None:
-        self._last = entry
+    def _take(self, cluster: Cluster, event: Event) -> None:
         for lost in with_node(event):
             self.errors.add(cluster.name(self._job, lost.template), lost)
-        self._ended = event.kind == codes.ENDED
         if event.kind != codes.RAN:
             return
         told = events.ran(event.payload)

@@ -14,7 +14,7 @@ from hyperloom.gcs import codes, keys
 from hyperloom.watch import overall, tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.live import Live
@@ -80,24 +80,34 @@ class _Alive(NamedTuple):
     inputs: list[bytes]  # tasks that make them
 
 
-def look(cluster: Cluster, job: bytes, past: Past, *, singly: bool = True) -> dict[str, Any]:
+class Part(NamedTuple):
+    """A part of a job."""
+
+    counts: Sequence[Mapping[str, Any]]  # of its functions
+    has: Callable[[bytes], bool]  # a task
+
+
+def look(
+    cluster: Cluster, job: bytes, past: Past, *, singly: bool = True, part: Part | None = None
+) -> dict[str, Any]:
     """Boxes and arrows; `single` says whether a box is a task, or all tasks of a function.
 
-    They are drawn `singly` only if they are few.
+    They are drawn `singly` only if they are few.  Of a `part`, `past` tells of nothing else.
     """
-    counts = overall.counts(cluster, job)
+    counts = overall.counts(cluster, job) if part is None else part.counts
+    has = (lambda _: True) if part is None else part.has
     total = sum(row["submitted"] for row in counts)
-    alive = _alive(cluster, job)
+    alive = _alive(cluster, job, has)
     if singly and past.singly is not None and total <= SINGLY_MOST:
         return {"single": True, "total": total, **_singly(cluster, job, past.singly, alive)}
-    return {"single": False, "total": total, **_by_name(cluster, counts, past, alive)}
+    return {"single": False, "total": total, **_by_name(cluster, counts, past, alive, has)}
 
 
-def _alive(cluster: Cluster, job: bytes) -> list[_Alive]:
+def _alive(cluster: Cluster, job: bytes, has: Callable[[bytes], bool]) -> list[_Alive]:
     if cluster.live is None:
         return []
     found, _ = cluster.live.tasks(job, _ALIVE_MOST)
-    return _of_records(cluster, job, found)
+    return _of_records(cluster, job, list(filter(has, found)))
 
 
 def _of_records(cluster: Cluster, job: bytes, found: list[bytes]) -> list[_Alive]:
@@ -145,10 +155,16 @@ def _states(cluster: Cluster, job: bytes, found: list[bytes]) -> list[str]:
 
 
 def _by_name(
-    cluster: Cluster, counts: list[dict[str, Any]], past: Past, alive: list[_Alive]
+    cluster: Cluster,
+    counts: Sequence[Mapping[str, Any]],
+    past: Past,
+    alive: list[_Alive],
+    has: Callable[[bytes], bool],
 ) -> dict[str, Any]:
     busy = Counter(
-        work["task"] for work in tasks.running(cluster).values() if work["at"] in tasks.AT_WORK
+        work["task"]
+        for task, work in tasks.running(cluster).items()
+        if work["at"] in tasks.AT_WORK and has(bytes.fromhex(task))
     )
     largest = sorted(counts, key=lambda row: -row["submitted"])[:_FUNCTIONS_MOST]
     boxes = {row["name"]: {**row, "running": busy[row["name"]]} for row in largest}

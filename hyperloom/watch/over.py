@@ -112,29 +112,44 @@ class Over:
         )
 
     def _unattempted(self, event: Event) -> Iterator[End]:
-        """Tasks of whose ends no attempt tells."""
-        node, state, error = None, "FAILED", None
-        match event.kind:
-            case codes.CANCELLED:
-                state, templates = "CANCELLED", events.cancelled(event.payload)
-            case codes.CALLS_LOST:
-                lost = events.calls_lost(event.payload)
-                templates, error = lost.templates, lost.error.text
-            case codes.NODE_FAILED:
-                at, templates = events.failed_with_node(event.payload)
-                node, error = at.hex(), "its node was lost"
-            case codes.ACTOR_ENDED:
-                over = events.actor_ended(event.payload)
-                templates, error = {over.actor: over.template}, over.error.text
-                state = "DONE" if over.in_peace else "FAILED"
-            case _:
-                return
-        for task, template in templates.items():
-            row = partial(self._row, task, template, state, node=node, error=error)
-            yield End(state, task, row)
+        told = unattempted(event)
+        if told is not None:
+            for task, template in told.templates.items():
+                row = partial(
+                    self._row, task, template, told.state, node=told.node, error=told.error
+                )
+                yield End(told.state, task, row)
 
     def _row(self, task: bytes, template: bytes, state: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
         return blank_row(task, self._name(template), state, **more)
+
+
+class Unattempted(NamedTuple):
+    """Tasks of whose ends no attempt tells, with their templates."""
+
+    state: str
+    templates: dict[bytes, bytes]
+    node: str | None = None
+    error: str | None = None
+
+
+def unattempted(event: Event) -> Unattempted | None:
+    """What an event tells of such tasks; None: nothing."""
+    match event.kind:
+        case codes.CANCELLED:
+            return Unattempted("CANCELLED", events.cancelled(event.payload))
+        case codes.CALLS_LOST:
+            lost = events.calls_lost(event.payload)
+            return Unattempted("FAILED", lost.templates, error=lost.error.text)
+        case codes.NODE_FAILED:
+            at, templates = events.failed_with_node(event.payload)
+            return Unattempted("FAILED", templates, at.hex(), "its node was lost")
+        case codes.ACTOR_ENDED:
+            over = events.actor_ended(event.payload)
+            state = "DONE" if over.in_peace else "FAILED"
+            return Unattempted(state, {over.actor: over.template}, error=over.error.text)
+        case _:
+            return None
 
 
 def blank_row(task: bytes, name: str, state: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LOOKED_AT = 20_000  # tasks of a job that are not over
 _RESULTS = 2_000  # of a plan that are looked at
 _AT_ONCE = 500
+_LISTED = 500  # plans of a job whose records are read
 _FAILURES = 10
 _STATES = {"HELD": "running", "READY": "ready", "WAITING": "waiting"}
 
@@ -70,15 +71,21 @@ def counted(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
 
 
 def _of_job(live: Live, job: bytes) -> list[tuple[dict[str, Any], Record]]:
-    found = listed(live, job)
+    found = list(recorded(live, job))
     tasks, total = live.tasks(job, _LOOKED_AT) if found else ([], 0)
     rows = []
-    for each in found:
-        record = _record(live, each.id)
-        if record is not None:  # it went just now
-            left = sum(map(belonging(each.id, record), tasks))
-            rows.append((_row(each, left if total == len(tasks) else None), record))
+    for each, record in found:
+        left = sum(map(belonging(each.id, record), tasks))
+        rows.append((_row(each, left if total == len(tasks) else None), record))
     return rows
+
+
+def recorded(live: Live, job: bytes) -> Iterator[tuple[Listed, Record]]:
+    """The latest plans of a job, the oldest first."""
+    for each in listed(live, job)[-_LISTED:]:
+        record = _record(live, each.id)
+        if record is not None:  # else it went just now
+            yield each, record
 
 
 def _tally(live: Live, plan: bytes, record: Record) -> tuple[dict[str, int], list[bytes]]:
@@ -154,21 +161,38 @@ def tasks_of(cluster: Cluster, found: Found) -> Callable[[bytes], bool]:
 # -- one plan -------------------------------------------------------------------------------
 
 
+class Looked(NamedTuple):
+    """What one look at a plan finds."""
+
+    about: dict[str, Any]
+    record: Record
+    left: Counter[str] | None  # its tasks that are not over, by name; None: its job has too many
+
+
 def show(cluster: Cluster, plan: bytes) -> dict[str, Any]:
     """What it is, where its tasks stand, how many results are there, and what failed them.
 
     Raises:
         errors.NotFound: it went just now.
     """
+    return looked_at(cluster, plan).about
+
+
+def looked_at(cluster: Cluster, plan: bytes) -> Looked:
+    """The same, and what it follows from.
+
+    Raises:
+        errors.NotFound: it went just now.
+    """
     live = cluster.control_plane
     each, record = _found(live, plan)
-    left = _left(live, plan, record)
-    states = Counter(state for _, state in left)
+    left, all_of_them = _left(live, plan, record)
+    states = Counter(one.state for one in left)
     tally, failed = _tally(live, plan, record)
     why = Counter(
         (one.name or "?", one.text.partition("\n")[0]) for one in map(failures.decode, failed)
     )
-    return {
+    about = {
         **_row(each, len(left)), **{state: states[state] for state in _STATES.values()},
         **tally,
         "failures": [
@@ -176,6 +200,7 @@ def show(cluster: Cluster, plan: bytes) -> dict[str, Any]:
             for (of, text), number in why.most_common(_FAILURES)
         ],
     }  # fmt: skip
+    return Looked(about, record, Counter(one.name for one in left) if all_of_them else None)
 
 
 def explain(cluster: Cluster, plan: bytes) -> list[dict[str, Any]]:
@@ -186,7 +211,7 @@ def explain(cluster: Cluster, plan: bytes) -> list[dict[str, Any]]:
     """
     about = show(cluster, plan)
     _, record = _found(cluster.control_plane, plan)
-    left = {task for task, _ in _left(cluster.control_plane, plan, record)}
+    left = {one.task for one in _left(cluster.control_plane, plan, record)[0]}
     states = ", ".join(f"{about[state]:,} {state}" for state in _STATES.values() if about[state])
     says = f"has {len(left):,} of {about['tasks']:,} tasks left: {states}"
     advice = ""
@@ -214,13 +239,25 @@ def _found(live: Live, plan: bytes) -> tuple[Listed, Record]:
     return there[0], record
 
 
-def _left(live: Live, plan: bytes, record: Record) -> list[tuple[bytes, str]]:
-    """Its tasks that are not over, as far as they are looked at, and where they stand."""
+class Left(NamedTuple):
+    """A task that is not over."""
+
+    task: bytes
+    state: str
+    name: str
+
+
+def _left(live: Live, plan: bytes, record: Record) -> tuple[list[Left], bool]:
+    """Its tasks that are not over, as far as they are looked at; and whether these are all."""
     job = plan[: ids.JOB_BYTES]
-    tasks, _ = live.tasks(job, _LOOKED_AT)
+    tasks, total = live.tasks(job, _LOOKED_AT)
     mine = list(filter(belonging(plan, record), tasks))
-    stands = zip(mine, live.where(job, mine), strict=True)
-    return [(task, _STATES[of.state]) for task, of in stands if of.state in _STATES]
+    left = [
+        Left(task, _STATES[of.state], of.template.name if of.template else "?")
+        for task, of in zip(mine, live.where(job, mine), strict=True)
+        if of.state in _STATES
+    ]
+    return left, total == len(tasks)
 
 
 def _results(plan: bytes, record: Record) -> Iterator[bytes]:

@@ -116,6 +116,7 @@ def test_one_task(visitor: httpx.Client, scene: Scene, told: Any) -> None:
         task = ref.hex()[:32]
         about = asked(visitor, f"/api/task?id={task}")
         why = about.pop("why")
+        assert about.pop("plans") == []
         shown = told("show", task)
         shown = {name: value for name, value in shown.items() if name not in {"why", "printed"}}
         assert about == shown

@@ -61,9 +61,9 @@ def run(pid: int, rows: list[Any]) -> Run:
 def test_columns_and_single_attempts_agree(entries: list[tuple[bytes, list[Any]]]) -> None:
     tail = Tail(JOB)
     attempts = []
-    for number, (node, runs) in enumerate(entries):
+    for node, runs in entries:
         payload = events.encode(Ran(node, [run(pid, rows) for pid, rows in runs]))
-        tail._take(Names(), b"%d-0" % number, Event(1.0, codes.RAN, payload))  # type: ignore[arg-type]
+        tail._take(Names(), Event(1.0, codes.RAN, payload))  # type: ignore[arg-type]
         attempts += list(events.attempts(payload))
     ran = [each for each in attempts if each.begun and each.ended is not Ended.PASSED_ON]
     assert len(tail.bars) == len(ran)

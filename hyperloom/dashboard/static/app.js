@@ -4,6 +4,7 @@ import { useEffect, useState } from "./vendor/hooks.mjs";
 import { html, Trouble, useMoments } from "./parts.js";
 import { Overview } from "./pages/overview.js";
 import { Jobs } from "./pages/jobs.js";
+import { Plan } from "./pages/plan.js";
 import { Stream } from "./pages/stream.js";
 import { Tasks, Task } from "./pages/tasks.js";
 import { Nodes } from "./pages/nodes.js";
@@ -21,6 +22,9 @@ const PAGES = [
   ["logs", "Logs", Logs], ["profile", "Profile", Profile],
 ];
 
+// What has no place of its own in the navigation, but below another.
+const WITHIN = [["plan", "Plan", Plan, "jobs"], ["task", "Task", Task, "tasks"]];
+
 function usePlace() {
   const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
   const [place, set] = useState(read());
@@ -36,7 +40,7 @@ function Frame() {
   const [name = "overview", ...rest] = usePlace();
   const moment = useMoments();
   const at = name || "overview";
-  const [, title, Page] = PAGES.find(([each]) => each === at) || [at, "Task", Task];
+  const [, title, Page, within] = [...PAGES, ...WITHIN].find(([each]) => each === at) || PAGES[0];
   useEffect(() => {
     document.title = `${title} · HyperLoom`;
     const current = document.querySelector("nav a[aria-current]");
@@ -48,7 +52,7 @@ function Frame() {
     <header>
       <a class="name" href="#/overview"><img src="/static/icon.svg" alt=""/>HyperLoom</a>
       <nav aria-label="Pages"><ul>${PAGES.map(([each, label]) => html`
-        <li key=${each}><a href=${`#/${each}`} aria-current=${each === at ? "page" : null}>${label}</a></li>`)}</ul></nav>
+        <li key=${each}><a href=${`#/${each}`} aria-current=${each === at ? "page" : each === within ? "true" : null}>${label}</a></li>`)}</ul></nav>
       <span class=${`state ${trouble ? "bad" : ""}`} role="status">${says}</span>
     </header>
     <main id="content" data-page=${at}><h1>${title}</h1><${Trouble} text=${trouble}/>

@@ -6,6 +6,7 @@ const to = (page, ...rest) => `#/${[page, ...rest].map(encodeURIComponent).join(
 export const taskLink = (id, short) => html`<a href=${to("task", id)}>${short || id.slice(0, 12)}</a>`;
 export const nodeLink = (id) => (id ? html`<a href=${to("nodes", id)}>${id.slice(0, 8)}</a>` : "");
 export const jobLink = (id) => (id ? html`<a href=${to("jobs", id)}>${id}</a>` : "");
+export const planLink = (id, text) => html`<a href=${to("plan", id)}>${text}</a>`;
 export const logsLink = (id, text = "logs") => html`<a href=${to("logs", id)}>${text}</a>`;
 export const profileLink = (id, text = "profile") => html`<a href=${to("profile", id)}>${text}</a>`;
 export const graphLink = (id, text = "graph") => html`<a href=${to("graph", "task", id)}>${text}</a>`;

@@ -11,7 +11,7 @@ function Traceback({ job, group }) {
   return html`<pre tabindex="0">${answer.traceback || "There is none, or what was known of it is gone."}</pre>`;
 }
 
-function Group({ job, group }) {
+export function Group({ job, group }) {
   const [open, set] = useState(false);
   return html`<section class="card error">
     <h2><span class="bad">${group.kind}</span> × ${count(group.count)} <span class="label">in ${group.name}${group.retried ? `; ${count(group.retried)} of them were tried again` : ""}</span></h2>

@@ -43,7 +43,7 @@ function NameBox({ box, x, y, size, job }) {
     <rect class="failed" x=${x + 9 + share(box.done)} y=${y + 44} width=${share(box.failed)} height="6"/></a>`;
 }
 
-function Picture({ answer, job }) {
+export function Picture({ answer, job }) {
   const size = answer.single ? OF_TASKS : OF_NAMES;
   const shape = JSON.stringify([answer.boxes.length, answer.arrows.map(([from, to]) => [from, to])]);
   const [scale, setScale] = useState(null);  // null: as wide as there is room for, if one can still read it

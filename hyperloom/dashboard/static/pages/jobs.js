@@ -1,6 +1,6 @@
 // Jobs, how far each function of one is, and the plans that can be taken up.
 import { Act } from "../actions.js";
-import { chosenJob, JobTools, jobLink, logsLink, nodeLink, tasksLink } from "../links.js";
+import { chosenJob, JobTools, jobLink, logsLink, nodeLink, planLink, tasksLink } from "../links.js";
 import { clock, count, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
 
 function Names({ job }) {
@@ -24,7 +24,7 @@ function Plans() {
   const { answer } = useAnswer("/api/plans", 5000);
   if (!answer || !answer.plans.length) return null;
   return html`<${Table} caption="Plans" rows=${answer.plans} rowKey=${(row) => row.id} empty="" columns=${[
-    ["Plan", (row) => html`<code title=${row.id}>${row.short}</code>`], ["Label", (row) => row.label], ["Tasks", (row) => count(row.tasks), "number"],
+    ["Plan", (row) => planLink(row.id, html`<code title=${row.id}>${row.short}</code>`)], ["Label", (row) => row.label], ["Tasks", (row) => count(row.tasks), "number"],
     ["Left", (row) => (row.left === null ? "many" : count(row.left)), "number"],
     ["Results", (row) => html`<${Track} done=${row.there - row.failed} failed=${row.failed} total=${row.looked_at}/>`],
     ["Failed", (row) => count(row.failed), "number"], ["Detached", (row) => (row.detached ? "yes" : "no")],

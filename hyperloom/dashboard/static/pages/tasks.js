@@ -1,7 +1,7 @@
 // Tasks in a table; one task with its story and why it is not over.
 import { useState } from "../vendor/hooks.mjs";
 import { Act } from "../actions.js";
-import { chosenJob, graphLink, jobLink, JobTools, logsLink, nodeLink, placeLink, profileLink, taskLink, workerLink } from "../links.js";
+import { chosenJob, graphLink, jobLink, JobTools, logsLink, nodeLink, placeLink, planLink, profileLink, taskLink, workerLink } from "../links.js";
 import { count, exactly, html, seconds, size, Table, Trouble, useAnswer } from "../parts.js";
 
 const STATES = ["RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE"];
@@ -53,7 +53,7 @@ export function Task({ rest }) {
       <p><span class=${answer.state}>${answer.state}</span></p>
       ${(answer.why || []).map((line) => html`<p key=${line.task}>${taskLink(line.task, line.short)} ${line.name}: ${line.says}
         ${line.advice && html`<br/><span class="label">${line.advice}</span>`}</p>`)}
-      <p class="tools">job ${jobLink(answer.job)} · ${graphLink(answer.id, "in its graph")} · ${logsLink(answer.id)}
+      <p class="tools">job ${jobLink(answer.job)}${answer.plans.map((plan) => html` · plan ${planLink(plan.id, plan.label || plan.short)}`)} · ${graphLink(answer.id, "in its graph")} · ${logsLink(answer.id)}
         ${over ? "" : html` · ${profileLink(answer.id)} <${Act} what="cancel" id=${answer.id} label="cancel"/>`}</p>
     </div>
     ${answer.traceback && html`<div class="card"><h2>Traceback${answer.traceback_of !== answer.id && html` of ${taskLink(answer.traceback_of, short(answer.traceback_of))}, which failed ${answer.traceback_of === answer.origin ? "first" : "at the same place"}`}</h2><pre tabindex="0">${answer.traceback}</pre></div>`}
