@@ -8,7 +8,7 @@ plane becomes an object, which is the call's last input.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, specs
 from hyperloom.core import current
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from hyperloom.ids import TaskID, TemplateID
 
     RefId = Callable[[object], bytes | list[bytes] | None]
-
-# The control plane looks them all up in one go, in which it serves nobody: some 10 us each.
-REFS_MOST: Final = 250_000
 
 
 class Calling:
@@ -81,7 +78,7 @@ class Calling:
         packed, inputs = pack_call(
             args, kwargs, ref_id, what=self._name, parameters=self._arity.parameters
         )
-        if len(inputs) + len(packed.refs) > REFS_MOST:
+        if len(inputs) + len(packed.refs) > current.REFS_MOST:
             raise self._too_many(len(inputs) + len(packed.refs))
         if packed.refs:
             current.own(packed.refs, session.job)
@@ -97,10 +94,10 @@ class Calling:
 
     def _too_many(self, refs: int) -> errors.TooLarge:
         return errors.TooLarge(
-            f"a call of {self._name} has {refs:,} refs among its arguments; at most {REFS_MOST:,} "
-            "may be, since the control plane serves nobody while it looks them up. Nothing was "
-            "submitted. Combine them in steps: tasks that take some thousands each, and one that "
-            "takes what these make"
+            f"a call of {self._name} has {refs:,} refs among its arguments; at most "
+            f"{current.REFS_MOST:,} may be, since the control plane serves nobody while it looks "
+            "them up. Nothing was submitted. Combine them in steps: tasks that take some thousands "
+            "each, and one that takes what these make"
         )
 
     def promised(self, task: TaskID, returns: int, ahead: int) -> Any:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hyperloom import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
 _starting = threading.RLock()
 _starter: list[Callable[[], None]] = []
@@ -117,12 +117,23 @@ def not_ours(ref: Any, job: bytes) -> errors.LoomError:  # noqa: ANN401 - Object
     return other_job(owner.job, job) if owner is current() or visits(owner) else closed(ref)
 
 
-def own(refs: Iterable[bytes], job: bytes) -> None:
-    """Refuse refs of other jobs inside a value.
+# The control plane looks them all up in one go, in which it serves nobody: some 10 us each.
+REFS_MOST: Final = 250_000
+
+
+def own(refs: Collection[bytes], job: bytes) -> None:
+    """Refuse refs of other jobs inside a value, and too many of our own.
 
     Raises:
         errors.OtherJob: there is one.
+        errors.TooLarge: there are more than `REFS_MOST`.
     """
+    if len(refs) > REFS_MOST:
+        raise errors.TooLarge(
+            f"a value has {len(refs):,} refs in it; at most {REFS_MOST:,} may be, since the "
+            "control plane serves nobody while it looks them up. Nothing was stored. Put lists of "
+            "some thousands each, and one list of their refs"
+        )
     for oid in refs:
         if oid[: len(job)] != job:
             raise other_job(oid[: len(job)], job)

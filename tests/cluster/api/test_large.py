@@ -8,7 +8,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
-from hyperloom.core.calling import REFS_MOST
+from hyperloom.core.current import REFS_MOST
 
 pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -68,6 +68,12 @@ def test_a_call_with_a_million_arguments() -> None:
     assert loom.get(how_many.remote(*range(10 * MANY))) == 10 * MANY
 
 
+@loom.task(max_retries=0)
+def gathers(number: int) -> list[loom.ObjectRef[int]]:
+    """A result with so many refs in it."""
+    return same.map(range(number))
+
+
 def test_more_refs_than_one_call_may_have_are_refused_at_the_call() -> None:
     refs = same.map(range(REFS_MOST + 1))
     why = r"a call of same has 250,001 refs among its arguments; at most 250,000 may be"
@@ -75,6 +81,11 @@ def test_more_refs_than_one_call_may_have_are_refused_at_the_call() -> None:
         same.remote(refs)
     with pytest.raises(errors.TooLarge, match=why):
         loom.submit(same.bind(refs))
+    why = "a value has 250,001 refs in it; at most 250,000 may be"
+    with pytest.raises(errors.TooLarge, match=why):
+        loom.put(refs)
+    with pytest.raises(errors.TooLarge, match=why):
+        loom.get(gathers.remote(REFS_MOST + 1))
     assert loom.get(refs[-1]) == REFS_MOST
 
 
