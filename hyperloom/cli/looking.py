@@ -43,6 +43,7 @@ class NothingRuns(click.ClickException):
     """There is nothing to look at, or only what was recorded."""
 
     exit_code = NOTHING_RUNS
+    hint = "loom start --head"
 
 
 @contextmanager

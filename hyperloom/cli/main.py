@@ -1,7 +1,8 @@
 """``loom``: the commands, their errors and exit codes.
 
 The rule: what goes wrong is told in a sentence, on stderr, with what to do about it; a traceback
-is a bug of ours.  What a program might read goes to stdout as JSON with ``--json``.
+is a bug of ours.  What a program might read goes to stdout as JSON with ``--json``, and then what
+goes wrong is an object on stderr.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hyperloom import __version__, config
+from hyperloom.cli import refusing
 from hyperloom.errors import LoomError
 
 if TYPE_CHECKING:
@@ -29,12 +31,11 @@ COMMANDS = (
 
 FAILED = 1
 NOTHING_RUNS = 3
-INTERRUPTED = 130
 
 EXIT_CODES = """\b
 Exit codes:
   0    done
-  1    failed; a sentence on stderr says why and what to do
+  1    failed; a sentence on stderr (with --json an object) says why and what to do
   2    the command line is wrong
   3    no node of yours runs here
   130  interrupted
@@ -80,14 +81,15 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = cli.main(args=arguments, prog_name="loom", standalone_mode=False)
+        code = cli.main(args=given, prog_name="loom", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        refusing.say(error, refusing.asked_for_json(cli, given))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("loom: interrupted", err=True)
-        return INTERRUPTED
+        refusing.say(refusing.Interrupted(), refusing.asked_for_json(cli, given))
+        return refusing.Interrupted.exit_code
     except BrokenPipeError:
         # The reader of our output has gone: `loom status | head -1`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

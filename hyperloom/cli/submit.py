@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hyperloom.cli import looking
-from hyperloom.cli.main import NOTHING_RUNS
 
 if TYPE_CHECKING:
     from hyperloom.node.handing import Desk
@@ -51,12 +50,10 @@ def command(**options: Any) -> int:  # noqa: ANN401 - click's options
         options["env"] = _checked(options)
     handing = Handing(Config.load(), options["address"])
     if not handing:
-        click.echo(
-            "loom: no node of yours runs here; start one: loom start --head, or name the cluster "
-            "that the program is for: --address or LOOM_ADDRESS",
-            err=True,
+        raise looking.NothingRuns(
+            "no node of yours runs here; start one: loom start --head, or name the cluster that "
+            "the program is for: --address or LOOM_ADDRESS"
         )
-        return NOTHING_RUNS
     with handing as desk:
         return _done(desk, options)
 
