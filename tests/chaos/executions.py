@@ -8,13 +8,16 @@ import time
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import hyperloom as loom
 from tests.chaos.oracle import plus_one
 
 if TYPE_CHECKING:
     from tests.cluster.api.gate import Gate
+
+
+HEAVY_BYTES = 150 << 10
 
 
 class Execution(NamedTuple):
@@ -41,6 +44,32 @@ def noted(x: int, notes: str, takes_s: float) -> int:
     note(notes)
     time.sleep(takes_s)  # the task takes its time
     return x + 1
+
+
+class Heavy(int):
+    """A number that goes through shared memory: it has so many bytes with it, all like its last."""
+
+    def __new__(cls, number: int) -> Self:
+        self = super().__new__(cls, number)
+        self.bytes = bytes([number % 256]) * HEAVY_BYTES
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return int(self) == other and self.bytes == bytes([self % 256]) * HEAVY_BYTES
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = int.__hash__
+
+
+@loom.task(max_retries=-1)
+def heavy(x: int, notes: str, takes_s: float) -> Heavy:
+    """The same, with a large result; and if it is given one, that is whole."""
+    note(notes)
+    time.sleep(takes_s)  # the task takes its time
+    assert x == int(x), "what it was given is not what was returned"
+    return Heavy(x + 1)
 
 
 @loom.task(max_retries=-1)

@@ -22,6 +22,7 @@ from tests.cluster.node import full_memory
 from tests.cluster.several.tasks import on
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
 
 NODES = int(os.environ.get("HYPERLOOM_CHAOS_NODES", "20"))
@@ -56,22 +57,27 @@ def noted(notes: Gate, number: int) -> int:
 
 def row_18(_: Random) -> Account:
     """nodes race for tasks: each runs once (HYPERLOOM_CHAOS_NODES, HYPERLOOM_CHAOS_RACE)"""
-    account = Account(rounds=1, accepted=RACE)
+    return race(NODES, RACE)
+
+
+def race(nodes: int, number: int) -> Account:
+    """So many nodes for so many tasks."""
+    account = Account(rounds=1, accepted=number)
     folder = Path(tempfile.mkdtemp(prefix="loom-chaos-"))
     try:
         notes = Gate(folder / "notes")
-        with Cluster(nodes=NODES) as cluster, cluster.connect():
+        with Cluster(nodes=nodes) as cluster, cluster.connect():
             ids = [node.id for node in cluster.nodes]
             # Who has not heard of the job yet does not race.
             assert loom.get([on(node).remote() for node in ids], timeout=60) == ids
-            values = loom.get([noted.remote(notes, i) for i in range(RACE)], timeout=300)
+            values = loom.get([noted.remote(notes, i) for i in range(number)], timeout=300)
         ran = [line.split() for line in notes.notes()]
     finally:
         shutil.rmtree(folder)
     account.committed = len(values)
-    account.wrong = int(values != list(range(RACE)))
+    account.wrong = int(values != list(range(number)))
     account.twice = len(ran) - len({number for number, _ in ran})
-    account.left += [] if len(ran) == RACE else [f"{len(ran)} tasks ran"]
+    account.left += [] if len(ran) == number else [f"{len(ran)} tasks ran"]
     shares = Counter(node for _, node in ran)
     account.left += [f"{node} ran nothing" for node in ids if not shares[node]]
     return account
@@ -99,20 +105,27 @@ def _poisons() -> dict[str, Any]:
 
 def row_20(_: Random) -> Account:
     """poisoned tasks among a thousand others: after three deaths they fail, and nobody else does"""
+    return among_others(list(_poisons()), _OTHERS, limit_s=2.0)
+
+
+def among_others(names: Sequence[str], chains: int, limit_s: float) -> Account:
+    """These poisons, with so many chains of other tasks before and behind them."""
     folder = Path(tempfile.mkdtemp(prefix="loom-chaos-"))
     try:
         with loom.init("local", num_cpus=2, kill_grace_s=1):
             before = {node["pid"] for node in loom.nodes()}
             load = Load()
-            load.submit(_OTHERS)
-            bad = {name: _poisoned(name, folder) for name in _poisons()}
-            load.submit(_OTHERS)
+            load.submit(chains)
+            bad = {name: _poisoned(name, folder, limit_s) for name in names}
+            load.submit(chains)
             load.account.accepted += len(bad)
             for name, ref in bad.items():
                 _take_the_poison(load.account, name, ref, Gate(folder / name))
             bad.clear()
             ref = None
             account = load.settle(counts=False)
+            others = account.failed - len(names)
+            account.left += [f"{others} other tasks failed"] if others else []
             account.left += (
                 [] if {node["pid"] for node in loom.nodes()} == before else ["a raylet is gone"]
             )
@@ -121,7 +134,7 @@ def row_20(_: Random) -> Account:
         shutil.rmtree(folder)
 
 
-def _poisoned(name: str, folder: Path) -> Any:
+def _poisoned(name: str, folder: Path, limit_s: float) -> Any:
     poison, tries = _poisons()[name], Gate(folder / name)
 
     def noted_first() -> Any:
@@ -129,7 +142,7 @@ def _poisoned(name: str, folder: Path) -> Any:
         return poison()
 
     hangs = name in {"holds", "spins"}
-    options = {"timeout_s": 2.0} if hangs else {}
+    options = {"timeout_s": limit_s} if hangs else {}
     return loom.task(noted_first).options(max_retries=_DEATHS, name=name, **options).remote()
 
 

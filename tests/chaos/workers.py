@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ _TAKES_S = 0.003
 
 
 def row_1(kind: str, choose: Random) -> Account:
-    """kill -9 of workers at one of their steps, on a node with one slot"""
+    """kill -9 of workers at one of their steps, on one slot; half of the results are large"""
     at = choose.randint(5, 20)
     with Head() as home:
         points = "" if kind == _MIDWAY else f"{kind}=kill9@{at}"
@@ -64,4 +65,6 @@ def _task(kind: str, notes: Path, at: int) -> Any:
         return partial(executions.dies_midway.remote, notes=path, takes_s=_TAKES_S, at=at)
     if kind == "worker.waiting":
         return partial(executions.asks.remote, notes=path)
-    return partial(executions.noted.remote, notes=path, takes_s=_TAKES_S)
+    # In turn, so that a large one is an argument of a small one, and the other way.
+    both = itertools.cycle([executions.noted, executions.heavy])
+    return lambda x: next(both).remote(x, notes=path, takes_s=_TAKES_S)
