@@ -159,6 +159,13 @@ class Config:
         unit="bytes",
         low=128 * _KIB,
     )
+    log_bytes: int = _option(
+        10 * _MIB,
+        "Most bytes kept of each log of a node's own processes: raylet, server, supervisor, "
+        "recorder, page.",
+        unit="bytes",
+        low=128 * _KIB,
+    )
 
     # -- objects
     object_store_bytes: int = _option(

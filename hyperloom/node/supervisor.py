@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from hyperloom import failpoints
 from hyperloom.gcs import server
 from hyperloom.node import folder as folders
-from hyperloom.node import processes
+from hyperloom.node import own_logs, processes
 from hyperloom.node.ballast import Ballast
 from hyperloom.node.processes import Mark
 from hyperloom.node.start import start_beside, start_raylet
@@ -163,11 +163,19 @@ class Supervisor:
                 self._begin(ward)
         if not self._served and self._raylet.mark is not None and self._raylet.process is None:
             self._begin_to_serve()  # taken over: it has been ready for long
-        if self._served and self._ballast is not None and time.monotonic() >= self._room_look:
+        if self._served and time.monotonic() >= self._room_look:
             self._room_look = time.monotonic() + _ROOM_LOOK_S
-            with contextlib.suppress(OSError):  # the disk is gone; the server will say so
-                self._ballast.look()
+            self._look_at_disk()
         return True
+
+    def _look_at_disk(self) -> None:
+        server = self._settings.server
+        data = Path(server["folder"]) if server is not None else None
+        with contextlib.suppress(OSError):  # the disk is gone; the server will say so
+            if self._ballast is not None:
+                self._ballast.look()
+        with contextlib.suppress(OSError):  # the disk is full: the logs stay until it is not
+            own_logs.shorten(own_logs.of_node(self._folder, data), self._settings.config.log_bytes)
 
     def _died(self, ward: Ward) -> None:
         self._say(f"the {ward.name} died; deaths in a row: {ward.deaths}")
@@ -185,7 +193,7 @@ class Supervisor:
     def _wait(self, woken: int) -> None:
         now = time.monotonic()
         waits = [ward.due - now for ward in self._wards if ward.mark is None]
-        if self._served and self._ballast is not None:
+        if self._served:
             waits.append(self._room_look - now)
         waits += [_ADOPTED_LOOK_S for ward in self._wards if ward.mark and not ward.process]
         poll = select.poll()
