@@ -118,8 +118,8 @@ class Answers:
         if unknown:
             raise errors.InvalidOption(f"there is no state {', '.join(sorted(unknown))}")
         found = tasks.table(
-            cluster, [job], (lambda row: name in row["name"]) if name else None, limit,
-            states or frozenset(tasks.STATES),
+            cluster, [job], None, limit, states or frozenset(tasks.STATES),
+            wanted=(lambda of: name in of) if name else None,
         )  # fmt: skip
         return {"job": job.hex(), **found}
 
@@ -143,10 +143,12 @@ class Answers:
         return {"job": job.hex(), **graph.look(cluster, job, past, singly=singly)}
 
     def actors(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
-        """The actors that are not over, of a job or of all that are open."""
+        """The actors of a job, or of all that are open; with `all`, also those that are over."""
         named = asked.get("job")
         jobs = [cluster.job(named)] if named else list(cluster.control_plane.jobs())
-        return {"actors": actors.actors(cluster, jobs)}
+        over = actors.ended(cluster, jobs)
+        rows = actors.actors(cluster, jobs) + (over if asked.get("all") else [])
+        return {"actors": rows, "ended": len(over)}
 
     def plans(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """Plans that can be taken up."""

@@ -54,8 +54,13 @@ class Over:
         self.number = ends - again + len(self._again)
 
     def __iter__(self) -> Iterator[End]:
-        yield from self._ends()
-        yield from (end for end in self._again.values() if end is not None)
+        return self.of_functions(None)
+
+    def of_functions(self, wanted: Callable[[str], bool] | None) -> Iterator[End]:
+        """Those of the functions whose names are `wanted`: no row is made to find that out."""
+        yield from self._ends(wanted=wanted)
+        again = (end for end in self._again.values() if end is not None)
+        yield from (end for end in again if wanted is None or wanted(end.row()["name"]))
 
     def _look(self) -> int:
         """How many ends there are; who may have several is put among `_again`."""
@@ -75,9 +80,17 @@ class Over:
             self._again |= dict.fromkeys(task for task in again if task not in self._left_out)
         return ends
 
-    def _ends(self, only: Collection[bytes] | None = None) -> Iterator[End]:
+    def _ends(
+        self,
+        only: Collection[bytes] | None = None,
+        wanted: Callable[[str], bool] | None = None,
+    ) -> Iterator[End]:
         for event in self._told:
-            found = self._ran(event) if event.kind == codes.RAN else self._unattempted(event)
+            if event.kind == codes.RAN:
+                found = self._ran(event, wanted)
+            else:
+                every = self._unattempted(event)
+                found = (end for end in every if wanted is None or wanted(end.row()["name"]))
             for end in found:
                 if end.task not in self._left_out and (only is None or end.task in only):
                     yield end
@@ -87,12 +100,16 @@ class Over:
             self._names[template] = self._name_of(template)
         return self._names[template]
 
-    def _ran(self, event: Event) -> Iterator[End]:
+    def _ran(self, event: Event, wanted: Callable[[str], bool] | None) -> Iterator[End]:
         told = events.ran(event.payload)
         for run in told.runs:
+            templates = ids.cut(run.each_template(), ids.TEMPLATE_BYTES)
+            ours = {each for each in {*templates} if wanted is None or wanted(self._name(each))}
+            if not ours:
+                continue
             cancelled = {at for at, error in run.errors.items() if error[0] == "cancelled"}
             for at, (task, _, ended) in enumerate(run.ends()):
-                if ended in _STATE:
+                if ended in _STATE and templates[at] in ours:
                     state = "CANCELLED" if at in cancelled else _STATE[ended]
                     yield End(state, task, partial(self._attempted, told.node, run, at, state))
 

@@ -70,23 +70,26 @@ def _timed(row: dict[str, Any], seconds: list[float]) -> dict[str, Any]:
     return {**row, "timed": len(seconds), "mean_s": mean, "p99_s": late}
 
 
-def table(
+def table(  # noqa: PLR0913 - what is asked for
     cluster: Cluster,
     jobs: Iterable[bytes],
     keep: Callable[[dict[str, Any]], bool] | None,
     limit: int,
     states: frozenset[str] = frozenset(STATES),
+    *,
+    wanted: Callable[[str], bool] | None = None,
 ) -> dict[str, Any]:
     """Tasks of these jobs, what goes on first: `tasks`, and how many `matched` and were `hidden`.
 
     `hidden` are tasks that were not looked at: too many wait, or what was known of them is gone.
-    Without `keep` all of these states match, and only rows that are shown are made.
+    Without `keep` all of these states match whose function's name is `wanted`, and only rows that
+    are shown are made.
     """
     chosen = First(limit)
     hidden = 0
     at_work = running(cluster)
     for job in jobs:
-        found, unseen = _of_job(cluster, job, states, at_work)
+        found, unseen = _of_job(cluster, job, states, at_work, wanted)
         hidden += unseen
         for end in found:
             if end.state in states and (keep is None or keep(end.row())):
@@ -95,7 +98,11 @@ def table(
 
 
 def _of_job(
-    cluster: Cluster, job: bytes, states: frozenset[str], at_work: dict[str, dict[str, Any]]
+    cluster: Cluster,
+    job: bytes,
+    states: frozenset[str],
+    at_work: dict[str, dict[str, Any]],
+    wanted: Callable[[str], bool] | None,
 ) -> tuple[Iterable[End], int]:
     """Its tasks as they are or ended, at least those of these states; and how many more."""
     rows: list[End] = []
@@ -109,13 +116,14 @@ def _of_job(
             stands = cluster.live.where(job, tasks)
             for task, stand in zip(tasks, stands, strict=True):
                 row = _alive(task, stand, at_work)
-                rows.append(End(row["state"], task, partial(dict, row)))
+                if wanted is None or wanted(row["name"]):
+                    rows.append(End(row["state"], task, partial(dict, row)))
     over = Over(list(cluster.events(job)), lambda template: cluster.name(job, template), alive)
     counts: Counter[str] = Counter()
     for each in cluster.counts(job).values():
         counts.update(each)
     hidden += max(0, counts["done"] + counts["failed"] - over.number)
-    return chain(rows, over), hidden
+    return chain(rows, over.of_functions(wanted)), hidden
 
 
 def _alive(task: bytes, stand: Stand, at_work: dict[str, dict[str, Any]]) -> dict[str, Any]:

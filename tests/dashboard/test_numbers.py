@@ -13,7 +13,7 @@ import hyperloom as loom
 from hyperloom.cli import looking
 from hyperloom.cli.main import cli
 from tests.dashboard.conftest import connect
-from tests.dashboard.scene import add
+from tests.dashboard.scene import Counter, add
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -130,6 +130,27 @@ def test_actors(visitor: httpx.Client, told: Any) -> None:
     assert [(row["class"], row["name"], row["state"]) for row in mine] == [
         ("Counter", "visits", "ALIVE")
     ]
+
+
+def test_actors_that_are_over(visitor: httpx.Client, told: Any) -> None:
+    assert asked(visitor, "/api/actors?all=1")["ended"] == 0
+    gone = Counter.remote()
+    assert loom.get(gone.add.remote()) == 1
+    loom.kill(gone)
+    wait_until(lambda: asked(visitor, "/api/actors?all=1")["ended"] == 1, 20)
+    mine = asked(visitor, "/api/actors?all=1")["actors"]
+    assert mine == told("ls", "actors", "--all")["actors"]
+    assert [row["state"] for row in mine] == ["ALIVE", "DEAD"]
+    del gone
+    wait_until(lambda: not any(row["failed"] for row in told("memory")["created"]
+                               if row["name"] == "Counter"), 20)  # fmt: skip
+
+
+def test_tasks_of_a_name(visitor: httpx.Client, told: Any) -> None:
+    mine = asked(visitor, "/api/tasks?name=oub&limit=100")
+    theirs = told("ls", "tasks", "--filter", "name~oub", "--limit", "100")
+    assert without(mine["tasks"], "seconds") == without(theirs["tasks"], "seconds")
+    assert (mine["matched"], {row["name"] for row in mine["tasks"]}) == (8, {"double"})
 
 
 def test_nodes_and_workers(visitor: httpx.Client, told: Any) -> None:
