@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,6 +45,66 @@ def test_a_node_whose_lease_ran_out_is_named_to_the_others(plane: Plane) -> None
     assert cluster(plane, "node_beat", B, LONG_MS, "b") == [A]
     assert cluster(plane, "node_beat", A, LONG_MS, "a") == []
     assert cluster(plane, "node_beat", B, LONG_MS, "b") == []
+
+
+def test_who_was_away_itself_judges_nobody_by_that_silence(plane: Plane) -> None:
+    """1. The server hangs for longer than a lease, and all leases run out.  2. A beats first: B is
+    not named, and has a lease from now on.  3. C was dead before A was last heard of: it is."""
+    c = node("c")
+    before = OVER_MS - LONG_MS - 1_000
+    for who, lease_ms in ((A, OVER_MS), (B, OVER_MS - 500), (c, before)):
+        cluster(plane, "node_join", who, lease_ms, "")
+    assert cluster(plane, "node_beat", A, LONG_MS, "") == [c]
+    left = cluster(plane, "node_list")
+    assert [left[i] for i in (0, 3, 6)] == [A, B, c]
+    assert left[5] > 0 > left[8], "B has a lease, C has not"
+    assert cluster(plane, "node_beat", B, LONG_MS, "") == [c]
+
+
+def test_who_dies_while_the_server_hangs_is_named_a_lease_later(plane: Plane) -> None:
+    """1. The server hangs, and B dies.  2. A beats: B may be as A was.  3. B's new lease runs out
+    while A's beats come in time: it is dead."""
+    cluster(plane, "node_join", A, OVER_MS, "a")
+    cluster(plane, "node_join", B, OVER_MS, "b")
+    assert cluster(plane, "node_beat", A, LONG_MS, "a") == []
+    plane.wire.call("ZADD", keys.LEASES.name(keys.CLUSTER), "XX", 1, B)
+    assert cluster(plane, "node_beat", A, LONG_MS, "a") == [B]
+
+
+def test_no_history_of_beats_loses_who_beats_in_time(plane: Plane) -> None:
+    """Against a dumb model: who is named has not been heard of since before the caller was."""
+    rng = Random(5)
+    nodes = [node(name) for name in "abcde"]
+    leases = keys.LEASES.name(keys.CLUSTER)
+    now = 0  # of the model, in steps that never add up to a lease; the server's rows move back
+    heard: dict[bytes, int] = {}  # until when each has a lease
+    for _ in range(400):
+        match rng.randrange(4):
+            case 0:
+                who = rng.choice(nodes)
+                cluster(plane, "node_join", who, LONG_MS, "")
+                heard[who] = now + LONG_MS
+            case 1:  # the time passes, for all of them
+                passed = rng.choice([LONG_MS // 3 + 7_013, 2 * LONG_MS + 1_009])
+                now += passed
+                for who in heard:
+                    plane.wire.call("ZINCRBY", leases, -passed, who)
+            case _:
+                who = rng.choice(nodes)
+                if who not in heard:
+                    with pytest.raises(errors.Stale):
+                        cluster(plane, "node_beat", who, LONG_MS, "")
+                    continue
+                if heard[who] < now:
+                    since = heard[who] - LONG_MS
+                    near = {w for w, ends in heard.items() if since <= ends < now}
+                    heard |= dict.fromkeys(near, now + LONG_MS)
+                heard[who] = now + LONG_MS
+                dead = cluster(plane, "node_beat", who, LONG_MS, "")
+                assert set(dead) == {w for w, ends in heard.items() if ends < now}
+                for each in dead:
+                    cluster(plane, "node_leave", each)
+                    del heard[each]
 
 
 def test_a_node_that_was_reaped_learns_it_from_its_next_beat(plane: Plane) -> None:
