@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, specs
@@ -30,13 +31,18 @@ KINDS = {b"2retries": (2, 0, "CPU:10000"), b"endless.": (-1, 0, "CPU:10000"),
 
 
 class Driver:
-    """One, in a job of its own."""
+    """One, in a job of its own; or something detached, `among` a job that is there."""
 
-    def __init__(self, job: bytes, server: Server, books: Books, rng: Random) -> None:
+    def __init__(
+        self, job: bytes, server: Server, books: Books, rng: Random, *, among: int = 0
+    ) -> None:
         self._rng = rng
         self._books = books
+        self._server = server
+        self.job = job
         self.ns = keys.job_namespace(job)
-        self.process = ProcessID(job + bytes(PROCESS_BYTES - JOB_BYTES))
+        self.process = ProcessID(job + among.to_bytes(PROCESS_BYTES - JOB_BYTES, "big"))
+        self.owns = among > 0  # the job; it cannot die
         self._ids = TaskIds(self.process)
         self.line = Line(server, self._connected_again)
         self.inbox = Inbox(server, keys.INBOX.name(self.ns, self.process))
@@ -47,7 +53,12 @@ class Driver:
         self.places: dict[bytes, bytes] = {}  # objects that lie in stores, to be read
         self._has_read: dict[bytes, bytes] = {}  # likewise, and were
         self._reads: dict[bytes, Node] = {}  # by way of which node
-        self.line.apply("job_open", keys.CLUSTER, job, '{"pid": 1}')
+        if not self.owns:
+            self._begins()
+
+    def _begins(self) -> None:
+        about = json.dumps({"pid": 1, "process": self.process.hex()})
+        self._speak(0, "job_open", self.job, about, ns=keys.CLUSTER)
         for name, (retries, priority, shape) in KINDS.items():
             template = Template(b"function----", name.decode(), 1, retries, priority, shape)  # type: ignore[arg-type]
             body = encode_template(template)
@@ -55,13 +66,18 @@ class Driver:
                 0, "template_declare", name, 1, retries, template.queue, body, b"function----",
                 b"code",
             )  # fmt: skip
+        while self.line.can_be_done():
+            self.line.do_next()
+            self.line.answer_next()
 
     def _say(self, function: str, *args: Any, then: Any = None) -> None:
         self._seq += 1
         self._speak(self._seq, function, self.process, self._seq, *args, then=then)
 
-    def _speak(self, number: int, function: str, *args: Any, then: Any = None) -> None:
-        words = fcall(function, self.ns, *args)
+    def _speak(
+        self, number: int, function: str, *args: Any, then: Any = None, ns: str = ""
+    ) -> None:
+        words = fcall(function, ns or self.ns, *args)
 
         def answered(answer: Any) -> None:
             self._answered.append((number, words, answered))
@@ -101,7 +117,29 @@ class Driver:
     def lets_go(self, gone: list[bytes]) -> None:
         self.held = [oid for oid in self.held if oid not in gone]
         self.places = {oid: place for oid, place in self.places.items() if oid in self.held}
-        self._say("ref_release", b"".join(gone), b"")
+        made = [oid for oid in gone if oid.startswith(self.process)]
+        borrowed = [oid for oid in gone if oid not in made]
+        self._say("ref_release", b"".join(made), b"".join(borrowed))
+
+    def detaches(self, number: int, born: Callable[[Driver], None]) -> None:
+        """Something that owns the job from now on, and holds some of what is held here."""
+        kept = self._rng.sample(self.held, min(len(self.held), 3))
+        process = self.process[:JOB_BYTES] + number.to_bytes(PROCESS_BYTES - JOB_BYTES, "big")
+
+        def answered(answer: Any) -> None:
+            if answer == 1:
+                heir = Driver(self.job, self._server, self._books, self._rng, among=number)
+                heir.held = kept
+                heir._ask()
+                born(heir)
+
+        self._speak(0, "owner_add", process, b"P", b"", b"".join(kept), then=answered)
+
+    def dies(self, arrive: int) -> None:
+        """kill -9.  Of its last words so many may still arrive."""
+        self.line.close()
+        self.line.cut(arrive)
+        self.inbox.close()
 
     def reads(self, nodes: Sequence[Node]) -> None:
         """One that lies in a store, by way of some node; the program may have moved, too."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from hyperloom.gcs import keys
+from hyperloom.gcs.wire import fcall
 from hyperloom.ids import JOB_BYTES, NODE_BYTES
+from hyperloom.raylet.owners import FORSAKEN
 from tests.models.stored import CONSTANTS
 from tests.simulation.books import Books
 from tests.simulation.driver import Driver
@@ -40,15 +44,17 @@ class World:
         self._stage = Stage(self._clock)
         self._born = 0
         self._old_lines: dict[Line, bytes] = {}  # of nodes that are dead
-        self._backup: dict[bytes, bytes] = {}  # of the server's data
+        # Of the server's data.  Who is dead or detached says nothing again that it has forgotten.
+        self._backup: dict[bytes, bytes] = {}
         self._told_then: dict[bytes, bytes] = {}
         self.nodes: list[Node] = []
         for _ in range(self._rng.randint(1, 3)):
             self._node_joins()
-        self.drivers = [
-            Driver(bytes([65 + i]) * JOB_BYTES, self.server, self.books, self._rng)
-            for i in range(self._rng.randint(1, 2))
-        ]
+        self.drivers: list[Driver] = []
+        self._jobs: list[bytes] = []  # all that ever were
+        self._detached = 0  # things, ever
+        for _ in range(self._rng.randint(1, 2)):
+            self._driver_comes()
         self._peaceful = self._rng.random() < 0.2
 
     # -- living ----------------------------------------------------------------------------------
@@ -63,6 +69,8 @@ class World:
             if driver.held:
                 driver.lets_go(driver.held)
         self._settle()
+        self._release_what_is_detached()
+        self._settle()
         self._check_nodes()
         left = {
             name: held for name, held in self.server.plane.world().items() if not self._stays(name)
@@ -75,7 +83,7 @@ class World:
             machine = node.agent.machine
             assert machine.free == machine.total, "a seat was never given back"
             assert machine.waiting() == 0, "a task waits here, and nobody wants it"
-            assert not node.store, "objects that nobody holds lie here"
+            assert not node.store, f"objects that nobody holds lie here: {sorted(node.store)}"
         alive = {node.node for node in self.nodes}
         for driver in self.drivers:
             for key in (keys.IDLE, keys.SERVED):
@@ -84,6 +92,9 @@ class World:
 
     def _stays(self, name: bytes) -> bool:
         spaces = [driver.ns for driver in self.drivers]
+        over = [keys.job_namespace(job) for job in self._jobs if not self._has_driver(job)]
+        if any(name == key.name(ns) for key in keys.OUTLIVE for ns in over):
+            return True
         return any(name == key.name(ns) for key in _STAYS for ns in (*spaces, keys.CLUSTER))
 
     def _settle(self) -> None:
@@ -93,6 +104,7 @@ class World:
             if any(line.late for line in self._lines()):
                 calm_until = self._clock.now + _BEATS_S
             over = all(driver.is_heard and not driver.waits for driver in self.drivers)
+            over = over and not self._left_behind()
             if over and self._clock.now > calm_until:
                 return
             if all(node.is_draining for node in self.nodes):
@@ -108,7 +120,7 @@ class World:
 
     def _step(self, more: list[tuple[str, Callable[[], None]]]) -> None:
         events = [event for who in (*self.drivers, *self.nodes) for event in who.events()]
-        events += self._reads()
+        events += self._reads() + self._ends()
         late = [line for line in self._lines() if line.late]
         events += [("arrives late", partial(self._late, line)) for line in late]
         # When all is still, time passes; else it does so now and then.
@@ -137,12 +149,88 @@ class World:
             self._clock.now += 1
             return
         self._clock.now = max(self._clock.now, node.due)
+        self._leases_end()
         node.ring()
+
+    def _leases_end(self) -> None:
+        """Of the dead, also if a node that was away itself has given them time (node_beat)."""
+        alive = {node.node for node in self.nodes}
+        born = (n.to_bytes(NODE_BYTES, "big") for n in range(1, self._born + 1))
+        rows = [part for name in born if name not in alive for part in (1, name)]
+        if rows:
+            self.server.plane.wire.call("ZADD", keys.LEASES.name(keys.CLUSTER), "XX", *rows)
 
     def _last_words(self, node: Node) -> None:
         """What it had sent may still be done, or not."""
         while node.line.can_be_done() and self._rng.random() < 0.5:
             node.line.do_next()
+
+    # -- drivers come and go ---------------------------------------------------------------------
+
+    def _driver_comes(self) -> None:
+        job = bytes([65 + len(self._jobs)]) * JOB_BYTES
+        self._jobs.append(job)
+        self.drivers.append(Driver(job, self.server, self.books, self._rng))
+
+    def _has_driver(self, job: bytes) -> bool:
+        return any(driver.job == job and not driver.owns for driver in self.drivers)
+
+    def _driver_dies(self) -> None:
+        driver = self._rng.choice([driver for driver in self.drivers if not driver.owns])
+        self.books.calm = False
+        self.drivers.remove(driver)
+        self._backup = {}
+        driver.dies(self._rng.randint(0, 3))
+        self._old_lines[driver.line] = b""
+        if not any(each for each in self.drivers if not each.owns):
+            self._driver_comes()
+
+    def _without_driver(self) -> dict[bytes, dict[str, Any]]:
+        """Jobs of the cluster whose drivers are dead."""
+        gone = [job for job in self._jobs if not self._has_driver(job)]
+        if not gone:
+            return {}
+        abouts = self.server.plane.wire.call("HMGET", keys.JOBS.name(keys.CLUSTER), *gone)
+        return {job: json.loads(a) for job, a in zip(gone, abouts, strict=True) if a}
+
+    def _left_behind(self) -> bool:
+        """There is a job that nobody owns any more."""
+        return any(
+            not self.server.plane.call("owner_list", ns=keys.job_namespace(job))
+            for job in self._without_driver()
+        )
+
+    def _ends(self) -> list[tuple[str, Callable[[], None]]]:
+        """The raylet of a driver that died sees it; or another does, if that is lost."""
+        able = [node for node in self.nodes if not node.paused]
+        unseen = [job for job, about in self._without_driver().items() if FORSAKEN not in about]
+        return [
+            ("end is seen", partial(self._sees_gone, self._rng.choice(able), job))
+            for job in unseen
+            if able
+        ]
+
+    @staticmethod
+    def _sees_gone(node: Node, job: bytes) -> None:
+        """The program whose job this is was killed."""
+        guest: Any = SimpleNamespace(job=job, ends=False)
+        node._do(lambda: node.agent._owners.left(guest))
+
+    def _detaches(self) -> None:
+        driver = self._rng.choice([driver for driver in self.drivers if not driver.owns])
+        self._detached += 1
+        self._backup = {}
+        driver.detaches(self._detached, self.drivers.append)
+
+    def _release_what_is_detached(self) -> None:
+        for job in self._jobs:
+            ns = keys.job_namespace(job)
+            for owner in self.server.plane.call("owner_list", ns=ns)[::2]:
+                at = 1
+                while at:
+                    words = fcall("process_bury", ns, owner, at, 100)
+                    at = self.server.execute(words)
+        self.drivers = [driver for driver in self.drivers if not driver.owns]
 
     # -- what the drivers want -------------------------------------------------------------------
 
@@ -152,6 +240,8 @@ class World:
             found.append(("submits", driver.submits))
             if driver.held:
                 found += [("releases", driver.releases), ("reads anew", driver.reads_anew)]
+                if self._rng.random() < 0.05:
+                    found.append(("detaches", self._detaches))
                 if self._rng.random() < 0.2:
                     found.append(("cancels", driver.cancels))
         if self._rng.random() < 0.3 and len(self.nodes) > 1:
@@ -177,7 +267,8 @@ class World:
             return []
         trouble = self._rng.choice(
             [self._worker_dies, self._cut_line, self._cut_inbox, self._pause, self._give_up,
-             self._node_dies, self._resume, self._node_joins, self._back_up, self._restore]
+             self._node_dies, self._driver_dies, self._resume, self._node_joins, self._back_up,
+             self._restore]
         )  # fmt: skip
         return [(trouble.__name__, trouble)] * 3
 
@@ -228,9 +319,8 @@ class World:
 
     def _back_up(self) -> None:
         """The server's disk has all that it did so far."""
-        if len(self.server.plane.wire.call("HKEYS", keys.JOBS.name(keys.CLUSTER))) == len(
-            self.drivers
-        ):
+        table = self.server.plane.wire.call("HKEYS", keys.JOBS.name(keys.CLUSTER))
+        if not self._detached and all(driver.job in table for driver in self.drivers):
             self._backup = self.server.plane.backup()
             self._told_then = self.books.copied()
 
@@ -266,7 +356,8 @@ class World:
         """A word of an old connection.  If it was that a node joins, the dead do not beat."""
         line.late_word_arrives()
         if line in self._old_lines:
-            self._dead(self._old_lines[line])
+            if self._old_lines[line]:
+                self._dead(self._old_lines[line])
             if not line.late:
                 del self._old_lines[line]
 
