@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import webbrowser
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hyperloom.cli import looking, words
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hyperloom.watch.cluster import Cluster
 
 INSTALL = "pip install 'hyperloom[dashboard]'"
@@ -22,11 +25,12 @@ _PACKAGES = ("starlette", "uvicorn", "numpy")
 @click.option("--port", type=words.Number(most=65535), help="[default: 6391, or any]")
 @click.option("--allow-actions", is_flag=True, help="Let it cancel tasks and jobs, kill actors.")
 @click.option("--open", "opens", is_flag=True, help="Open it in a browser of this machine.")
+@click.option("--json", "as_json", is_flag=True, help="url, pid, allow_actions, for programs.")
 @click.option("--session", default="", metavar="NAME", help="Another session of this machine.")
 @click.option("--address", default="", help="Another control plane than this machine's.")
 def command(  # noqa: PLR0913 - the options of the command
-    *, host: str | None, port: int | None, allow_actions: bool, opens: bool, session: str,
-    address: str,
+    *, host: str | None, port: int | None, allow_actions: bool, opens: bool, as_json: bool,
+    session: str, address: str,
 ) -> int:  # fmt: skip
     """Show what goes on as a page.
 
@@ -43,7 +47,9 @@ def command(  # noqa: PLR0913 - the options of the command
     own = host is not None or port is not None or allow_actions
     link = None if own else running(address, session)
     if link is not None:
-        _tell(link, opens=opens)
+        if as_json:
+            looking.say_json(_of_head(link, address, session))
+        _tell(link, opens=opens, quiet=as_json)
         return 0
     from hyperloom.dashboard import serve  # noqa: PLC0415 - an extra
     from hyperloom.gcs.server import is_loopback  # noqa: PLC0415
@@ -52,8 +58,12 @@ def command(  # noqa: PLR0913 - the options of the command
         return looking.cluster(address, session)
 
     def ready(link: str) -> None:
-        _tell(link, opens=opens)
-        click.echo("Ctrl-C ends it.")
+        if as_json:
+            told = {"url": link, "pid": os.getpid(), "allow_actions": allow_actions}
+            looking.say_json(told)
+        _tell(link, opens=opens, quiet=as_json)
+        if not as_json:
+            click.echo("Ctrl-C ends it.")
 
     if host not in {None, "localhost"} and not is_loopback(str(host)):
         click.echo("loom: warning: what the page sends over the network is not encrypted", err=True)
@@ -70,15 +80,37 @@ def installed() -> bool:
 
 def running(address: str, session: str) -> str | None:
     """A new link to the page that a head brought along; None: it has none, or is not of here."""
-    from hyperloom.config import Config  # noqa: PLC0415
     from hyperloom.dashboard import links  # noqa: PLC0415
+
+    folder = _head(address, session)
+    return None if folder is None else links.ask(folder)
+
+
+def _head(address: str, session: str) -> Path | None:
+    """The session folder of the head that is looked at, if it is one of this machine."""
+    from hyperloom.config import Config  # noqa: PLC0415
     from hyperloom.node import found  # noqa: PLC0415
 
     head = found.find(Config.load(), address, session).head
-    return None if head is None else links.ask(head.folder)
+    return None if head is None else head.folder
 
 
-def _tell(link: str, *, opens: bool) -> None:
-    click.echo(f"The page, for one browser: {link}")
+def _of_head(link: str, address: str, session: str) -> dict[str, Any]:
+    """The same about the page of a head, for programs."""
+    from hyperloom.dashboard import links  # noqa: PLC0415
+    from hyperloom.raylet.node import NodeSettings  # noqa: PLC0415
+
+    folder = _head(address, session)
+    page = None if folder is None else NodeSettings.read(folder).page
+    return {
+        "url": link,
+        "pid": None if folder is None else links.process(folder),
+        "allow_actions": page is not None and bool(page["actions"]),
+    }
+
+
+def _tell(link: str, *, opens: bool, quiet: bool) -> None:
+    if not quiet:
+        click.echo(f"The page, for one browser: {link}")
     if opens:
         webbrowser.open(link)

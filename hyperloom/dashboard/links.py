@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -48,6 +49,18 @@ def ask(folder: Path, patience_s: float = 0.0) -> str | None:
             if time.monotonic() >= deadline:
                 return None
         time.sleep(_PAUSE_S)  # a socket that is not there yet cannot be waited on
+
+
+def process(folder: Path) -> int | None:
+    """Which process gives links there; None: nobody does."""
+    with socket.socket(socket.AF_UNIX) as door:
+        try:
+            door.connect(str(folder / SOCKET))
+        except OSError:
+            return None
+        told = door.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        door.recv(4096)  # the link, which nobody wanted
+    return int(struct.unpack("3i", told)[0])
 
 
 def _asked(folder: Path) -> str:

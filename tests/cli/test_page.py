@@ -39,6 +39,10 @@ def test_a_head_has_a_page_until_it_ends(home: Home) -> None:
         assert visitor.get(first).status_code == 403
     # There is one page, of which a link can be had again and again.
     again = link_in(home.loom("dashboard").stdout)
+    told = json.loads(home.loom("dashboard", "--json").stdout)
+    assert told["url"].partition("=")[0] == again.partition("=")[0]
+    assert "hyperloom.dashboard.resident" in psutil.Process(told["pid"]).cmdline()
+    assert told["allow_actions"] is False
     assert again.partition("/login")[0] == first.partition("/login")[0]
     assert again != first
     assert httpx.get(again).status_code == 303
