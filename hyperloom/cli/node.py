@@ -12,6 +12,8 @@ from hyperloom.cli.words import Number
 
 _DIGITS = 4  # fewer may be meant for something else, and it is done at once
 
+_DIGITS = 4  # of an id, at least
+
 
 @click.group(name="node")
 def command() -> None:
@@ -40,6 +42,7 @@ def drain(  # noqa: PLR0913 - one for each option
     """
     from hyperloom.node import draining  # noqa: PLC0415
 
+    _check(id_)
     if len(id_) < _DIGITS or set(id_) - set(hexdigits):
         raise errors.NotFound(
             f"{id_!r} names no node: write at least {_DIGITS} digits of its id; see loom ls nodes. "
@@ -57,3 +60,21 @@ def drain(  # noqa: PLR0913 - one for each option
     else:
         click.echo(f"node {found.id.hex()[:8]} has left")
     return 0
+
+
+def _check(id_: str) -> None:
+    """It takes a node away from everybody, so what could be a slip of the finger is refused.
+
+    Raises:
+        errors.NotFound: it is not the beginning of a node's id, or too little of it.
+    """
+    if set(id_.lower()) - set("0123456789abcdef"):
+        raise errors.NotFound(
+            f"{id_!r} is no node's id, which has hexadecimal digits only; nothing was drained: "
+            "see loom ls nodes"
+        )
+    if len(id_) < _DIGITS:
+        raise errors.NotFound(
+            f"{id_!r} is too little of a node's id to take that node away; nothing was drained: "
+            f"give its first {_DIGITS} digits at least, as loom ls nodes shows them"
+        )
