@@ -63,8 +63,8 @@ class Access:
         known = next((link for link in self._links if hmac.compare_digest(link, token)), None)
         if known is None:
             return PlainTextResponse(
-                "This link was used already, or is of an earlier run. Start loom dashboard again "
-                "for a new one\n",
+                "This link was used already, or is of an earlier run of the page: each works once, "
+                "for one browser. Get a new one with this command: loom dashboard\n",
                 403,
             )
         self._links.remove(known)
