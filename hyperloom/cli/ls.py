@@ -100,7 +100,10 @@ def command(**options: Any) -> int:  # noqa: ANN401 - click's options
     states = asked or frozenset(_STATES)
     with looking.cluster_at(options["address"], options["session"]) as cluster:
         jobs = _jobs(cluster, options["job"])
-        answer = _ANSWERS[what](cluster, jobs, keep, limit, states)
+        if what in _ANSWERS:
+            answer = _ANSWERS[what](cluster, jobs, keep, limit, states)
+        else:
+            answer = _limited(what, _rows(what, cluster, jobs), keep, limit)
         if options["as_json"]:
             looking.say_json(answer)
         else:
@@ -162,34 +165,37 @@ def _tasks(*asked: Any) -> dict[str, Any]:  # noqa: ANN401 - see `_Answer`
     return tasks.table(*asked)
 
 
-def _limited(what: str, rows: list[dict[str, Any]], keep: Keep, limit: int) -> dict[str, Any]:
-    kept = [row for row in rows if keep(row)]
+def _limited(
+    what: str, rows: list[dict[str, Any]], keep: Keep | None, limit: int
+) -> dict[str, Any]:
+    kept = [row for row in rows if keep is None or keep(row)]
     return {what: kept[:limit], "matched": len(kept), "hidden": 0}
 
 
-def _names(cluster: Cluster, jobs: list[bytes], keep: Keep, limit: int, _: Any) -> dict[str, Any]:  # noqa: ANN401
-    from hyperloom.watch import tasks  # noqa: PLC0415
+def _rows(what: str, cluster: Cluster, jobs: list[bytes]) -> list[dict[str, Any]]:
+    """All there are: of these there are few."""
+    from hyperloom.watch import errors, groups, plans, tasks, things  # noqa: PLC0415
 
-    rows = [{"job": job.hex(), **row} for job in jobs for row in tasks.names(cluster, job)]
-    return _limited("names", rows, keep, limit)
-
-
-def _of_jobs(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[str, Any]:  # noqa: ANN401
-    from hyperloom.watch import things  # noqa: PLC0415
-
-    return _limited("jobs", things.jobs(cluster), keep, limit)
-
-
-def _nodes(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[str, Any]:  # noqa: ANN401
-    from hyperloom.watch import things  # noqa: PLC0415
-
-    return _limited("nodes", things.nodes(cluster), keep, limit)
-
-
-def _workers(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[str, Any]:  # noqa: ANN401
-    from hyperloom.watch import things  # noqa: PLC0415
-
-    return _limited("workers", things.workers(cluster), keep, limit)
+    match what:
+        case "names":
+            rows = [{"job": job.hex(), **row} for job in jobs for row in tasks.names(cluster, job)]
+        case "errors":
+            rows = [
+                {"job": job.hex(), **row, "error": row["text"], "such_as": row["tasks"][0]["short"]}
+                for job in jobs
+                for row in errors.of_job(cluster, job)
+            ]
+        case "plans":
+            rows = plans.counted(cluster, jobs)
+        case "groups":
+            rows = groups.table(cluster)
+        case "jobs":
+            rows = things.jobs(cluster)
+        case "nodes":
+            rows = things.nodes(cluster)
+        case _:
+            rows = things.workers(cluster)
+    return rows
 
 
 def _actors(
@@ -201,35 +207,6 @@ def _actors(
     rows = actors.actors(cluster, jobs) + (over if "DEAD" in states else [])
     hidden = 0 if "DEAD" in states else len(over)
     return {**_limited("actors", rows, keep, limit), "hidden": hidden}
-
-
-def _errors(cluster: Cluster, jobs: list[bytes], keep: Keep, limit: int, _: Any) -> dict[str, Any]:  # noqa: ANN401
-    from hyperloom.watch import errors  # noqa: PLC0415
-
-    rows = [
-        {"job": job.hex(), **row, "error": row["text"], "such_as": row["tasks"][0]["short"]}
-        for job in jobs
-        for row in errors.of_job(cluster, job)
-    ]
-    return _limited("errors", rows, keep, limit)
-
-
-def _groups(cluster: Cluster, _: Any, keep: Keep, limit: int, __: Any) -> dict[str, Any]:  # noqa: ANN401
-    from hyperloom.watch import groups  # noqa: PLC0415
-
-    return _limited("groups", groups.table(cluster), keep, limit)
-
-
-def _plans(
-    cluster: Cluster,
-    jobs: list[bytes],
-    keep: Keep,
-    limit: int,
-    _: Any,  # noqa: ANN401
-) -> dict[str, Any]:
-    from hyperloom.watch import plans  # noqa: PLC0415
-
-    return _limited("plans", plans.counted(cluster, jobs), keep, limit)
 
 
 def _objects(
@@ -244,10 +221,9 @@ def _objects(
     return objects.table(cluster, jobs, keep, limit)
 
 
+# Tables of which there may be more than is looked at; all others are `_rows`.
 _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
-    "tasks": _tasks, "names": _names, "jobs": _of_jobs, "nodes": _nodes, "workers": _workers,
-    "errors": _errors, "actors": _actors, "plans": _plans, "groups": _groups,
-    "objects": _objects,
+    "tasks": _tasks, "actors": _actors, "objects": _objects,
 }  # fmt: skip
 
 
