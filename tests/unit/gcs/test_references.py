@@ -217,6 +217,15 @@ def test_first_words_that_come_after_a_burial_are_not_heard(plane: Plane) -> Non
     assert left(plane) == {}
 
 
+def test_who_is_buried_after_its_job_leaves_nothing(plane: Plane, worker: Process) -> None:
+    """1. A driver ends, and its job is closed.  2. Its workers are killed by that, and buried."""
+    declare(plane)
+    plane.call("job_close", 600)
+    for process in (worker.id, b"unheard of"):
+        assert plane.call("process_bury", process, 1, 100, b"4killed") == 0
+    assert plane.table(keys.HEARD) is None
+
+
 def test_a_burial_finds_what_was_said_out_of_order(plane: Plane, worker: Process) -> None:
     """Threads: ids 1-3 are taken, and 3 is said first; 2 streams an item after that."""
     host, (first, second, third) = Node(plane), worker.ids(3)

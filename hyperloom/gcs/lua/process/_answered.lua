@@ -45,9 +45,12 @@ function act.unheard(ns, process)
   return not last or last == NO_MORE
 end
 
--- Nothing is heard of it from now on.
+-- Nothing is heard of it from now on.  Of a job that is over nothing is heard anyway, and nobody
+-- would remove the row.
 function act.deafen(ns, process)
-  write(ns, process, NO_MORE, 0, 1)
+  if call('EXISTS', key.closed(ns)) == 0 then
+    write(ns, process, NO_MORE, 0, 1)
+  end
 end
 
 -- The process is known and not buried; one of its streaming tasks has so many outputs by now.
