@@ -1,4 +1,4 @@
-"""By whom objects are kept: tasks that take them, views of them, objects around them, programs.
+"""By whom objects are kept: tasks that take them, views of them, objects around them, processes.
 
 The rule: of very much a part is looked at, as everywhere here; who is not found is counted, by what
 the control plane itself counts.
@@ -63,7 +63,7 @@ def _add(pins: Pins, found: Iterator[tuple[bytes, dict[str, Any]]]) -> None:
             pins[oid].append(pin)
 
 
-# -- programs -------------------------------------------------------------------------------
+# -- processes ------------------------------------------------------------------------------
 
 
 def _processes(
@@ -91,7 +91,7 @@ def _processes(
 
 def _process(process: bytes, home: bytes | None, driver: int | None, does: str) -> dict[str, Any]:
     short = ids.short(process)
-    what = f"worker {short} on node {home.hex()[:8]}" if home else f"program {short}"
+    what = f"worker {short} on node {home.hex()[:8]}" if home else f"driver {short}"
     pid = None if home else driver
     return {
         "by": "process", "id": process.hex(), "short": what, "pid": pid,

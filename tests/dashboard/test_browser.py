@@ -154,11 +154,13 @@ def test_the_overview(go: Any, visitor: httpx.Client) -> None:
     totals, (node,) = moment["totals"], moment["nodes"]
     pending = totals["left"] - load["running"] - load["hosting"]
     for label, says in (
-        ("Running", f"{load['running']} {load['hosting']} actors"),
+        ("Running", f"{load['running']} {load['hosting']} actor"),
         ("Pending", f"{pending} of {totals['submitted']}"), ("Failed", f"{totals['failed']}"),
         ("Nodes", "1 CPU"), ("Object memory", _mib(node["store"]["used"])),
     ):  # fmt: skip
         sync_api.expect(figure(tab, label)).to_contain_text(says)
+    assert load["hosting"] == 1
+    sync_api.expect(figure(tab, "Running")).not_to_contain_text("actors")
     (job,) = rows_of(tab, "Open jobs")
     assert job[0] == moment["jobs"][0]["job"]
     assert job[3:] == [str(totals["left"]), str(totals["failed"])]

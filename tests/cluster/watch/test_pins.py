@@ -82,7 +82,7 @@ def me() -> str:
 
 def test_a_program_that_has_a_ref(loom_: Any) -> None:
     ref = loom.put(bytes(LARGE))
-    made = f"program {me()} (pid {os.getpid()}) has a ref, and made it"
+    made = f"driver {me()} (pid {os.getpid()}) has a ref, and made it"
     assert says(loom_, settled(ref)) == {"process": [made]}
     assert made.partition(" (")[0] in loom_("memory")
     assert "made by put(), or by a task of which" in loom_("show", ref.hex())

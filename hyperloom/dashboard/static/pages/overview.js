@@ -59,7 +59,7 @@ export function Overview({ moment }) {
   return html`
     <div class="row">
       <${Figure} label="Tasks per second" to="stream" value=${count(rate)} more=${soon === null ? "" : `about ${soon < 120 ? `${Math.ceil(soon)} s` : seconds(soon)} left`}/>
-      <${Figure} label="Running" to="tasks" value=${load ? count(load.running) : "–"} more=${load && load.hosting ? `${count(load.hosting)} actors` : ""}/>
+      <${Figure} label="Running" to="tasks" value=${load ? count(load.running) : "–"} more=${load && load.hosting ? `${count(load.hosting)} ${load.hosting === 1 ? "actor" : "actors"}` : ""}/>
       <${Figure} label="Pending" to="jobs" value=${count(pending)} more=${`of ${count(totals.submitted)}`}/>
       <${Figure} label="Failed" to="errors" value=${count(totals.failed)} kind=${totals.failed ? "bad" : ""} more=${totals.retried ? `${count(totals.retried)} tried again` : ""}/>
       <${Figure} label="Nodes" to="nodes" value=${count(alive.length)} more=${nodes.length > alive.length ? `${nodes.length - alive.length} not heard of` : load && load.cpu_percent !== null ? `CPU ${Math.round(load.cpu_percent)} %` : ""}/>
