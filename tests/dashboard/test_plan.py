@@ -138,7 +138,9 @@ def test_it_is_reached_by_keys_and_leads_to_its_tasks_and_failures(
                 "fail": ["1", "0", "0", "1"], "stays": ["1", "0", "1", "0"],
             }  # fmt: skip
             sync_api.expect(tab.locator("svg.graph a.box")).to_have_count(9)
-            assert _grave(tab) == []
+            for scheme in ("dark", "light"):
+                tab.emulate_media(color_scheme=scheme)
+                assert _grave(tab) == [], scheme
             # From a failure to its task, and from that back to its plan.
             tab.locator("section.error a[href^='#/task/']").first.click()
             sync_api.expect(tab.locator("main")).to_contain_text("What happened")
