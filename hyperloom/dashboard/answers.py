@@ -23,6 +23,7 @@ from hyperloom.watch import (
 )
 from hyperloom.watch import errors as failed
 from hyperloom.watch.followed import Followed
+from hyperloom.watch.over import Over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     Answer = Callable[[Cluster, Mapping[str, str]], dict[str, Any]]
 
 _TAILS_MOST = 3  # jobs, and plans, that are followed at a time
+_ENDS_MOST = 2_000_000  # of tasks of a job, the latest, in its table
 _TRACEBACKS_MOST = 20  # tasks in which one is looked for
 _LOG_BYTES = 64_000  # from its end, to begin with
 _PROFILE_MOST_S = 10.0
@@ -46,6 +48,14 @@ class Answers:
     def __init__(self) -> None:
         self._tails: dict[bytes, Tail] = {}
         self._plans: dict[bytes, Followed] = {}
+        self._over: dict[bytes, Over] = {}
+
+    def _over_of(self, job: bytes) -> Over:
+        over = self._over.pop(job, None) or Over(job, _ENDS_MOST)
+        self._over[job] = over  # the latest last
+        while len(self._over) > _TAILS_MOST:
+            del self._over[next(iter(self._over))]
+        return over
 
     def _tail(self, cluster: Cluster, job: bytes) -> Tail:
         tail = self._tails.pop(job, None) or Tail(job)
@@ -119,7 +129,7 @@ class Answers:
             raise errors.InvalidOption(f"there is no state {', '.join(sorted(unknown))}")
         found = tasks.table(
             cluster, [job], None, limit, states or frozenset(tasks.STATES),
-            wanted=(lambda of: name in of) if name else None,
+            wanted=(lambda of: name in of) if name else None, over_of=self._over_of,
         )  # fmt: skip
         return {"job": job.hex(), **found}
 

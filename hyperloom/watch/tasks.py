@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 STATES = ("RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE")
 
+_OVER = {"FAILED", "CANCELLED", "DONE"}
 AT_WORK = ("running", "blocked", "hosting")  # `at` of what workers have begun
 _LOOKED_AT = 20_000  # tasks of a job that are not over
 _PLACE = {state: at for at, state in enumerate(STATES)}
@@ -78,52 +78,42 @@ def table(  # noqa: PLR0913 - what is asked for
     states: frozenset[str] = frozenset(STATES),
     *,
     wanted: Callable[[str], bool] | None = None,
+    over_of: Callable[[bytes], Over] = Over,
 ) -> dict[str, Any]:
     """Tasks of these jobs, what goes on first: `tasks`, and how many `matched` and were `hidden`.
 
     `hidden` are tasks that were not looked at: too many wait, or what was known of them is gone.
     Without `keep` all of these states match whose function's name is `wanted`, and only rows that
-    are shown are made.
+    are shown are made.  Who asks again has `over_of`: what it has read of a job's tasks.
     """
     chosen = First(limit)
     hidden = 0
     at_work = running(cluster)
     for job in jobs:
-        found, unseen = _of_job(cluster, job, states, at_work, wanted)
-        hidden += unseen
-        for end in found:
+        alive, total = ([], 0) if cluster.live is None else cluster.live.tasks(job, _LOOKED_AT)
+        rows = _not_over(cluster, job, alive, at_work) if alive and states - _OVER else []
+        over = over_of(job)
+        over.catch_up(cluster)  # now that it is known who is alive: nobody is missed
+        ends, others = over.look(states, wanted, {*alive}, None if keep else limit)
+        chosen.others(others)
+        ended = sum(each["done"] + each["failed"] for each in cluster.counts(job).values())
+        hidden += total - len(alive) + max(0, ended - over.number({*alive}))
+        stand = (end for end in rows if wanted is None or wanted(end.row()["name"]))
+        for end in chain(stand, ends):
             if end.state in states and (keep is None or keep(end.row())):
                 chosen.add((_PLACE[end.state], end.task), end)
     return {"tasks": [end.row() for end in chosen.all()], "matched": chosen.of, "hidden": hidden}
 
 
-def _of_job(
-    cluster: Cluster,
-    job: bytes,
-    states: frozenset[str],
-    at_work: dict[str, dict[str, Any]],
-    wanted: Callable[[str], bool] | None,
-) -> tuple[Iterable[End], int]:
-    """Its tasks as they are or ended, at least those of these states; and how many more."""
-    rows: list[End] = []
-    alive: set[bytes] = set()
-    hidden = 0
-    if cluster.live is not None:
-        tasks, total = cluster.live.tasks(job, _LOOKED_AT)
-        alive = set(tasks)
-        hidden = total - len(tasks)
-        if states - {"FAILED", "CANCELLED", "DONE"}:
-            stands = cluster.live.where(job, tasks)
-            for task, stand in zip(tasks, stands, strict=True):
-                row = _alive(task, stand, at_work)
-                if wanted is None or wanted(row["name"]):
-                    rows.append(End(row["state"], task, partial(dict, row)))
-    over = Over(list(cluster.events(job)), lambda template: cluster.name(job, template), alive)
-    counts: Counter[str] = Counter()
-    for each in cluster.counts(job).values():
-        counts.update(each)
-    hidden += max(0, counts["done"] + counts["failed"] - over.number)
-    return chain(rows, over.of_functions(wanted)), hidden
+def _not_over(
+    cluster: Cluster, job: bytes, tasks: list[bytes], at_work: dict[str, dict[str, Any]]
+) -> list[End]:
+    """Tasks as they are."""
+    stands = zip(tasks, cluster.control_plane.where(job, tasks), strict=True)
+    rows = [_alive(task, stand, at_work) for task, stand in stands]
+    return [
+        End(row["state"], task, partial(dict, row)) for task, row in zip(tasks, rows, strict=True)
+    ]
 
 
 def _alive(task: bytes, stand: Stand, at_work: dict[str, dict[str, Any]]) -> dict[str, Any]:
