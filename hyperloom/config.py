@@ -35,6 +35,7 @@ _MIB = 1024 * _KIB
 _SIZE = re.compile(r"(?P<number>\d+)\s*(?P<unit>|[KMGT]iB|[kMGT]B|B)")
 _SIZES = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZES |= {"KiB": _KIB, "MiB": _MIB, "GiB": 1024 * _MIB, "TiB": 1024 * 1024 * _MIB}
+_WORDS_OF = {"progress": ("auto", "on", "off"), "log_format": ("text", "json")}
 _WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -165,6 +166,10 @@ class Config:
         "recorder, page.",
         unit="bytes",
         low=128 * _KIB,
+    )
+    log_format: str = _option(
+        "text",
+        "How these logs look, but the server's: text (short), or json: an object a line.",
     )
 
     # -- objects
@@ -312,11 +317,13 @@ class Config:
         """Refuse what cannot work, alone or together."""
         for option in OPTIONS:
             option.check(getattr(self, option.name))
-        if self.progress not in {"auto", "on", "off"}:
-            raise InvalidOption(
-                f"progress={self.progress!r} (LOOM_PROGRESS) cannot be: it is auto, on or off. "
-                "Nothing was started: correct or unset it"
-            )
+        for name, words in _WORDS_OF.items():
+            if (given := getattr(self, name)) not in words:
+                raise InvalidOption(
+                    f"{name}={given!r} ({PREFIX}{name.upper()}) cannot be: it is "
+                    f"{', '.join(words[:-1])} or {words[-1]}. "
+                    "Nothing was started: correct or unset it"
+                )
         if self.beat_s * 2 > self.lease_s:
             raise InvalidOption(
                 f"beat_s={self.beat_s} must be at most half of lease_s={self.lease_s}: a node "

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from hyperloom.dashboard import serve
+from hyperloom.raylet import log_lines
 from hyperloom.raylet.node import NodeSettings
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.history import FILE, History
@@ -22,6 +23,7 @@ _GIVES_WAY = 5  # as in nice(1)
 def main(folder: Path) -> int:
     """Serve it until told to stop."""
     settings = NodeSettings.read(folder)
+    log_lines.begin(settings, "page")
     about = settings.page
     assert about is not None, "started for who has a page"
     os.nice(_GIVES_WAY)

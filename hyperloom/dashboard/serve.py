@@ -85,8 +85,8 @@ def serve(sock: socket.socket, connect: Callable[[], Cluster], terms: Terms) -> 
         terms.ready(link())
     app = make_app(connect, access, door, lambda: not server.should_exit)
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="on", server_header=False,
-        timeout_graceful_shutdown=2,
+        app, log_config=None, log_level="warning", access_log=False, lifespan="on",
+        server_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     server = uvicorn.Server(config)
     server.run(sockets=[sock])

@@ -12,6 +12,7 @@ and nobody else can be.  It ends when nobody has asked for a while, or the rayle
 
 from __future__ import annotations
 
+import logging
 import select
 import sys
 import tempfile
@@ -26,10 +27,13 @@ from hyperloom.gcs import asking, codes, keys
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.gcs.wire import Wire
 from hyperloom.node import parcels, submissions
+from hyperloom.raylet import log_lines
 from hyperloom.raylet.node import NodeSettings
 
 if TYPE_CHECKING:
     from hyperloom.node.submissions import Submission
+
+_log = logging.getLogger("hyperloom.reception")
 
 _LOOK_S = 0.5  # whether the raylet is there still
 _SILENCE_S = 30.0
@@ -91,6 +95,7 @@ class Reception:
 def main(folder: Path, channel: bytes, reply_to: bytes) -> int:
     """Listen on the channel, and say so to who has asked for it."""
     settings = NodeSettings.read(folder)
+    log_lines.begin(settings, "reception")
     with (
         closing(Wire(settings.address)) as wire,
         closing(Inbox(settings.address, keys.INBOX.name(keys.CLUSTER, channel))) as inbox,
@@ -123,4 +128,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(Path(sys.argv[1]), *map(bytes.fromhex, sys.argv[2:4])))
     except errors.LoomError as error:  # the control plane is away: who asks hears nothing
-        sys.exit(str(error))
+        _log.critical("%s", error)
+        sys.exit(1)

@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+from hyperloom.raylet import log_lines
 from hyperloom.raylet.node import NodeSettings
 from hyperloom.watch.history import FILE, History
 from hyperloom.watch.recorder import Recorder
@@ -17,6 +18,7 @@ from hyperloom.watch.recorder import Recorder
 def main(folder: Path) -> int:
     """Record until told to stop."""
     settings = NodeSettings.read(folder)
+    log_lines.begin(settings, "recorder")
     assert settings.server is not None, "a head has a server"
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):

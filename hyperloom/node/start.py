@@ -17,6 +17,7 @@ from hyperloom import errors
 from hyperloom.core import threads
 from hyperloom.node import folder as folders
 from hyperloom.node.description import NodePlan, describe
+from hyperloom.raylet import log_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -194,6 +195,7 @@ def last_words(folder: Path, server_log: Path | None = None, *, raylet: str = ""
         if not text:
             with suppress(FileNotFoundError):  # it had nothing to say, or is gone
                 text = log.read_text(errors="replace")
-        if lines := text.strip().splitlines():
+        said = "\n".join(map(log_lines.words, text.strip().splitlines()[-12:]))
+        if lines := said.splitlines():
             parts += [f"{log}:", *(f"  {line}" for line in lines[-12:])]
     return "\n  ".join([" Last words:", *parts]) if parts else " It said nothing."

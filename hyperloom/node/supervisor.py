@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import select
 import shutil
@@ -37,6 +38,7 @@ from hyperloom.node.ballast import Ballast
 from hyperloom.node.processes import Mark
 from hyperloom.node.start import start_beside, start_raylet
 from hyperloom.objectstore.reaper import remove_store
+from hyperloom.raylet import log_lines
 from hyperloom.raylet.draining import DRAINED
 from hyperloom.raylet.node import NodeSettings
 
@@ -98,6 +100,7 @@ class Supervisor:
     def __init__(self, folder: Path, serving: Callable[[], None]) -> None:
         self._folder = folder
         self._settings = NodeSettings.read(folder)
+        self._format = log_lines.formatter(self._settings, "supervisor").format
         failpoints.arm(self._settings.config.failpoints, "supervisor")
         self._serving = serving
         self._served = False
@@ -111,7 +114,7 @@ class Supervisor:
         self._room_look = 0.0
         if self._settings.server is not None:
             if self._settings.server["durability"] != "off":
-                self._ballast = Ballast(Path(self._settings.server["folder"]), self._say)
+                self._ballast = Ballast(Path(self._settings.server["folder"]), self._warn)
             self._wards.insert(0, Ward("server", self._start_server))
             if self._settings.config.events and self._settings.config.history_bytes:
                 self._wards.append(self._beside("recorder", "hyperloom.node.record"))
@@ -178,7 +181,7 @@ class Supervisor:
             own_logs.shorten(own_logs.of_node(self._folder, data), self._settings.config.log_bytes)
 
     def _died(self, ward: Ward) -> None:
-        self._say(f"the {ward.name} died; deaths in a row: {ward.deaths}")
+        self._warn(f"the {ward.name} died; deaths in a row: {ward.deaths}")
         if failpoints.ON:
             failpoints.hit("supervisor.noticed")
         if ward.name == "server" and self._ballast is not None:
@@ -239,9 +242,18 @@ class Supervisor:
             ward.end(_SERVER_END_S)
         clear(self._folder, self._settings)
 
-    def _say(self, words: str) -> None:
+    def _warn(self, words: str) -> None:
+        self._say(words, logging.WARNING)
+
+    def _say(self, words: str, level: int = logging.INFO) -> None:
+        # To the file: the stderr of one that runs in the foreground is its user's.
+        said = {
+            "name": "hyperloom.supervisor",
+            "levelname": logging.getLevelName(level),
+            "msg": words,
+        }
         with (self._folder / "supervisor.log").open("a") as log:
-            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {words}\n")
+            log.write(f"{self._format(logging.makeLogRecord(said))}\n")
 
 
 def clear(folder: Path, settings: NodeSettings) -> None:
@@ -263,6 +275,7 @@ def clear(folder: Path, settings: NodeSettings) -> None:
 
 def main(folder: Path, ready: int) -> int:
     """Supervise the session in `folder`; a line on `ready` says that it serves."""
+    log_lines.begin(NodeSettings.read(folder), "supervisor")
     lock = folders.supervise(folder)
     if lock is None:
         print(f"the session {folder} has a supervisor already", file=sys.stderr)  # noqa: T201

@@ -13,6 +13,7 @@ the next raylet should this one die; it ends when told to.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom import errors, failpoints
 from hyperloom.gcs import server
-from hyperloom.raylet import locks
+from hyperloom.raylet import locks, log_lines
 from hyperloom.raylet.node import NodeSettings
 from hyperloom.resources import ResourceSet, of_symbols
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from hyperloom.raylet import template
     from hyperloom.raylet.agent import Agent
 
+_log = logging.getLogger("hyperloom.raylet")
+
 _SERVER_WAIT_S = 10
 _SERVER_LOADS_S = 600  # a head's has to read all that it had accepted
 _NONE = -1
@@ -47,6 +50,7 @@ _OF_PROGRAMS = "hyperloom.api"  # by name: it stands on us, and so do the module
 def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     """Serve this node until it is told to stop.  The exit code."""
     settings = NodeSettings.read(folder)
+    log_lines.begin(settings, "raylet")
     # For our forks, not for programs that tasks start: those may outlive the session.
     os.set_inheritable(lock, False)  # noqa: FBT003
     own_server = OwnServer(settings) if settings.embedded and settings.server else None
@@ -219,4 +223,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(Path(sys.argv[1]), *map(int, sys.argv[2:])))
     except errors.LoomError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        _log.critical("%s: %s", type(error).__name__, error)
+        sys.exit(1)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import logging
 import os
 import select
 import signal
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from msgspec import msgpack
 
 from hyperloom.core import output
+from hyperloom.raylet import log_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     # and the counter of tasks that it began.
     Main = Callable[[dict[str, Any], socket.socket, socket.socket, int], None]
     Load = Callable[[], Main]  # imports what it needs
+
+_log = logging.getLogger(__name__)
 
 _LIBC = ctypes.CDLL(None)  # once: each worker uses it in its first millisecond
 _PR_SET_PDEATHSIG = 1
@@ -73,7 +77,7 @@ def fork_template(
             # down itself; else its end was sudden, and this is the last process that knows.
             clean_up()
         except BaseException:  # noqa: BLE001 - the raylet only sees that we are gone
-            traceback.print_exc()
+            _log.exception("the process that workers are forked from ends after an error")
         finally:
             os._exit(0)
     theirs.close()
@@ -191,6 +195,7 @@ def _become_worker(about: dict[str, Any], fds: list[int], main: Main, close: lis
         os.dup2(err, 2)
         os.close(out)
         os.close(err)
+        log_lines.end()
         output.take_over()
         main(about, socket.socket(fileno=data), socket.socket(fileno=control), begun)
         code = 0

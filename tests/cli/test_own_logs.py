@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.home import ROOT
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.home import Home
 
 pytestmark = pytest.mark.slow
@@ -29,3 +33,53 @@ def test_logs_of_a_head_are_kept_short_and_clean_removes_them(home: Home) -> Non
     home.loom("stop")
     assert str(folder) in home.loom("clean", "--all").stdout
     assert not folder.exists()
+
+
+PROGRAM = """
+import logging
+import hyperloom as loom
+
+@loom.task
+def speaks():
+    logging.getLogger("mine").warning("in my own words")
+
+loom.init("auto")
+loom.get(speaks.remote())
+"""
+
+
+def test_logs_of_a_head_are_objects_if_asked_for(home: Home) -> None:
+    """All that its processes say; what a task says stays as its program wants it."""
+    without_counter(home.path / "package")
+    home.variables |= {
+        "LOOM_LOG_FORMAT": "json",
+        "PYTHONPATH": f"{ROOT}:{home.path / 'package'}",
+    }
+    folder = home.start_head()
+    (home.path / "program.py").write_text(PROGRAM)
+    ran = home.loom("run", "program.py")
+    node = json.loads((folder / "node.json").read_text())["node"]
+    first = home.kill("raylet")
+    wait_until(lambda: home.pid("raylet") != first, 20)
+    home.loom("stop")
+
+    raylet, supervisor = lines(folder / "raylet.log"), lines(folder / "supervisor.log")
+    assert {(line["process"], line["node"]) for line in raylet} == {("raylet", node)}
+    assert any("lab/scope could not be counted" in line["message"] for line in raylet)
+    assert {(line["process"], line["node"]) for line in supervisor} == {("supervisor", node)}
+    said = [(line["level"], line["message"]) for line in supervisor]
+    assert ("warning", "the raylet died; deaths in a row: 1") in said
+    assert [line.endswith("in my own words") for line in ran.stderr.splitlines()] == [True]
+    assert "{" not in ran.stderr
+
+
+def without_counter(package: Path) -> None:
+    """Something installed that a raylet complains of at its start."""
+    about = package / "loom_lab-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: loom-lab\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[hyperloom.resources]\nlab/scope = no_such:one\n")
+
+
+def lines(log: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
