@@ -8,10 +8,14 @@ that it need not keep (``lua/object/missed.lua``), some at a time.
 The rule: asked twice.  What a process put a moment ago, and did not get to say, looks the same.  So
 what need not be kept is asked for again when any word that was on its way must have come, or
 failed; only what is named both times is freed.
+
+What may be made yet is asked for until that is decided: a server that forgot that it was made here
+has it made elsewhere, and this is then nobody's.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.gcs import keys
@@ -26,6 +30,14 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 500  # objects that are asked for in one call
 _TOGETHER_S = 0.2  # a server that restarts breaks the inboxes of all jobs
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What the control plane says of some objects."""
+
+    missed: list[bytes] = field(default_factory=list)  # need not be kept
+    open: list[bytes] = field(default_factory=list)  # may be made yet
 
 
 class Doubts:
@@ -64,38 +76,40 @@ class Doubts:
     def _begin(self, job: bytes, oids: list[bytes]) -> None:
         self._rounds += 1
         self._begun[job] = number = self._rounds
-        found: list[bytes] = []
+        first, second = _Answer(), _Answer()
 
         def ask_again() -> None:
-            self._ask(job, number, found, [], self._keeper.free)
+            if self._begun.get(job) == number:
+                self._ask(job, number, first.missed + first.open, second, decide)
 
-        def later(_: list[bytes]) -> None:
-            if found:
+        def decide() -> None:
+            self._keeper.free(set(first.missed).intersection(second.missed))
+            if undecided := second.open + list(set(second.missed).difference(first.missed)):
+                self._begin(job, undecided)
+
+        def later() -> None:
+            if first.missed or first.open:
                 self._gcs.later(self._again_s, ask_again)
 
-        self._ask(job, number, oids, found, later)
+        self._ask(job, number, oids, first, later)
 
     def _ask(
-        self,
-        job: bytes,
-        number: int,
-        oids: list[bytes],
-        found: list[bytes],
-        then: Callable[[list[bytes]], None],
+        self, job: bytes, number: int, oids: list[bytes], answer: _Answer, then: Callable[[], None]
     ) -> None:
-        """Gather in `found` those that are not to be kept; `then` it has all of them."""
+        """Some at a time; `then` the answer has all."""
         part, rest = oids[:_AT_ONCE], oids[_AT_ONCE:]
 
         def told(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
-            if isinstance(reply, bytes) and self._begun.get(job) == number:
-                found.extend(cut(reply, OBJECT_BYTES))
-                self._ask(job, number, rest, found, then)
+            if isinstance(reply, list) and self._begun.get(job) == number:
+                answer.missed += cut(reply[0], OBJECT_BYTES)
+                answer.open += cut(reply[1], OBJECT_BYTES)
+                self._ask(job, number, rest, answer, then)
 
         if part:
             namespace = keys.job_namespace(job)
             self._gcs.apply("object_missed", namespace, self._settings.node, *part, then=told)
         else:
-            then(found)
+            then()
 
     def end(self, job: bytes) -> None:
         """The job is over, and all that it had here."""

@@ -11,13 +11,20 @@ if TYPE_CHECKING:
     from tests.models.control_plane import ControlPlane
 
 
-def object_missed(plane: ControlPlane, node: bytes, *oids: bytes) -> bytes:
-    return b"".join(oid for oid in oids if not _is_kept_at(plane, node, oid))
+def object_missed(plane: ControlPlane, node: bytes, *oids: bytes) -> list[bytes]:
+    undecided = [oid for oid in oids if _may_be_made(plane, oid)]
+    missed = [oid for oid in oids if not _is_kept_at(plane, node, oid)]
+    return [b"".join(missed), b"".join(undecided)]
+
+
+def _may_be_made(plane: ControlPlane, oid: bytes) -> bool:
+    task = task_of(oid)
+    return task in plane.records or bool(plane.range_of(task))
 
 
 def _is_kept_at(plane: ControlPlane, node: bytes, oid: bytes) -> bool:
     task = task_of(oid)
-    if task in plane.records or plane.range_of(task):
+    if _may_be_made(plane, oid):
         return True
     if oid in plane.value:
         value = plane.value[oid]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hyperloom.gcs import keys
 from hyperloom.ids import OBJECT_BYTES, cut
 from hyperloom.raylet.doubts import Doubts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 JOB, OTHER = b"JOB1", b"JOB2"
 OUTAGE_S, LEASE_S = 60, 10
@@ -27,8 +30,8 @@ class Store:
     def objects_of(self, *owners: bytes) -> list[bytes]:
         return [oid for oid in self.oids if oid.startswith(owners)]
 
-    def free(self, oids: list[bytes]) -> None:
-        self.freed += oids
+    def free(self, oids: set[bytes]) -> None:
+        self.freed += sorted(oids)
 
 
 class Gcs:
@@ -45,9 +48,9 @@ class Gcs:
     def later(self, seconds: float, call: Any) -> None:
         self.clocks.append((seconds, call))
 
-    def answer(self, *missed: bytes) -> tuple[str, list[bytes]]:
+    def answer(self, *missed: bytes, open_: Sequence[bytes] = ()) -> tuple[str, list[bytes]]:
         namespace, oids, then = self.asked.pop(0)
-        then(b"".join(missed))
+        then([b"".join(missed), b"".join(open_)])
         return namespace, oids
 
     def ring(self) -> float:
@@ -117,5 +120,17 @@ def test_a_later_doubt_begins_anew_and_one_of_a_job_that_is_over_ends() -> None:
     gcs.answer(lies)
     doubts.end(JOB)
     gcs.ring()
+    assert (gcs.asked, store.freed) == ([], [])
+
+
+def test_what_may_be_made_yet_is_asked_for_until_it_was() -> None:
+    """1. It was made here.  2. The server comes back without that, and has it made elsewhere."""
+    _, gcs = begun(store := Store(lies := oid(JOB, 1), mine := oid(JOB, 2)))
+    gcs.answer(open_=[lies, mine])
+    gcs.ring()
+    gcs.answer(open_=[lies, mine])
     gcs.answer(lies)
-    assert store.freed == []
+    gcs.ring()
+    assert gcs.answer(lies)[1] == [lies], "the other one is here by right"
+    assert store.freed == [lies]
+    assert (gcs.asked, gcs.clocks) == ([], [])

@@ -1,4 +1,5 @@
--- object_missed(node, oid, oid, ...) -> those that the node is to free, concatenated
+-- object_missed(node, oid, oid, ...)
+--   -> { those that the node is to free, those that may be made yet }, each concatenated
 --
 -- These lie in the node's store, and a message to free one of them may have been lost: its inbox
 -- broke, or it was given up for a while.  It is to keep what lies there by the value or as a copy,
@@ -26,7 +27,7 @@ local function said_by(ns)
 end
 
 transition('object_missed', READS, function(ns, args)
-  local node, oids, tasks, missed, said = args[1], {}, {}, {}, said_by(ns)
+  local node, oids, tasks, missed, open, said = args[1], {}, {}, {}, {}, said_by(ns)
   for i = 2, #args do
     oids[i - 1], tasks[i - 1] = args[i], string.sub(args[i], 1, code.TASK_ID)
   end
@@ -34,14 +35,16 @@ transition('object_missed', READS, function(ns, args)
   local making, ranged = many.hmget(key.task(ns), tasks), act.ranged(ns, tasks)
   for i, oid in ipairs(oids) do
     local task, wanted = tasks[i], making[i] or ranged[tasks[i]]
-    if not wanted and values[i] then
+    if wanted then
+      open[#open + 1] = oid
+    elseif values[i] then
       wanted = act.place(values[i]) == node or act.among(copies[i] or '', node)
-    elseif not wanted then
+    else
       wanted = number_of(task) > said[string.sub(task, 1, code.PROCESS_ID)]
     end
     if not wanted then
       missed[#missed + 1] = oid
     end
   end
-  return table.concat(missed)
+  return { table.concat(missed), table.concat(open) }
 end)
