@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from string import hexdigits
-
 import click
 
 from hyperloom import errors
 from hyperloom.cli import looking
 from hyperloom.cli.words import Number
-
-_DIGITS = 4  # fewer may be meant for something else, and it is done at once
 
 _DIGITS = 4  # of an id, at least
 
@@ -43,11 +39,6 @@ def drain(  # noqa: PLR0913 - one for each option
     from hyperloom.node import draining  # noqa: PLC0415
 
     _check(id_)
-    if len(id_) < _DIGITS or set(id_) - set(hexdigits):
-        raise errors.NotFound(
-            f"{id_!r} names no node: write at least {_DIGITS} digits of its id; see loom ls nodes. "
-            "Nothing was drained"
-        )
     with looking.cluster_at(address, session) as cluster:
         found = cluster.find(id_)
         if found.kind != "node":
