@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,8 +35,8 @@ def stays(x: int) -> int:  # no node has so much
     return x
 
 
-@pytest.fixture(scope="module")
-def plan(node: None) -> Iterator[Any]:  # noqa: ARG001 - it runs
+@contextmanager
+def submitted() -> Iterator[Any]:
     """Beside other tasks of the same functions: a plan of which some failed and one is left."""
     assert loom.get(add.remote(1, 1)) == 2
     doubles = [double.bind(n) for n in range(4)]
@@ -46,6 +47,12 @@ def plan(node: None) -> Iterator[Any]:  # noqa: ARG001 - it runs
     yield handle
     handle.cancel()
     handle.release()
+
+
+@pytest.fixture(scope="module")
+def plan(node: None) -> Iterator[Any]:  # noqa: ARG001 - it runs
+    with submitted() as handle:
+        yield handle
 
 
 @pytest.fixture
@@ -153,10 +160,12 @@ def test_it_is_reached_by_keys_and_leads_to_its_tasks_and_failures(
         browser.close()
 
 
-def test_what_is_run_again_is_of_the_plan(visitor: httpx.Client, plan: Any) -> None:
-    before = visitor.get("/api/moment").json()["usual"]
-    assert before == plan.results[0].hex()[:8]
-    assert plan.retry_failed() == 1
-    wait_until(lambda: visitor.get(f"/api/plan?id={plan.id}").json()["tasks_failed"] == 4, 20)
-    names = {row["name"]: row for row in visitor.get(f"/api/plan?id={plan.id}").json()["names"]}
-    assert (names["fail"]["failed"], names["add"]["submitted"]) == (2, 4)
+def test_what_is_run_again_is_of_the_plan(visitor: httpx.Client, node: None) -> None:
+    del node  # it runs
+    with submitted() as plan:
+        before = visitor.get("/api/moment").json()["usual"]
+        assert before == plan.results[0].hex()[:8]
+        assert plan.retry_failed() == 1
+        wait_until(lambda: visitor.get(f"/api/plan?id={plan.id}").json()["tasks_failed"] == 4, 20)
+        names = {row["name"]: row for row in visitor.get(f"/api/plan?id={plan.id}").json()["names"]}
+        assert (names["fail"]["failed"], names["add"]["submitted"]) == (2, 4)

@@ -124,8 +124,8 @@ def test_why_and_the_table_tell_of_a_task_whose_inputs_are_fetched(
         assert head["says"].startswith("has 1 of ")
         assert (kind["name"], kind["why"], kind["tasks"]) == ("size_of", "fetching", 1)
         wait_until(lambda: "taken" in _story(looked, task), 20)
-        (node,) = left.of_node(looked, third.id)
-        assert node["says"].endswith("its tasks: 1 waiting for inputs from other nodes")
+        told = "its tasks: 1 waiting for inputs from other nodes"
+        wait_until(lambda: left.of_node(looked, third.id)[0]["says"].endswith(told), 20)
     finally:
         cluster.resume(there)
     assert loom.get(size, timeout=30) == MIB
