@@ -179,6 +179,7 @@ def leaves(cluster: Cluster, node: ClusterNode, folder: Path) -> None:
 def lacks(cluster: Cluster, node: ClusterNode, __: Path) -> None:
     """What a task there needs was lost with another node, and is made again."""
     doomed = cluster.add_node()
+    wait_until(lambda: _takes_part(doomed), 20)  # or it is made elsewhere, and not lost
     ref = there(doomed, makes).remote(8 * LARGE)
     loom.wait([ref], timeout=PATIENCE_S)
     cluster.remove_node(doomed, kill=True)
