@@ -10,6 +10,7 @@ import hyperloom as loom
 from hyperloom import events
 from hyperloom.core import current
 from hyperloom.gcs import codes
+from hyperloom.testing import Cluster
 from hyperloom.watch import left, overall, reasons, things
 from hyperloom.watch.cluster import Cluster as Looked
 from hyperloom.watch.exposition import Collector
@@ -21,9 +22,20 @@ from tests.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hyperloom.testing import Cluster
-
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[Cluster]:
+    with Cluster(nodes=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(three: Cluster) -> Iterator[Cluster]:
+    """A job for each test: what is told is counted."""
+    with three.connect():
+        yield three
 
 
 @pytest.fixture

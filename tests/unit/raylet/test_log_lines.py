@@ -100,12 +100,12 @@ def test_whoever_says_it_each_line_is_an_object() -> None:
         print("a line\nand a", end="")  # noqa: T201 - as a package might that is imported
         print(" half", file=sys.stderr)  # noqa: T201
         print("nothing", end=" more", flush=True)  # noqa: T201
-        logging.getLogger("uvicorn.error").error("bad %s", "request")
+        logging.getLogger("somebody").error("bad %s", "request")
     assert said(file) == [
         ("stdout", "warning", "a line"),
         ("stderr", "warning", " half"),
         ("stdout", "warning", "and anothing more"),
-        ("uvicorn.error", "error", "bad request"),
+        ("somebody", "error", "bad request"),
     ]
 
 
