@@ -285,6 +285,12 @@ def _namespace(oid: bytes) -> str:
 
 def _tls(config: Config) -> Tls | None:
     if not config.object_tls_certificate:
+        if config.object_tls_key or config.object_tls_authority:
+            raise errors.LoomError(
+                "object_tls_key or object_tls_authority is set, but not object_tls_certificate, "
+                "without which nothing would be encrypted between nodes; the node was not started. "
+                "Set LOOM_OBJECT_TLS_CERTIFICATE too, or none of the three"
+            )
         return None
     try:
         return Tls(

@@ -99,6 +99,7 @@ def test_start_status_run_stop(home: Home) -> None:
     assert status["problems"] == status["cluster"]["jobs"] == []
     text = home.loom("status").stdout
     assert "a new one begins anew; --dir keeps it" in text
+    assert "but not when all of this head ends, since it has no --dir" in text
     assert "everysec: nothing is lost by a crash of any process of HyperLoom; a crash of" in text
     assert "\033" not in text
 
