@@ -42,8 +42,10 @@ def drain(
         )
     if answers[node]:
         raise errors.LoomError(f"node {node.hex()} is not drained: {answers[node]}")
-    said = ""
+    said, was_silent = "", False
     while (about := _about(wire, node)) is not None:
+        # Longer than until the next beat: who leaves in order is not silent for half its lease.
+        was_silent = about["silent_s"] > about["left_s"]
         failed = about.get("drain_failed")
         if failed and failed[0] == token:
             raise errors.LoomError(f"node {node.hex()} did not leave: {failed[1]}")
@@ -52,6 +54,12 @@ def drain(
             told(text)
             said = text
         time.sleep(_LOOK_S)
+    if was_silent:
+        raise errors.LoomError(
+            f"node {node.hex()} was not heard of any more while it was drained, and was given up: "
+            "it did not hand over what it had. Its tasks run again elsewhere if they may; objects "
+            "that only it had are made again or lost. See loom ls tasks --state failed"
+        )
 
 
 def _about(wire: Wire, node: bytes) -> dict[str, Any] | None:
