@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hyperloom.objectstore import kernel, layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from hyperloom.objectstore.places import Places
 
@@ -102,47 +102,45 @@ def viewers(places: Places) -> dict[int, list[int]]:
 
 def holders(places: Places, count: int) -> list[Holder]:
     """The largest objects in memory."""
-    sizes = []
-    for folder in (places.objects, places.zombies):
-        for entry in os.scandir(folder):
-            with contextlib.suppress(FileNotFoundError):
-                sizes.append((entry.stat().st_size, entry.inode(), entry.path))
     pids = viewers(places)
-    result = []
-    for size, inode, path in heapq.nlargest(count, sizes):
-        with contextlib.suppress(FileNotFoundError):
-            header = layout.parse(_head(path)[0])
-            if header is not None:
-                freed = path.startswith(places.zombies)
-                result.append(Holder(header.oid, size, freed, tuple(pids.get(inode, ()))))
-    return result
+    return [
+        Holder(oid, size, path.startswith(places.zombies), tuple(pids.get(inode, ())))
+        for oid, size, inode, path in _largest(_held(places), count)
+    ]
 
 
 def viewed(places: Places, most: int) -> list[tuple[bytes, list[int]]]:
     """Objects and zombies that somebody looks at, the largest first, and by which processes."""
     pids = viewers(places)
-    found = []
-    for folder in (places.objects, places.zombies) if pids else ():
-        for entry in os.scandir(folder):
-            if entry.inode() in pids:
-                with contextlib.suppress(FileNotFoundError):
-                    found.append((entry.stat().st_size, entry.inode(), entry.path))
-    told = []
-    for _, inode, path in heapq.nlargest(most, found):
+    held = (entry for entry in _held(places) if entry.inode() in pids) if pids else ()
+    return [(oid, sorted(set(pids[inode]))) for oid, _, inode, _ in _largest(held, most)]
+
+
+def _held(places: Places) -> Iterator[os.DirEntry[str]]:
+    """What has an object, or had one that somebody looks at still."""
+    for folder in (places.objects, places.zombies):
+        yield from os.scandir(folder)
+
+
+def _largest(
+    entries: Iterable[os.DirEntry[str]], count: int
+) -> Iterator[tuple[bytes, int, int, str]]:
+    """Object, size, inode and path of the largest of these, if they are there still."""
+    sizes = []
+    for entry in entries:
+        with contextlib.suppress(FileNotFoundError):
+            sizes.append((entry.stat().st_size, entry.inode(), entry.path))
+    for size, inode, path in heapq.nlargest(count, sizes):
         with contextlib.suppress(FileNotFoundError):
             header = layout.parse(_head(path)[0])
             if header is not None:
-                told.append((header.oid, sorted(set(pids[inode]))))
-    return told
+                yield header.oid, size, inode, path
 
 
 def count_viewed(places: Places) -> int:
     """How many objects and zombies somebody looks at."""
     pids = viewers(places)
-    if not pids:
-        return 0
-    folders = (places.objects, places.zombies)
-    return sum(entry.inode() in pids for folder in folders for entry in os.scandir(folder))
+    return sum(entry.inode() in pids for entry in _held(places)) if pids else 0
 
 
 def _look_at(path: str, name: str, *, holds_object: bool) -> SlotFound:
