@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -13,8 +14,11 @@ import pytest
 pytest.importorskip("starlette")
 
 import uvicorn
+from click.testing import CliRunner
 
 import hyperloom as loom
+from hyperloom.cli import looking
+from hyperloom.cli.main import cli
 from hyperloom.core import current
 from hyperloom.dashboard import serve
 from hyperloom.dashboard.access import Access
@@ -90,3 +94,16 @@ def page(node: None) -> Iterator[Page]:  # noqa: ARG001 - it runs meanwhile
 def acting(node: None) -> Iterator[Page]:  # noqa: ARG001 - it runs meanwhile
     with served(actions=True) as page:
         yield page
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What a ``loom`` command tells programs of the same cluster."""
+    monkeypatch.setattr(looking, "cluster", lambda *_: connect())
+
+    def tell(*arguments: str) -> Any:
+        result = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    return tell

@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
-from click.testing import CliRunner
 
 import hyperloom as loom
-from hyperloom.cli import looking
-from hyperloom.cli.main import cli
-from tests.dashboard.conftest import connect
 from tests.dashboard.scene import Counter, add
 from tests.waiting import wait_until
 
@@ -40,19 +36,6 @@ def asked(visitor: httpx.Client, path: str) -> Any:
     reply = visitor.get(path)
     assert reply.status_code == 200, reply.text
     return reply.json()
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What a ``loom`` command tells programs of the same cluster."""
-    monkeypatch.setattr(looking, "cluster", lambda *_: connect())
-
-    def tell(*arguments: str) -> Any:
-        result = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-    return tell
 
 
 def without(rows: list[dict[str, Any]], *moving: str) -> list[dict[str, Any]]:

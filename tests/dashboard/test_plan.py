@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
 
 import hyperloom as loom
-from hyperloom.cli import looking
-from hyperloom.cli.main import cli
-from tests.dashboard.conftest import connect
 from tests.dashboard.scene import add, double, fail
 from tests.waiting import wait_until
 
@@ -53,18 +48,6 @@ def submitted() -> Iterator[Any]:
 def plan(node: None) -> Iterator[Any]:  # noqa: ARG001 - it runs
     with submitted() as handle:
         yield handle
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(looking, "cluster", lambda *_: connect())
-
-    def tell(*arguments: str) -> Any:
-        result = CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-    return tell
 
 
 @pytest.fixture(scope="module")

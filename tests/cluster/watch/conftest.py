@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import hyperloom as loom
+from hyperloom.cli.main import main
 from hyperloom.core import current
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.live import Live
@@ -131,3 +133,16 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(autouse=True)
 def _test_leaves_nothing() -> None:
     """Workers live as long as a module's node: it is checked when that has ended."""
+
+
+@pytest.fixture
+def loom_(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command in this process: its output, and as JSON if it was asked for that."""
+    del cluster
+
+    def run(*arguments: str) -> Any:
+        assert main(arguments) == 0, capsys.readouterr()
+        out = capsys.readouterr().out
+        return json.loads(out) if "--json" in arguments else out
+
+    return run

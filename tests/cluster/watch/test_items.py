@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import hyperloom as loom
-from hyperloom.cli.main import main
 from hyperloom.core import current
 from hyperloom.watch import overall, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hyperloom.watch.cluster import Cluster
 
 pytestmark = pytest.mark.slow
@@ -46,18 +42,6 @@ class Drawn:
 
     def update(self, number: int, **more: Any) -> None:
         self.bars[number] |= more
-
-
-@pytest.fixture
-def loom_(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    del cluster
-
-    def run(*arguments: str) -> Any:
-        assert main(arguments) == 0, capsys.readouterr()
-        out = capsys.readouterr().out
-        return json.loads(out) if "--json" in arguments else out
-
-    return run
 
 
 def test_a_map_is_counted_in_items(cluster: Cluster, loom_: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 import hyperloom as loom
-from hyperloom.cli.main import main
 from hyperloom.core import current
 from hyperloom.ids import short
 from tests.cluster.api.gate import Gate
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from hyperloom.watch.cluster import Cluster
 
 pytestmark = pytest.mark.slow
 
@@ -42,16 +39,10 @@ def takes(*values: bytes) -> int:
     return len(values)
 
 
-@pytest.fixture
-def loom_(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
-    del cluster
-
-    def run(*arguments: str) -> Any:
-        assert main(arguments) == 0, capsys.readouterr()
-        out = capsys.readouterr().out
-        return json.loads(out) if "--json" in arguments else out
-
-    yield run
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """What a test held is let go of before the next one counts."""
+    yield
     gc.collect()
 
 
