@@ -13,7 +13,7 @@ from hyperloom.events import Ended
 from hyperloom.gcs import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.story import Event
@@ -55,23 +55,23 @@ def _by(maker: bytes, state: str) -> dict[str, Any]:
 def _makers(told: Iterable[Event], task: bytes) -> list[bytes] | None:
     """Of the first inputs; None: no attempt tells of them."""
     found = None
-    for event in told:
-        if event.kind == codes.RAN and task in event.payload:
-            for ran in events.attempts(event.payload):
-                if ran.task == task:
-                    found = ran.inputs or found or []
+    for ran in _attempts(told, task):
+        found = ran.inputs or found or []
     return found
 
 
 def _state(told: Iterable[Event], task: bytes) -> str:
     """How a task ended that made an input; empty: nothing is told, such as of a put."""
     state = ""
+    for ran in _attempts(told, task):
+        state = "FAILED" if ran.ended in _FAILED else "PRESENT"
+    return state
+
+
+def _attempts(told: Iterable[Event], task: bytes) -> Iterator[events.Attempt]:
     for event in told:
         if event.kind == codes.RAN and task in event.payload:
-            for ran in events.attempts(event.payload):
-                if ran.task == task:
-                    state = "FAILED" if ran.ended in _FAILED else "PRESENT"
-    return state
+            yield from (ran for ran in events.attempts(event.payload) if ran.task == task)
 
 
 def thing(oid: bytes, value: bytes | None) -> dict[str, Any]:
