@@ -8,8 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-import hyperloom as loom
-from tests.dashboard.scene import Counter, add
+from tests.dashboard.asking import asked
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -32,12 +31,6 @@ def visitor(page: Page, scene: Scene) -> Iterator[httpx.Client]:  # noqa: ARG001
         yield visitor
 
 
-def asked(visitor: httpx.Client, path: str) -> Any:
-    reply = visitor.get(path)
-    assert reply.status_code == 200, reply.text
-    return reply.json()
-
-
 def without(rows: list[dict[str, Any]], *moving: str) -> list[dict[str, Any]]:
     """Rows without what is another one at each look."""
     return [{name: value for name, value in row.items() if name not in moving} for row in rows]
@@ -52,18 +45,6 @@ def test_jobs_and_totals(visitor: httpx.Client, told: Any) -> None:
         assert moment["totals"][what] == job[what]
     assert job["failed"] == 3
     assert [node["alive"] for node in moment["nodes"]] == [True]
-
-
-def test_plans(visitor: httpx.Client, told: Any) -> None:
-    handle = loom.Plan([add.bind(1, 2), add.bind(3, 4)]).submit()
-    handle.wait()
-    mine = asked(visitor, "/api/plans")["plans"]
-    assert mine == told("ls", "plans")["plans"]
-    (row,) = mine
-    assert (row["left"], row["looked_at"], row["there"], row["failed"]) == (0, 2, 2, 0)
-    assert loom.get(handle.results) == [3, 7]
-    handle.release()
-    wait_until(lambda: told("ls", "plans")["plans"] == [], 20)
 
 
 def test_how_busy_it_is(visitor: httpx.Client, told: Any) -> None:
@@ -113,20 +94,6 @@ def test_actors(visitor: httpx.Client, told: Any) -> None:
     assert [(row["class"], row["name"], row["state"]) for row in mine] == [
         ("Counter", "visits", "ALIVE")
     ]
-
-
-def test_actors_that_are_over(visitor: httpx.Client, told: Any) -> None:
-    assert asked(visitor, "/api/actors?all=1")["ended"] == 0
-    gone = Counter.remote()
-    assert loom.get(gone.add.remote()) == 1
-    loom.kill(gone)
-    wait_until(lambda: asked(visitor, "/api/actors?all=1")["ended"] == 1, 20)
-    mine = asked(visitor, "/api/actors?all=1")["actors"]
-    assert mine == told("ls", "actors", "--all")["actors"]
-    assert [row["state"] for row in mine] == ["ALIVE", "DEAD"]
-    del gone
-    wait_until(lambda: not any(row["failed"] for row in told("memory")["created"]
-                               if row["name"] == "Counter"), 20)  # fmt: skip
 
 
 def test_tasks_of_a_name(visitor: httpx.Client, told: Any) -> None:
