@@ -6,7 +6,9 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from hyperloom.core import current
 from hyperloom.raylet.node import NodeSettings
+from hyperloom.watch.live import Live
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -24,3 +26,15 @@ def objects_on(node: ClusterNode) -> list[str]:
 
 def nothing_is_left(cluster: Cluster) -> None:
     wait_until(lambda: not [name for node in cluster.nodes for name in objects_on(node)], 20)
+
+
+def transfers() -> dict[str, dict[str, int]]:
+    """What each node has received and sent by now, as it says itself when it is asked.
+
+    The table of nodes has it too, as it was at the node's last beat.
+    """
+    live = Live(current.session().address)
+    try:
+        return {node: told["transfers"] for node, told in live.answers("status").items()}
+    finally:
+        live.close()

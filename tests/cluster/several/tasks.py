@@ -48,10 +48,6 @@ def joined(*data: bytes) -> bytes:
     return b"".join(data)
 
 
-def transfers() -> dict[str, dict[str, int]]:
-    return {node["node"]: node["transfers"] for node in loom.nodes()}
-
-
 # -- where tasks run --------------------------------------------------------------------------
 
 

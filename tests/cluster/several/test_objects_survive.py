@@ -13,8 +13,8 @@ import pytest
 import hyperloom as loom
 from hyperloom import errors
 from hyperloom.testing import Cluster
-from tests.cluster.several.stores import nothing_is_left
-from tests.cluster.several.tasks import MIB, joined, make, on, size_of, transfers
+from tests.cluster.several.stores import nothing_is_left, transfers
+from tests.cluster.several.tasks import MIB, joined, make, on, size_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
