@@ -49,6 +49,7 @@ class ControlPlane(LivingPlans, Lineage):
     deaths: dict[bytes, int] = field(default_factory=dict)
     redirects: dict[bytes, int] = field(default_factory=dict)
     stream: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+    yielded: dict[bytes, int] = field(default_factory=dict)
     resting: bool = False
     stops: dict[bytes, bytes] = field(default_factory=dict)
     stopped: dict[bytes, bytes] = field(default_factory=dict)
@@ -110,7 +111,7 @@ class ControlPlane(LivingPlans, Lineage):
     def close(self, tasks: list[bytes]) -> None:
         for task in tasks:
             for books in (self.records, self.tries, self.deaths, self.redirects, self.children,
-                          self.stream, self.lacks, self.next_attempt):  # fmt: skip
+                          self.stream, self.yielded, self.lacks, self.next_attempt):  # fmt: skip
                 books.pop(task, None)
             for held in self.held.values():
                 held.pop(task, None)

@@ -57,6 +57,7 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
         (keys.REDIRECTS,): {task: b"%d" % n for task, n in model.redirects.items()},
         (keys.CHILDREN,): model.children,
         (keys.STREAM,): {task: who + n for task, (who, n) in model.stream.items()},
+        (keys.YIELDED,): {task: b"%d" % n for task, n in model.yielded.items()},
         (keys.METRICS,): {name: b"%d" % value for name, value in model.metrics.items()},
         (keys.COUNTS,): {name: b"%d" % n for name, n in model.counts.items()},
         (keys.EVENTS,): model.events,

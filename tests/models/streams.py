@@ -23,8 +23,11 @@ def task_yield(  # noqa: PLR0913, PLR0917 - the transition's own arguments
     if not known or not plane.is_held(output(task, 0)) or maker_of(task) not in plane.heard:
         plane.turn_away(oid, value)
         return b"ABANDONED"
-    if oid not in plane.value:
-        plane.has_made(maker_of(task), 0, index + 1)
+    plane.has_made(maker_of(task), 0, index + 1)
+    new = index > plane.yielded.get(task, 0)
+    if new or (oid in plane.value and plane.is_lost(oid, [])):
+        plane.yielded[task] = max(index, plane.yielded.get(task, 0))
+        plane.copies.pop(oid, None)
         plane.settle([oid], [value])
         plane.serve()
     else:

@@ -41,6 +41,48 @@ def test_a_stream_item_comes_once_however_often_it_is_made(
     assert objects(plane) == {output(one, 1), inner}
 
 
+def test_an_item_that_was_let_go_of_does_not_come_again(
+    plane: Plane, driver: Process, worker: Process
+) -> None:
+    """1. The answer to a word is lost, and the word is said again.  2. The item is read, and let go
+    of.  3. The first word arrives after all; or another attempt makes the item: nobody would let go
+    of it again."""
+    host = Node(plane)
+    (one,) = driver.submit()
+    (first,) = host.claim()
+    item = output(one, 1)
+    assert plane.call("task_yield", host.id, one, 1, 1, shared(host.id)) == b"KEPT"
+    driver.release(item)
+    plane.inbox(host.id)
+    driver.told()
+    inner = worker.put()
+    worker.contain(item, inner)
+    worker.release(inner)
+    assert plane.call("task_yield", host.id, one, 1, 1, shared(host.id)) == b"KEPT"
+    assert (plane.inbox(host.id), driver.told()) == ([codes.FREE, item], [])
+    assert host.retry(first) == "QUEUED"
+    (second,) = host.read()
+    assert plane.call("task_yield", host.id, one, second.attempt, 1, b"0item") == b"KEPT"
+    assert plane.call("task_yield", host.id, one, second.attempt, 2, b"0next") == b"KEPT"
+    assert objects(plane) == {output(one, 2)}
+    host.step("", second)
+    driver.release(output(one), output(one, 2))
+    assert left(plane) == {}
+
+
+def test_an_item_that_was_lost_with_its_node_is_made_again(plane: Plane, driver: Process) -> None:
+    one, two = Node(plane, "n1"), Node(plane, "n2")
+    (stream,) = driver.submit()
+    item = output(stream, 1)
+    one.claim("1;CPU:10000;")
+    assert plane.call("task_yield", one.id, stream, 1, 1, shared(one.id)) == b"KEPT"
+    one.lost()
+    (second,) = two.claim("1;CPU:10000;")
+    assert plane.call("task_yield", two.id, stream, second.attempt, 1, shared(two.id)) == b"KEPT"
+    assert plane.call("object_watch", driver.id, item) == [shared(two.id)]
+    assert plane.inbox(two.id) == []
+
+
 def test_a_stream_that_nobody_reads_is_abandoned(
     plane: Plane, driver: Process, worker: Process
 ) -> None:

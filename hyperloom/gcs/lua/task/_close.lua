@@ -4,7 +4,14 @@
 
 -- The books that few tasks are in.
 function act.rare(ns)
-  return { key.tries(ns), key.deaths(ns), key.redirects(ns), key.children(ns), key.stream(ns) }
+  return {
+    key.tries(ns),
+    key.deaths(ns),
+    key.redirects(ns),
+    key.children(ns),
+    key.stream(ns),
+    key.yielded(ns),
+  }
 end
 
 -- Their books are closed; `node` held them, or nobody did.

@@ -3,11 +3,27 @@
 -- A streaming task has its next item: output number `index`, from 1 on.  (Output 0 is the
 -- end of the stream, written by task_step.)  ABANDONED says that nobody reads the stream
 -- any more, that the process that submitted it is dead, or that the task is over: the item
--- was not kept, and the task should stop.  An item that exists already is left as it is: a
--- retry makes the same items again.  What is not kept is freed.
+-- was not kept, and the task should stop.  An item that came before is left as it is, or was
+-- read and let go of: a retry makes the same items again, and a word that was said twice may
+-- arrive last.  Only if its node was lost it takes the place of what lay there.  What is not kept
+-- is freed.
 --
 -- Refuses: STALE when the task goes on, but not as the attempt that the node speaks of.
--- Writes:  heard, contains, and what object/_settle.lua and ref/_count.lua write.
+-- Writes:  heard, yielded, contains, copies, and what object/_settle.lua and ref/_count.lua write.
+
+-- Whether this item is one that came before, and is not to come again.
+local function came_before(ns, id, index, oid)
+  if index > tonumber(call('HGET', key.yielded(ns), id) or 0) then
+    call('HSET', key.yielded(ns), id, index)
+    return false
+  end
+  local value = call('HGET', key.object(ns), oid)
+  if value and act.is_lost(ns, act.plan_remake(oid, ''), oid, value) then
+    call('HDEL', key.copies(ns), oid)
+    return false
+  end
+  return true
+end
 
 transition('task_yield', FILLS, function(ns, args)
   local node, id, attempt, index, value = unpack(args)
@@ -21,11 +37,11 @@ transition('task_yield', FILLS, function(ns, args)
     act.turn_away(ns, oid, value)
     return 'ABANDONED'
   end
-  if call('HEXISTS', key.object(ns), oid) == 0 then
+  if came_before(ns, id, tonumber(index), oid) then
+    act.turn_away(ns, oid, value)
+  else
     act.settle(ns, { oid }, { value })
     act.serve(ns)
-  else
-    act.turn_away(ns, oid, value)
   end
   return 'KEPT'
 end)
