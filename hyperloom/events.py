@@ -118,6 +118,15 @@ class Run(Struct, frozen=True, array_like=True):
         """Of each of them, joined."""
         return self.templates * (len(self) if len(self.templates) == TEMPLATE_BYTES else 1)
 
+    def templates_of(self, wanted: set[bytes]) -> dict[bytes, bytes]:
+        """Of those of these tasks that are here."""
+        each = cut(self.tasks, TASK_BYTES)
+        here = wanted.intersection(each)
+        if not here or len(self.templates) == TEMPLATE_BYTES:
+            return dict.fromkeys(here, self.templates)
+        pairs = zip(each, cut(self.templates, TEMPLATE_BYTES), strict=True)
+        return {task: template for task, template in pairs if task in here}
+
     def each_ended(self) -> bytes:
         """How, of each of them."""
         return self.ended or bytes(len(self))
@@ -274,11 +283,6 @@ def place_in(traceback: str) -> str:
     file, line, function = found.groups()
     where = f":{line} in {function}" if function else f":{line}"
     return f"{file[len(where) - _TEXT_MOST :]}{where}"
-
-
-def stored_bytes(kept: bytes) -> int:
-    """How large an output is that lies in a store."""
-    return int(kept[1 + NODE_BYTES :])
 
 
 class Submitted(NamedTuple):

@@ -140,13 +140,11 @@ def _checked_states(what: str, asked: tuple[str, ...]) -> frozenset[str]:
 def _keep(what: str, filters: Sequence[str], states: frozenset[str]) -> Keep | None:
     """Tasks are chosen by state where they are read; of other things there are few.
 
-    None: no row of a task needs to be looked at.
+    None: no row needs to be looked at.
     """
     keep = looking.condition(filters)
-    if what == "tasks":
+    if what == "tasks" or not states:
         return keep if filters else None
-    if not states:
-        return keep
     return lambda row: row["state"].upper() in states and keep(row)
 
 
@@ -199,7 +197,7 @@ def _rows(what: str, cluster: Cluster, jobs: list[bytes]) -> list[dict[str, Any]
 
 
 def _actors(
-    cluster: Cluster, jobs: list[bytes], keep: Keep, limit: int, states: frozenset[str]
+    cluster: Cluster, jobs: list[bytes], keep: Keep | None, limit: int, states: frozenset[str]
 ) -> dict[str, Any]:
     from hyperloom.watch import actors  # noqa: PLC0415
 
@@ -212,7 +210,7 @@ def _actors(
 def _objects(
     cluster: Cluster,
     jobs: list[bytes],
-    keep: Keep,
+    keep: Keep | None,
     limit: int,
     _: Any,  # noqa: ANN401
 ) -> dict[str, Any]:
@@ -280,6 +278,5 @@ def _of_those(plan: dict[str, Any]) -> str:
 
 _HIDDEN = {
     "actors": "over; --all shows them too, --state dead only them",
-    "objects": "there: too many to look at each",
     "tasks": "counted (loom ls names), but not listed: they wait, or what was known is gone",
 }

@@ -56,5 +56,3 @@ def _show(told: dict[str, Any]) -> None:
     looking.show_table(told["held"], _HELD)
     click.echo()
     looking.show_table(told["largest"], _LARGEST)
-    if told["hidden"]:
-        click.echo(f"{told['hidden']:,} more objects were not looked at")

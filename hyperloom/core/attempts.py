@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import events, failures, specs
-from hyperloom.gcs.codes import FAILURE, SHARED
+from hyperloom.gcs.codes import FAILURE, SHARED, stored_bytes
 from hyperloom.ids import TASK_BYTES, TEMPLATE_BYTES
 
 if TYPE_CHECKING:
@@ -189,4 +189,4 @@ def _results(done: list[Any]) -> Iterator[tuple[bytes, bytes, bytes, list[bytes]
 
 
 def _size(kept: bytes) -> int:
-    return events.stored_bytes(kept) if kept[0] == _STORED else len(kept)
+    return stored_bytes(kept) if kept[0] == _STORED else len(kept)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from hyperloom.core import again
 from hyperloom.core.bringing import AGAIN, MadeAgain, explain, lost
 from hyperloom.gcs import codes
-from hyperloom.ids import NODE_BYTES
 from hyperloom.serialization import (
     DATA,
     ERROR,
@@ -184,7 +183,7 @@ class Objects:
         return [oid for oid, why, *_ in self._bring(missing, timeout_s) if why == AGAIN]
 
     def _bring(self, kept: Sequence[tuple[bytes, bytes]], timeout_s: float | None) -> list[Lost]:
-        wanted = [(oid, int(value[1 + NODE_BYTES :])) for oid, value in kept]
+        wanted = [(oid, codes.stored_bytes(value)) for oid, value in kept]
         return self.bringer.bring(wanted, timeout_s) if wanted and self.bringer else []
 
     def free(self, oid: bytes) -> None:

@@ -225,11 +225,9 @@ class Answers:
         """What is kept, by creator and by holder; and the largest."""
         job = cluster.job(asked.get("job"))
         limit = min(_LIMIT_MOST, int(_number(asked, "limit", _LIMIT)))
-        return {
-            "job": job.hex(),
-            **objects.memory(cluster, [job]),
-            **objects.table(cluster, [job], lambda _: True, limit),
-        }
+        told = objects.memory(cluster, [job], limit)
+        largest, there = told.pop("largest"), sum(group["count"] for group in told["created"])
+        return {"job": job.hex(), **told, "objects": largest, "matched": there}
 
 
 def _done(cluster: Cluster, job: bytes) -> int:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 FRESH_S = 0.8  # so old may an answer be
-_LONG_S = 0.25
-_RESTS = 5  # times as long as it took
+_LONG_S, _VERY_LONG_S = 0.25, 1.0
+_RESTS, _RESTS_LONG = 5, 15  # times as long as it took
 
 
 class Shared:
@@ -52,4 +52,6 @@ class Shared:
 def good_until(begun: float, made: float) -> float:
     """When an answer that was begun and made at these times is to be made again."""
     took = made - begun
-    return made + _RESTS * took if took > _LONG_S else begun + FRESH_S
+    if took <= _LONG_S:
+        return begun + FRESH_S
+    return made + took * (_RESTS if took <= _VERY_LONG_S else _RESTS_LONG)

@@ -22,7 +22,7 @@ RANGE_TASKS = 256  # so there are so many at most
 OBJECT_ID = 20
 
 # Values.
-SHARED = b"S"  # then the node (8) and the size in bytes, as decimal text
+SHARED = b"S"  # then node (8), size in bytes as decimal text; of what a task made: ",", template
 FAILURE = b"4"  # an inline failure: why there is no value
 LARGE = b"L"  # in a message: the value is too large to send along, ask for it
 LOST = b"X"  # the object does not exist and nobody is making it
@@ -138,6 +138,16 @@ GROUP_PATIENT_MS = 1000  # it waits so long before it takes what tasks have that
 GROUP_HOLD_MS = 2000  # and first for so long until they have ended
 ROOMS_LOOKED = 20_000  # in search of places for a group: lua/group/_search.lua
 DEATHS_MOST = 3  # workers that a task may kill, unless it asks for more retries: task/retry.lua
+
+
+def stored_bytes(kept: bytes) -> int:
+    """How large a value is that lies in shared memory."""
+    return int(kept[1 + NODE_ID :].partition(b",")[0])
+
+
+def stored_by(kept: bytes) -> bytes:
+    """The template of the task that made it; empty if it was put."""
+    return kept[1 + NODE_ID :].partition(b",")[2]
 
 
 def lua_constants() -> dict[str, int | bytes]:

@@ -110,7 +110,7 @@ class Fetching:
             return []
         names, values = specs.inputs_of(task.record), specs.split_values(task.inputs)
         return [
-            (oid, int(kept[1 + NODE_BYTES :] or b"0"))
+            (oid, 0 if kept == codes.LOST else codes.stored_bytes(kept))
             for oid, kept in zip(names, values, strict=True)
             if kept == codes.LOST
             or (
@@ -128,7 +128,7 @@ class Fetching:
         for oid, kept in zip(names, values, strict=True):
             if kept[:1] == codes.SHARED:
                 node = kept[1 : 1 + NODE_BYTES] if oid in away else self._node
-                there[node] = there.get(node, 0) + int(kept[1 + NODE_BYTES :])
+                there[node] = there.get(node, 0) + codes.stored_bytes(kept)
         if not there:
             return None  # none of them is anywhere
         most = max(there, key=lambda node: there[node])

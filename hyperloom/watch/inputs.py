@@ -80,8 +80,7 @@ def thing(oid: bytes, value: bytes | None) -> dict[str, Any]:
     if value is None:
         return {**about, "state": "MISSING", "where": None, "bytes": None}
     if value[:1] == codes.SHARED:
-        end = 1 + ids.NODE_BYTES
-        node, size = value[1:end].hex(), int(value[end:])
+        node, size = value[1 : 1 + ids.NODE_BYTES].hex(), codes.stored_bytes(value)
         return {**about, "state": "PRESENT", "where": node, "bytes": size}
     state = "FAILED" if value[:1] == codes.FAILURE else "PRESENT"
     return {**about, "state": state, "where": "control plane", "bytes": len(value)}

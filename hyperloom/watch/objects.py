@@ -1,4 +1,9 @@
-"""Objects: who made them, how large they are, where they lie, and who holds them."""
+"""Objects: who made them, how large they are, where they lie, and who holds them.
+
+The rule: sums are of all objects, and the largest are the largest of all, however many there are
+(`hyperloom.watch.weighed`).  Who made it is kept with what lies in a store; of a small one events
+tell it, as far as they are there.  Of very many small ones nobody asks that: they are one line.
+"""
 
 from __future__ import annotations
 
@@ -7,42 +12,51 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import events, ids
 from hyperloom.gcs import codes, keys
-from hyperloom.watch import pins
-from hyperloom.watch.inputs import thing
+from hyperloom.watch import pins, weighed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.live import Live
     from hyperloom.watch.story import Event
+    from hyperloom.watch.weighed import Weight, Weights
 
-_LOOKED_AT = 20_000  # objects of a job
-_AT_ONCE = 500
-_NO_MAKER = -(codes.GONE >> 1)  # a count below this: the maker itself let go
+    Row = dict[str, Any]
+
+PUT = "put"
+SMALL = "(small values)"  # of a job that has very many, whoever made them
+NOT_TOLD = "(not known any more)"  # what told of it is gone
 
 
 def table(
     cluster: Cluster,
     jobs: Iterable[bytes],
-    keep: Callable[[dict[str, Any]], bool],
+    keep: Callable[[Row], bool] | None,
     limit: int,
     _: object = None,
-) -> dict[str, Any]:
-    """The largest first; `hidden` were not looked at."""
-    rows: list[dict[str, Any]] = []
-    hidden = 0
+) -> Row:
+    """The largest first, of those that are to be kept; None: of all."""
+    rows: list[Row] = []
+    matched = 0
     for job in jobs:
-        found, unseen = of_job(cluster, job)
-        rows += [row for row in found if keep(row)]
-        hidden += unseen
-    rows.sort(key=_by_size)
-    return {"objects": with_pins(cluster, rows[:limit]), "matched": len(rows), "hidden": hidden}
+        weights = weighed.of_job(cluster.control_plane, job, limit, every=keep is not None)
+        if keep is None:
+            matched += weights.number
+            chosen = _largest(weights, limit)
+            rows += _rows(job, chosen, _creators(cluster, job, chosen))
+        else:
+            names = _creators(cluster, job, weights.each)
+            found = [row for row in _rows(job, weights.each, names) if keep(row)]
+            matched += len(found)
+            rows += nsmallest(limit, found, key=_by_size)
+    first = nsmallest(limit, rows, key=_by_size)
+    return {"objects": with_pins(cluster, first), "matched": matched, "hidden": 0}
 
 
-def with_pins(cluster: Cluster, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_pins(cluster: Cluster, rows: list[Row]) -> list[Row]:
     """The same with who keeps each: `pins`, and `pinned` in a few words."""
-    found: dict[bytes, list[dict[str, Any]]] = {}
+    found: dict[bytes, list[Row]] = {}
     for job in {row["job"] for row in rows}:
         oids = [bytes.fromhex(row["id"]) for row in rows if row["job"] == job]
         found |= pins.of(cluster, bytes.fromhex(job), oids)
@@ -50,77 +64,75 @@ def with_pins(cluster: Cluster, rows: list[dict[str, Any]]) -> list[dict[str, An
     return [{**row, "pins": by, "pinned": pins.text(by, row["holders"])} for row, by in told]
 
 
-def of_job(cluster: Cluster, job: bytes) -> tuple[list[dict[str, Any]], int]:
-    """Objects of a job, and how many more there are."""
-    live = cluster.control_plane
-    values, total = _values(live, job)
-    counts = _refs(live, job, list(values))
-    names = _creators(cluster, job, values)
-    rows = []
-    for oid, value in values.items():
-        count, by_maker = counts[oid]
-        task = bytes(ids.task_of(oid))  # type: ignore[arg-type]
-        about = thing(oid, value)
-        rows.append({
-            **about, "job": job.hex(), "name": names.get(task, "put"),
-            "process": oid[: ids.PROCESS_BYTES].hex(), "holders": count + by_maker,
-            "held_by_maker": bool(by_maker),
-        })  # fmt: skip
-    return rows, total - len(values)
+def _largest(weights: Weights, number: int) -> list[Weight]:
+    return nsmallest(number, weights.each, key=lambda one: (-one.size, one.oid))
 
 
-def _values(live: Live, job: bytes) -> tuple[dict[bytes, bytes], int]:
-    name = keys.OBJECT.name(keys.job_namespace(job))
-    values: dict[bytes, bytes] = {}
-    cursor = b"0"
-    total = live.wire.call("HLEN", name)
-    while len(values) < _LOOKED_AT:
-        cursor, flat = live.wire.call("HSCAN", name, cursor, "COUNT", _AT_ONCE)
-        values |= dict(zip(flat[::2], flat[1::2], strict=True))
-        if cursor == b"0":
-            break
-    return values, max(total, len(values))
+def _rows(job: bytes, objects: Iterable[Weight], names: Mapping[bytes, str]) -> Iterator[Row]:
+    return (_row(job, one, names[one.oid]) for one in objects)
 
 
-def _refs(live: Live, job: bytes, oids: list[bytes]) -> dict[bytes, tuple[int, int]]:
-    """Of each object: its holders besides its maker, and 1 if that holds it too."""
-    name = keys.REFS.name(keys.job_namespace(job))
-    found = {}
-    for at in range(0, len(oids), _AT_ONCE):
-        part = oids[at : at + _AT_ONCE]
-        for oid, count in zip(part, live.wire.call("HMGET", name, *part), strict=True):
-            n = int(count or 0)
-            found[oid] = (n + codes.GONE, 0) if n < _NO_MAKER else (n, 1)
-    return found
+def _row(job: bytes, one: Weight, name: str) -> Row:
+    where = one.kept[1 : 1 + ids.NODE_BYTES].hex() if one.in_store else "control plane"
+    return {
+        "id": one.oid.hex(), "short": ids.short(one.oid), "bytes": one.size, "where": where,
+        "state": "FAILED" if one.failed else "PRESENT", "job": job.hex(), "name": name,
+        "process": one.oid[: ids.PROCESS_BYTES].hex(), "holders": one.holders + one.by_maker,
+        "held_by_maker": one.by_maker,
+    }  # fmt: skip
 
 
-def refs(cluster: Cluster, job: bytes, oid: bytes) -> dict[str, Any]:
+def refs(cluster: Cluster, job: bytes, oid: bytes) -> Row:
     """Who holds one object."""
     if cluster.live is None:
         return {"holders": None, "held_by_maker": None, "pins": []}
-    count, by_maker = _refs(cluster.live, job, [oid])[oid]
+    holders, by_maker = weighed.refs(cluster.live, job, oid)
     return {
-        "holders": count + by_maker, "held_by_maker": bool(by_maker),
+        "holders": holders + by_maker, "held_by_maker": by_maker,
         "pins": pins.of(cluster, job, [oid])[oid],
     }  # fmt: skip
 
 
-def _creators(cluster: Cluster, job: bytes, values: Iterable[bytes]) -> dict[bytes, str]:
-    """The names of the functions that made them, as far as events tell."""
-    wanted = {bytes(ids.task_of(oid)) for oid in values}  # type: ignore[arg-type]
-    return {
-        task: cluster.name(job, template)
-        for event in cluster.events(job)
-        for task, template in _told_of(event)
-        if task in wanted
-    }
+# -- who made them --------------------------------------------------------------------------
+
+
+def _creators(cluster: Cluster, job: bytes, objects: Iterable[Weight]) -> dict[bytes, str]:
+    """The names of the functions that made them."""
+    names: dict[bytes, str] = {}
+    small: dict[bytes, list[bytes]] = {}
+    for one in objects:
+        if one.in_store:
+            names[one.oid] = cluster.name(job, one.template) if one.template else PUT
+        else:
+            task = bytes(ids.task_of(one.oid))  # type: ignore[arg-type]
+            small.setdefault(task, []).append(one.oid)
+    templates, gone = _told(cluster, job, set(small)) if small else ({}, False)
+    for task, oids in small.items():
+        template = templates.get(task)
+        name = cluster.name(job, template) if template else NOT_TOLD if gone else PUT
+        names |= dict.fromkeys(oids, name)
+    return names
+
+
+def _told(cluster: Cluster, job: bytes, wanted: set[bytes]) -> tuple[dict[bytes, bytes], bool]:
+    """Templates of those of these tasks of which events tell; and whether some events are gone."""
+    found: dict[bytes, bytes] = {}
+    entries = 0
+    for event in cluster.events(job):
+        entries += 1
+        if event.kind == codes.RAN:
+            for run in events.ran(event.payload).runs:
+                found |= run.templates_of(wanted)
+        else:
+            found |= {task: of for task, of in _told_of(event) if task in wanted}
+        if len(found) == len(wanted):
+            break
+    return found, len(found) < len(wanted) and entries < cluster.control_plane.added(job)
 
 
 def _told_of(event: Event) -> Iterable[tuple[bytes, bytes]]:
-    """Tasks of whose ends an event tells, each with its template."""
+    """Tasks of whose ends such an event tells, each with its template."""
     match event.kind:
-        case codes.RAN:
-            return ((ran.task, ran.template) for ran in events.attempts(event.payload))
         case codes.CANCELLED:
             return events.cancelled(event.payload).items()
         case codes.CALLS_LOST:
@@ -134,27 +146,25 @@ def _told_of(event: Event) -> Iterable[tuple[bytes, bytes]]:
             return ()
 
 
-def memory(cluster: Cluster, jobs: Iterable[bytes], largest: int = 0) -> dict[str, Any]:
+# -- all of them ----------------------------------------------------------------------------
+
+
+def memory(cluster: Cluster, jobs: Iterable[bytes], largest: int = 0) -> Row:
     """What is kept, by creator, and by the process that holds what it did not make; the stores.
 
     And so many of the `largest` objects, with who keeps them.
     """
-    all_rows: list[dict[str, Any]] = []
-    groups: dict[tuple[str, str], dict[str, Any]] = {}
-    hidden = 0
-    holds = []
+    first: list[Row] = []
+    created: list[Row] = []
+    holds: list[Row] = []
     for job in jobs:
-        rows, unseen = of_job(cluster, job)
-        hidden += unseen
-        all_rows += rows
-        for row in rows:
-            group = groups.setdefault((row["job"], row["name"]), _empty(row))
-            group["count"] += 1
-            group["bytes"] += row["bytes"] or 0
-            group["in_store"] += (row["bytes"] or 0) * (" " not in row["where"])
-            group["failed"] += row["state"] == "FAILED"
-        holds += _holders(cluster.control_plane, job, {row["id"]: row for row in rows})
-    created = sorted(groups.values(), key=lambda group: -group["bytes"])
+        weights = weighed.of_job(cluster.control_plane, job, largest)
+        chosen = _largest(weights, largest)
+        named = [one for one in weights.each if weights.all_told or one.in_store]
+        names = _creators(cluster, job, [*named, *chosen])
+        first += _rows(job, chosen, names)
+        created += _created(job, weights, names)
+        holds += _holders(cluster.control_plane, job, weights)
     loads = {node: told["load"] for node, told in cluster.control_plane.answers("status").items()}
     stores = [
         {
@@ -163,38 +173,54 @@ def memory(cluster: Cluster, jobs: Iterable[bytes], largest: int = 0) -> dict[st
         }
         for about in cluster.control_plane.nodes()
     ]  # fmt: skip
-    first = nsmallest(largest, all_rows, key=_by_size)
     return {
-        "created": created, "held": holds, "stores": stores, "hidden": hidden,
-        "largest": with_pins(cluster, first),
+        "created": sorted(created, key=lambda group: -group["bytes"]), "held": holds,
+        "stores": stores,
+        "largest": with_pins(cluster, nsmallest(largest, first, key=_by_size)),
     }  # fmt: skip
 
 
-def _by_size(row: dict[str, Any]) -> tuple[int, str]:
+def _by_size(row: Row) -> tuple[int, str]:
     """The largest first."""
-    return -(row["bytes"] or 0), row["id"]
+    return -row["bytes"], row["id"]
 
 
-def _empty(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "job": row["job"], "name": row["name"], "count": 0, "bytes": 0, "in_store": 0, "failed": 0
-    }  # fmt: skip
+def _created(job: bytes, weights: Weights, names: Mapping[bytes, str]) -> list[Row]:
+    """Sums by creator."""
+    groups: dict[str, Row] = {}
+    for one in weights.each:
+        named = weights.all_told or one.in_store
+        group = _group(groups, job, names[one.oid] if named else SMALL)
+        group["in_store"] += one.size * one.in_store
+        _add(group, weighed.Sum.of(one))
+    for part in weights.rest.values():
+        _add(_group(groups, job, SMALL), part)
+    return list(groups.values())
 
 
-def _holders(live: Live, job: bytes, rows: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    ns = keys.job_namespace(job)
+def _group(groups: dict[str, Row], job: bytes, name: str) -> Row:
+    empty = {"job": job.hex(), "name": name, "count": 0, "bytes": 0, "in_store": 0, "failed": 0}
+    return groups.setdefault(name, empty)
+
+
+def _add(group: Row, part: weighed.Sum) -> None:
+    group["count"] += part.number
+    group["bytes"] += part.bytes
+    group["failed"] += part.failed
+
+
+def _holders(live: Live, job: bytes, weights: Weights) -> list[Row]:
     processes = live.processes(job)
-    held = live.ask([("SMEMBERS", keys.HOLDS.name(ns, process)) for process in processes])
-    homes = live.ask([("HGET", keys.HOMES.name(ns), process) for process in processes])
+    name = keys.HOMES.name(keys.job_namespace(job))
+    homes = live.ask([("HGET", name, process) for process in processes])
+    made = weighed.by_process(weights)
     found = []
-    for process, oids, home in zip(processes, held, homes, strict=True):
-        made = [row for row in rows.values() if row["process"] == process.hex()]
-        own = [row for row in made if row["held_by_maker"]]
-        lent = [rows[oid.hex()] for oid in oids if oid.hex() in rows]
+    for process, home in zip(processes, homes, strict=True):
+        own = made.get(process, weighed.Sum())
+        count, size = weighed.lent(live, job, process)
         found.append({
             "job": job.hex(), "process": process.hex(), "short": ids.short(process),
             "node": home.hex() if home else None, "is": "worker" if home else "driver",
-            "count": len(own) + len(lent),
-            "bytes": sum(row["bytes"] or 0 for row in (*own, *lent)),
+            "count": own.held + count, "bytes": own.held_bytes + size,
         })  # fmt: skip
     return sorted(found, key=lambda each: -int(str(each["bytes"])))

@@ -55,7 +55,8 @@ def test_an_answer_grows_old(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_took_long_is_good_for_longer() -> None:
     """A million tasks are looked through in seconds: not all the time, because somebody looks."""
     assert shared.good_until(10.0, 10.1) == 10.0 + shared.FRESH_S
-    assert shared.good_until(10.0, 13.0) == 28.0
+    assert shared.good_until(10.0, 11.0) == 16.0
+    assert shared.good_until(10.0, 13.0) == 58.0
 
 
 def test_a_failure_is_told_to_all_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from tests.models.living_plans import LivingPlans
 from tests.models.missed import object_missed
 from tests.models.owners import job_close, job_rest, owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
-from tests.models.references import Refusal, maker_of, output, pieces, task_of
+from tests.models.references import Refusal, made_by, maker_of, output, pieces, task_of
 from tests.models.stops import process_stopped, process_stops, stop_for
 from tests.models.streams import stream_consume, stream_open, task_yield
 from tests.models.told import lost_with_actor, told
@@ -179,7 +179,8 @@ class ControlPlane(LivingPlans, Lineage):
             if self.held.get(node, {}).get(task) == attempt:
                 done.append(task)
                 oids += [output(task, index) for index in range(outputs)]
-                values += args[at + 4 : at + 4 + outputs]
+                made = args[at + 4 : at + 4 + outputs]
+                values += [made_by(value, args[at + 2]) for value in made]
             else:
                 stale.append(task)
                 for index in range(outputs if task not in self.records else 0):

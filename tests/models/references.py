@@ -52,6 +52,12 @@ def place_of(value: bytes) -> bytes:
     return value[1 : 1 + codes.NODE_ID]
 
 
+def made_by(value: bytes, record: bytes) -> bytes:
+    """What a task made, as it is kept: of what lies in a store it is said who made it."""
+    large = value.startswith(codes.SHARED)
+    return value + b"," + record[: codes.TEMPLATE_ID] if large else value
+
+
 def output(task: bytes, index: int) -> bytes:
     return task + index.to_bytes(4, "big")
 

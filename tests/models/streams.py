@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
-from tests.models.references import Refusal, maker_of, output
+from tests.models.references import Refusal, made_by, maker_of, output
 
 if TYPE_CHECKING:
     from tests.models.control_plane import ControlPlane
@@ -28,7 +28,7 @@ def task_yield(  # noqa: PLR0913, PLR0917 - the transition's own arguments
     if new or (oid in plane.value and plane.is_lost(oid, [])):
         plane.yielded[task] = max(index, plane.yielded.get(task, 0))
         plane.copies.pop(oid, None)
-        plane.settle([oid], [value])
+        plane.settle([oid], [made_by(value, plane.records[task])])
         plane.serve()
     else:
         plane.turn_away(oid, value)

@@ -9,7 +9,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.gcs import codes
-from hyperloom.ids import NODE_BYTES
 from hyperloom.transfer.machine import Failed, Moved
 
 if TYPE_CHECKING:
@@ -110,4 +109,4 @@ def lies_in_a_store(value: bytes) -> bool:
 
 def size_of(value: bytes) -> int:
     """How large one is that lies in a store."""
-    return int(value[1 + NODE_BYTES :])
+    return codes.stored_bytes(value)

@@ -154,5 +154,6 @@ def heading_of(text: bytes) -> bytes:
     return text[:at] + text[at + 6 : at + 6 + n * codes.OBJECT_ID]
 
 
-def shared(where: bytes, size: int = 1000) -> bytes:
-    return codes.SHARED + where + b"%d" % size
+def shared(where: bytes, size: int = 1000, of: bytes = b"") -> bytes:
+    """`of`: the template of the task that made it, as the control plane adds it."""
+    return codes.SHARED + where + b"%d" % size + (b"," + of if of else b"")

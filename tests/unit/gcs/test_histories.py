@@ -26,8 +26,8 @@ from tests.unit.gcs.plane import (
     template,
 )
 from tests.unit.gcs.plans import few, seldom, some, speaker, where
-from tests.unit.gcs.remaking import Remaking
 from tests.unit.gcs.running import run_histories
+from tests.unit.gcs.weighing import Weighing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def holds_something(world: Books) -> bool:
     return any(world.model.held.values())
 
 
-class World(Remaking):
+class World(Weighing):
     """Histories as they may go."""
 
     # -- what processes say ---------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.library import build
-from tests.unit.gcs.cast import ONE, ROOM, Given, Node, Process, declare, left, objects
+from tests.unit.gcs.cast import ONE, PLAIN, ROOM, Given, Node, Process, declare, left, objects
 from tests.unit.gcs.plane import output, shared, template
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_concurrent_asks_make_it_again_once_with_the_next_attempt(
     assert (again.id, again.attempt) == (made, 2)
     driver.told()
     other.step("", again, value=shared(other.id))
-    assert driver.told() == [output(made), shared(other.id)]
+    assert driver.told() == [output(made), shared(other.id, of=PLAIN)]
     assert remake(plane, output(made), doomed.id) == [b"HERE"], "asked too late"
     driver.release(output(made))
     other.claim(ONE)
@@ -110,7 +110,7 @@ def test_outputs_that_are_left_stay_as_they_are(
     (again,) = other.claim(ONE)
     other.step("", again, value=b"0second", returns=2)
     values = plane.table(keys.OBJECT)
-    assert values == {output(pair, 0): b"0second", output(pair, 1): shared(doomed.id)}
+    assert values == {output(pair, 0): b"0second", output(pair, 1): shared(doomed.id, of=kind)}
 
 
 def test_an_output_that_is_let_go_of_while_it_is_made_again_goes_when_it_comes(
@@ -200,7 +200,7 @@ def test_a_task_whose_input_was_lost_goes_back_and_waits(
     assert plane.call("task_put_off", other.id, one.id, one.attempt) == [b"WAITING"]
     run(other)
     (again,) = other.claim(ROOM)
-    value = shared(other.id)
+    value = shared(other.id, of=PLAIN)
     assert (again.id, again.attempt, again.inputs) == (reads, 1, b"%d:%s" % (len(value), value))
 
 

@@ -50,7 +50,7 @@ def test_what_a_slow_node_stored_for_a_task_that_is_over_is_freed(
     other.step("", *other.claim(ONE), value=shared(other.id))
     assert slow.step("", first, value=shared(slow.id)).stale == [first.id]
     assert plane.inbox(slow.id) == [codes.FREE, output(first.id)]
-    assert plane.table(keys.OBJECT) == {output(first.id): shared(other.id)}
+    assert plane.table(keys.OBJECT) == {output(first.id): shared(other.id, of=PLAIN)}
 
 
 def test_a_slow_node_cannot_retry_yield_or_give_back_either(plane: Plane, driver: Process) -> None:

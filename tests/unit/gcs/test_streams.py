@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hyperloom.gcs import codes, keys
-from tests.unit.gcs.cast import Node, Process, left, objects
+from tests.unit.gcs.cast import PLAIN, Node, Process, left, objects
 from tests.unit.gcs.plane import output, shared
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_an_item_that_was_lost_with_its_node_is_made_again(plane: Plane, driver:
     one.lost()
     (second,) = two.claim("1;CPU:10000;")
     assert plane.call("task_yield", two.id, stream, second.attempt, 1, shared(two.id)) == b"KEPT"
-    assert plane.call("object_watch", driver.id, item) == [shared(two.id)]
+    assert plane.call("object_watch", driver.id, item) == [shared(two.id, of=PLAIN)]
     assert plane.inbox(two.id) == []
 
 

@@ -10,7 +10,7 @@ export function Objects({ moment, rest }) {
   if (!answer) return html`${tools}<p class="empty">Reading …</p>`;
   return html`${tools}
     <${Table} caption=${`Kept by job ${job}, by creator`} rows=${answer.created} rowKey=${(row) => row.name} empty="It keeps nothing." columns=${[
-      ["Creator", (row) => (row.name === "put" ? "put" : tasksLink(job, row.name, row.name))], ["Objects", (row) => count(row.count), "number"],
+      ["Creator", (row) => (row.name === "put" || row.name.startsWith("(") ? row.name : tasksLink(job, row.name, row.name))], ["Objects", (row) => count(row.count), "number"],
       ["Bytes", (row) => size(row.bytes), "number"], ["In stores", (row) => size(row.in_store), "number"],
       ["Failures", (row) => count(row.failed), "number"],
     ]}/>
@@ -23,6 +23,5 @@ export function Objects({ moment, rest }) {
       ["Size", (row) => size(row.bytes), "number"], ["Where", (row) => placeLink(row.where)],
       ["Holders", (row) => count(row.holders), "number"], ["Held by", (row) => html`<span title=${row.pins.map((pin) => pin.says).join("\n")}>${row.pinned}</span>`, "text"], ["State", (row) => row.state],
     ]}/>
-    ${answer.matched > answer.objects.length ? html`<p class="label">${count(answer.matched - answer.objects.length)} smaller ones: loom ls objects --limit.</p>` : ""}
-    ${answer.hidden ? html`<p class="label">${count(answer.hidden)} more objects were not looked at.</p>` : ""}`;
+    ${answer.matched > answer.objects.length ? html`<p class="label">${count(answer.matched - answer.objects.length)} smaller ones: loom ls objects --limit.</p>` : ""}`;
 }

@@ -1,15 +1,21 @@
--- act.free(ns, oid, value), act.turn_away(ns, oid, value), act.place(value), act.among(list, id)
+-- act.free(ns, oid, value), act.turn_away(ns, oid, value), act.place(value),
+-- act.stored_bytes(value), act.among(list, id)
 --
--- A value that is only a location, code.SHARED node (8) size, lies in a node's shared memory
--- (hyperloom/objectstore).  Nodes that read it have copies and are listed in `copies`
--- (object/copied.lua).  Nobody holds the object any more: each of them is told to free it, if it
--- takes part in the job still.
+-- A value that is only a location, code.SHARED node (8) size, and of what a task made "," and its
+-- template, lies in a node's shared memory (hyperloom/objectstore).  Nodes that read it have
+-- copies and are listed in `copies` (object/copied.lua).  Nobody holds the object any more: each of
+-- them is told to free it, if it takes part in the job still.
 
 -- the node where a value lies; nil for one that does not lie anywhere
 function act.place(value)
   if string.sub(value, 1, 1) == code.SHARED then
     return string.sub(value, 2, 1 + code.NODE_ID)
   end
+end
+
+-- how large such a value is; nil for another
+function act.stored_bytes(value)
+  return act.place(value) and tonumber(string.match(value, '^%d+', 2 + code.NODE_ID))
 end
 
 -- whether an id is one of those that the list is a concatenation of

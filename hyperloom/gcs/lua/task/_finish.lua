@@ -19,17 +19,20 @@ function act.finish(ns, node, args, from)
     local id, at = ids[k], first[k]
     if held[k] and held[k] == args[at + 1] then
       done[#done + 1] = id
+      -- What it says of its record: the template, then all refs.
+      local template = string.sub(args[at + 2], 1, code.TEMPLATE_ID)
       local ended, in_store = good, false
       for index = 0, outputs[k] - 1 do
         local value = args[at + 4 + index]
         made = made + 1
-        oids[made], values[made] = act.output(id, index), value
         local mark = string.sub(value, 1, 1)
         ended = mark == code.FAILURE and bad or ended
-        in_store = in_store or mark == code.SHARED
+        if mark == code.SHARED then
+          in_store, value = true, value .. ',' .. template
+        end
+        oids[made], values[made] = act.output(id, index), value
       end
-      -- What it says of its record: the template, then all refs.
-      ended[#ended + 1] = string.sub(args[at + 2], 1, code.TEMPLATE_ID)
+      ended[#ended + 1] = template
       local refs = string.sub(args[at + 2], code.TEMPLATE_ID + 1)
       if in_store then
         local own, last = many.cut(refs, code.OBJECT_ID, {}), #large

@@ -40,6 +40,9 @@ transition('task_yield', FILLS, function(ns, args)
   if came_before(ns, id, tonumber(index), oid) then
     act.turn_away(ns, oid, value)
   else
+    if act.place(value) then
+      value = value .. ',' .. act.templates(ns, { id })[1]
+    end
     act.settle(ns, { oid }, { value })
     act.serve(ns)
   end
