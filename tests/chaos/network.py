@@ -147,10 +147,12 @@ def _work() -> tuple[Account, dict[str, int]]:
 def row_11(choose: Random) -> Account:
     """calls lost, done and not answered, or late: of drivers, workers and raylets (1000 in all)"""
     with Cluster(nodes=2, num_cpus=2) as cluster, cluster.connect():
-        _, clean = _work()
+        calm, clean = _work()
     faults = Faults(choose.randrange(1 << 30), cuts=0.05)
     with behind(faults, 2) as (_, proxy):
         account, counted = _work()
+    if calm.failed or not calm.passes:
+        account.left.append(f"without faults: {calm}")
     if counted != clean:
         account.left.append(f"counted {counted}, and {clean} without faults")
     account.left += [] if proxy.faults.total() >= CUTS else [f"only {proxy.faults} cuts"]

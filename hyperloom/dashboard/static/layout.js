@@ -87,14 +87,17 @@ function stepped(number, arrows, level) {
 }
 
 // Middles of `number` boxes of one size, and the points between by which each arrow goes.
-// A layer with many boxes has several rows.
+// A layer with many boxes has several rows.  What no arrow joins comes last, out of their way.
 export function layOut(number, arrows, size, room) {
   const drawn = forward(number, arrows);
   const level = levels(number, drawn);
   const { steps, ways } = stepped(number, drawn, level);
   const layers = [];
-  level.forEach((at, box) => { (layers[at] = layers[at] || []).push(box); });
+  const joined = new Set(steps.flat());
+  level.forEach((at, box) => { if (joined.has(box)) (layers[at] = layers[at] || []).push(box); });
   order(layers, steps);
+  const apart = [...Array(number).keys()].filter((box) => !joined.has(box));
+  if (apart.length) layers.push(apart);
   const fit = Math.min(8, Math.floor(room / (size.width + size.gap)));  // such as need not be made smaller
   const columns = Math.max(fit, Math.ceil(1.6 * Math.sqrt(number)));
   const [wide, high] = [size.width + size.gap, size.height + size.gap];

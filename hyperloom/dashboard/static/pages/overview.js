@@ -28,6 +28,7 @@ function Curve({ moment }) {
     const bar = getComputedStyle(document.body).getPropertyValue("--bar");
     const axis = { stroke: ink, grid: { stroke: line }, ticks: { stroke: line } };
     plot.current = new uPlot({
+      padding: [null, 32, null, null],  // the last time is not cut off
       width: box.current.clientWidth || 600, height: 190, legend: { show: false }, cursor: { y: false },
       series: [{}, { label: "tasks/s", stroke: bar, width: 2, fill: `${bar.trim()}22`, points: { show: false } }],
       axes: [{ ...axis, space: 90, size: 32, incrs: STEPS, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 64, incrs: WHOLE, values: (_, ticks) => ticks.map(count) }],
