@@ -9,7 +9,6 @@ and does not end with are freed before that is known to anybody.
 from __future__ import annotations
 
 import os
-import pickle
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from hyperloom import data, errors, failpoints, failures, specs
 from hyperloom.core import again, current, redirection
 from hyperloom.core.backlog import Unwanted
 from hyperloom.core.bound import METADATA, Replacing
+from hyperloom.core.code import Code, Function
 from hyperloom.core.context import Running
 from hyperloom.core.interrupt import Interrupted
 from hyperloom.core.redirection import Redirected
@@ -35,8 +35,8 @@ from hyperloom.serialization import (
     split_inline,
     to_inline,
     unpack_call,
-    unpack_function,
 )
+from hyperloom.specs import decode_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -57,37 +57,6 @@ class Retry(Exception):
         self.failure = failure
 
 
-class Code:
-    """A template as a worker has it: the function unpickled when first needed."""
-
-    __slots__ = ("_function", "_pickled", "_retry", "calls", "template")
-
-    def __init__(self, template: Template, pickled: bytes) -> None:
-        self.template = template
-        self.calls = 0
-        self._pickled = pickled
-        self._function: Callable[..., Any] | None = None
-        self._retry: tuple[type[BaseException], ...] | None = None
-
-    @property
-    def function(self) -> Callable[..., Any]:
-        """The user's function."""
-        if self.template.captures:  # refs: to be let go of with each task
-            return unpack_function(self._pickled)
-        if self._function is None:
-            self._function = unpack_function(self._pickled)
-        return self._function
-
-    def retries(self, error: BaseException) -> bool:
-        """Whether the options say to try again after `error`."""
-        asked = self.template.retry_exceptions
-        if isinstance(asked, bool):
-            return asked and isinstance(error, Exception)
-        if self._retry is None:
-            self._retry = pickle.loads(asked)
-        return isinstance(error, self._retry)
-
-
 class Executor:
     """Runs tasks one after the other in this process."""
 
@@ -99,12 +68,19 @@ class Executor:
         self._objects = objects
         self.pid = os.getpid()
         self.codes: dict[bytes, Code] = {}
+        self._functions: dict[bytes, Function] = {}
         self.running: Running | None = None
         self.home: Template | None = None  # the actor's, of who runs its calls
         self.unwanted = Unwanted()
         self.gpus: tuple[int, ...] = ()
         self._stored: list[bytes] = []  # outputs of this attempt that lie in the node's store
         self._keeping: Keeping | None = None  # of this attempt, if its results go into files
+
+    def learn(self, number: bytes, body: bytes, pickled: bytes) -> None:
+        """A template, before its first task."""
+        template = decode_template(body)
+        function = self._functions.setdefault(template.function, Function(pickled))
+        self.codes[number] = Code(template, function)
 
     def run(self, entry: bytes, record: bytes, inputs: bytes) -> list[bytes]:
         """The kept values of the task's outputs.

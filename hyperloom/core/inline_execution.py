@@ -10,13 +10,14 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.core.execution import Code, Executor
+from hyperloom.core.execution import Executor
 from hyperloom.ids import object_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from hyperloom.core.code import Code
     from hyperloom.core.context import Running
     from hyperloom.core.objects import Objects
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom import specs
 from hyperloom.core.bound import METADATA
-from hyperloom.core.execution import Code
+from hyperloom.core.code import Code, Function
 from hyperloom.data import of, received, wire
 from hyperloom.serialization import BYTES, DATA, pack, split_inline, to_inline, unpack_call
 
@@ -35,7 +35,7 @@ class LightRunner:
 
     def learn(self, number: bytes, body: bytes, pickled: bytes) -> None:
         """A template of such tasks."""
-        code = Code(specs.decode_template(body), pickled)
+        code = Code(specs.decode_template(body), Function(pickled))
         if code.template.gives_value:
             self._measures.add(number)
         function = code.function

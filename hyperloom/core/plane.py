@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import failures, specs
 from hyperloom.core.actors.inline import InlineActors, of_call
-from hyperloom.core.execution import Code, Retry
+from hyperloom.core.code import Code, Function
+from hyperloom.core.execution import Retry
 from hyperloom.core.inline_execution import InlineExecutor, InlineStream, Stack
 from hyperloom.core.inline_groups import InlineGroups
 from hyperloom.core.inline_plans import in_spans, planned_tasks, ranged_tasks
@@ -80,7 +81,7 @@ class Plane:
     def declare(self, template: bytes, *rest: Any) -> None:  # noqa: ANN401 - see the outbox
         """A template, before its first task."""
         body, _, pickled = rest[-3:]
-        self._codes[template] = Code(specs.decode_template(body), pickled)
+        self._codes[template] = Code(specs.decode_template(body), Function(pickled))
 
     def submit(self, template: bytes, parent: bytes, task: bytes, record: bytes) -> None:
         """Run the task now."""

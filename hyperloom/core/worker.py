@@ -25,7 +25,7 @@ from hyperloom.core.actors.crowd import Crowd, running_here
 from hyperloom.core.actors.hosting import CallExecutor, Hosted, construct, move_in, move_out
 from hyperloom.core.backlog import Backlog
 from hyperloom.core.blocking import Blocking
-from hyperloom.core.execution import WITHDRAWN, Code, Executor, Retry
+from hyperloom.core.execution import WITHDRAWN, Executor, Retry
 from hyperloom.core.interrupt import AGAIN_S, Interrupter
 from hyperloom.core.pump import Pump
 from hyperloom.core.redirection import Redirected
@@ -120,8 +120,8 @@ class Worker:
             self.leaving = True
             return []
         _, templates, tasks, gpus = frame
-        for number, body, pickled in templates:
-            self.executor.codes[number] = Code(specs.decode_template(body), pickled)
+        for template in templates:
+            self.executor.learn(*template)
         self._set_gpus(tuple(gpus))
         return list(zip(tasks[::3], tasks[1::3], tasks[2::3], strict=True))
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
+    from hyperloom.core.code import Code
     from hyperloom.core.context import Running
-    from hyperloom.core.execution import Code
     from hyperloom.core.objects import Objects
     from hyperloom.frames import FrameReader
 

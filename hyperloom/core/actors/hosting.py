@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hyperloom.core.actors.handle import ActorHandle
+    from hyperloom.core.code import Code
     from hyperloom.core.context import Running
-    from hyperloom.core.execution import Code
     from hyperloom.core.objects import Objects
     from hyperloom.failures import Failure
     from hyperloom.specs import Template

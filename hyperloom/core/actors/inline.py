@@ -25,8 +25,8 @@ from hyperloom.serialization import failure_inline, failure_record, is_failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from hyperloom.core.code import Code
     from hyperloom.core.context import Running
-    from hyperloom.core.execution import Code
     from hyperloom.core.objects import Objects
     from hyperloom.core.plane import Plane
 
