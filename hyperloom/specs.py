@@ -87,6 +87,7 @@ class Template(Struct, frozen=True, array_like=True):
     wish: str = ""  # where it would rather run: spread, pack, a node, labels
     captures_children: bool = False  # what its tasks make runs in their placement group, too
     gives_value: bool = False  # of one that takes data: the result leaves as it is
+    plan: bytes = b""  # of a large plan, whose tasks it alone has: so its counts are that plan's
 
     @property
     def outputs(self) -> int:

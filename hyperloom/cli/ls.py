@@ -46,9 +46,9 @@ COLUMNS: dict[str, looking.Columns] = {
         "such as": "such_as", "place": "place", "says": "error", "last": "last", "job": "job",
     },
     "plans": {
-        "plan": "id", "label": "label", "tasks": "tasks", "left": "left", "results": "results",
-        "failed": "failed_text", "detached": "detached", "submitted": "at", "program": "program",
-        "job": "job",
+        "plan": "id", "label": "label", "tasks": "tasks", "left": "left_text",
+        "results": "results", "there": "there_text", "failed": "failed_text",
+        "detached": "detached", "submitted": "at", "program": "program", "job": "job",
     },
     "actors": {
         "actor": "short", "class": "class", "name": "name", "namespace": "namespace",
@@ -227,8 +227,6 @@ _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def _show(what: str, answer: dict[str, Any]) -> None:
     rows = answer[what]
-    if what == "plans":
-        rows = [{**row, "failed_text": _of_those(row)} for row in rows]
     if what == "names":
         rows = [{**row, "items_text": _items(row)} for row in rows]
     if not rows:
@@ -268,12 +266,6 @@ def _say_chunks(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         if said := overall.in_chunks(row):
             click.echo(f"{row['name']}: {said}; all columns but items count tasks")
-
-
-def _of_those(plan: dict[str, Any]) -> str:
-    """Results that failed; of a large plan only the first are looked at, so it may be more."""
-    more = "+" if plan["looked_at"] < plan["results"] else ""
-    return f"{plan['failed']:,}{more}"
 
 
 _HIDDEN = {

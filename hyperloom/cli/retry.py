@@ -55,10 +55,15 @@ def command(*, id_: str, failed: bool, as_json: bool, session: str, address: str
 
 def _plans(cluster: Cluster, text: str) -> list[dict[str, Any]]:
     """The detached plans of this id, or of this job; the beginning of either will do."""
-    from hyperloom.watch.plans import plans  # noqa: PLC0415
+    from hyperloom.watch.plans import listed  # noqa: PLC0415
 
-    rows = plans(cluster, cluster.control_plane.jobs())
-    detached = [row for row in rows if row["detached"]]
+    live = cluster.control_plane
+    detached = [
+        {"id": plan.id.hex(), "job": job.hex(), "at": plan.about["at"]}
+        for job in live.jobs()
+        for plan in listed(live, job)
+        if plan.detached
+    ]
     found = [row for row in detached if row["id"].startswith(text)]
     if text == "last":
         found = sorted(detached, key=lambda row: row["at"])[-1:]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster, Found
 
 _NAMED = 8  # of a node's id
+_IN_TEXTS = {"looked_at", "left_looked_at"}  # which say of how many they are
 
 
 @click.command(name="show")
@@ -211,12 +212,20 @@ def _show_pins(about: dict[str, Any]) -> None:
         say("  nobody that is known here")
 
 
+def _is_plain(value: object) -> bool:
+    """Whether it is shown, by its text if it has one."""
+    return value is not None and not isinstance(value, list | dict)
+
+
 def _show_fields(about: dict[str, Any]) -> None:
     say = looking.console().print
     for name, value in about.items():
-        if isinstance(value, list | dict) and value:
+        base = name.removesuffix("_text")
+        if isinstance(value, list | dict) or (base != name and _is_plain(about.get(base))):
             continue
-        say(f"{name:<14}{looking.cell(name, value)}", markup=False)
+        if name not in _IN_TEXTS:
+            text = about.get(f"{name}_text", looking.cell(name, value))
+            say(f"{name:<13} {text}", markup=False)
     from hyperloom.cli.ls import COLUMNS  # noqa: PLC0415
 
     for failure in about.get("failures", ()):

@@ -78,6 +78,8 @@ def redirect(result: Replacing, running: Running, keep: bytes = b"") -> Redirect
     """
     ready = _redirector[0].ready(result, running.template)
     submitter = ready.task.function.submitter()
+    if running.template.plan:  # in whose counts the task stays
+        submitter = submitter.of_plan(running.template.plan)
 
     def id_of(value: object) -> Dependency:
         found = ready.id_of(value)

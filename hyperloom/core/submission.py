@@ -7,6 +7,7 @@ function's calls have in common is computed once (`SessionSubmitter.__init__`).
 from __future__ import annotations
 
 import pickle
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
@@ -80,6 +81,9 @@ class Submitter(Protocol):
     def ref_id(self, value: object) -> bytes | None:
         """The id of a ref of this session; None of anything else."""
 
+    def of_plan(self, plan: bytes) -> Submitter:
+        """The same for a plan that is counted by itself: its calls have templates of their own."""
+
 
 class SessionSubmitter(Calling):
     """The tasks of one remote function in one session."""
@@ -98,7 +102,7 @@ class SessionSubmitter(Calling):
             self._returns = specs.STREAMING
         else:
             self._returns = 1 if options.num_returns is None else int(options.num_returns)
-        self._template = Template(
+        template = Template(
             function=function_id(self._pickled),
             name=remote.name,
             returns=self._returns,
@@ -116,11 +120,10 @@ class SessionSubmitter(Calling):
             light=remote.light,
             captures_children=options.captures_children,
         )
-        self._id = self._declare(self._template)
+        self._become(template)
         # Weakly: it has us, and in a circle the refs that its function captured would live on.
         self._remote_ref = ref(remote)
         self._in_groups: dict[str, tuple[object, Submitter]] = {}
-        self._bare = record(self._id, (), self._captured, _EMPTY)
 
     def _inheriting(self) -> Submitter | None:
         """What submits instead, if what runs here has its children run in its placement group."""
@@ -257,6 +260,20 @@ class SessionSubmitter(Calling):
         # A worker writes and reads the files, not a raylet between other things.
         number: TemplateID = self._declare(replace(self._template, keeps=True, light=False))
         return number
+
+    def of_plan(self, plan: bytes) -> Submitter:
+        """The same for a plan that is counted by itself: its calls have templates of their own."""
+        from msgspec.structs import replace  # noqa: PLC0415 - few need it
+
+        of = copy(self)
+        of.__dict__.pop("keeping", None)
+        of._become(replace(self._template, plan=plan))  # noqa: SLF001 - one of us
+        return of
+
+    def _become(self, template: Template) -> None:
+        self._template = template
+        self._id = self._declare(template)
+        self._bare = record(self._id, (), self._captured, _EMPTY)
 
     @property
     def _remote(self) -> RemoteFunction[Any, Any]:

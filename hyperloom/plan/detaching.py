@@ -30,6 +30,16 @@ if TYPE_CHECKING:
     from hyperloom.core.session import Session
 
 
+# Of a plan of so many tasks each function has templates of its own, so that the counts of these
+# (`keys.COUNTS`) are the plan's.  Of a smaller one, who wants to know looks at each task.
+COUNTED_FROM = 20_000
+
+
+def counted(tasks: int) -> bool:
+    """Whether a plan of so many is counted by itself."""
+    return tasks >= COUNTED_FROM
+
+
 class Run(NamedTuple):
     """Results whose task numbers, and whose numbers among its outputs, go up evenly."""
 
@@ -65,6 +75,16 @@ class Record(Struct, array_like=True, frozen=True):
     lacks: str = ""  # why it was not kept
     again: tuple[tuple[bytes, tuple[Span, ...]], ...] = ()  # processes that ran parts of it again
     process: bytes = b""  # of a plan that is not detached: whose tasks these are
+
+    @property
+    def number(self) -> int:
+        """How many tasks it was submitted with."""
+        return sum(span.last - span.first + 1 for span in self.tasks)
+
+    @property
+    def counted(self) -> bool:
+        """Whether its tasks, those that were run again too, are counted by themselves."""
+        return counted(self.number)
 
 
 class About(Struct, frozen=True):

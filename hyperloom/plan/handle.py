@@ -244,7 +244,8 @@ class PlanHandle:
         failed = self.progress().failed
         if failed:
             wanted = self._as_submitted().wanted
-            results, numbers = mending.run_failed(self._session, wanted, self.results)
+            counts_as = b"" if self._known is None else self._known.counts_as
+            results, numbers = mending.run_failed(self._session, wanted, self.results, counts_as)
             if self._known is not None:
                 self._known.runs_again(numbers, results)
             self._results = results

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import json, msgpack
 from msgspec.structs import replace
 
-from hyperloom.ids import new_process_id
 from hyperloom.plan.detaching import About, record_of, spans_of
 from hyperloom.plan.handle import PlanHandle
 from hyperloom.plan.recorded import Recorded
@@ -45,14 +44,13 @@ class Living(Recorded):
     _end: weakref.finalize[..., PlanHandle] | None = None
 
     @classmethod
-    def of(cls, session: Session, label: str, record: Record) -> Living:
+    def of(cls, session: Session, plan: ProcessID, label: str, record: Record) -> Living:
         """One that this process is submitting: said behind its tasks, and accepted with them."""
-        tasks = sum(span.last - span.first + 1 for span in record.tasks)
         wanted = sum(run.number for run in record.results)
         program = " ".join(sys.argv[:1])
-        about = About(label, tasks, wanted, program, os.getpid(), time.time())
+        about = About(label, record.number, wanted, program, os.getpid(), time.time())
         record = replace(record, lacks=_LACKS)
-        made = cls(session, new_process_id(session.job), about, record)
+        made = cls(session, plan, about, record)
         made._mine, made.counted = True, False
         made._say()
         return made
@@ -121,7 +119,7 @@ def submit(session: Session, submission: Submission, label: str) -> tuple[list[A
     said: list[Living] = []
 
     def say(results: list[Any]) -> None:
-        said.append(Living.of(session, label, submission.record(results)))
+        said.append(Living.of(session, submission.id, label, submission.record(results)))
 
     try:
         results = submission.run(say)

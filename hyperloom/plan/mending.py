@@ -117,22 +117,27 @@ def _failure(task: bytes, name: str, failed: Sequence[_Failed], way: Way | None)
 
 
 def run_failed(
-    session: Session, wanted: Sequence[Wanted], results: Sequence[Any]
+    session: Session, wanted: Sequence[Wanted], results: Sequence[Any], counts_as: bytes
 ) -> tuple[list[Any], list[int]]:
     """The results, those that had failed made anew, and the numbers of the tasks that do it.
+
+    `counts_as`: the plan, if that is counted by itself.
 
     Raises:
         what `Plan.submit` raises.
     """
-    mending = _Mending(session, wanted, results)
+    mending = _Mending(session, wanted, results, counts_as)
     mending.run_items()
     mending.run_rest()
     return mending.results, mending.numbers
 
 
 class _Mending:
-    def __init__(self, session: Session, wanted: Sequence[Wanted], results: Sequence[Any]) -> None:
+    def __init__(
+        self, session: Session, wanted: Sequence[Wanted], results: Sequence[Any], counts_as: bytes
+    ) -> None:
         self._session = session
+        self._counts_as = counts_as
         self._wanted = list(map(parts_of, wanted))
         self._there: dict[int, list[ObjectRef[Any]]] = {}
         self.results = [list(each) if isinstance(each, list) else each for each in results]
@@ -169,7 +174,7 @@ class _Mending:
         return node if index is None else BoundOutput(node, index)
 
     def _run(self, tasks: Sequence[Wanted]) -> list[Any]:
-        submission = Submission(self._session, tasks, there=self._there)
+        submission = Submission(self._session, tasks, there=self._there, counts_as=self._counts_as)
         made = submission.run()
         self.numbers += submission.numbers
         return made

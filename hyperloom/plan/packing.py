@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hyperloom.core.bound import Node
+    from hyperloom.core.remote import RemoteFunction
     from hyperloom.core.session import Session
     from hyperloom.core.submission import Submitter
     from hyperloom.ids import TaskID
@@ -60,13 +61,35 @@ class Wants:
         return set() if id(node) in self.whole else self._single.get(id(node), set())
 
 
+class Submitters:
+    """What turns calls of the functions of one plan into tasks of `session`.
+
+    With `counts_as` these have templates of their own, and the plan has counts of its own.
+    """
+
+    def __init__(self, session: Session, counts_as: bytes) -> None:
+        self.session = session
+        self._counts_as = counts_as
+        self._own: dict[Submitter, Submitter] = {}
+
+    def of(self, function: RemoteFunction[Any, Any]) -> Submitter:
+        """That of a function."""
+        usual = function.submitter_in(self.session)
+        if not self._counts_as:
+            return usual
+        if usual not in self._own:
+            self._own[usual] = usual.of_plan(self._counts_as)
+        return self._own[usual]
+
+
 class Packing:
     """See the module.  `large` are objects that hold arguments: let go of them when all is said."""
 
     def __init__(
-        self, session: Session, names: Names, wants: Wants, width: int, kept: Kept
+        self, submitters: Submitters, names: Names, wants: Wants, width: int, kept: Kept
     ) -> None:
-        self._session = session
+        self._session = submitters.session
+        self._submitters = submitters
         self._names = names
         self._wants = wants
         self._width = width
@@ -91,11 +114,11 @@ class Packing:
             SessionClosed: an argument is a ref of an earlier session.
         """
         if isinstance(node, BoundMap):
-            self._submitter = node.function.submitter_in(self._session)
+            self._submitter = self._submitters.of(node.function)
             self._add_map(node)
         else:
             called, keep = self._kept.loads.get(id(node), node), self._kept.keeps.get(id(node), b"")
-            self._submitter = called.function.submitter_in(self._session)
+            self._submitter = self._submitters.of(called.function)
             self._add_task(self._names.task(node), called.args, called.said, node.label, keep)
             self._promise(node, range(node.outputs))
 

@@ -50,7 +50,12 @@ class Recorded:
     @property
     def tasks(self) -> int:
         """How many it has."""
-        return sum(span.last - span.first + 1 for span in self._record.tasks)
+        return self._record.number
+
+    @property
+    def counts_as(self) -> bytes:
+        """What its tasks are counted under; empty: they are not counted by themselves."""
+        return self.plan if self._record.counted else b""
 
     def look(self) -> bool:
         """Learn of what others did with it meanwhile; whether it was anything.

@@ -14,12 +14,20 @@ from hyperloom.core import current
 from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.core.visiting import session_there
 from hyperloom.errors import OtherJob
-from hyperloom.ids import TaskIds
+from hyperloom.ids import TaskIds, new_process_id
 from hyperloom.plan.cancelling import cancel
-from hyperloom.plan.detaching import Lists, Record, Run, Span, record_of, runs_of
+from hyperloom.plan.detaching import (
+    Lists,
+    Record,
+    Run,
+    Span,
+    counted,
+    record_of,
+    runs_of,
+)
 from hyperloom.plan.graph import in_order, to_be_said
 from hyperloom.plan.naming import Names, parts_of
-from hyperloom.plan.packing import Packing, Wants
+from hyperloom.plan.packing import Packing, Submitters, Wants
 from hyperloom.plan.resume import kept_of
 from hyperloom.plan.submitted import skipped_of
 
@@ -37,7 +45,7 @@ Wanted = BoundTask[Any] | BoundMap[Any] | BoundOutput
 class Submission:
     """One plan on its way; afterwards, what there is to know of it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what makes it another plan's, or a part of one
         self,
         session: Session,
         wanted: Sequence[Wanted],
@@ -45,10 +53,12 @@ class Submission:
         *,
         resume: bool = False,
         there: Mapping[int, list[ObjectRef[Any]]] = {},
+        counts_as: bytes = b"",
     ) -> None:
         """With `plan`, the tasks are that process's, which does not exist: `detaching`.
 
         `there`: results of nodes, by their `id`, that are there and not to be made again.
+        `counts_as`: a plan that is counted by itself, and of which these are run again.
         """
         self._session = session
         self._plan = plan
@@ -64,6 +74,8 @@ class Submission:
         ids = session.ids if plan is None else TaskIds(plan)
         self._names = Names(ids, self._order)
         self.numbers = self._names.numbers
+        self.id = plan or new_process_id(session.job)  # by which others will know the plan
+        self._counts_as = counts_as or (self.id if counted(len(self.numbers)) else b"")
         self._refs: dict[tuple[int, int], ObjectRef[Any]] = {}
 
     def run(self, also: Callable[[list[Any]], None] = lambda _: None) -> list[Any]:
@@ -78,7 +90,8 @@ class Submission:
         """
         session = self._session
         width = max((_width(node) for node in self._order), default=1)
-        packing = Packing(session, self._names, Wants(self._wanted), width, self._kept)
+        submitters = Submitters(session, self._counts_as)
+        packing = Packing(submitters, self._names, Wants(self._wanted), width, self._kept)
         try:
             left, self._order = to_be_said(self._order), []
             while left:

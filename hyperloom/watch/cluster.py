@@ -135,6 +135,11 @@ class Cluster:
         known = self._template(job, template)
         return known.chunk if known else 0
 
+    def plan(self, job: bytes, template: bytes) -> bytes:
+        """Of which large plan a template's tasks are, each of them; empty: of none."""
+        known = self._template(job, template)
+        return known.plan if known else b""
+
     def _template(self, job: bytes, template: bytes) -> Template | None:
         known = self._templates.setdefault(job, {})
         if template not in known:

@@ -1,7 +1,12 @@
 """One plan as it runs: each function of it, what failed, how fast, and its graph.
 
-How many tasks are done and failed is exact as long as the plan is all that its job has; else it is
-what events tell, each task once, and `untold` are those over of which nothing is known.
+How many tasks are left is exact.  How many of the others failed is exact of a large plan, which
+has counts of its own, and as long as the plan is all that its job has; else it is what events tell,
+each task once, and `untold` are those over of which nothing is known.
+
+The rule: a task is counted once.  Events are read, and counts, before the tasks are looked at that
+are left; of one that was told to be over and is left (it is made again, or the word of it came
+sooner) only that counts.
 """
 
 from __future__ import annotations
@@ -14,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
-from hyperloom.watch import graph, overall, plans
+from hyperloom.watch import graph, overall, plans, standing
+from hyperloom.watch.belonging import belonging, spans_in
 from hyperloom.watch.errors import Groups, with_node
 from hyperloom.watch.following import Following
 from hyperloom.watch.over import unattempted
@@ -23,9 +29,11 @@ if TYPE_CHECKING:
     from hyperloom.events import Run
     from hyperloom.plan.detaching import Record
     from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.standing import Standing
     from hyperloom.watch.story import Event
 
 _RECENT_S = 20  # by which the rate is told
+_TOLD = ("name", "submitted", "done", "failed", "retried", "left")  # of each function
 _UNKNOWN, _DONE, _FAILED = range(3)
 _OVER = {Ended.DONE: _DONE, Ended.FAILED: _FAILED, Ended.PASSED_ON: _FAILED}
 
@@ -45,6 +53,15 @@ class Place(NamedTuple):
     first: int
     last: int
     at: int
+
+
+class Seen(NamedTuple):
+    """What one look finds."""
+
+    plan: plans.Listed
+    record: Record
+    standing: Standing
+    names: list[dict[str, Any]]  # its functions
 
 
 class Followed:
@@ -79,17 +96,18 @@ class Followed:
         Raises:
             errors.NotFound: the plan went just now.
         """
-        looked = plans.looked_at(cluster, self.plan)
-        self._catch_up(cluster, looked.record)
-        names = self._names(cluster, looked.left)
-        done, failed = (sum(row[what] for row in names) for what in ("done", "failed"))
-        number = len(self._state)
-        told = [row["left"] for row in names]
-        left = max(0, number - done - failed) if None in told or not told else sum(told)
+        seen = self._see(cluster)
+        live = cluster.control_plane
+        about = plans.show(live, seen.plan, seen.record, seen.standing)
+        left, failed = about["left"], sum(row["failed"] for row in seen.names)
+        done = sum(row["done"] for row in seen.names)
+        if seen.standing.names is not None:
+            # Of a task that went on as another, or was made again, the counts have both.
+            done = about["tasks"] - left - failed
         rate = self._rate(time.time()) if left else None
         return {
-            **looked.about, "left": left, "tasks_done": done, "tasks_failed": failed,
-            "untold": max(0, number - done - failed - left), "names": names,
+            **about, "tasks_done": done, "tasks_failed": failed,
+            "untold": about["tasks"] - done - failed - left, "names": seen.names,
             "errors": [
                 {"job": self._job.hex(), **row, "error": row["text"]} for row in self.errors.rows()
             ],
@@ -103,24 +121,52 @@ class Followed:
         Raises:
             errors.NotFound: the plan went just now.
         """
-        looked = plans.looked_at(cluster, self.plan)
-        self._catch_up(cluster, looked.record)
+        seen = self._see(cluster)
         part = graph.Part(
-            self._names(cluster, looked.left), plans.belonging(self.plan, looked.record)
-        )
+            seen.names, belonging(self.plan, seen.record),
+            [one.task for one in seen.standing.looked_at],
+        )  # fmt: skip
         return graph.look(cluster, self._job, self.past, singly=singly, part=part)
 
-    def _names(self, cluster: Cluster, left: Counter[str] | None) -> list[dict[str, Any]]:
-        """The functions, those with most tasks first."""
-        counts = overall.counts(cluster, self._job)
-        rows = [{name: row[name] for name in row if name != "job"} for row in counts]
-        if sum(row["submitted"] for row in counts) != len(self._state):
-            known = dict.fromkeys([*self._rows, *(left or ())])
-            rows = [_told(name, self._rows.get(name) or Row(), left) for name in known]
-        for row in rows:
+    def _see(self, cluster: Cluster) -> Seen:
+        plan, record = plans.found(cluster.control_plane, self.plan)
+        self._catch_up(cluster, record)
+        counts = overall.by_name(cluster, self._job)
+        stands = standing.look(cluster, self.plan, record)
+        names = [{name: row[name] for name in _TOLD} for row in self._names(counts, stands)]
+        for row in names:
             of = self._rows.get(row["name"])
             row["mean_s"] = of.seconds / of.timed if of and of.timed else None
-        return sorted(rows, key=lambda row: (-row["submitted"], row["name"]))
+        names.sort(key=lambda row: (-row["submitted"], row["name"]))
+        return Seen(plan, record, stands, names)
+
+    def _names(self, counts: list[dict[str, Any]], stands: Standing) -> list[dict[str, Any]]:
+        """The functions, with their counts."""
+        if stands.names is not None:
+            return stands.names
+        left = stands.of_names()
+        if sum(row["submitted"] for row in counts) == len(self._state):
+            return [
+                {
+                    **row, "left": left[row["name"]],
+                    "done": row["submitted"] - row["failed"] - left[row["name"]],
+                }
+                for row in counts
+            ]  # fmt: skip
+        over = {name: [*of.over] for name, of in self._rows.items()}
+        for one in stands.looked_at:
+            at = self._at(one.task)
+            if at is not None and self._state[at] != _UNKNOWN:
+                over[one.name][self._state[at]] -= 1
+        rows = []
+        for name in dict.fromkeys([*over, *left]):
+            _, done, failed = over.get(name, (0, 0, 0))
+            rows.append({
+                "name": name, "submitted": done + failed + left[name], "done": done,
+                "failed": failed, "left": left[name],
+                "retried": self._rows[name].retried if name in over else 0,
+            })  # fmt: skip
+        return rows
 
     def _rate(self, now: float) -> float | None:
         """Tasks a second that were over lately."""
@@ -133,7 +179,7 @@ class Followed:
     # -- what it takes ----------------------------------------------------------------------
 
     def _catch_up(self, cluster: Cluster, record: Record) -> None:
-        spans = tuple(plans.spans_in(self.plan, record))
+        spans = tuple(spans_in(self.plan, record))
         if spans != self._spans:  # parts of it were run again
             self._begin(spans)
         for event in self._following.read_on(cluster):
@@ -221,16 +267,6 @@ class Followed:
             self._state[at] = state
 
 
-def _told(name: str, row: Row, left: Counter[str] | None) -> dict[str, Any]:
-    """A row of a function, as far as it is known."""
-    _, done, failed = row.over
-    more = left[name] if left is not None else None
-    return {
-        "name": name, "submitted": done + failed + (more or 0), "done": done, "failed": failed,
-        "retried": row.retried, "left": more,
-    }  # fmt: skip
-
-
 def show(cluster: Cluster, plan: bytes) -> dict[str, Any]:
     """Once.
 
@@ -247,5 +283,5 @@ def whose(cluster: Cluster, task: bytes) -> list[dict[str, Any]]:
     return [
         {"id": plan.id.hex(), "short": ids.short(plan.id), "label": plan.about["label"]}
         for plan, record in found
-        if plans.belonging(plan.id, record)(task)
+        if belonging(plan.id, record)(task)
     ]

@@ -85,6 +85,7 @@ class Part(NamedTuple):
 
     counts: Sequence[Mapping[str, Any]]  # of its functions
     has: Callable[[bytes], bool]  # a task
+    left: Sequence[bytes]  # tasks of it that are not over, some if they are many
 
 
 def look(
@@ -97,20 +98,20 @@ def look(
     counts = overall.counts(cluster, job) if part is None else part.counts
     has = (lambda _: True) if part is None else part.has
     total = sum(row["submitted"] for row in counts)
-    alive = _alive(cluster, job, has)
+    alive = _alive(cluster, job, None if part is None else part.left)
     if singly and past.singly is not None and total <= SINGLY_MOST:
         return {"single": True, "total": total, **_singly(cluster, job, past.singly, alive)}
     return {"single": False, "total": total, **_by_name(cluster, counts, past, alive, has)}
 
 
-def _alive(cluster: Cluster, job: bytes, has: Callable[[bytes], bool]) -> list[_Alive]:
+def _alive(cluster: Cluster, job: bytes, left: Sequence[bytes] | None) -> list[_Alive]:
     if cluster.live is None:
         return []
-    found, _ = cluster.live.tasks(job, _ALIVE_MOST)
-    return _of_records(cluster, job, list(filter(has, found)))
+    found = cluster.live.tasks(job, _ALIVE_MOST)[0] if left is None else left[:_ALIVE_MOST]
+    return _of_records(cluster, job, found)
 
 
-def _of_records(cluster: Cluster, job: bytes, found: list[bytes]) -> list[_Alive]:
+def _of_records(cluster: Cluster, job: bytes, found: Sequence[bytes]) -> list[_Alive]:
     records = cluster.control_plane.records(job, found)
     return [
         _Alive(task, cluster.name(job, specs.template_of(record)), _makers(record))

@@ -56,7 +56,7 @@ def of_job(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
     if looked_at:
         says += ": " + ", ".join(f"{number:,} {word}" for word, number in states.items() if number)
     if 0 < looked_at < about["left"]:
-        says += f" of the {looked_at:,} that were looked at"
+        says += f" of the {looked_at:,} looked at"
     if about["failed"]:
         says += f"; {about['failed']:,} failed"
     return [{**head, "says": says + orphan}, *_explained(cluster, kinds, at_work)]

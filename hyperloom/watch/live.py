@@ -206,9 +206,11 @@ class Live:
         records, rows = self.ask([
             ("HMGET", keys.TASK.name(ns), *tasks), ("HMGET", keys.RANGE.name(ns), *ranges)
         ])  # fmt: skip
-        shared = {name: _of_range(row) for name, row in zip(ranges, rows, strict=True)}
-        pairs = zip(tasks, records, strict=True)
-        return [record or shared[task[: codes.RANGE_ID]] for task, record in pairs]
+        shared = {name: _Range(row) for name, row in zip(ranges, rows, strict=True) if row}
+        return [
+            record or (of.record(task) if (of := shared.get(task[: codes.RANGE_ID])) else None)
+            for task, record in zip(tasks, records, strict=True)
+        ]
 
     def tries(self, job: bytes, task: bytes) -> int:
         """Attempts of a task that came to nothing."""
@@ -244,12 +246,17 @@ class Live:
 _LOOKED_AT = 100_000  # tasks of a queue, from its front
 
 
-def _of_range(row: bytes | None) -> bytes | None:
-    """The record that the tasks of a range have in common."""
-    if row is None:
-        return None
-    about, _, rest = row.partition(b";")
-    return rest[: int(about.split(b",")[2])]
+class _Range:
+    """Tasks that nobody took yet (``lua/task/_range.lua``)."""
+
+    def __init__(self, row: bytes) -> None:
+        about, _, rest = row.partition(b";")
+        self._first, self._last, head = map(int, about.split(b",")[:3])
+        self._record = rest[:head]
+
+    def record(self, task: bytes) -> bytes | None:
+        """What they have in common; None: this one was taken."""
+        return self._record if self._first <= task[codes.RANGE_ID] <= self._last else None
 
 
 def decoded(body: bytes | None) -> Template | None:

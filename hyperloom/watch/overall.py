@@ -23,8 +23,10 @@ def counts(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
     return [{"job": job.hex(), **row} for row in by_name(cluster, job)]
 
 
-def by_name(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
+def by_name(cluster: Cluster, job: bytes, plan: bytes = b"") -> list[dict[str, Any]]:
     """How many tasks of each function were submitted, are done, failed, tried again, and are left.
+
+    With `plan`, a large one, only its own (`hyperloom.plan.detaching.COUNTED_FROM`).
 
     Of a map that has several items in a task (`chunk`: most of them; 0: there is no such map) also
     the `items`, how many of them are over, and left.  Whose function has other tasks, too, counts
@@ -32,6 +34,8 @@ def by_name(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
     """
     rows: dict[str, dict[str, Any]] = {}
     for template, each in cluster.counts(job).items():
+        if plan and cluster.plan(job, template) != plan:
+            continue
         name, chunk = cluster.name(job, template), cluster.chunk(job, template)
         row = rows.setdefault(
             name, {"name": name, **dict.fromkeys(each, 0), "chunk": 0, "items": 0, "items_over": 0}

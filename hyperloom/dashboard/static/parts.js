@@ -115,7 +115,7 @@ export function Table({ caption, columns: all, rows, empty, rowKey, sparse }) {
   </table></div>`;
 }
 
-export function Track({ done, failed, total }) {
+export function Track({ done, failed, total, word = "done" }) {
   const share = (part) => `${total ? Math.min(100, (100 * part) / total) : 0}%`;
   const bar = useRef(null);
   useEffect(() => {  // widths by script: the page allows no inline styles
@@ -123,7 +123,7 @@ export function Track({ done, failed, total }) {
     good.style.width = share(done);
     bad.style.width = share(failed);
   }, [done, failed, total]);
-  const says = `${count(done)} of ${count(total)} done${failed ? `, ${count(failed)} failed` : ""}`;
+  const says = `${count(done)} of ${count(total)} ${word}${failed ? `, ${count(failed)} failed` : ""}`;
   return html`<div class="track" role="img" aria-label=${says} title=${says} ref=${bar}><i></i><i class="bad"></i></div>`;
 }
 

@@ -25,9 +25,10 @@ function Plans() {
   if (!answer || !answer.plans.length) return null;
   return html`<${Table} caption="Plans" rows=${answer.plans} rowKey=${(row) => row.id} empty="" columns=${[
     ["Plan", (row) => planLink(row.id, html`<code title=${row.id}>${row.short}</code>`)], ["Label", (row) => row.label], ["Tasks", (row) => count(row.tasks), "number"],
-    ["Left", (row) => (row.left === null ? "many" : count(row.left)), "number"],
-    ["Results", (row) => html`<${Track} done=${row.there - row.failed} failed=${row.failed} total=${row.looked_at}/>`],
-    ["Failed", (row) => count(row.failed), "number"], ["Detached", (row) => (row.detached ? "yes" : "no")],
+    ["Left", (row) => row.left_text, "number"],
+    ["Over", (row) => (row.left === null ? "" : html`<${Track} done=${row.tasks - row.left} failed=${0} total=${row.tasks} word="over"/>`)],
+    ["Results", (row) => count(row.results), "number"], ["There", (row) => row.there_text, "number"],
+    ["Failed", (row) => row.failed_text, "number"], ["Detached", (row) => (row.detached ? "yes" : "no")],
     ["Submitted", (row) => clock(row.at)], ["Job", (row) => jobLink(row.job)],
     ["", (row) => html`<${Act} what="cancel" id=${row.id} label="cancel"/>`],
   ]}/>`;

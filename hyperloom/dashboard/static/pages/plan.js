@@ -44,13 +44,13 @@ export function Plan({ rest }) {
       <${Figure} label="Failed" value=${count(plan.tasks_failed)} kind=${plan.tasks_failed ? "bad" : ""}/>
       <${Figure} label="Tasks per second" value=${plan.rate === null ? "–" : count(plan.rate)} more=${plan.left_s === null ? "" : `about ${seconds(plan.left_s)} left`}/>
       <${Figure} label=${plan.left ? "Since" : "Took"} value=${took === null ? "–" : seconds(took)}/>
-      <${Figure} label="Results" value=${count(plan.there - plan.failed)} more=${`of ${count(plan.looked_at)}${plan.looked_at < plan.results ? " looked at" : ""}${plan.failed ? `, ${count(plan.failed)} failed` : ""}`}/>
+      <${Figure} label="Results there" value=${count(plan.there)} more=${`of ${plan.looked_at < plan.results ? `the ${count(plan.looked_at)} looked at` : count(plan.results)}${plan.failed ? `; ${count(plan.failed)} failed` : ""}`}/>
     </div>
     <${Table} caption="Functions" rows=${plan.names} rowKey=${(row) => row.name} empty="Nothing is told of its tasks yet." columns=${[
       ["Function", (row) => tasksLink(plan.job, row.name, row.name)],
       ["Progress", (row) => html`<${Track} done=${row.done} failed=${row.failed} total=${row.submitted}/>`],
       ["Tasks", (row) => count(row.submitted), "number"], ["Done", (row) => count(row.done), "number"],
-      ["Left", (row) => (row.left === null ? "many" : count(row.left)), "number"], ["Failed", (row) => count(row.failed), "number"],
+      ["Left", (row) => count(row.left), "number"], ["Failed", (row) => count(row.failed), "number"],
       ["Tried again", (row) => count(row.retried), "number"], ["Takes", (row) => seconds(row.mean_s), "number"],
     ]}/>
     ${plan.untold ? html`<p class="label">Of ${count(plan.untold)} more tasks nothing is told, or not yet.</p>` : ""}
