@@ -49,10 +49,14 @@ class Home:
         return subprocess.Popen(
             [sys.executable, *arguments],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             cwd=self.path,
-            **{"env": self.environment, "stdin": subprocess.DEVNULL, **more},
+            **{
+                "env": self.environment,
+                "stdin": subprocess.DEVNULL,
+                "stderr": subprocess.PIPE,
+                **more,
+            },
         )
 
     def loom(

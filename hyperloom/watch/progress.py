@@ -2,7 +2,8 @@
 
 The rule: who does not wait for long pays nothing, and what the bars show is read by a thread of
 their own over a connection of its own.  They stand on stderr, or under the cell of a notebook,
-while anything waits, above them whatever tasks print, and are gone when it is over.
+while anything waits, above them whatever tasks print, and are gone when it is over.  Waits that
+follow each other closely, as those of a loop over results, are one: a `Spell`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
     from hyperloom.gcs.address import Address
 
-_AFTER_S = 1.0  # who waits no longer sees none
+AFTER_S = 1.0  # who waits no longer sees none
+GAP_S = 1.0  # who waits again sooner goes on waiting
 _EVERY_S = 0.25
 _IDLE_S = 2.0  # the thread ends when nobody has waited for so long
 _BARS = 8  # functions that are shown
@@ -43,6 +45,43 @@ class _Bar(NamedTuple):
     done: int
 
 
+class Spell:
+    """Waiting, with nothing of note between; all times are those of one clock."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+        self._since = 0.0
+        self._ended = -math.inf
+
+    def begin(self, now: float) -> None:
+        """Somebody waits."""
+        if not self.goes_on(now):
+            self._since = now
+        self._waiting += 1
+
+    def end(self, now: float) -> None:
+        """One who did does not wait any more."""
+        self._waiting -= 1
+        self._ended = now
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody waits at this moment."""
+        return self._waiting > 0
+
+    def goes_on(self, now: float) -> bool:
+        """Whether somebody waits, or did a moment ago."""
+        return self._waiting > 0 or now - self._ended < GAP_S
+
+    def is_long(self, now: float) -> bool:
+        """Whether that has been so for long."""
+        return self.goes_on(now) and now - self._since >= AFTER_S
+
+    def idle_s(self, now: float) -> float:
+        """How long nobody has waited."""
+        return 0.0 if self._waiting else now - self._ended
+
+
 class Bars:
     """Of one driver.  `begin` is `Session.blocked`."""
 
@@ -50,8 +89,7 @@ class Bars:
         self._address = address
         self._job = job
         self._stream = stream
-        self._waiting = 0
-        self._since = 0.0
+        self._spell = Spell()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
@@ -59,9 +97,7 @@ class Bars:
     def begin(self) -> Callable[[], None]:
         """Somebody waits; called when that ends."""
         with self._lock:
-            if not self._waiting:
-                self._since = time.monotonic()
-            self._waiting += 1
+            self._spell.begin(time.monotonic())
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._watch, name="loom-progress", daemon=True
@@ -71,8 +107,7 @@ class Bars:
 
     def _end(self) -> None:
         with self._lock:
-            self._waiting -= 1
-            self._since = time.monotonic()
+            self._spell.end(time.monotonic())
 
     def close(self) -> None:
         """No more bars."""
@@ -86,7 +121,7 @@ class Bars:
     def _watch(self) -> None:
         with suppress(errors.LoomError):  # a control plane that is away has nothing to show
             while not self._closed.wait(_EVERY_S):
-                if self._waits_for_long():
+                if self._spell.is_long(time.monotonic()):
                     self._show()
                 elif self._nobody_comes():
                     return
@@ -94,12 +129,9 @@ class Bars:
             if self._thread is threading.current_thread():
                 self._thread = None
 
-    def _waits_for_long(self) -> bool:
-        return bool(self._waiting) and time.monotonic() - self._since >= _AFTER_S
-
     def _nobody_comes(self) -> bool:
         with self._lock:
-            idle = not self._waiting and time.monotonic() - self._since >= _IDLE_S
+            idle = self._spell.idle_s(time.monotonic()) >= _IDLE_S
             if idle:
                 self._thread = None
             return idle
@@ -109,8 +141,11 @@ class Bars:
         try:
             with _progress(self._stream) as progress:
                 bars: dict[str, _Bar] = {}
-                while self._waiting and not self._closed.wait(_EVERY_S):
-                    draw(progress, bars, counts(cluster, self._job))
+                while self._spell.goes_on(time.monotonic()) and not self._closed.wait(_EVERY_S):
+                    rows = counts(cluster, self._job)
+                    draw(progress, bars, rows)
+                    if not self._spell.waits and not any(row["left"] for row in rows):
+                        return  # the loop is over: nothing is left to come back for
         finally:
             cluster.close()
 
@@ -153,6 +188,11 @@ def _left(items: int, number: int, seconds: float) -> str:
     return f"{timedelta(seconds=math.ceil(items * seconds / number))} left"
 
 
+def _is_terminal(stream: Any) -> bool:  # noqa: ANN401 - it may be anything of the user's
+    asks = getattr(stream, "isatty", None)
+    return bool(asks and asks())
+
+
 def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the same
     if stream is None and notebook.is_notebook():
         return notebook.NotebookBars()
@@ -173,4 +213,6 @@ def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the sa
         TextColumn("{task.fields[left]}"),
         console=Console(file=stream or sys.stderr),
         transient=True,
+        # What the program prints comes above the bars; but a file is given its own.
+        redirect_stdout=_is_terminal(sys.stdout),
     )
