@@ -26,7 +26,8 @@ class Server:
         self._ear = Wire(self.plane.address)
         self._inboxes: dict[bytes, list[Inbox]] = {}
         self._heard: set[bytes] = set()
-        self.trail: list[str] = []  # what was executed, for who reads a failure
+        self.trail: list[Any] = []  # what was executed, for who reads a failure
+        self.did = 0  # grows with all that may have changed something
 
     def execute(self, args: tuple[Any, ...]) -> Any:
         try:
@@ -35,7 +36,7 @@ class Server:
             raise
         except errors.LoomError as refusal:
             answer = refusal
-        self.trail.append(f"    {_shown(args)} -> {answer!r:.3000}")
+        self.trail.append((args, answer))
         self.hear()
         return answer
 
@@ -51,14 +52,19 @@ class Server:
             self._inboxes[name].remove(inbox)
 
     def hear(self) -> None:
-        """What was published reaches the inboxes."""
+        """Something was done: what was published reaches the inboxes."""
+        self.did += 1
         # What was published before this is answered has come: the server keeps the order.
         self._ear.send("PING")
         while (message := self._ear.receive())[0] != b"pong":
             told = msgpack.decode(message[2])
             for inbox in list(self._inboxes.get(message[1], ())):
                 inbox.publish(told)
-            self.trail.append(f"        publishes to {message[1]!r}: {told!r:.3000}")
+            self.trail.append((message[1], told))
+
+    def story(self, lines: int) -> str:
+        """The last of what happened."""
+        return "\n".join(map(_told, self.trail[-lines:]))
 
     def heard(self, ns: str, process: bytes) -> int:
         """The number of the process's last call that it remembers."""
@@ -83,6 +89,15 @@ class Server:
         self.plane.wire.call("FLUSHALL")
         self._ear.close()
         self.plane.close()
+
+
+def _told(event: Any) -> str:
+    match event:
+        case (tuple(args), answer):
+            return f"    {_shown(args)} -> {answer!r:.3000}"
+        case (bytes(channel), message):
+            return f"        publishes to {channel!r}: {message!r:.3000}"
+    return str(event)
 
 
 def _shown(args: tuple[Any, ...]) -> str:

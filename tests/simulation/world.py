@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from random import Random
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hyperloom.gcs import keys
-from hyperloom.gcs.wire import fcall
-from hyperloom.ids import JOB_BYTES, NODE_BYTES
-from hyperloom.raylet.owners import FORSAKEN
+from hyperloom.ids import NODE_BYTES
 from tests.models.stored import CONSTANTS
 from tests.simulation.books import Books
-from tests.simulation.driver import Driver
+from tests.simulation.jobs import Jobs
 from tests.simulation.node import Clock, Node, Stage
 from tests.simulation.server import Server
 from tests.simulation.stores import lies_in_a_store
@@ -23,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.simulation.driver import Driver
     from tests.simulation.network import Line
 
 _STEPS = 250  # with everything that may go wrong
@@ -44,17 +41,16 @@ class World:
         self._stage = Stage(self._clock)
         self._born = 0
         self._old_lines: dict[Line, bytes] = {}  # of nodes that are dead
+        self._leases_seen = -1  # when it was last looked after those of the dead
         # Of the server's data.  Who is dead or detached says nothing again that it has forgotten.
         self._backup: dict[bytes, bytes] = {}
         self._told_then: dict[bytes, bytes] = {}
         self.nodes: list[Node] = []
         for _ in range(self._rng.randint(1, 3)):
             self._node_joins()
-        self.drivers: list[Driver] = []
-        self._jobs: list[bytes] = []  # all that ever were
-        self._detached = 0  # things, ever
+        self._jobs = Jobs(self.server, self.books, self._rng)
         for _ in range(self._rng.randint(1, 2)):
-            self._driver_comes()
+            self._jobs.driver_comes()
         self._peaceful = self._rng.random() < 0.2
 
     # -- living ----------------------------------------------------------------------------------
@@ -69,7 +65,7 @@ class World:
             if driver.held:
                 driver.lets_go(driver.held)
         self._settle()
-        self._release_what_is_detached()
+        self._jobs.release_what_is_detached()
         self._settle()
         self._check_nodes()
         left = {
@@ -92,7 +88,7 @@ class World:
 
     def _stays(self, name: bytes) -> bool:
         spaces = [driver.ns for driver in self.drivers]
-        over = [keys.job_namespace(job) for job in self._jobs if not self._has_driver(job)]
+        over = [keys.job_namespace(job) for job in self._jobs.all if not self._jobs.has_driver(job)]
         if any(name == key.name(ns) for key in keys.OUTLIVE for ns in over):
             return True
         return any(name == key.name(ns) for key in _STAYS for ns in (*spaces, keys.CLUSTER))
@@ -104,7 +100,7 @@ class World:
             if any(line.late for line in self._lines()):
                 calm_until = self._clock.now + _BEATS_S
             over = all(driver.is_heard and not driver.waits for driver in self.drivers)
-            over = over and not self._left_behind()
+            over = over and not self._jobs.left_behind
             if over and self._clock.now > calm_until:
                 return
             if all(node.is_draining for node in self.nodes):
@@ -120,21 +116,36 @@ class World:
 
     def _step(self, more: list[tuple[str, Callable[[], None]]]) -> None:
         events = [event for who in (*self.drivers, *self.nodes) for event in who.events()]
-        events += self._reads() + self._ends()
+        events += self._reads() + self._jobs.ends(self._able)
         late = [line for line in self._lines() if line.late]
         events += [("arrives late", partial(self._late, line)) for line in late]
-        # When all is still, time passes; else it does so now and then.
-        if not events or self._rng.random() < 0.1:
-            events.append(("time", self._time_passes))
         events += more
+        if not events:
+            self._time_passes_until_something_happens()
+            self._drained_leave()
+            return
+        # When all is still, time passes; else it does so now and then.
+        if self._rng.random() < 0.1:
+            events.append(("time", self._time_passes))
         name, happens = self._rng.choice(events)
         self.server.trail.append(f"{self._clock.now:.3f} {name}")
         if name == "worker works":
             happens(reports=self._rng.random() < 0.5)  # type: ignore[call-arg]
         else:
             happens()
+        self._drained_leave()
+
+    def _drained_leave(self) -> None:
         for node in [node for node in self.nodes if not node.agent.loop.running]:
             self._leaves(node)
+
+    @property
+    def drivers(self) -> list[Driver]:
+        return self._jobs.drivers
+
+    @property
+    def _able(self) -> list[Node]:
+        return [node for node in self.nodes if not node.paused]
 
     def _leaves(self, node: Node) -> None:
         """A drained node is gone; it says so on a connection of its own, after all else."""
@@ -143,17 +154,31 @@ class World:
             self._dead(node.node)
         assert not node.line.can_be_done(), "a word of it would come after that it has left"
 
-    def _time_passes(self) -> None:
+    def _time_passes_until_something_happens(self) -> None:
+        """For a while at most: who waits for peace looks now and then."""
+        until = self._clock.now + 5
+        self.server.trail.append(f"{self._clock.now:.3f} all is still")
+        while self._clock.now < until:
+            node = self._time_passes()
+            if node is not None and (node.events() or not node.agent.loop.running):
+                break
+
+    def _time_passes(self) -> Node | None:
+        """Until the next timer rings; whose it was."""
         node = min(self.nodes, key=lambda node: node.due, default=None)
         if node is None or node.due == float("inf"):
             self._clock.now += 1
-            return
+            return None
         self._clock.now = max(self._clock.now, node.due)
         self._leases_end()
         node.ring()
+        return node
 
     def _leases_end(self) -> None:
         """Of the dead, also if a node that was away itself has given them time (node_beat)."""
+        if self._leases_seen == self.server.did:
+            return
+        self._leases_seen = self.server.did
         alive = {node.node for node in self.nodes}
         born = (n.to_bytes(NODE_BYTES, "big") for n in range(1, self._born + 1))
         rows = [part for name in born if name not in alive for part in (1, name)]
@@ -164,73 +189,6 @@ class World:
         """What it had sent may still be done, or not."""
         while node.line.can_be_done() and self._rng.random() < 0.5:
             node.line.do_next()
-
-    # -- drivers come and go ---------------------------------------------------------------------
-
-    def _driver_comes(self) -> None:
-        job = bytes([65 + len(self._jobs)]) * JOB_BYTES
-        self._jobs.append(job)
-        self.drivers.append(Driver(job, self.server, self.books, self._rng))
-
-    def _has_driver(self, job: bytes) -> bool:
-        return any(driver.job == job and not driver.owns for driver in self.drivers)
-
-    def _driver_dies(self) -> None:
-        driver = self._rng.choice([driver for driver in self.drivers if not driver.owns])
-        self.books.calm = False
-        self.drivers.remove(driver)
-        self._backup = {}
-        driver.dies(self._rng.randint(0, 3))
-        self._old_lines[driver.line] = b""
-        if not any(each for each in self.drivers if not each.owns):
-            self._driver_comes()
-
-    def _without_driver(self) -> dict[bytes, dict[str, Any]]:
-        """Jobs of the cluster whose drivers are dead."""
-        gone = [job for job in self._jobs if not self._has_driver(job)]
-        if not gone:
-            return {}
-        abouts = self.server.plane.wire.call("HMGET", keys.JOBS.name(keys.CLUSTER), *gone)
-        return {job: json.loads(a) for job, a in zip(gone, abouts, strict=True) if a}
-
-    def _left_behind(self) -> bool:
-        """There is a job that nobody owns any more."""
-        return any(
-            not self.server.plane.call("owner_list", ns=keys.job_namespace(job))
-            for job in self._without_driver()
-        )
-
-    def _ends(self) -> list[tuple[str, Callable[[], None]]]:
-        """The raylet of a driver that died sees it; or another does, if that is lost."""
-        able = [node for node in self.nodes if not node.paused]
-        unseen = [job for job, about in self._without_driver().items() if FORSAKEN not in about]
-        return [
-            ("end is seen", partial(self._sees_gone, self._rng.choice(able), job))
-            for job in unseen
-            if able
-        ]
-
-    @staticmethod
-    def _sees_gone(node: Node, job: bytes) -> None:
-        """The program whose job this is was killed."""
-        guest: Any = SimpleNamespace(job=job, ends=False)
-        node._do(lambda: node.agent._owners.left(guest))
-
-    def _detaches(self) -> None:
-        driver = self._rng.choice([driver for driver in self.drivers if not driver.owns])
-        self._detached += 1
-        self._backup = {}
-        driver.detaches(self._detached, self.drivers.append)
-
-    def _release_what_is_detached(self) -> None:
-        for job in self._jobs:
-            ns = keys.job_namespace(job)
-            for owner in self.server.plane.call("owner_list", ns=ns)[::2]:
-                at = 1
-                while at:
-                    words = fcall("process_bury", ns, owner, at, 100)
-                    at = self.server.execute(words)
-        self.drivers = [driver for driver in self.drivers if not driver.owns]
 
     # -- what the drivers want -------------------------------------------------------------------
 
@@ -249,7 +207,7 @@ class World:
         return found if self._rng.random() < 0.4 else []
 
     def _reads(self) -> list[tuple[str, Callable[[], None]]]:
-        able = [node for node in self.nodes if not node.paused]
+        able = self._able
         return [("reads", partial(d.reads, able)) for d in self.drivers if d.places and able]
 
     def _drains(self) -> None:
@@ -259,6 +217,10 @@ class World:
             return
         self.books.calm = self.books.calm and not limited
         node.drains(self._rng.random() if limited else None)
+
+    def _detaches(self) -> None:
+        self._backup = {}
+        self._jobs.detaches()
 
     # -- what goes wrong -------------------------------------------------------------------------
 
@@ -307,6 +269,10 @@ class World:
     def _dead(self, node: bytes) -> None:
         self.server.plane.wire.call("ZADD", keys.LEASES.name(keys.CLUSTER), "XX", 1, node)
 
+    def _driver_dies(self) -> None:
+        self._backup = {}
+        self._old_lines[self._jobs.driver_dies().line] = b""
+
     def _node_dies(self) -> None:
         if self.nodes:
             node = self._rng.choice(self.nodes)
@@ -320,7 +286,7 @@ class World:
     def _back_up(self) -> None:
         """The server's disk has all that it did so far."""
         table = self.server.plane.wire.call("HKEYS", keys.JOBS.name(keys.CLUSTER))
-        if not self._detached and all(driver.job in table for driver in self.drivers):
+        if not self._jobs.detached and all(driver.job in table for driver in self.drivers):
             self._backup = self.server.plane.backup()
             self._told_then = self.books.copied()
 
@@ -381,7 +347,7 @@ def play(seed: int, socket: Path) -> None:
     try:
         world.live()
     except BaseException as error:
-        told = "\n".join(world.server.trail[-_TOLD:])
+        told = world.server.story(_TOLD)
         error.add_note(f"seed {seed}; the last of what happened:\n{told}")
         raise
     finally:
