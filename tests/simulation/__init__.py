@@ -6,9 +6,12 @@ network, the clock, the worker processes, the stores and the drivers.  Whatever 
 an event; the seed chooses.
 
     network     lines that deliver late, lose answers, and say everything again
-    node        an agent on a played loop, with played workers
+    node        an agent on a played loop
+    workers     run tasks, and die
     stores      what lies on which node, and moves
     driver      submits, is told, reads, lets go
+    plans       maps and what takes them, as a driver says them
+    jobs        drivers come and die, and that is found out
     books       what was accepted, what came of it; says what is wrong
     world       chooses what happens next
 """

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hyperloom import specs
 from hyperloom.gcs.codes import FAILURE
 from hyperloom.ids import TASK_BYTES, object_id
-from tests.simulation.node import value_of
 from tests.simulation.stores import lies_in_a_store
+from tests.simulation.workers import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ LOST = FAILURE + b"lost"
 class _Task:
     retries: int
     inputs: list[bytes]
+    call: bytes
     accepted: bool = False
     cancelled: bool = False
     runs: list[int] = field(default_factory=list)  # the attempts that a worker began
@@ -44,8 +46,8 @@ class Books:
         self.forgetful = False  # the server came back in an older state
         self.value_now: Callable[[bytes], bytes | None] = self._values.get  # the server's
 
-    def submitted(self, task: bytes, retries: int, inputs: list[bytes]) -> None:
-        self._tasks[task] = _Task(retries, inputs)
+    def submitted(self, task: bytes, retries: int, inputs: list[bytes], call: bytes) -> None:
+        self._tasks[task] = _Task(retries, inputs, call)
 
     def accepted(self, tasks: list[bytes]) -> None:
         for task in tasks:
@@ -58,13 +60,14 @@ class Books:
         self,
         task: bytes,
         attempt: int,
-        inputs: list[bytes],
+        record: bytes,
         values: Sequence[bytes],
         read: Sequence[bytes | None],
     ) -> bytes:
         """A worker begins it, with these values, and reads these contents; what comes of it."""
-        known = self._tasks[task]
+        known, inputs = self._tasks[task], specs.inputs_of(record)
         assert inputs == known.inputs, "it is given what it asked for"
+        assert record[specs.call_start(record) :] == known.call, "it is its own call, or item"
         for oid, value, content in zip(inputs, values, read, strict=True):
             if lies_in_a_store(value):
                 self._stored.add(oid)
@@ -130,11 +133,9 @@ class Books:
             assert oid in self._values, f"{oid.hex()} was accepted, and nothing came of it"
         if self.calm:
             for name, task in self._tasks.items():
-                assert len(task.runs) <= 1, f"{name.hex()} ran {len(task.runs)} times in peace"
-
-    @property
-    def unaccepted(self) -> list[bytes]:
-        return [name for name, task in self._tasks.items() if not task.accepted]
+                runs = len(task.runs)
+                assert runs <= 1, f"{name.hex()} ran {runs} times in peace"
+                assert runs or task.cancelled or not task.accepted, f"{name.hex()} did not run"
 
     @staticmethod
     def output(task: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, specs
@@ -13,6 +14,7 @@ from hyperloom.raylet.remaking import AGAIN
 from hyperloom.specs import Template, encode_template
 from tests.simulation.books import LOST
 from tests.simulation.network import Inbox, Line
+from tests.simulation.plans import Plans
 from tests.simulation.stores import lies_in_a_store, size_of
 
 if TYPE_CHECKING:
@@ -33,32 +35,48 @@ KINDS = {b"2retries": (2, 0, "CPU:10000"), b"endless.": (-1, 0, "CPU:10000"),
 class Driver:
     """One, in a job of its own; or something detached, `among` a job that is there."""
 
-    def __init__(
-        self, job: bytes, server: Server, books: Books, rng: Random, *, among: int = 0
+    def __init__(  # noqa: PLR0913
+        self,
+        job: bytes,
+        server: Server,
+        books: Books,
+        rng: Random,
+        *,
+        among: int = 0,
+        home: Node | None = None,
     ) -> None:
-        self._rng = rng
-        self._books = books
+        self.rng = rng
+        self.books = books
         self._server = server
         self.job = job
         self.ns = keys.job_namespace(job)
         self.process = ProcessID(job + among.to_bytes(PROCESS_BYTES - JOB_BYTES, "big"))
         self.owns = among > 0  # the job; it cannot die
-        self._ids = TaskIds(self.process)
+        self.ids = TaskIds(self.process)
         self.line = Line(server, self._connected_again)
         self.inbox = Inbox(server, keys.INBOX.name(self.ns, self.process))
         self._seq = 0
         self._answered: list[tuple[int, tuple[Any, ...], Any]] = []  # number or 0, words
         self.held: list[bytes] = []  # object ids
+        self.unborn: list[Driver] = []  # plans that are to be detached
         self.values: dict[bytes, bytes] = {}
         self.places: dict[bytes, bytes] = {}  # objects that lie in stores, to be read
         self._has_read: dict[bytes, bytes] = {}  # likewise, and were
         self._reads: dict[bytes, Node] = {}  # by way of which node
+        self.kinds = KINDS
+        self.cancelled = b"4cancelled"  # what its tasks become that it does not want
+        self.plans = Plans(self)
+        self.home = home  # on whose machine it runs, at whose door it is
+        self.guest = SimpleNamespace(job=job, ends=False, say=lambda _: None)
         if not self.owns:
             self._begins()
 
     def _begins(self) -> None:
-        about = json.dumps({"pid": 1, "process": self.process.hex()})
-        self._speak(0, "job_open", self.job, about, ns=keys.CLUSTER)
+        about = {"pid": 1, "process": self.process.hex()}
+        if self.home is not None:
+            about["node"] = self.home.node.hex()
+            self.home.lets_in(self.guest, about)
+        self._speak(0, "job_open", self.job, json.dumps(about), ns=keys.CLUSTER)
         for name, (retries, priority, shape) in KINDS.items():
             template = Template(b"function----", name.decode(), 1, retries, priority, shape)  # type: ignore[arg-type]
             body = encode_template(template)
@@ -90,29 +108,39 @@ class Driver:
 
     def submits(self) -> None:
         """Some tasks of one kind, which may need what it holds."""
-        kind = self._rng.choice(list(KINDS))
+        kind = self.rng.choice(list(KINDS))
         args: list[bytes] = []
         new: list[bytes] = []
-        for _ in range(self._rng.randint(1, 6)):
-            task = self._ids.next()
-            wanted = self._rng.randint(0, _INPUTS_MOST)
-            inputs = self._rng.sample(self.held, min(wanted, len(self.held)))
+        for _ in range(self.rng.randint(1, 6)):
+            task = self.ids.next()
+            wanted = self.rng.randint(0, _INPUTS_MOST)
+            inputs = self.rng.sample(self.held, min(wanted, len(self.held)))
             args += (task, specs.record(kind, inputs, (), b"call"))  # type: ignore[arg-type]
-            self._books.submitted(task, KINDS[kind][0], inputs)
+            self.books.submitted(task, KINDS[kind][0], inputs, b"call")
             new.append(task)
             self.held.append(object_id(task, 0))
-        made = int.from_bytes(new[-1][codes.PROCESS_ID :], "big")
+        self.says_of_tasks("task_submit", new[-1], b"", kind, *args, new=new)
+
+    def says_of_tasks(self, function: str, last: bytes, *args: Any, new: list[bytes]) -> None:
+        """Tasks, the last of which is this; when it is answered, these are accepted."""
 
         def accepted(answer: Any) -> None:
             assert not isinstance(answer, errors.LoomError), answer
-            self._books.accepted(new)
+            self.books.accepted(new)
 
-        self._say("task_submit", made, b"", kind, *args, then=accepted)
+        made = int.from_bytes(last[codes.PROCESS_ID :], "big")
+        self._say(function, made, *args, then=accepted)
+
+    def tells(self, function: str, *args: Any, then: Any = None) -> None:
+        """Words without a number."""
+        self._speak(0, function, *args, then=then)
 
     def releases(self) -> None:
         """Some that it holds."""
-        gone = self._rng.sample(self.held, self._rng.randint(1, len(self.held)) // 2 + 1)
-        self.lets_go(gone)
+        passed_on = {oid for plan in self.unborn for oid in plan.held}
+        free = [oid for oid in self.held if oid not in passed_on]
+        if free:
+            self.lets_go(self.rng.sample(free, self.rng.randint(1, len(free)) // 2 + 1))
 
     def lets_go(self, gone: list[bytes]) -> None:
         self.held = [oid for oid in self.held if oid not in gone]
@@ -123,30 +151,59 @@ class Driver:
 
     def detaches(self, number: int, born: Callable[[Driver], None]) -> None:
         """Something that owns the job from now on, and holds some of what is held here."""
-        kept = self._rng.sample(self.held, min(len(self.held), 3))
+        kept = self.rng.sample(self.held, min(len(self.held), 3))
         process = self.process[:JOB_BYTES] + number.to_bytes(PROCESS_BYTES - JOB_BYTES, "big")
 
         def answered(answer: Any) -> None:
             if answer == 1:
-                heir = Driver(self.job, self._server, self._books, self._rng, among=number)
+                heir = Driver(self.job, self._server, self.books, self.rng, among=number)
                 heir.held = kept
                 heir._ask()
                 born(heir)
 
         self._speak(0, "owner_add", process, b"P", b"", b"".join(kept), then=answered)
 
-    def dies(self, arrive: int) -> None:
-        """kill -9.  Of its last words so many may still arrive."""
+    def detaches_a_plan(self, number: int, born: Callable[[Driver], None]) -> None:
+        """A plan is a process of its own, as soon as all of it is accepted; until then it is ours.
+
+        (`hyperloom.plan.detached`)
+        """
+        before = list(self.held)  # all that is known by then
+
+        def settled(_: Any) -> None:
+            plan = Driver(self.job, self._server, self.books, self.rng, among=number)
+            there = [oid for oid in before if oid in self.held]
+            plan.held = self.rng.sample(there, min(len(there), 3))  # which it may take
+            self.unborn.append(plan)
+            plan.plans.submits()
+            plan.line.command("PING", then=lambda _: accepted(plan))
+
+        def accepted(plan: Driver) -> None:
+            kept = [oid for oid in plan.held if not oid.startswith(plan.process)]
+            about = plan.process, b"D", b"", b"".join(kept)
+            self.tells("owner_add", *about, then=lambda answer: added(plan, answer))
+
+        def added(plan: Driver, answer: Any) -> None:
+            self.unborn.remove(plan)
+            if answer == 1:
+                plan._ask()
+                born(plan)
+
+        self.line.command("PING", then=settled)
+
+    def dies(self, arrive: int) -> list[Line]:
+        """kill -9.  Of its last words so many may still arrive, on these lines."""
         self.line.close()
         self.line.cut(arrive)
         self.inbox.close()
+        return [self.line, *(line for plan in self.unborn for line in plan.dies(arrive))]
 
     def reads(self, nodes: Sequence[Node]) -> None:
         """One that lies in a store, by way of some node; the program may have moved, too."""
-        oid = self._rng.choice(sorted(self.places))
+        oid = self.rng.choice(sorted(self.places))
         if self._reads.get(oid) in nodes or not nodes:
             return
-        node, place = self._rng.choice(nodes), self.places[oid]
+        node, place = self.rng.choice(nodes), self.places[oid]
         if node.store.contains(oid):
             self._reads_here(oid, node.store[oid])
             return
@@ -162,7 +219,7 @@ class Driver:
                 del self.places[oid]
                 self._ask()
             elif lost:
-                self._books.lost(oid)
+                self.books.lost(oid)
                 self._ends(oid, LOST)
             elif node.store.contains(oid):
                 self._reads_here(oid, node.store[oid])
@@ -173,12 +230,12 @@ class Driver:
         """One that it has read before; it may have been lost since."""
         again = [oid for oid in self._has_read if oid in self.held and oid in self.values]
         if again:
-            oid = self._rng.choice(again)
+            oid = self.rng.choice(again)
             del self.values[oid]
             self.places[oid] = self._has_read.pop(oid)
 
     def _reads_here(self, oid: bytes, content: bytes) -> None:
-        self._books.read(oid, content)
+        self.books.read(oid, content)
         self._has_read[oid] = self.places[oid]
         self._ends(oid, content)
 
@@ -186,11 +243,11 @@ class Driver:
         del self.places[oid]
         self.values[oid] = content
 
-    def cancels(self) -> None:
-        """One of the latest."""
-        task = self._rng.choice(self.held)[: codes.TASK_ID]
-        self._books.cancelled(task)
-        self._speak(0, "task_cancel", b"4cancelled", self._rng.randint(0, 1), task)
+    def cancels(self, task: bytes = b"") -> None:
+        """This, or any."""
+        task = task or self.rng.choice(self.held)[: codes.TASK_ID]
+        self.books.cancelled(task)
+        self.tells("task_cancel", self.cancelled, self.rng.randint(0, 1), task)
 
     # -- what happens to it ---------------------------------------------------------------------
 
@@ -227,7 +284,7 @@ class Driver:
     def _know(self, oids: list[bytes], values: list[bytes | None]) -> None:
         for oid, value in zip(oids, values, strict=True):
             if value and oid in self.held:  # an answer may come when it has let go
-                self._books.told(oid, value)
+                self.books.told(oid, value)
                 if not lies_in_a_store(value):
                     self.places.pop(oid, None)
                     self.values[oid] = value
@@ -248,9 +305,11 @@ class Driver:
             found.append(("mend", self.line.mend))
         if self.inbox.has_news:
             found.append(("hear", self.hears))
+        for plan in self.unborn:
+            found += plan.events()
         return found
 
     @property
     def is_heard(self) -> bool:
         """Nothing that it said is unanswered."""
-        return self.line.connected and not self.line._said
+        return self.line.connected and not self.line._said and not self.unborn

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.gcs import keys
 from hyperloom.gcs.wire import fcall
 from hyperloom.ids import JOB_BYTES
-from hyperloom.raylet.owners import FORSAKEN
 from tests.simulation.driver import Driver
 
 if TYPE_CHECKING:
@@ -18,6 +15,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from tests.simulation.books import Books
+    from tests.simulation.network import Line
     from tests.simulation.node import Node
     from tests.simulation.server import Server
 
@@ -33,30 +31,33 @@ class Jobs:
         self.all: list[bytes] = []  # that ever were
         self.detached = 0  # things, ever
         self._looked_at: tuple[int, int] = (-1, -1)
-        self._lacking: dict[bytes, bool] = {}  # jobs without a driver; whether that was seen
+        self._lacking: set[bytes] = set()  # jobs without a driver
         self._left_behind = False
+        self._homes: dict[bytes, Node] = {}  # on whose machine a job's driver is, or was
+        self._unseen: list[tuple[Any, Node]] = []  # drivers that died: guest and home
 
-    def driver_comes(self) -> None:
+    def driver_comes(self, home: Node) -> None:
+        """On the machine of this node."""
         job = bytes([65 + len(self.all)]) * JOB_BYTES
         self.all.append(job)
-        self.drivers.append(Driver(job, self._server, self._books, self._rng))
+        self.drivers.append(Driver(job, self._server, self._books, self._rng, home=home))
+        self._homes[job] = home
 
     def has_driver(self, job: bytes) -> bool:
         return any(driver.job == job and not driver.owns for driver in self.drivers)
 
-    def driver_dies(self) -> Driver:
-        driver = self._rng.choice([driver for driver in self.drivers if not driver.owns])
+    def driver_dies(self, driver: Driver) -> list[Line]:
+        """Lines on which words of it may still arrive."""
         self._books.calm = False
         self.drivers.remove(driver)
-        driver.dies(self._rng.randint(0, 3))
-        if all(each.owns for each in self.drivers):
-            self.driver_comes()
-        return driver
+        self._unseen.append((driver.guest, self._homes[driver.job]))
+        return driver.dies(self._rng.randint(0, 3))
 
     def detaches(self) -> None:
         driver = self._rng.choice([driver for driver in self.drivers if not driver.owns])
         self.detached += 1
-        driver.detaches(self.detached, self.drivers.append)
+        detach = self._rng.choice([driver.detaches, driver.detaches_a_plan])
+        detach(self.detached, self.drivers.append)
 
     def release_what_is_detached(self) -> None:
         for job in self.all:
@@ -74,32 +75,40 @@ class Jobs:
         return self._left_behind
 
     def ends(self, nodes: list[Node]) -> list[tuple[str, Callable[[], None]]]:
-        """The raylet of a driver that died sees it; or another does, if that is lost."""
-        self._look()
-        return [
-            ("end is seen", partial(self._sees_gone, self._rng.choice(nodes), job))
-            for job, seen in self._lacking.items()
-            if nodes and not seen
-        ]
+        """The raylet of a driver that died sees it.  If that is dead too, others wait in vain."""
+        seen = [end for end in self._unseen if end[1] in nodes]
+        return [("end is seen", partial(self._is_seen, end)) for end in seen]
+
+    def _is_seen(self, end: tuple[Any, Node]) -> None:
+        """The program whose job this is was killed."""
+        guest, home = end
+        self._unseen.remove(end)
+        home.guests.remove(guest)
+        home._do(lambda: home.agent.left(guest))
+
+    def waited_for_long_enough(self) -> None:
+        """Drivers that died with their node: that is found out, by the server's clock."""
+        self._unseen = [end for end in self._unseen if not end[1].line.dead]
+        if any(home.line.dead for home in self._homes.values()):
+            self._look()
+            for job in self._lacking:
+                if (home := self._homes.get(job)) and home.line.dead:
+                    table = keys.ORPHANS.name(keys.CLUSTER)
+                    if self._server.plane.wire.call("HEXISTS", table, job):
+                        self._server.plane.wire.call("HSET", table, job, home.node + b"1")
 
     def _look(self) -> None:
         """Which jobs of the cluster have no driver; it is asked when it may have changed."""
         now = self._server.did, len(self.drivers)
         if now == self._looked_at:
             return
-        self._looked_at, self._lacking, self._left_behind = now, {}, False
+        self._looked_at, self._lacking, self._left_behind = now, set(), False
         gone = [job for job in self.all if not self.has_driver(job)]
         if not gone:
             return
         abouts = self._server.plane.wire.call("HMGET", keys.JOBS.name(keys.CLUSTER), *gone)
         for job, about in zip(gone, abouts, strict=True):
             if about:
-                self._lacking[job] = FORSAKEN in json.loads(about)
+                self._lacking.add(job)
                 owners = self._server.plane.call("owner_list", ns=keys.job_namespace(job))
                 self._left_behind = self._left_behind or not owners
-
-    @staticmethod
-    def _sees_gone(node: Node, job: bytes) -> None:
-        """The program whose job this is was killed."""
-        guest: Any = SimpleNamespace(job=job, ends=False)
-        node._do(lambda: node.agent._owners.left(guest))

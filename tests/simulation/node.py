@@ -5,34 +5,26 @@ from __future__ import annotations
 import heapq
 import shutil
 import tempfile
-from collections import deque
-from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from hyperloom import specs
 from hyperloom.config import Config
-from hyperloom.core import words
-from hyperloom.gcs.codes import FAILURE, LOST, TEMPLATE_ID
-from hyperloom.ids import TASK_BYTES, object_id
 from hyperloom.raylet import handover
 from hyperloom.raylet.agent import Agent
-from hyperloom.raylet.held import Begun
 from hyperloom.raylet.node import NodeSettings
 from hyperloom.resources import ResourceSet, of_node
 from tests.simulation.network import Inbox, Line
-from tests.simulation.stores import Giver, Store, Stores, Taker, lies_in_a_store
+from tests.simulation.stores import Giver, Store, Stores, Taker
+from tests.simulation.workers import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from tests.simulation.books import Books
     from tests.simulation.server import Server
-
-KILLED = -9
-LARGE = frozenset({b"large...", b"large-no", b"large-en"})  # templates whose results lie in stores
+    from tests.simulation.workers import Worker
 
 
 class Clock:
@@ -79,145 +71,21 @@ class Loop:
         heapq.heappop(self._timers)[2]()
 
 
-def value_of(task: bytes, inputs: Sequence[bytes]) -> bytes:
-    """What a task makes of its inputs: a failure of one of them, or something of its own."""
-    failed = next((value for value in inputs if value[:1] == b"4"), None)
-    return failed or b"0" + sha256(task + b"".join(inputs)).digest()[:8]
+class _Door:
+    """Who has come in: programs of this machine."""
 
+    def __init__(self, guests: list[Any]) -> None:
+        self._guests = guests
 
-class Worker:
-    """Takes tasks, runs them one by one, reports some at a time, may die between any two steps."""
-
-    def __init__(self, number: int, books: Books, store: Store) -> None:
-        self.number = number
-        self._books = books
-        self._store = store
-        self.state = "starting"
-        self._queue: deque[tuple[bytes, bytes, bytes]] = deque()
-        self._done: list[Any] = []
-        self._done_count = 0
-        self._unwanted: dict[bytes, bytes] = {}
-        self.begun = 0
-        self.said: deque[list[Any]] = deque()  # on its way to the raylet
-        self.leaving = False
-
-    def hears(self, message: list[Any]) -> None:
-        match message:
-            case [words.TASKS, _, flat, _]:
-                self._queue.extend(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
-            case [words.EXIT]:
-                self.leaving = True
-            case [words.GIVE_BACK]:
-                self.report()
-                self.said.append([words.BACK, [entry for entry, _, _ in self._queue]])
-                self._queue.clear()
-            case [words.STOP, task, failure]:
-                self._unwanted[task] = failure
-
-    @property
-    def can_work(self) -> bool:
-        return self.state == "running" and bool(self._queue or self._done or self.leaving)
-
-    def works(self, *, reports: bool) -> None:
-        """One step: run a task, report, or end."""
-        if self._queue and not (reports and self._done):
-            entry, record, inputs = self._queue.popleft()
-            self.begun += 1
-            self._run(entry, record, inputs)
-        elif self._done:
-            self.report()
-        elif self.leaving:
-            self.state = "dead"
-
-    def _run(self, entry: bytes, record: bytes, inputs: bytes) -> None:
-        task, attempt = specs.split_entry(entry)
-        names, values = specs.inputs_of(record), specs.split_values(inputs)
-        read = [self._read(oid, value) for oid, value in zip(names, values, strict=True)]
-        value = self._books.ran(task, attempt, names, values, read)
-        stopped = self._unwanted.pop(task, None)
-        if stopped is not None:
-            value = stopped
-        elif record[:TEMPLATE_ID] in LARGE and value[:1] != FAILURE:
-            value = self._store.seal(object_id(task, 0), value)
-        self._done += (task, attempt, specs.heading_of(record), 1, value)
-        self._done_count += 1
-
-    def _read(self, oid: bytes, value: bytes) -> bytes | None:
-        """An input's content; None, if it should lie here, and does not."""
-        return self._store.get(oid) if lies_in_a_store(value) or value == LOST else value
-
-    def report(self) -> None:
-        if self._done:
-            self.said.append([words.DONE, self._done_count, 0.001, self._done, b""])
-            self._done, self._done_count = [], 0
-
-    def dies(self) -> None:
-        self.state = "dead"
-
-
-class Pool:
-    """The played workers of a node."""
-
-    def __init__(self, listener: Any, books: Books, store: Store) -> None:
-        self._listener = listener
-        self._books = books
-        self._store = store
-        self.workers: dict[int, Worker] = {}
-
-    def start(self, worker: int, about: dict[str, Any]) -> None:
-        del about
-        self.workers[worker] = Worker(worker, self._books, self._store)
-
-    def started(self, worker: Worker) -> None:
-        worker.state = "running"
-        self._listener.worker_ready(worker.number)
-
-    def speaks(self, worker: Worker) -> None:
-        self._listener.worker_says(worker.number, worker.said.popleft())
-
-    def is_buried(self, worker: Worker) -> None:
-        """What it said before its end is still read."""
-        while worker.said:
-            self.speaks(worker)
-        self._listener.worker_exited(worker.number, KILLED, Begun(worker.begun))
-        del self.workers[worker.number]
-
-    def send(self, worker: int, message: list[Any]) -> None:
-        if self.workers[worker].state != "dead":
-            self.workers[worker].hears(message)
-
-    control = send
-
-    def kill(self, worker: int) -> None:
-        if worker in self.workers:
-            self.workers[worker].dies()
-
-    def pid(self, worker: int) -> int:
-        return worker
-
-    def pids(self) -> dict[int, int]:
-        return {number: number for number in self.workers}
-
-    def begun(self, worker: int) -> Begun:
-        return Begun(self.workers[worker].begun if worker in self.workers else 0)
-
-    def tail(self, worker: int) -> list[str]:
-        del worker
-        return []
-
-    def hear_out(self, worker: int, *, ended: bool) -> None:
-        """Played tasks print nothing."""
+    def guests_of(self, job: bytes) -> list[Any]:
+        return [guest for guest in self._guests if guest.job == job]
 
 
 class _Nobody:
-    """At the door, in memory: there is nothing to do."""
+    """In memory, in logs: there is nothing to do."""
 
     def __init__(self, *_: Any) -> None:
         pass
-
-    def guests_of(self, job: bytes) -> list[Any]:
-        del job
-        return []
 
     def look(self, *_: Any) -> None:
         return None
@@ -237,7 +105,7 @@ class Stage:
             "agent.Loop": lambda: self.acting.loop,
             "agent.Conversation": lambda _, __, when_back: self.acting.gets_line(when_back),
             "agent.Pool": lambda _, __, ___, listener, ____: self.acting.gets_pool(listener),
-            "agent.Door": _Nobody,
+            "agent.Door": lambda *_: _Door(self.acting.guests),
             "fetching.StoreClient": lambda _: self.acting.store,
             "fetching.Taker": lambda _, __, tell, ___: self.acting.gets_taker(tell),
             "fetching.Giver": lambda *_: Giver(),
@@ -276,6 +144,7 @@ class Node:
         self._books = books
         self._stage = stage
         self.inboxes: list[Inbox] = []
+        self.guests: list[Any] = []
         self.loop = Loop(clock)
         self.store = Store(node, stage.stores)
         self.settings = NodeSettings(
@@ -354,6 +223,11 @@ class Node:
         """A program of this node wants an object to be here."""
         self._do(lambda: self.agent._fetching.fetch([(oid, size)], told))
 
+    def lets_in(self, guest: Any, about: dict[str, Any]) -> None:
+        """A driver of this machine is there, and its job begins."""
+        self.guests.append(guest)
+        self._do(lambda: self.agent._jobs.open(guest.job, about))
+
     def pauses(self, *, on: bool) -> None:
         self.paused, self.store.answers = on, not on
 
@@ -395,6 +269,3 @@ class Node:
         self._stage.acting = self
         self.agent._fetching.close()
         self.store.ends()
-
-
-assert TASK_BYTES == 16, "entries are cut by it in the machine's messages"

@@ -102,5 +102,5 @@ def _told(event: Any) -> str:
 
 def _shown(args: tuple[Any, ...]) -> str:
     if args[0] == "FCALL":
-        return f"{args[1]}({', '.join(f'{arg!r:.400}' for arg in args[4:])})"
+        return f"{args[3]} {args[1]}({', '.join(f'{arg!r:.400}' for arg in args[4:])})"
     return " ".join(f"{arg!r:.400}" for arg in args)

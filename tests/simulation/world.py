@@ -50,15 +50,19 @@ class World:
             self._node_joins()
         self._jobs = Jobs(self.server, self.books, self._rng)
         for _ in range(self._rng.randint(1, 2)):
-            self._jobs.driver_comes()
-        self._peaceful = self._rng.random() < 0.2
+            self._driver_comes()
+        # Each world has troubles of some kinds, and some more of them than others.
+        self._trouble = 0.0 if self._rng.random() < 0.2 else self._rng.choice([0.05, 0.15, 0.4])
+        kinds = self._kinds_of_trouble()
+        self._kinds = self._rng.sample(kinds, self._rng.randint(2, len(kinds)))
+        self._detaching = self._rng.choice([0.02, 0.02, 0.3])
 
     # -- living ----------------------------------------------------------------------------------
 
     def live(self) -> None:
         """Some time of trouble, then peace until everything is over; then nothing may be left."""
         for _ in range(_STEPS):
-            self._step(self._wishes() + ([] if self._peaceful else self._troubles()))
+            self._step(self._wishes() + self._troubles())
         self._settle()
         for driver in self.drivers:
             self.books.check_end(driver.held)
@@ -176,6 +180,7 @@ class World:
 
     def _leases_end(self) -> None:
         """Of the dead, also if a node that was away itself has given them time (node_beat)."""
+        self._jobs.waited_for_long_enough()
         if self._leases_seen == self.server.did:
             return
         self._leases_seen = self.server.did
@@ -195,10 +200,12 @@ class World:
     def _wishes(self) -> list[tuple[str, Callable[[], None]]]:
         found = []
         for driver in self.drivers:
-            found.append(("submits", driver.submits))
+            found += [("submits", driver.submits), ("submits a plan", driver.plans.submits)]
+            if driver.plans and self._rng.random() < 0.2:
+                found.append(("cancels a plan", driver.plans.cancels))
             if driver.held:
                 found += [("releases", driver.releases), ("reads anew", driver.reads_anew)]
-                if self._rng.random() < 0.05:
+                if self._rng.random() < self._detaching:
                     found.append(("detaches", self._detaches))
                 if self._rng.random() < 0.2:
                     found.append(("cancels", driver.cancels))
@@ -213,7 +220,7 @@ class World:
     def _drains(self) -> None:
         """A node is told to leave; with a limit to what runs, some of that runs again."""
         node, limited = self._rng.choice(self.nodes), self._rng.random() < 0.3
-        if node.paused or (limited and self._peaceful):
+        if node.paused or (limited and not self._trouble):
             return
         self.books.calm = self.books.calm and not limited
         node.drains(self._rng.random() if limited else None)
@@ -225,14 +232,17 @@ class World:
     # -- what goes wrong -------------------------------------------------------------------------
 
     def _troubles(self) -> list[tuple[str, Callable[[], None]]]:
-        if self._rng.random() > 0.15:
+        if self._rng.random() > self._trouble:
             return []
-        trouble = self._rng.choice(
-            [self._worker_dies, self._cut_line, self._cut_inbox, self._pause, self._give_up,
-             self._node_dies, self._driver_dies, self._resume, self._node_joins, self._back_up,
-             self._restore]
-        )  # fmt: skip
+        trouble = self._rng.choice(self._kinds)
         return [(trouble.__name__, trouble)] * 3
+
+    def _kinds_of_trouble(self) -> list[Callable[[], None]]:
+        return [
+            self._worker_dies, self._cut_line, self._cut_inbox, self._pause, self._give_up,
+            self._node_dies, self._driver_dies, self._resume, self._node_joins, self._back_up,
+            self._restore,
+        ]  # fmt: skip
 
     def _worker_dies(self) -> None:
         running = [worker for node in self.nodes for worker in node.running_workers()]
@@ -269,9 +279,18 @@ class World:
     def _dead(self, node: bytes) -> None:
         self.server.plane.wire.call("ZADD", keys.LEASES.name(keys.CLUSTER), "XX", 1, node)
 
+    def _driver_comes(self) -> None:
+        if all(node.is_draining for node in self.nodes):
+            self._node_joins()
+        self._jobs.driver_comes(self._rng.choice([n for n in self.nodes if not n.is_draining]))
+
     def _driver_dies(self) -> None:
-        self._backup = {}
-        self._old_lines[self._jobs.driver_dies().line] = b""
+        self._dies(self._rng.choice([driver for driver in self.drivers if not driver.owns]))
+
+    def _dies(self, driver: Driver) -> None:
+        self._old_lines |= dict.fromkeys(self._jobs.driver_dies(driver), b"")
+        if all(each.owns for each in self.drivers):
+            self._driver_comes()
 
     def _node_dies(self) -> None:
         if self.nodes:
@@ -282,6 +301,8 @@ class World:
             node.line.cut(self._rng.randint(0, 2))
             self._old_lines[node.line] = node.node
             self._lease_ends(node)
+            for driver in [driver for driver in self.drivers if driver.home is node]:
+                self._dies(driver)
 
     def _back_up(self) -> None:
         """The server's disk has all that it did so far."""
@@ -316,7 +337,8 @@ class World:
 
     def _lines(self) -> list[Line]:
         """All of which words may be on their way, also of the dead."""
-        return [who.line for who in (*self.drivers, *self.nodes)] + [*self._old_lines]
+        unborn = [plan for driver in self.drivers for plan in driver.unborn]
+        return [who.line for who in (*self.drivers, *unborn, *self.nodes)] + [*self._old_lines]
 
     def _late(self, line: Line) -> None:
         """A word of an old connection.  If it was that a node joins, the dead do not beat."""
@@ -328,7 +350,7 @@ class World:
                 del self._old_lines[line]
 
     def _node_joins(self) -> None:
-        if len(self.nodes) < 3:
+        if len(self.nodes) < 3 or all(node.is_draining for node in self.nodes):
             self._born += 1
             name = self._born.to_bytes(NODE_BYTES, "big")
             cpus = self._rng.randint(1, 3)
