@@ -101,10 +101,10 @@ class Agent:
         )  # fmt: skip
         self._draining = Draining(settings, self._gcs, self.machine, self._jobs, self)
         self._draining.move_actor = self._residents.move
-        self._owners = Owners(settings.node, self._gcs, self.loop, self._journal, self._jobs)
+        self._owners = Owners(settings, self._gcs, self.loop, self._journal, self._jobs)
         self._owners.bury, self._owners.mourn = self._reporter.bury, self._reporter.mourn
         self._parting = Parting(settings, self._gcs, self._jobs, self.machine, self._owners.left)
-        self.left, self.end_forsaken = self._parting.left, self._owners.end_forsaken
+        self.left = self._parting.left
         self._door = Door(settings.socket, self.loop, self)
         self._owners.drivers_of, self._owners.ended = self._door.guests_of, self.job_ended
         self._healing = Healing(settings, self._gcs, self._door)

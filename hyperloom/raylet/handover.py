@@ -6,7 +6,7 @@ with it, and goes back into the queues, one attempt older; and what those worker
 of.  Whatever the dead raylet said and the server has not read yet is stale from then on.
 
 Jobs are not ended by a raylet's death: their drivers connect to the next one and go on.  A
-driver that does not, within the time of a lease, is dead too (`Agent.end_forsaken`).
+driver that does not, within the time of a lease, is dead too (`hyperloom.raylet.owners`).
 """
 
 from __future__ import annotations

@@ -71,8 +71,6 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
     end_when_told(raylet, alive)
     if own_server is not None:
         raylet.conversation.revive = own_server.keep_alive
-    if not settings.embedded:
-        raylet.loop.later(settings.config.lease_s, raylet.end_forsaken)
     with contextlib.suppress(BrokenPipeError):  # its supervisor died; without one it lives on
         os.write(ready, b"ready\n")
     os.close(ready)

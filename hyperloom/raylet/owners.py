@@ -12,6 +12,10 @@ owner is gone, and nothing that was lost on the way can keep a job for ever.
 Nor can the end of that node, which may be the driver's own: the job is *forsaken* from then on, as
 the cluster's table says of it, and every raylet asks now and then.  A driver whose node is lost
 before that is waited for (`orphans`).
+
+A raylet that hears of a job whose driver should be here, and is not, waits for it, for the time of
+a lease: it has itself taken the place of another, or the server came back in an older state and
+does not know any more that the job is over.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from hyperloom.raylet.jobs import Jobs
     from hyperloom.raylet.journal import Journal
     from hyperloom.raylet.loop import Loop
+    from hyperloom.raylet.node import NodeSettings
 
 _CLOSED_S = 600  # how long late words about an ended job are ignored
 _ASK_EVERY_S = 1.0
@@ -47,10 +52,12 @@ class Owners:
     """
 
     def __init__(
-        self, node: bytes, gcs: Conversation, loop: Loop, journal: Journal, jobs: Jobs
+        self, settings: NodeSettings, gcs: Conversation, loop: Loop, journal: Journal, jobs: Jobs
     ) -> None:
-        self._node = node
+        self._node = settings.node
+        self._lease_s = settings.config.lease_s
         self._gcs = gcs
+        self._loop = loop
         self._journal = journal
         self._jobs = jobs
         self.bury: Callable[[bytes], None] = lambda _: None
@@ -97,12 +104,6 @@ class Owners:
         if guest.job is not None:
             self._without_driver(guest.job, self.bury if guest.ends else self.mourn)
 
-    def end_forsaken(self) -> None:
-        """End the jobs of drivers that were here and did not come back to this raylet."""
-        for job in self._jobs:
-            if self._about(job).get("node") == self._node.hex():
-                self._without_driver(job, self.mourn, orphans.NOT_BACK)
-
     def abandon(self, job: bytes, why: str) -> None:
         """Nobody waits for a job's driver any more, which may live: it hears why."""
         self._without_driver(job, self.mourn, why)
@@ -123,6 +124,13 @@ class Owners:
     def opened(self, job: bytes, about: dict[str, Any]) -> None:
         """A job is open, or told of anew: its driver is gone, or there again."""
         (self._forsaken.add if about.get(FORSAKEN) else self._forsaken.discard)(job)
+        if about.get("node") == self._node.hex() and not self.drivers_of(job):
+            self._loop.later(self._lease_s, lambda: self._end_if_not_back(job))
+
+    def _end_if_not_back(self, job: bytes) -> None:
+        """Its driver was here, or here with another raylet."""
+        if self._about(job).get("node") == self._node.hex() and not self.is_forsaken(job):
+            self._without_driver(job, self.mourn, orphans.NOT_BACK)
 
     def forget(self, job: bytes) -> None:
         """It is over."""
@@ -140,6 +148,9 @@ class Owners:
         def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if reply != _KEPT:
                 self._gcs.apply("job_forget", keys.CLUSTER, job)
+                # 1. the job is closed  2. the server comes back in an older state, and has it again
+                # 3. it is forgotten: no table of the cluster has it any more, and nobody ends it.
+                self._gcs.apply("job_close", namespace, keep_s, driver, *why)
                 self.ended(job)
             elif driver:
                 self._kept.add(job)
