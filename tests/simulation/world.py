@@ -96,9 +96,9 @@ class World:
         over = [keys.job_namespace(job) for job in self._jobs.all if not self._jobs.has_driver(job)]
         if any(name == key.name(ns) for key in keys.OUTLIVE for ns in over):
             return True
-        # XXX(simulation): a node that takes part in a job says so again to a restored server before
-        # it hears that this has never had that job, and its row stays.  It should take it back.
-        unknown = map(keys.job_namespace, self._unknown)
+        # An open question: a node that takes part in a job tells a restored server so again before
+        # it hears that this has never had the job, and its row stays.  It should take that back.
+        unknown = [keys.job_namespace(job) for job in self._unknown]
         if any(name == key.name(ns) for key in (keys.SERVED, keys.IDLE) for ns in unknown):
             return True
         return any(name == key.name(ns) for key in _STAYS for ns in (*spaces, keys.CLUSTER))
