@@ -384,7 +384,7 @@ def cluster_resources() -> dict[str, float]:
 
 
 def available_resources() -> dict[str, float]:
-    """What of it was free when the nodes last said so, some seconds ago at most."""
+    """What of it was free when the nodes last said so, some seconds ago; 0.0 if all is taken."""
     from hyperloom.core import cluster  # noqa: PLC0415
 
     return cluster.total(current.session(), "free")

@@ -25,6 +25,7 @@ def nodes(session: Session) -> list[dict[str, Any]]:
         fields["symbols"] = ResourceSet(fields.get("resources", {})).symbols()
         for name in ("resources", "free"):
             fields[name] = ResourceSet(fields.get(name, {})).as_dict()
+        fields["free"] = dict.fromkeys(fields["resources"], 0.0) | fields["free"]
     return result
 
 

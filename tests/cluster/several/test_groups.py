@@ -94,6 +94,12 @@ def test_packed_bundles_are_on_one_node(made: Any, strategy: str) -> None:
     assert len(set(nodes_of(group))) == 1
 
 
+def test_what_groups_have_taken_whole_is_told_as_nothing(cluster: Cluster, made: Any) -> None:
+    group = made([{"CPU": 2}] * len(cluster.nodes), strategy="STRICT_SPREAD")
+    assert group.wait(30)
+    wait_until(lambda: loom.available_resources()["CPU"] == 0, 10)
+
+
 def test_what_a_group_has_nobody_else_gets(cluster: Cluster, made: Any, tmp_path: Path) -> None:
     """It takes all CPUs but one; only as many others run at a time as there are left."""
     group = made([{"CPU": 2}, {"CPU": 2}, CPU], strategy="STRICT_SPREAD")
