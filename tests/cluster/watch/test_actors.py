@@ -121,7 +121,8 @@ def test_an_actor_that_was_killed_is_shown_with_what_it_died_of(
     assert row["error"].startswith("it was killed")
     assert _counts(cluster, job, "Slow") == (done, failed + 1)
     assert [each["state"] for each in _rows(cluster, job, "Slow")].count("FAILED") == failed + 1
-    (kept,) = [each for each in objects.of_job(cluster, job)[0] if each["id"].startswith(row["id"])]
+    rows = objects.table(cluster, [job], lambda of: of["id"].startswith(row["id"]), 10)["objects"]
+    (kept,) = rows
     assert (kept["name"], kept["state"]) == ("Slow", "FAILED")
     capsys.readouterr()
     assert main(["ls", "actors"]) == 0

@@ -48,7 +48,7 @@ def test_of_several_inputs_the_one_that_will_not_come_is_followed(
         line, cause = reasons.explain(cluster, merged.binary()[:16])
         assert (cause["why"], cause["task"]) == ("running", runs.binary()[:16].hex())
         job = bytes(current.session().job)
-        (cancelled,) = objects.of_job(cluster, job)[0]
+        (cancelled,) = objects.table(cluster, [job], None, 10)["objects"]
         assert (cancelled["id"], cancelled["name"]) == (never.hex(), "merge")
     finally:
         go_on.open()
