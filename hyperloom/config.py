@@ -162,8 +162,8 @@ class Config:
     )
     log_bytes: int = _option(
         10 * _MIB,
-        "Most bytes kept of each log of a node's own processes: raylet, server, supervisor, "
-        "recorder, page.",
+        "Most bytes kept of each log of a node's own processes (raylet, server, supervisor, "
+        "recorder, page), and of what each submitted program printed.",
         unit="bytes",
         low=128 * _KIB,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hyperloom.cli import looking
+from hyperloom.cli import looking, words
 
 if TYPE_CHECKING:
     from hyperloom.node.handing import Desk
@@ -131,8 +131,12 @@ def _show(desk: Desk, named: str, *, follow: bool, as_json: bool) -> int:
     """Its output; with `follow` until it ends: then its exit code."""
     at, texts = 0, list[bytes]()
     while True:
-        known, text = desk.read(named, at)
-        at += len(text)
+        known, text, following = desk.read(named, at)
+        if gone := following - len(text) - at:
+            click.echo(
+                f"loom: {words.size(gone)} that it printed are gone (LOOM_LOG_BYTES)", err=True
+            )
+        at = following
         if as_json:
             texts.append(text)
         else:

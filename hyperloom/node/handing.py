@@ -50,8 +50,11 @@ class Desk(Protocol):
     def all(self) -> list[dict[str, Any]]:
         """The latest first."""
 
-    def read(self, text: str, at: int) -> tuple[dict[str, Any], bytes]:
-        """How one stands, and what it had printed by then from byte `at` on, or a part of it."""
+    def read(self, text: str, at: int) -> tuple[dict[str, Any], bytes, int]:
+        """How one stands, what it had printed by then from byte `at` on, or a part, and its end.
+
+        Of very much the oldest is gone: then it begins later.
+        """
 
     def find(self, text: str) -> dict[str, Any]:
         """How one stands."""
@@ -77,9 +80,9 @@ class Here:
     def all(self) -> list[dict[str, Any]]:  # noqa: D102
         return [each.shown() for each in submissions.of(self._session)]
 
-    def read(self, text: str, at: int) -> tuple[dict[str, Any], bytes]:  # noqa: D102
+    def read(self, text: str, at: int) -> tuple[dict[str, Any], bytes, int]:  # noqa: D102
         known = submissions.find(self._session, text)
-        return known.shown(), submissions.output(known, at)
+        return known.shown(), *submissions.output(known, at)
 
     def find(self, text: str) -> dict[str, Any]:  # noqa: D102
         return submissions.find(self._session, text).shown()
@@ -139,9 +142,9 @@ class There:
         found: list[dict[str, Any]] = self._ask("list")["all"]
         return found
 
-    def read(self, text: str, at: int) -> tuple[dict[str, Any], bytes]:  # noqa: D102
+    def read(self, text: str, at: int) -> tuple[dict[str, Any], bytes, int]:  # noqa: D102
         told = self._ask("read", text, at)
-        return told["about"], told["text"]
+        return told["about"], told["text"], told["next"]
 
     def find(self, text: str) -> dict[str, Any]:  # noqa: D102
         return self._ask("find", text)

@@ -70,7 +70,8 @@ class Reception:
                 told = self._find(text).shown()
             case ["read", str(text), int(at)]:
                 known = self._find(text)  # how it stands is asked before its last words are read
-                told |= {"about": known.shown(), "text": submissions.output(known, at)}
+                part, following = submissions.output(known, at)
+                told |= {"about": known.shown(), "text": part, "next": following}
             case ["stop", str(text)]:
                 submissions.stop(self._find(text))
             case _:

@@ -9,9 +9,11 @@ runs in a process group of its own, watched over by a process of ours
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import select
 import shutil
 import signal
 import subprocess
@@ -22,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperloom import errors
-from hyperloom.node import parcels
+from hyperloom.node import parcels, printed
 from hyperloom.node.processes import Mark
 from hyperloom.node.start import child_environment
 from hyperloom.raylet.node import NodeSettings
@@ -35,6 +37,7 @@ _ABOUT, _OUTPUT, _WORK = "about.json", "output.log", "work"
 _PART_BYTES = 1 << 19  # of output at a time
 _END_S = 10.0
 _KILLED = -signal.SIGKILL
+_LOOK_S, _LOOK_MOST_S = 0.25, 4.0  # at how much it printed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,13 +171,12 @@ def _write(known: Submission) -> None:
     aside.replace(file)
 
 
-def output(known: Submission, at: int) -> bytes:
-    """What it printed from byte `at` on, or a part of that: the rest follows."""
-    if not known.output.exists():
-        return b""
-    with known.output.open("rb") as file:
-        file.seek(at)
-        return file.read(_PART_BYTES)
+def output(known: Submission, at: int) -> tuple[bytes, int]:
+    """What it printed from byte `at` on, or a part of that, and where the rest follows.
+
+    Of very much the oldest is gone: then it begins later.
+    """
+    return printed.read(known.output, at, _PART_BYTES)
 
 
 def stop(known: Submission) -> None:
@@ -217,11 +219,27 @@ def main(folder: Path) -> int:
     mark = Mark.of(process.pid)
     known = replace(known, pid=process.pid, started=mark.started if mark else 0)
     _write(known)
+    _keep_short(known, NodeSettings.read(folder.parents[1]).config.log_bytes)
     code = process.wait()
     stopped = (folder / "stopped").exists()
     state = "STOPPED" if stopped else "FAILED" if code else "DONE"
     _write(replace(known, state=state, exit_code=code, ended=time.time()))
     return 0
+
+
+def _keep_short(known: Submission, most_bytes: int) -> None:
+    """As long as the program runs: its output is looked at often while it prints much."""
+    ended, pause_s, size = select.poll(), _LOOK_S, 0
+    program = os.pidfd_open(known.pid)
+    ended.register(program, select.POLLIN)
+    over = False
+    while not over:
+        over = bool(ended.poll(pause_s * 1000))
+        before, size = size, known.output.stat().st_size
+        pause_s = _LOOK_S if size - before > most_bytes // 8 else min(2 * pause_s, _LOOK_MOST_S)
+        with contextlib.suppress(OSError):  # the disk is full: it stays until it is not
+            printed.shorten(known.output, most_bytes)
+    os.close(program)
 
 
 def _environment() -> dict[str, str]:

@@ -180,16 +180,15 @@ def reopen(fd: int, path: str) -> int:
         raise
 
 
-def punch(fd: int) -> None:
-    """Give a file's pages back at once although processes may have it mapped.
+def punch(fd: int, size_bytes: int | None = None) -> None:
+    """Give a file's pages back at once although processes may have it mapped; all or the first.
 
     Never truncate: who looks at a mapping beyond the end gets SIGBUS; a hole reads as zeros.
     Where holes are unknown the pages go when the last mapping goes.
     """
     if sys.platform == "linux":
-        _libc.fallocate(
-            fd, _PUNCH_HOLE_KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(os.fstat(fd).st_size)
-        )
+        size = os.fstat(fd).st_size if size_bytes is None else size_bytes
+        _libc.fallocate(fd, _PUNCH_HOLE_KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size))
 
 
 def rename_new(old: str, new: str) -> None:

@@ -88,3 +88,40 @@ def test_what_cannot_be_submitted_is_told(home: Home) -> None:
     assert "write NAME=VALUE" in home.loom("submit", "-e", "x", "--", "true", exits=2).stderr
     assert "there is no submission" in home.loom("submit", "--logs", "last", exits=1).stderr
     home.loom("stop")
+
+
+SPEAKS = """
+import os, time
+number = 0
+while not os.path.exists("enough"):
+    print("".join(f"line {number + n}\\n" for n in range(2000)), end="")
+    number += 2000
+    time.sleep(0.005)  # the task does not fill the disk meanwhile
+print("the last")
+"""
+
+
+def test_what_a_program_prints_is_kept_up_to_a_size_and_followed_all_the_same(home: Home) -> None:
+    home.variables["LOOM_LOG_BYTES"] = "256KiB"
+    head = home.start_head()
+    program = home.path / "program"
+    program.mkdir()
+    (program / "speaks.py").write_text(SPEAKS)
+    follower = home.python(
+        "-m", "hyperloom", "submit", "--dir", str(program), "--wait", "--", "python", "speaks.py"
+    )
+    wait_until(lambda: list((head / "submitted").glob("*/output.begins")), 30)
+    (folder,) = (head / "submitted").iterdir()
+    (folder / "work" / "enough").touch()
+    followed, _ = follower.communicate(timeout=40)
+    assert follower.returncode == 0
+    log = folder / "output.log"
+    wait_until(lambda: log.stat().st_blocks * 512 <= 300 << 10)
+    assert followed.endswith("the last\n")
+    told = home.loom("submit", "--logs", "last")
+    kept = told.stdout.splitlines()
+    numbers = [int(line.removeprefix("line ")) for line in kept[:-1]]
+    assert kept[-1] == "the last"
+    assert numbers == list(range(numbers[0], numbers[-1] + 1)), "whole lines, and none is missing"
+    assert "that it printed are gone (LOOM_LOG_BYTES)" in told.stderr
+    assert followed.endswith(told.stdout[-100_000:])
