@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from hyperloom.raylet import hunger
+from hyperloom.raylet import hunger, resting
 from hyperloom.raylet.messages import EndWorker, GiveBack, Run, StartWorker, WarnStuck
 from hyperloom.raylet.sharing import GIVE_BACK_S, stands_still
 from hyperloom.raylet.state import WorkerState
@@ -327,6 +327,10 @@ def offer(s: NodeState, job: bytes) -> str:
         _subtract(free, needs, seats)
         if of == job:
             over[name] = seats - len(queue.tasks)
+    for task in resting.fetched(s):  # these are at hand too
+        kind = s.fetching[task].kind
+        if kind.job == job:
+            over[kind.queue] = over.get(kind.queue, 0) - 1
     for held in s.held_back:
         free[held] = 0
     for worker in s.busy.values():
