@@ -178,6 +178,12 @@ class Config:
         "Most memory for objects. 0: the lesser of 30 % of all memory and 90 % of shm_dir's free.",
         unit="bytes",
     )
+    prefetch_percent: int = _option(
+        25,
+        "Most of object_store_bytes for inputs from other nodes of tasks that wait for a CPU here, "
+        "in percent. 0: they are fetched when one is free.",
+        high=90,
+    )
     object_port: int = _option(
         0,
         "Port on which a node gives its large objects to other nodes, if the control plane is on "

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -243,6 +244,12 @@ def label_marks(labels: Mapping[str, str]) -> list[str]:
 def shape_of(queue: str) -> ResourceSet:
     """What the tasks of a queue ask for; its name is "priority|shape" or "priority|shape|wish"."""
     return ResourceSet.parse(queue.split("|")[1])
+
+
+@lru_cache(maxsize=1024)
+def needs_of(queue: str) -> Mapping[str, int]:
+    """The same as a mapping; nobody changes it."""
+    return dict(shape_of(queue).items())
 
 
 def called(name: str) -> str:

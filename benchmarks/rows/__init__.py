@@ -16,6 +16,7 @@ from benchmarks.rows import (
     lineage,
     memory,
     plans,
+    prefetch,
     roles,
     scale,
     start,
@@ -54,6 +55,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "return-large": arrays.return_large,
     "transfer": transfer.transfer,
     "broadcast": broadcast.broadcast,
+    "prefetch": prefetch.prefetch,
     "efficiency": work.efficiency,
     "word-count": work.word_count,
     "actor-sync": actors.sync,
@@ -68,5 +70,5 @@ ROWS: dict[str, Callable[[Bench], None]] = {
 }
 
 ALONE = frozenset(
-    ("broadcast", "events", "dashboard", "import", "first-result", "idle")
+    ("broadcast", "prefetch", "events", "dashboard", "import", "first-result", "idle")
 )  # they start programs, and want quiet

@@ -29,7 +29,8 @@ def size_of(data: bytes) -> int:
     return len(data)
 
 
-def _on(node: str, task: Any) -> Any:
+def on(node: str, task: Any) -> Any:
+    """The task, to run on that node."""
     return task.options(scheduling=loom.NodeAffinity(node))
 
 
@@ -44,8 +45,8 @@ def broadcast(bench: Bench) -> None:
             expect(sizes(takers), [size] * len(takers), "broadcast")
 
         def sizes(takers: list[str]) -> list[int]:
-            ref = _on(maker, make).remote(size)
-            return loom.get([_on(node, size_of).remote(ref) for node in takers])
+            ref = on(maker, make).remote(size)
+            return loom.get([on(node, size_of).remote(ref) for node in takers])
 
         bench.rates(
             f"{size // _MIB} MiB made on one node, and got by {_READERS} others", "GB/s",

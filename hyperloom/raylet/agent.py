@@ -26,6 +26,7 @@ from hyperloom.raylet.doors import Door, Guest
 from hyperloom.raylet.draining import Draining
 from hyperloom.raylet.elsewhere import Elsewhere
 from hyperloom.raylet.fetching import Fetching
+from hyperloom.raylet.foresight import Foresight
 from hyperloom.raylet.groups import Groups
 from hyperloom.raylet.healing import Healing
 from hyperloom.raylet.jobs import Jobs
@@ -79,6 +80,7 @@ class Agent:
             most_workers=min(settings.most_workers, config.workers_most),
             utmost_workers=config.workers_most,
             kill_grace_s=config.kill_grace_s,
+            prefetch_bytes=settings.store_bytes * config.prefetch_percent // 100,
         )
         self._sessions: dict[int, bytes] = {}  # worker -> process id of its session
         self._gcs = self.conversation = Conversation(settings.address, self.loop, self._come_back)
@@ -123,7 +125,10 @@ class Agent:
         self._unburied = Unburied(self._gcs, lambda node, job: self._reporter.reap(node, [job]))
         self._journal.watch(self.machine, self._pool)
         self._relay = Relay(node, self._gcs, self._jobs, self._door)
-        self._elsewhere = Elsewhere(node, self._gcs, self.machine, self._others_idle)
+        self._elsewhere = Elsewhere(node, self._gcs, self.machine, self._jobs.told)
+        self._foresight = Foresight(
+            self._gcs, self.machine, self._jobs, self._fetching, self._keeper
+        )
         self.loop.every(_WATCH_S, self._watch)
         lease_s = settings.config.lease_s
         self.loop.every(lease_s, lambda: self._unburied.look(self._namespaces()))
@@ -155,20 +160,15 @@ class Agent:
     def _seen(self, event: m.QueuesSeen) -> None:
         """Queues that wait in the control plane, perhaps for so long that we may ask for them."""
         self._handle(event)
+        self._foresight.seen(event, self._now())
         if any(hunger.has_waited(self.machine, event.job, each) for each in event.queues):
-            self._jobs.offer_again()
-
-    def _others_idle(self, event: m.OthersStandIdle) -> None:
-        """If some of what waits here goes there, what is offered is not as it was."""
-        waited = self.machine.waiting()
-        self._handle(event)
-        if self.machine.waiting() < waited:
             self._jobs.offer_again()
 
     def _watch(self) -> None:
         at_work = self.machine.at_work()
         if at_work:
             self._elsewhere.look(self._now())
+            self._foresight.look()
             victim = self._memory.look(self.machine.workers, self._pool.pids())
             if victim is not None:
                 self._handle(m.MemoryShort(victim))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
+from hyperloom.raylet import ahead
 from hyperloom.raylet.messages import (
     AskBack,
     CancelElsewhere,
@@ -152,6 +153,7 @@ def end_job(s: NodeState, job: bytes) -> list[Effect]:
     for name in [name for name in s.sought if name[0] == job]:
         del s.sought[name]
         s.passed_by.pop(name, None)
+    ahead.end_job(s, job)
     for books in (s.here, s.fetching):
         for task in [task for task, held in books.items() if held.kind.job == job]:
             del books[task]

@@ -134,16 +134,24 @@ class Fetching:
         most = max(there, key=lambda node: there[node])
         return most if most != self._node and there[most] >= _WORTH_BYTES else None
 
+    def would_come(self, task: Held) -> int:
+        """How much would have to come for a task if this node had it, and ran it."""
+        lacking = self.lacking(task)
+        if lacking and task.may_be_handed_on and self.home(task, lacking) is not None:
+            return 0
+        return self.bytes_of(lacking)
+
     def bytes_of(self, wanted: Iterable[tuple[bytes, int]]) -> int:
         """How much would have to come for these, besides what others wait for already."""
         return sum(size for oid, size in wanted if oid not in self._waiting)
 
     def fetch(
         self, wanted: Iterable[tuple[bytes, int]], then: Callable[[list[Lost]], None]
-    ) -> None:
+    ) -> Callable[[], None]:
         """Have objects of about these sizes brought here.
 
         `then` all have come, or cannot: of those it is told why, and where they should have been.
+        What is returned is for who does not want them any more; then nobody is told.
         """
         left = dict(wanted)
         lost: list[Lost] = []
@@ -158,6 +166,18 @@ class Fetching:
         for oid, size in list(left.items()):
             self._waiting.setdefault(oid, []).append(told)
             self._handle(t.Wanted(oid, size))
+
+        def forget() -> None:
+            for oid in left:
+                waiting = self._waiting.get(oid, [])
+                if told in waiting:
+                    waiting.remove(told)
+                    if not waiting:
+                        del self._waiting[oid]
+                        self._handle(t.Unwanted(oid))
+            left.clear()
+
+        return forget
 
     def end_job(self, job: bytes) -> None:
         """Nothing of the job is wanted any more."""

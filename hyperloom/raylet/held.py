@@ -78,6 +78,8 @@ class Held:
     kind: Kind
     moved: bool = False  # another node had it, and left it to others
     since: float = 0.0  # when it was taken, as `time.monotonic` gives it; 0: nobody wants to know
+    away: int = 0  # bytes of its inputs that had to come from other nodes
+    asked: float = 0.0  # when the machine heard of these
 
     @property
     def task(self) -> bytes:

@@ -57,6 +57,7 @@ class Jobs:
         self.journal: Journal | None = None
         self.look_again: Callable[[], None] = lambda: None  # which jobs are open
         self._doubts = Doubts(settings, gcs, keeper)
+        self._coming: dict[bytes, tuple[m.Held, Callable[[], None]]] = {}  # see `let_go`
         self._desks: dict[bytes, Desk] = {}
         self._offering_soon = False
 
@@ -89,12 +90,14 @@ class Jobs:
             desk.close()
         self.handle(m.JobEnded(job))
         self._fetching.end_job(job)
+        self.let_go()
         self._doubts.end(job)
         self._keeper.free(self._settings.objects_of(job))
 
     def detach(self) -> None:
         """The node was given up: its part in the jobs begins anew."""
         self._fetching.remaking.forget()
+        self.let_go()
         for job, desk in self._desks.items():
             desk.detach(self._known)
             self._doubts.missed(job)
@@ -147,16 +150,34 @@ class Jobs:
         if not lacking:
             self.handle(event)
             return
-        elsewhere = [held for held, _ in lacking]
+        elsewhere, homes = [held for held, _ in lacking], []
+        for held, inputs in lacking:
+            home = self._fetching.home(held, inputs) if held.may_be_handed_on else None
+            homes.append(home)
+            held.away = 0 if home else self._fetching.bytes_of(inputs)
         self.handle(m.TasksLacking(elsewhere))
         self.handle(m.TasksClaimed([held for held in event.tasks if held not in elsewhere]))
         self.offer_again()
-        for held, inputs in lacking:
-            home = self._fetching.home(held, inputs)
-            if home is not None and held.may_be_handed_on:
+        for (held, inputs), home in zip(lacking, homes, strict=True):
+            if home is not None:
                 self._hand_on(held, inputs, home)
-                continue
-            self._fetch(held, inputs)
+            else:
+                self._fetch(held, inputs)
+
+    def told(self, event: m.Event) -> None:
+        """Something was heard by which tasks may leave that wait here."""
+        waited = self._machine.waiting() + len(self._machine.fetching)
+        self.handle(event)
+        if self._machine.waiting() + len(self._machine.fetching) < waited:
+            self.let_go()
+            self.offer_again()
+
+    def let_go(self) -> None:
+        """Nobody here waits any more for the inputs of tasks that are gone."""
+        for task, (held, forget) in list(self._coming.items()):
+            if self._machine.fetching.get(task) is not held:
+                del self._coming[task]
+                forget()
 
     def _hand_on(self, held: m.Held, inputs: list[tuple[bytes, int]], home: bytes) -> None:
         """To the node that has the inputs, if it is a member: it has the first choice.
@@ -182,6 +203,8 @@ class Jobs:
         began, coming = time.monotonic(), self._fetching.bytes_of(inputs)
 
         def told(lost: list[Lost]) -> None:
+            if held.task in self._coming and self._coming[held.task][0] is held:
+                del self._coming[held.task]
             again = any(why == AGAIN for _, why, *_ in lost)
             if again and self._machine.fetching.get(held.task) is held:
                 # First it is not ours any more: it may be given to us again before the answer.
@@ -193,7 +216,9 @@ class Jobs:
                 self.handle(m.InputsHere(held.task))
             self.offer_again()
 
-        self._fetching.fetch(inputs, told)
+        forget = self._fetching.fetch(inputs, told)
+        if self._machine.fetching.get(held.task) is held:
+            self._coming[held.task] = held, forget
 
     # -- inboxes ----------------------------------------------------------------------------
 
@@ -216,7 +241,7 @@ class Jobs:
             return
         for kind, what, *rest in messages:
             if kind == codes.CANCEL:
-                self.handle(m.CancelAsked(what, rest == [b"1"]))
+                self.told(m.CancelAsked(what, rest == [b"1"]))
                 self.offer_again()
             elif kind == codes.FREE:
                 self._keeper.free([what])

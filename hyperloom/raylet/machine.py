@@ -30,12 +30,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.raylet import ends, hosting, hunger, placing, reserving, resting, sharing, ticks
+from hyperloom.raylet import (
+    ahead,
+    ends,
+    hosting,
+    hunger,
+    placing,
+    reserving,
+    resting,
+    sharing,
+    ticks,
+)
 from hyperloom.raylet import messages as m
 from hyperloom.raylet.state import NodeState, take_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from hyperloom.raylet.messages import Effect, Event
     from hyperloom.raylet.state import WorkerState
@@ -66,6 +76,11 @@ class NodeMachine(NodeState):
         self.now = now
         return sharing.may_go(self)
 
+    def unknown(self, job: bytes, queues: Sequence[str], now: float) -> list[str]:
+        """Of queues that wait, those of which the first task is to be looked at: `FirstSeen`."""
+        self.now = now
+        return ahead.unknown(self, job, queues)
+
     def offer(self, job: bytes) -> str:
         """What the node has room for, in the form of ``lua/task/_offer.lua``."""
         return placing.offer(self, job)
@@ -77,6 +92,8 @@ def _claimed(s: NodeState, event: m.TasksClaimed) -> list[Effect]:
     if s.hungry or s.room_since is not None:
         for kind in {held.kind.queue: held.kind for held in tasks if not held.moved}.values():
             hunger.fed(s, kind)
+    if s.draws:
+        ahead.learn(s, tasks)
     for held in tasks:
         if held.is_light:
             s.here[held.task] = held
@@ -95,7 +112,10 @@ def _ran_here(s: NodeState, event: m.RanHere) -> None:
 
 
 def _lacking(s: NodeState, event: m.TasksLacking) -> None:
-    s.fetching |= {held.task: held for held in event.tasks}
+    for held in event.tasks:
+        s.fetching[held.task], held.asked = held, s.now
+    if s.prefetch_bytes:
+        ahead.learn(s, event.tasks)
 
 
 def _inputs_here(s: NodeState, event: m.InputsHere) -> None:
@@ -286,6 +306,15 @@ def _others_idle(s: NodeState, event: m.OthersStandIdle) -> list[Effect]:
     return sharing.others_have_room(s, event.job, event.offers)
 
 
+def _first_seen(s: NodeState, event: m.FirstSeen) -> None:
+    if s.prefetch_bytes:
+        ahead.learn(s, [event.task])
+
+
+def _room_seen(s: NodeState, event: m.RoomSeen) -> list[Effect]:
+    return ahead.heed(s, event.bytes)
+
+
 def _tick(s: NodeState, _: m.Tick) -> list[Effect]:
     return ticks.tick(s)
 
@@ -318,6 +347,8 @@ HANDLERS: dict[type, Callable[[NodeState, Any], list[Effect] | None]] = {
     m.NodeDrains: _drains,
     m.QueuesSeen: _queues_seen,
     m.OthersStandIdle: _others_idle,
+    m.FirstSeen: _first_seen,
+    m.RoomSeen: _room_seen,
     m.BundlesTold: reserving.told,
     m.Tick: _tick,
 }

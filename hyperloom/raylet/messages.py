@@ -269,6 +269,20 @@ class OthersStandIdle:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstSeen:
+    """This task stands first in its queue, and would lack so much if this node had it."""
+
+    task: Held
+
+
+@dataclass(frozen=True, slots=True)
+class RoomSeen:
+    """So many bytes of memory for objects may be taken for what is fetched ahead."""
+
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """A bundle that this node is to keep: its group's id with its number in decimals."""
 
@@ -318,6 +332,8 @@ Event = (
     | TasksDisowned
     | QueuesSeen
     | OthersStandIdle
+    | FirstSeen
+    | RoomSeen
     | BundlesTold
     | Tick
 )

@@ -12,14 +12,13 @@ back pauses now and then, after ever longer times.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from hyperloom.raylet import hunger, resting
+from hyperloom.raylet import ahead, hunger, resting
 from hyperloom.raylet.messages import EndWorker, GiveBack, Run, StartWorker, WarnStuck
 from hyperloom.raylet.sharing import GIVE_BACK_S, stands_still
 from hyperloom.raylet.state import WorkerState
-from hyperloom.resources import shape_of
+from hyperloom.resources import needs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -316,11 +315,34 @@ def offer(s: NodeState, job: bytes) -> str:
     if s.draining:
         return ""
     free = dict(s.free)
-    over: dict[str, int] = {}
     # Of tasks whose inputs are on their way a CPU may have one, while another runs on it.
     surplus = [held.kind.needs for held in s.fetching.values()][keep(s) :]
     for needs in surplus:
         _subtract(free, needs, min(1, s.seats(needs, free)))
+    over = _waiting(s, job, free)
+    for held in s.held_back:
+        free[held] = 0
+    for worker in s.busy.values():
+        seat = worker.seat
+        if seat is not None and seat.job == job and not _must_leave(s, seat):
+            still = stands_still(s, worker)
+            more = 0 if still else s.pace.ahead(seat.template) + 1 - len(worker.sent)
+            over[seat.queue] = over.get(seat.queue, 0) + more
+    ahead.ask(s, job, over)
+    for name in _sought(s, job, free, over):
+        over[name] = 1
+    room = limit(s) - s.ordinary() + s.count("idle") + s.count("starting") - s.waiting()
+    room -= len(surplus)
+    if s.hungry:
+        free[hunger.MARK] = 1
+    amounts = ",".join([f"{name}:{max(0, amount)}" for name, amount in free.items()])
+    extra = ";".join([f"{queue}={n}" for queue, n in over.items() if n > 0])
+    return f"{max(0, room)};{amounts};{extra}"
+
+
+def _waiting(s: NodeState, job: bytes, free: dict[str, int]) -> dict[str, int]:
+    """What waits here has its share of what is free; of the job, as numbers less than none."""
+    over: dict[str, int] = {}
     for (of, name), queue in s.queues.items():
         needs = queue.tasks[0].kind.needs
         seats = min(len(queue.tasks), s.seats(needs, free))
@@ -331,23 +353,7 @@ def offer(s: NodeState, job: bytes) -> str:
         kind = s.fetching[task].kind
         if kind.job == job:
             over[kind.queue] = over.get(kind.queue, 0) - 1
-    for held in s.held_back:
-        free[held] = 0
-    for worker in s.busy.values():
-        seat = worker.seat
-        if seat is not None and seat.job == job and not _must_leave(s, seat):
-            still = stands_still(s, worker)
-            ahead = 0 if still else s.pace.ahead(seat.template) + 1 - len(worker.sent)
-            over[seat.queue] = over.get(seat.queue, 0) + ahead
-    for name in _sought(s, job, free, over):
-        over[name] = 1
-    room = limit(s) - s.ordinary() + s.count("idle") + s.count("starting") - s.waiting()
-    room -= len(surplus)
-    if s.hungry:
-        free[hunger.MARK] = 1
-    amounts = ",".join([f"{name}:{max(0, amount)}" for name, amount in free.items()])
-    extra = ";".join([f"{queue}={n}" for queue, n in over.items() if n > 0])
-    return f"{max(0, room)};{amounts};{extra}"
+    return over
 
 
 def _sought(
@@ -361,15 +367,10 @@ def _sought(
     starving = [
         name
         for name in names
-        if not s.seats(needs_of(name), free) or hunger.has_waited(s, job, name)
+        if (hunger.first(s, name) and not s.seats(needs_of(name), free))
+        or hunger.has_waited(s, job, name)
     ]
     return [name for name in starving if s.seats(needs_of(name), s.total)][:SOUGHT_MOST]
-
-
-@lru_cache(maxsize=1024)
-def needs_of(queue: str) -> Mapping[str, int]:
-    """What the tasks of a queue need, by its name."""
-    return dict(shape_of(queue).items())
 
 
 def forget_sought(s: NodeState) -> None:

@@ -6,21 +6,23 @@ longer, what is held behind them would wait here while other nodes stand idle.  
 queue has begun or ended for `GIVE_BACK_S` although tasks of it run, the rest of it is given back,
 and no more of it is held ahead until one of those has ended.
 
-What waits its turn behind tasks of other kinds was asked for, to have one here at all, or has its
-inputs here.  It stays, unless another node stands idle that has room for it (`may_go`).
+What waits its turn behind tasks of other kinds was asked for, to have one here at all, and what was
+taken ahead has its inputs here, or soon (`ahead`).  These stay, the latter for longer than others
+but not for ever, unless another node stands idle that has room for them (`may_go`).
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
-from hyperloom.raylet import hunger
+from hyperloom.raylet import ahead, hunger
 from hyperloom.raylet.messages import GiveBack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hyperloom.raylet.messages import Effect, Kind
+    from hyperloom.raylet.messages import Effect, Held, Kind
     from hyperloom.raylet.state import NodeState, Queue, WorkerState
 
 GIVE_BACK_S = 0.5
@@ -40,13 +42,28 @@ def overdue(s: NodeState) -> list[Effect]:
         since = [worker.since for worker, seat in seats if (seat.job, seat.queue) == name]
         if not since or s.seats(queue.tasks[0].kind.needs, s.free):
             continue  # it waits its turn, or for a worker or a quiet moment: see `placing`
-        due = max(queue.since, *since) + GIVE_BACK_S
-        if s.now < due:
-            s.at(due)
-        else:
-            del s.queues[name]
-            effects.append(GiveBack(list(queue.tasks)))
+        last = max(queue.since, *since)
+        late = [held for held in queue.tasks if s.now >= last + _patience(held)]
+        if late:
+            _take_out(s, queue, late)
+            effects.append(GiveBack(late))
+        if queue.tasks:
+            s.at(last + min(map(_patience, queue.tasks)))
     return effects
+
+
+def _patience(held: Held) -> float:
+    return ahead.KEPT_S if held.away else GIVE_BACK_S
+
+
+def _take_out(s: NodeState, queue: Queue, tasks: Sequence[Held]) -> None:
+    """They are held no more, and if they had been taken ahead, no others are until work goes on."""
+    queue.tasks = deque(held for held in queue.tasks if held not in tasks)
+    if not queue.tasks:
+        del s.queues[queue.name]
+    draw = s.draws.get(queue.name)
+    if draw is not None:
+        draw.rested = s.now
 
 
 def may_go(s: NodeState) -> dict[bytes, float]:
@@ -55,7 +72,15 @@ def may_go(s: NodeState) -> dict[bytes, float]:
     for (job, _), queue in s.queues.items():
         if _waits_long(s, queue):
             found[job] = min(queue.since, found.get(job, queue.since))
+    for held in _come_for_long(s):
+        job = held.kind.job
+        found[job] = min(held.asked, found.get(job, held.asked))
     return found
+
+
+def _come_for_long(s: NodeState) -> list[Held]:
+    """Tasks without a seat whose inputs are on their way for so long that others may have them."""
+    return [held for held in ahead.coming(s) if s.now >= held.asked + MAY_GO_AFTER_S]
 
 
 def _waits_long(s: NodeState, queue: Queue) -> bool:
@@ -71,7 +96,10 @@ def others_have_room(s: NodeState, job: bytes, offers: Sequence[str]) -> list[Ef
             kind = queue.tasks[0].kind
             if any(fits(offer, kind) for offer in offers):
                 going.append(name)
-    return [GiveBack(list(s.queues.pop(name).tasks)) for name in going]
+    effects: list[Effect] = [GiveBack(list(s.queues.pop(name).tasks)) for name in going]
+    late = [held for held in _come_for_long(s) if held.kind.job == job]
+    leaving = [held for held in late if any(fits(offer, held.kind) for offer in offers)]
+    return effects + ahead.give_back(s, leaving)
 
 
 def fits(offer: str, kind: Kind) -> bool:

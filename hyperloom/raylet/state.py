@@ -23,6 +23,7 @@ from hyperloom.resources import CPU, GPU, UNIT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from hyperloom.raylet.ahead import Draw
     from hyperloom.raylet.held import Begun
     from hyperloom.raylet.messages import Held, Kind
     from hyperloom.raylet.reserving import Bundle
@@ -108,6 +109,7 @@ class NodeState:
     most_workers: int  # beyond so many, a worker is started only when all others wait
     utmost_workers: int = 1000  # beyond so many none is started
     kill_grace_s: float = 5.0
+    prefetch_bytes: int = 0  # for inputs of tasks that are held without a seat; see `ahead`
     free: dict[str, int] = field(init=False)
     here: dict[bytes, Held] = field(default_factory=dict)  # light tasks, by id
     queues: dict[tuple[bytes, str], Queue] = field(default_factory=dict)
@@ -121,6 +123,9 @@ class NodeState:
     hosts: int = 0  # workers that are no use but to their actors
     sought: dict[tuple[bytes, str], float] = field(default_factory=dict)  # queue -> last seen
     passed_by: dict[tuple[bytes, str], float] = field(default_factory=dict)  # since when: `hunger`
+    draws: dict[tuple[bytes, str], Draw] = field(default_factory=dict)  # queues; see `ahead`
+    looked_at: dict[tuple[bytes, str], float] = field(default_factory=dict)  # when, see `ahead`
+    store_room: float = inf  # memory for objects that may be taken for what is fetched ahead
     held_back: dict[str, int] = field(default_factory=dict)  # resource -> priority it is kept for
     pace: Pace = field(default_factory=Pace)
     gpus: Gpus = field(init=False)

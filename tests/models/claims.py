@@ -275,6 +275,12 @@ class Queues(Objects):
             if self.turns:
                 given.extend(self._give(node, offer)[0])
 
+    def task_first(self, queue: bytes) -> list[bytes]:
+        task, attempt = (self.ready.get(queue) or [(b"", 1)])[0]
+        if task not in self.records:
+            return []
+        return [entry_of(task, attempt), self.records[task], self.inputs_of(task)]
+
     def task_hand_on(self, node: bytes, wish: bytes, task: bytes, attempt: int) -> int:
         if self.held.get(node, {}).get(task) != attempt:
             return 0

@@ -41,7 +41,7 @@ class Store(dict[bytes, bytes]):
             self.pop(oid, None)
 
     def usage(self) -> tuple[int, int]:
-        return len(self), 1 << 20
+        return len(self), 1 << 30
 
     def objects_of(self, owners: Iterable[bytes]) -> Iterator[bytes]:
         return iter([oid for oid in self if oid.startswith(tuple(owners))])

@@ -249,6 +249,11 @@ class World(Weighing):
         said = {t: held[t] + slip for t in pick(list(held), which)}
         self.same("task_give_back", name, *(part for item in said.items() for part in item))
 
+    @rule()
+    def look_at_the_first(self) -> None:
+        for queue in sorted(self.model.ready):
+            self.same("task_first", queue)
+
     @rule(mark=st.sampled_from([b"GPU", b"|pack", b"CPU:10000"]), most=st.integers(1, 3))
     def evict(self, mark: bytes, most: int) -> None:
         self.same("task_evict", mark, b"4gone", most)

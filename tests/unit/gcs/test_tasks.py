@@ -15,6 +15,24 @@ if TYPE_CHECKING:
     from tests.unit.gcs.plane import Plane
 
 
+# -- looking ahead ---------------------------------------------------------------------------------
+
+
+def test_the_first_of_a_queue_is_told_as_it_would_be_claimed(plane: Plane, driver: Process) -> None:
+    host = Node(plane, "n1")
+    put = driver.put()
+    (first,) = driver.submit(inputs=[put])
+    entry, text, inputs = plane.call("task_first", "0|CPU:10000")
+    assert (entry, inputs) == (first, b"6:0value")
+    (claimed,) = host.claim(ONE)
+    assert (claimed.id, claimed.record) == (first, text)
+    assert plane.call("task_first", "0|CPU:10000") == [], "it is not ready any more"
+    plane.call("task_give_back", host.id, first, 1)
+    assert plane.call("task_first", "0|CPU:10000") == [first + b"1", text, inputs]
+    cancel(plane, first)
+    assert plane.call("task_first", "0|CPU:10000") == []
+
+
 # -- cancelling ---------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from hyperloom.resources import CPU, GPU, UNIT
 TOTAL = {CPU: 2 * UNIT, GPU: 2 * UNIT, "licence": UNIT}
 MOST, UTMOST = 4, 8
 GRACE_S = 1.0
+PREFETCH_BYTES = 64 << 20
 
 SHAPES = {
     "one": {CPU: UNIT},

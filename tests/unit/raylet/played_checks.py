@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
+from hyperloom.raylet import ahead
 from hyperloom.resources import CPU, UNIT
-from tests.unit.raylet.cast import GRACE_S, MOST, TOTAL, UTMOST
+from tests.unit.raylet.cast import GRACE_S, JOBS, MOST, PREFETCH_BYTES, TOTAL, UTMOST
 
 if TYPE_CHECKING:
     from tests.unit.raylet.played_world import World
@@ -50,3 +51,18 @@ def nobody_waits_for_nothing(world: World) -> None:
         if fits and machine.gpus_of(held.kind.group).fits(needs.get(held.kind.gpu, 0)):
             assert not machine.held_back.keys().isdisjoint(needs), "it fits, and waits"
             assert machine.due < inf, "held back for ever"
+
+
+def little_is_taken_ahead(world: World) -> None:
+    """A node asks for no more than one for each seat, and only while it has memory for them."""
+    machine = world.machine
+    held = [each for each in [*world.waiting, *world.lacking] if each.away]
+    working = sum(bool(w.tasks) and not w.seen_blocked for w in world.workers.values())
+    for job in JOBS:
+        over: dict[str, int] = {}
+        ahead.ask(machine, job, over)
+        more = sum(over.values())
+        assert not more or more + len(held) <= working, "more than one for each seat"
+        if more:
+            assert sum(each.away for each in held) < PREFETCH_BYTES
+            assert sum(each.away for each in world.lacking) < machine.store_room

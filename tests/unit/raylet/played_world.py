@@ -12,7 +12,7 @@ from hyperloom.raylet import messages as m
 from hyperloom.raylet.machine import NodeMachine
 from hyperloom.resources import UNIT
 from tests.unit.raylet import played_checks, played_groups
-from tests.unit.raylet.cast import GRACE_S, MOST, TOTAL, UTMOST, Dead, Worker
+from tests.unit.raylet.cast import GRACE_S, MOST, PREFETCH_BYTES, TOTAL, UTMOST, Dead, Worker
 
 
 class World:
@@ -23,8 +23,9 @@ class World:
 
     def __init__(self, total: dict[str, int] = TOTAL) -> None:
         self.machine = NodeMachine(
-            total=total, most_workers=MOST, utmost_workers=UTMOST, kill_grace_s=GRACE_S
-        )
+            total=total, most_workers=MOST, utmost_workers=UTMOST, kill_grace_s=GRACE_S,
+            prefetch_bytes=PREFETCH_BYTES,
+        )  # fmt: skip
         self.now = 0.0
         self.workers: dict[int, Worker] = {}
         self.waiting: list[m.Held] = []  # claimed, with no worker
@@ -69,7 +70,7 @@ class World:
                     self.here.append(held)
             case m.GiveBack(tasks):
                 for held in tasks:
-                    self.waiting.remove(held)
+                    (self.lacking if held in self.lacking else self.waiting).remove(held)
                     self.report(held, "given back")
             case m.AskBack(number):
                 worker = self.workers[number]
@@ -164,9 +165,9 @@ class World:
 
     # -- what may happen --------------------------------------------------------------------
 
-    def claim(self, kind: m.Kind, number: int, *, lacking: bool = False) -> None:
+    def claim(self, kind: m.Kind, number: int, *, lacking: bool = False, away: int = 0) -> None:
         ids = range(self.claimed + 1, self.claimed + number + 1)
-        new = [m.Held(task.to_bytes(16, "big"), b"", b"", kind) for task in ids]
+        new = [m.Held(task.to_bytes(16, "big"), b"", b"", kind, away=away) for task in ids]
         self.claimed += number
         if kind.group in self.removed:
             self.asked_to_stop |= {held.task for held in new}
@@ -379,3 +380,4 @@ class World:
         assert self.machine.here.keys() == {held.task for held in self.here}
         assert len(self.all_held()) + len(self.over) == self.claimed, "a task is nowhere"
         played_checks.nobody_waits_for_nothing(self)
+        played_checks.little_is_taken_ahead(self)

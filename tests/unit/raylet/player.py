@@ -108,7 +108,8 @@ class Player:
             number = self.random.randint(1, 6)
             lacking = self.random.random() < 0.2
             self.tell("claim", kind.name, kind.job, number, lacking)
-            self.world.claim(kind, number, lacking=lacking)
+            away = self.random.choice([0, 1000, 20 << 20, 50 << 20]) if lacking else 0
+            self.world.claim(kind, number, lacking=lacking, away=away)
 
     def tasks_of_a_group_come(self) -> None:
         kind = played_groups.kind(self.world, self.random)
@@ -171,6 +172,19 @@ class Player:
         if kind.job not in self.world.closed:
             self.world.tell(m.QueuesSeen(kind.job, [kind.queue]))
 
+    def the_first_of_a_queue_is_seen(self) -> None:
+        kind = self.random.choice(KINDS)
+        asked = self.world.machine.unknown(kind.job, [kind.queue], self.world.now)
+        if kind.job not in self.world.closed and asked:
+            self.tell("first of", kind.queue, "is seen")
+            away = self.random.choice([0, 30 << 20])
+            self.world.tell(m.FirstSeen(m.Held(bytes(16), b"", b"", kind, away=away)))
+
+    def memory_for_objects_is_seen(self) -> None:
+        room = self.random.choice([-1, 10 << 20, 1 << 30])
+        self.tell("room", room)
+        self.world.tell(m.RoomSeen(room))
+
     def others_stand_idle(self) -> None:
         job = self.random.choice(JOBS)
         offers = ["2;CPU:20000,GPU:5000,licence:0;", "0;CPU:0;", "1;CPU:10000,~:1;0|CPU:10000=3"]
@@ -219,6 +233,8 @@ WEIGHTS = {
     "memory_is_short": 1,
     "some_sleep": 2,
     "a_queue_is_seen": 1,
+    "the_first_of_a_queue_is_seen": 2,
+    "memory_for_objects_is_seen": 1,
     "others_stand_idle": 2,
     "time_passes": 5,
     "a_job_ends": 1,

@@ -28,10 +28,18 @@ class Scene:
     """Tasks are named by numbers; effects come back as short tuples."""
 
     def __init__(
-        self, cpus: float = 2, *, most: int = 10, utmost: int = 20, **total: float
+        self,
+        cpus: float = 2,
+        *,
+        most: int = 10,
+        utmost: int = 20,
+        prefetch_bytes: int = 0,
+        **total: float,
     ) -> None:
         units = {name: int(amount * UNIT) for name, amount in {CPU: cpus, **total}.items()}
-        self.machine = NodeMachine(total=units, most_workers=most, utmost_workers=utmost)
+        self.machine = NodeMachine(
+            total=units, most_workers=most, utmost_workers=utmost, prefetch_bytes=prefetch_bytes
+        )
         self.now = 0.0
         self.count = 0
 

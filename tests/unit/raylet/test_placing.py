@@ -368,25 +368,6 @@ def test_while_tasks_run_the_inputs_of_as_many_others_may_come() -> None:
     assert scene.machine.offer(JOB).split(";")[1] == "CPU:0"
 
 
-def test_what_is_fetched_is_at_hand_too() -> None:
-    """1. Tasks are short, and some are wanted at hand.  2. Of those that come the inputs lie
-    elsewhere.  3. While these are on their way no more are wanted: the queue would be emptied."""
-    scene = busy_scene(cpus=1)
-    scene.claim(ONE)
-    scene.done(1, 1, seconds=0.05)
-    assert ahead(scene) == 1
-    scene.tell(m.TasksLacking([scene.held(ONE)]))
-    assert ahead(scene) == 0
-
-
-def test_of_what_never_fits_one_is_fetched_for_its_turn() -> None:
-    scene = busy_scene()
-    scene.tell(m.QueuesSeen(JOB, [TWO.queue]))
-    assert ahead(scene) == 1
-    scene.tell(m.TasksLacking([scene.held(TWO)]))
-    assert ahead(scene) == 0
-
-
 def test_a_task_is_cancelled_while_its_inputs_come() -> None:
     scene = Scene(2)
     scene.tell(m.TasksLacking([scene.held(ONE), scene.held(ONE)]))

@@ -59,3 +59,20 @@ def test_what_wishes_for_this_node_needs_no_patience() -> None:
     scene.claim(ONE, 6)
     look(scene, 5)
     assert not asks_for(scene, SMALL), "it fits, and comes with the next claim"
+
+
+def test_a_full_node_leaves_what_wishes_for_another_to_it_for_a_while() -> None:
+    """1. Both are full.  2. A task goes after its inputs to the queue of the one that has them.
+    3. The other asks for a task of each queue that does not fit it; but not for this one."""
+    scene = Scene(cpus=1)
+    scene.claim(kind_of("long"))
+    scene.ready(1)
+    wish = kind_of("rather", wish="0123456789abcdef")
+    for _ in range(3):
+        scene.tell(m.QueuesSeen(JOB, [wish.queue]))
+        assert not asks_for(scene, wish)
+        scene.pass_time(LOOK_S)
+    for _ in range(6):
+        scene.tell(m.QueuesSeen(JOB, [wish.queue]))
+        scene.pass_time(LOOK_S)
+    assert asks_for(scene, wish), "but nothing waits for ever"
