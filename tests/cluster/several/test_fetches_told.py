@@ -27,7 +27,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def three() -> Iterator[Cluster]:
-    with Cluster(nodes=3) as cluster:
+    """A node that hangs is asked several times, for two seconds each, and is a member still."""
+    with Cluster(nodes=3, lease_s=60) as cluster:
         yield cluster
 
 
