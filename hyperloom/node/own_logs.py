@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from io import BufferedReader
     from pathlib import Path
 
 
@@ -37,7 +38,15 @@ def _turn(log: Path, half: int) -> None:
     older = log.with_name(f"{log.name}.1")
     aside = log.with_name(f".{log.name}.1")
     with log.open("rb") as source, aside.open("wb") as target:
-        source.seek(max(0, log.stat().st_size - half))
+        source.seek(_first_whole_line(source, log.stat().st_size - half))
         shutil.copyfileobj(source, target)
         os.truncate(log, 0)
     aside.replace(older)
+
+
+def _first_whole_line(log: BufferedReader, at: int) -> int:
+    """Where the first line begins that begins at `at` or behind; `at` itself, if none does."""
+    if at <= 0:
+        return 0
+    log.seek(at - 1)
+    return log.tell() if log.readline().endswith(b"\n") and log.peek(1) else at

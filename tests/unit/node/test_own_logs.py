@@ -26,6 +26,17 @@ def test_a_log_in_two_halves_while_its_writer_goes_on(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["raylet.log", "raylet.log.1"]
 
 
+def test_the_older_half_begins_with_a_whole_line(tmp_path: Path) -> None:
+    log, older = tmp_path / "raylet.log", tmp_path / "raylet.log.1"
+    for number, first in ((10, b"line 5"), (9, b"line 4")):
+        log.write_bytes(b"".join(b"line %d\n" % n for n in range(number)))
+        own_logs.shorten([log], 70)
+        assert older.read_bytes().splitlines()[0] == first, "35 bytes are five lines"
+    log.write_bytes(b"".join(b"line %d\n" % n for n in range(10)))
+    own_logs.shorten([log], 72)
+    assert older.read_bytes().splitlines()[0] == b"line 5", "of the sixth there is a byte too few"
+
+
 def test_a_log_for_which_there_is_no_room_stays(tmp_path: Path) -> None:
     log = tmp_path / "raylet.log"
     log.write_bytes(b"a" * 90)
