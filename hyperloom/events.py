@@ -127,6 +127,14 @@ class Run(Struct, frozen=True, array_like=True):
         pairs = zip(each, cut(self.templates, TEMPLATE_BYTES), strict=True)
         return {task: template for task, template in pairs if task in here}
 
+    def ends_of(self, wanted: set[bytes]) -> Iterator[tuple[bytes, int]]:
+        """How those of these tasks ended that are here, each attempt, in order."""
+        each = cut(self.tasks, TASK_BYTES)
+        if wanted.isdisjoint(each):
+            return iter(())
+        pairs = zip(each, self.each_ended(), strict=True)
+        return ((task, ended) for task, ended in pairs if task in wanted)
+
     def each_ended(self) -> bytes:
         """How, of each of them."""
         return self.ended or bytes(len(self))

@@ -13,10 +13,9 @@ from hyperloom.events import Ended
 from hyperloom.gcs import codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from hyperloom.watch.cluster import Cluster
-    from hyperloom.watch.story import Event
 
 _OBJECTS = 100  # inputs of a task that are shown
 _FAILED = {Ended.FAILED, Ended.PASSED_ON}
@@ -32,11 +31,12 @@ def of_task(cluster: Cluster, task: bytes, record: bytes | None) -> dict[str, An
         oids = specs.inputs_of(record)
         shown = [_made(thing(oid, cluster.live.value(job, oid))) for oid in oids[:_OBJECTS]]
         return {"inputs": shown, "inputs_cut": len(oids) > _OBJECTS}
-    told = list(cluster.events(job))
+    told = [event.payload for event in cluster.events(job) if event.kind == codes.RAN]
     makers = _makers(told, task)
     if makers is None:
         return {"inputs": None, "inputs_cut": False}
-    shown = [_by(maker, _state(told, maker)) for maker in makers]
+    states = _states(told, set(makers))
+    shown = [_by(maker, states.get(maker, "")) for maker in makers]
     return {"inputs": shown, "inputs_cut": len(makers) == events.INPUTS_MOST}
 
 
@@ -52,26 +52,25 @@ def _by(maker: bytes, state: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _makers(told: Iterable[Event], task: bytes) -> list[bytes] | None:
+def _makers(told: Iterable[bytes], task: bytes) -> list[bytes] | None:
     """Of the first inputs; None: no attempt tells of them."""
     found = None
-    for ran in _attempts(told, task):
-        found = ran.inputs or found or []
+    for payload in told:
+        if task in payload:
+            for ran in events.attempts(payload):
+                if ran.task == task:
+                    found = ran.inputs or found or []
     return found
 
 
-def _state(told: Iterable[Event], task: bytes) -> str:
-    """How a task ended that made an input; empty: nothing is told, such as of a put."""
-    state = ""
-    for ran in _attempts(told, task):
-        state = "FAILED" if ran.ended in _FAILED else "PRESENT"
-    return state
-
-
-def _attempts(told: Iterable[Event], task: bytes) -> Iterator[events.Attempt]:
-    for event in told:
-        if event.kind == codes.RAN and task in event.payload:
-            yield from (ran for ran in events.attempts(event.payload) if ran.task == task)
+def _states(told: Iterable[bytes], tasks: set[bytes]) -> dict[bytes, str]:
+    """How tasks ended that made inputs; of some nothing is told, such as of a put."""
+    states: dict[bytes, str] = {}
+    for payload in told:
+        for run in events.ran(payload).runs:
+            for task, ended in run.ends_of(tasks):
+                states[task] = "FAILED" if ended in _FAILED else "PRESENT"
+    return states
 
 
 def thing(oid: bytes, value: bytes | None) -> dict[str, Any]:
