@@ -45,10 +45,11 @@ def command(  # noqa: PLR0913 - the options of the command
     if not installed():
         raise click.UsageError(f"the page needs some packages more: {INSTALL}")
     own = host is not None or port is not None or allow_actions
-    link = None if own else running(address, session)
-    if link is not None:
+    folder = None if own else head_folder(address, session)
+    link = None if folder is None else link_of(folder)
+    if link is not None and folder is not None:
         if as_json:
-            looking.say_json(_of_head(link, address, session))
+            looking.say_json(_of_head(link, folder))
         _tell(link, opens=opens, quiet=as_json)
         return 0
     from hyperloom.dashboard import serve  # noqa: PLC0415 - an extra
@@ -78,15 +79,14 @@ def installed() -> bool:
     return all(find_spec(name) is not None for name in _PACKAGES)
 
 
-def running(address: str, session: str) -> str | None:
-    """A new link to the page that a head brought along; None: it has none, or is not of here."""
+def link_of(folder: Path) -> str | None:
+    """A new link to the page that this head brought along; None: it has none."""
     from hyperloom.dashboard import links  # noqa: PLC0415
 
-    folder = _head(address, session)
-    return None if folder is None else links.ask(folder)
+    return links.ask(folder)
 
 
-def _head(address: str, session: str) -> Path | None:
+def head_folder(address: str, session: str) -> Path | None:
     """The session folder of the head that is looked at, if it is one of this machine."""
     from hyperloom.config import Config  # noqa: PLC0415
     from hyperloom.node import found  # noqa: PLC0415
@@ -95,16 +95,15 @@ def _head(address: str, session: str) -> Path | None:
     return None if head is None else head.folder
 
 
-def _of_head(link: str, address: str, session: str) -> dict[str, Any]:
+def _of_head(link: str, folder: Path) -> dict[str, Any]:
     """The same about the page of a head, for programs."""
     from hyperloom.dashboard import links  # noqa: PLC0415
     from hyperloom.raylet.node import NodeSettings  # noqa: PLC0415
 
-    folder = _head(address, session)
-    page = None if folder is None else NodeSettings.read(folder).page
+    page = NodeSettings.read(folder).page
     return {
         "url": link,
-        "pid": None if folder is None else links.process(folder),
+        "pid": links.process(folder),
         "allow_actions": page is not None and bool(page["actions"]),
     }
 
