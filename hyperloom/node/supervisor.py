@@ -50,6 +50,7 @@ _PAUSES_S = (0.0, 0.1, 0.3, 1.0, 2.0, 5.0)  # before the first, second, … star
 _STEADY_S = 30.0  # who lived that long died of something new
 _ADOPTED_LOOK_S = 0.5
 _ROOM_LOOK_S = 2.0
+_LOGS_LOOK_S = 30.0  # of a node without a server: else nothing wakes its supervisor
 _SERVER_END_S = 30.0
 _RAYLET_END_S = 15.0
 
@@ -167,7 +168,8 @@ class Supervisor:
         if not self._served and self._raylet.mark is not None and self._raylet.process is None:
             self._begin_to_serve()  # taken over: it has been ready for long
         if self._served and time.monotonic() >= self._room_look:
-            self._room_look = time.monotonic() + _ROOM_LOOK_S
+            pause_s = _LOGS_LOOK_S if self._settings.server is None else _ROOM_LOOK_S
+            self._room_look = time.monotonic() + pause_s
             self._look_at_disk()
         return True
 
