@@ -73,6 +73,38 @@ def test_logs_of_a_head_are_objects_if_asked_for(home: Home) -> None:
     assert "{" not in ran.stderr
 
 
+def test_those_of_the_recorder_and_the_page_are_objects_too(home: Home) -> None:
+    """Each is started again where it cannot do its work, and says so."""
+    home.variables["LOOM_LOG_FORMAT"] = "json"
+    folder = home.start_head("--dashboard")
+    wait_until((folder / "page.sock").exists, 30)
+    history = folder / "gcs" / "history.sqlite"
+    wait_until(history.exists, 30)
+    for file in folder.glob("gcs/history.sqlite*"):
+        file.unlink()
+    history.mkdir()
+    home.kill("recorder")
+    home.kill("page")
+    (folder / "page.sock").unlink()
+    (folder / "page.sock").mkdir()
+    node = json.loads((folder / "node.json").read_text())["node"]
+    try:
+        for process in ("recorder", "page"):
+            log = folder / f"{process}.log"
+            wait_until(lambda: log.stat().st_size > 0, 30, what=process)  # noqa: B023
+            wait_until(lambda: log.read_bytes().endswith(b"\n"), 10, what=process)  # noqa: B023
+            told = lines(log)
+            assert {(line["process"], line["node"]) for line in told} == {(process, node)}
+            assert {line["level"] for line in told} <= {"critical", "error", "warning"}
+        (first, *_) = lines(folder / "recorder.log")
+        assert first["message"] == "it ends after an error that nobody caught"
+        assert f"OSError: the history {history} cannot be opened" in first["exception"]
+        assert any("page.sock" in str(line) for line in lines(folder / "page.log"))
+    finally:
+        (folder / "page.sock").rmdir()
+        home.loom("stop")
+
+
 def without_counter(package: Path) -> None:
     """Something installed that a raylet complains of at its start."""
     about = package / "loom_lab-1.0.dist-info"
@@ -82,4 +114,5 @@ def without_counter(package: Path) -> None:
 
 
 def lines(log: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in log.read_text().splitlines()]
+    whole, _, _ = log.read_text().rpartition("\n")  # it may be written just now
+    return [json.loads(line) for line in whole.splitlines()]
