@@ -128,23 +128,27 @@ class Journal:
         if self._bytes[job] >= _BYTES:
             self.flush(job)
 
-    def came_to_nothing(
-        self, task: Held, pid: int, began: float | None, failure: bytes, *, retried: bool
-    ) -> None:
+    def came_to_nothing(  # noqa: PLR0913 - what there is to tell
+        self, task: Held, pid: int, began: float | None, failure: bytes, *, retried: bool,
+        at: float | None = None,
+    ) -> None:  # fmt: skip
         """An attempt whose worker died, or that was stopped; `failure` is its record.
 
-        It `began` then, as `time.monotonic` gives it; None: it had not.
+        It `began` then, as `time.monotonic` gives it (None: it had not), and ended `at` then, or
+        now.
         """
         if not self.on:
             return
         ended = events.Ended.RETRIED if retried else events.Ended.FAILED
-        seconds = 0.0 if began is None else time.monotonic() - began
+        now = time.monotonic()
+        at = now if at is None else at
+        seconds = 0.0 if began is None else at - began
         row = events.ROW.pack(
             task.task,
             task.kind.template,
             min(task.attempt, events.ATTEMPTS_SHOWN),
             ended,
-            0.0 if began is None else time.time() - seconds,
+            0.0 if began is None else time.time() - (now - began),
             seconds,
             0,
         )

@@ -6,6 +6,7 @@ The rule: the raylet never unpickles; what it says of a failure is made of what 
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, failures
@@ -93,12 +94,13 @@ class Reporter:
             failure = failures.crashed(who, exit_code=code, stderr=stderr)
             deaths = _deaths_most(task.kind.retries)
             poison = failures.poisoned(who, deaths=deaths, exit_code=code, stderr=stderr)
-        began = self._since
+        began, at = self._since, time.monotonic()
 
         def told(answer: bytes) -> None:
+            # It ended before this was asked: by now the next attempt may have begun elsewhere.
             why = poison if answer == _POISONED else failure
             retried = answer == _QUEUED
-            self._journal.came_to_nothing(task, who.pid, began, why, retried=retried)
+            self._journal.came_to_nothing(task, who.pid, began, why, retried=retried, at=at)
 
         self._retry(task.entry, died, failure, poison, told)
 
