@@ -327,13 +327,27 @@ class Desk:
             self._seen = int(reply[1])  # less than before, if the server has forgotten some
             self._listed += zip(*[iter(reply[2:])] * 4, strict=True)
             if int(reply[0]) == 0:
-                self._reconciling = 0
-                self.offer_due = True
-                self._take_up(known(self.job))
+                self._know_all(number, known)
             else:
                 self._adopt(number, reply[0].decode(), known, above)
 
         self._gcs.apply("task_held", self.ns, self._node, cursor, above, then=answered)
+
+    def _know_all(self, number: int, known: Callable[[bytes], set[bytes]]) -> None:
+        """All is listed.  What it says is taken up when all its templates are known.
+
+        1. A message with calls of an actor is lost.  2. We look, and know the templates of some of
+        them.  3. Those would begin before the others, whichever was made first.
+        """
+        if number != self._reconciling or self.closed:
+            return
+        unknown = {record[:8] for _, _, record, _ in self._listed} - self._kinds.keys()
+        if unknown:
+            self.learn(min(unknown), lambda: self._know_all(number, known))
+            return
+        self._reconciling = 0
+        self.offer_due = True
+        self._take_up(known(self.job))
 
     def _take_up(self, known: set[bytes]) -> None:
         listed = {

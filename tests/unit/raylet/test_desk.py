@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from hyperloom.gcs import codes
+from hyperloom.ids import FunctionID
 from hyperloom.raylet import desk
 from hyperloom.raylet.desk import Desk
-from hyperloom.specs import join_entry
+from hyperloom.specs import Template, encode_template, join_entry
 
 NODE, JOB = b"this-one", b"JOB1"
+ACTOR = b"actor-----------"
 
 
 class Played:
@@ -22,6 +24,7 @@ class Played:
         self.connected = True
         self.said: list[tuple[str, tuple[Any, ...], Any]] = []
         self.messages: list[list[bytes]] = []
+        self.events: list[Any] = []  # that the node's machine was told
 
     def apply(self, function: str, _: str, *args: Any, then: Any = None) -> None:
         self.said.append((function, args, then))
@@ -34,6 +37,11 @@ class Played:
         """The latest call of it, and who waits for the answer."""
         return next((args, then) for name, args, then in reversed(self.said) if name == function)
 
+    def tells_template(self, role: Any = "") -> None:
+        """The one that was asked for last is such a one."""
+        template = Template(FunctionID(b"function----"), "f", 1, 0, 0, "", role=role)
+        self.asked("template_fetch")[1]([encode_template(template), b"code"])
+
 
 @pytest.fixture
 def played() -> Played:
@@ -44,7 +52,7 @@ def played() -> Played:
 def of_job(played: Played, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(desk, "Inbox", lambda *_: played)
     settings: Any = SimpleNamespace(node=NODE, address=None)
-    return Desk(JOB, {}, settings, played, lambda _: None)  # type: ignore[arg-type]
+    return Desk(JOB, {}, settings, played, played.events.append)  # type: ignore[arg-type]
 
 
 def task(number: int) -> tuple[bytes, bytes, bytes]:
@@ -88,5 +96,30 @@ def test_what_leaves_the_node_while_it_looks_at_what_it_holds_is_not_taken_up_ag
     record = task(1)[1]
     listed = [part for n in (1, 2, 3) for part in (b"%016d" % n, b"1", record, b"")]
     played.asked("task_held")[1]([b"0", b"1", *listed])
-    played.asked("template_fetch")
-    assert [entry for entry, _, _ in of_job._unknown[b"template"]] == [task(3)[0]]
+    played.tells_template()
+    [claimed] = played.events
+    assert [held.entry for held in claimed.tasks] == [task(3)[0]]
+
+
+def test_calls_that_the_node_finds_when_it_looks_begin_in_their_order(
+    played: Played, of_job: Desk
+) -> None:
+    """1. A message with three calls of an actor is lost with the inbox.  2. The node asks what it
+    holds, and has seen calls of the second one's kind before, but none of the others'.  3. It takes
+    them up when it knows all kinds: else the second would begin first."""
+    played.asked("node_attach")[1](0)
+    of_job.learn(b"known...", lambda: None)
+    played.tells_template("call")
+    of_job.calls.opened(ACTOR, 1, 1)
+    of_job.reconcile(lambda _: {ACTOR})
+    played.asked("actor_open")[1](3)  # so many were dealt
+    listed = [ACTOR, b"1", b"template" + bytes(6), b""]
+    for number, kind in enumerate([b"unseen-1", b"known...", b"unseen-2"]):
+        record = kind + bytes(5) + b"\1" + ACTOR + bytes(4)
+        listed += [b"call-----------%d" % number, b"1", record, b""]
+    played.asked("task_held")[1]([b"0", b"1", *listed])
+    for role in ("actor", "call", "call"):
+        assert played.events == []
+        played.tells_template(role)
+    found = [held.entry for dealt in played.events for held in dealt.calls]
+    assert found == [b"call-----------%d" % number for number in range(3)]
