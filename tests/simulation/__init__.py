@@ -11,6 +11,7 @@ an event; the seed chooses.
     stores      what lies on which node, and moves
     driver      submits, is told, reads, lets go
     plans       maps and what takes them, as a driver says them
+    actors      made, called, killed and let go of, by a driver
     jobs        drivers come and die, and that is found out
     books       what was accepted, what came of it; says what is wrong
     world       chooses what happens next

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hyperloom import specs
-from hyperloom.gcs.codes import FAILURE
+from hyperloom.gcs.codes import FAILURE, PROCESS_ID
 from hyperloom.ids import TASK_BYTES, object_id
 from tests.simulation.stores import lies_in_a_store
 from tests.simulation.workers import value_of
@@ -32,6 +32,10 @@ class _Task:
     cancelled: bool = False
     runs: list[int] = field(default_factory=list)  # the attempts that a worker began
     made: set[bytes] = field(default_factory=set)  # what came of them
+    actor: bytes = b""  # of a call
+    place: int = 0  # of a call, among all: so also among those of its caller
+    may_end: bool = False  # of an actor: somebody wanted that
+    last: dict[tuple[int, bytes], int] = field(default_factory=dict)  # incarnation, caller -> place
 
 
 class Books:
@@ -43,11 +47,14 @@ class Books:
         self._stored: set[bytes] = set()  # objects of which somebody was shown where they lie
         self._failed: set[bytes] = set()  # objects that somebody was shown as failed, or lost
         self.calm = True  # nothing was killed, cut or paused
+        self.drained = False  # a node was: actors moved
         self.forgetful = False  # the server came back in an older state
         self.value_now: Callable[[bytes], bytes | None] = self._values.get  # the server's
 
-    def submitted(self, task: bytes, retries: int, inputs: list[bytes], call: bytes) -> None:
-        self._tasks[task] = _Task(retries, inputs, call)
+    def submitted(
+        self, task: bytes, retries: int, inputs: list[bytes], call: bytes, actor: bytes = b""
+    ) -> None:
+        self._tasks[task] = _Task(retries, inputs, call, actor=actor, place=len(self._tasks))
 
     def accepted(self, tasks: list[bytes]) -> None:
         for task in tasks:
@@ -56,13 +63,19 @@ class Books:
     def cancelled(self, task: bytes) -> None:
         self._tasks[task].cancelled = True
 
-    def ran(
+    def may_end(self, actor: bytes) -> None:
+        """Somebody killed it, or let go of it, or it wants to end by itself."""
+        if actor:
+            self._tasks[actor].may_end = True
+
+    def ran(  # noqa: PLR0913, PLR0917
         self,
         task: bytes,
         attempt: int,
         record: bytes,
         values: Sequence[bytes],
         read: Sequence[bytes | None],
+        incarnation: int = 0,
     ) -> bytes:
         """A worker begins it, with these values, and reads these contents; what comes of it."""
         known, inputs = self._tasks[task], specs.inputs_of(record)
@@ -78,10 +91,23 @@ class Books:
             elif not self.forgetful or self.value_now(oid) == value:
                 self.told(oid, value)  # else the server has forgotten that it gave this
         assert known.retries < 0 or attempt <= known.retries + 1, "it is tried so often, not more"
+        if known.actor:
+            self._in_order(known, task, incarnation)
         known.runs.append(attempt)
         value = value_of(task, [LOST if content is None else content for content in read])
         known.made.add(value)
         return value
+
+    def _in_order(self, call: _Task, task: bytes, incarnation: int) -> None:
+        """Each incarnation begins a caller's calls in their order, and none too often."""
+        if self.forgetful:
+            return
+        once = call.retries < 0 or len(call.runs) <= call.retries
+        assert once, f"{task.hex()} ran {len(call.runs)} times before"
+        last = self._tasks[call.actor].last
+        caller = incarnation, task[:PROCESS_ID]
+        assert last.get(caller, -1) < call.place, f"{task.hex()} ran after a later call"
+        last[caller] = call.place
 
     def told(self, oid: bytes, value: bytes) -> None:
         """Somebody is shown this value, or where it lies."""
@@ -114,8 +140,17 @@ class Books:
     def _justified(self, task: _Task, oid: bytes) -> None:
         if task.cancelled or any(each in self._failed for each in task.inputs):
             return
-        assert not self.calm, f"{oid.hex()} failed, and nothing had happened"
-        assert task.retries >= 0, f"{oid.hex()} is retried without end, and failed"
+        actor = self._tasks.get(task.actor)
+        if task.may_end or (actor and (actor.may_end or self._has_died(actor))):
+            return
+        calm = self.calm and not (actor and self.drained)
+        assert not calm, f"{oid.hex()} failed, and nothing had happened"
+        endless = task.retries < 0 and (actor is None or actor.retries < 0)
+        assert not endless, f"{oid.hex()} is retried without end, and failed"
+
+    def _has_died(self, actor: _Task) -> bool:
+        """Of what it was made of."""
+        return any(each in self._failed for each in actor.inputs)
 
     def copied(self) -> dict[bytes, bytes]:
         """What was told so far."""
@@ -133,9 +168,12 @@ class Books:
             assert oid in self._values, f"{oid.hex()} was accepted, and nothing came of it"
         if self.calm:
             for name, task in self._tasks.items():
-                runs = len(task.runs)
-                assert runs <= 1, f"{name.hex()} ran {runs} times in peace"
-                assert runs or task.cancelled or not task.accepted, f"{name.hex()} did not run"
+                runs, actor = len(task.runs), self._tasks.get(task.actor, task)
+                again = self.drained and actor.call == b"make"  # it moved
+                assert runs <= 1 or again or actor.may_end, f"{name.hex()} ran {runs} times"
+                ended = actor.may_end or (actor is not task and self._has_died(actor))
+                runs = runs or ended or task.cancelled or not task.accepted
+                assert runs, f"{name.hex()} did not run"
 
     @staticmethod
     def output(task: bytes) -> bytes:

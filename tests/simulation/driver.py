@@ -12,6 +12,7 @@ from hyperloom.gcs.wire import fcall
 from hyperloom.ids import JOB_BYTES, PROCESS_BYTES, ProcessID, TaskIds, object_id
 from hyperloom.raylet.remaking import AGAIN
 from hyperloom.specs import Template, encode_template
+from tests.simulation.actors import ACTORS, CALLS, Actors
 from tests.simulation.books import LOST
 from tests.simulation.network import Inbox, Line
 from tests.simulation.plans import Plans
@@ -66,6 +67,7 @@ class Driver:
         self.kinds = KINDS
         self.cancelled = b"4cancelled"  # what its tasks become that it does not want
         self.plans = Plans(self)
+        self.actors = Actors(self)
         self.home = home  # on whose machine it runs, at whose door it is
         self.guest = SimpleNamespace(job=job, ends=False, say=lambda _: None)
         if not self.owns:
@@ -77,8 +79,10 @@ class Driver:
             about["node"] = self.home.node.hex()
             self.home.lets_in(self.guest, about)
         self._speak(0, "job_open", self.job, json.dumps(about), ns=keys.CLUSTER)
-        for name, (retries, priority, shape) in KINDS.items():
-            template = Template(b"function----", name.decode(), 1, retries, priority, shape)  # type: ignore[arg-type]
+        for name, (retries, priority, shape) in (KINDS | ACTORS | CALLS).items():
+            terms: Any = b"function----", name.decode(), 1, retries, priority, shape
+            role: Any = "actor" if name in ACTORS else "call" if name in CALLS else ""
+            template = Template(*terms, role=role)
             body = encode_template(template)
             self._speak(
                 0, "template_declare", name, 1, retries, template.queue, body, b"function----",
@@ -113,8 +117,7 @@ class Driver:
         new: list[bytes] = []
         for _ in range(self.rng.randint(1, 6)):
             task = self.ids.next()
-            wanted = self.rng.randint(0, _INPUTS_MOST)
-            inputs = self.rng.sample(self.held, min(wanted, len(self.held)))
+            inputs = self.some(_INPUTS_MOST)
             args += (task, specs.record(kind, inputs, (), b"call"))  # type: ignore[arg-type]
             self.books.submitted(task, KINDS[kind][0], inputs, b"call")
             new.append(task)
@@ -135,6 +138,10 @@ class Driver:
         """Words without a number."""
         self._speak(0, function, *args, then=then)
 
+    def some(self, most: int) -> list[bytes]:
+        """Of what it holds."""
+        return self.rng.sample(self.held, min(self.rng.randint(0, most), len(self.held)))
+
     def releases(self) -> None:
         """Some that it holds."""
         passed_on = {oid for plan in self.unborn for oid in plan.held}
@@ -145,6 +152,10 @@ class Driver:
     def lets_go(self, gone: list[bytes]) -> None:
         self.held = [oid for oid in self.held if oid not in gone]
         self.places = {oid: place for oid, place in self.places.items() if oid in self.held}
+        self.says_it_lets_go(gone)
+
+    def says_it_lets_go(self, gone: list[bytes]) -> None:
+        """The words alone."""
         made = [oid for oid in gone if oid.startswith(self.process)]
         borrowed = [oid for oid in gone if oid not in made]
         self._say("ref_release", b"".join(made), b"".join(borrowed))

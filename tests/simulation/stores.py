@@ -36,6 +36,10 @@ class Store(dict[bytes, bytes]):
     def contains(self, oid: bytes) -> bool:
         return oid in self
 
+    def find(self, oid: bytes) -> bytes | None:
+        """Here or on any other node."""
+        return next((store[oid] for store in self._stores.values() if oid in store), None)
+
     def free(self, oids: Iterable[bytes]) -> None:
         for oid in list(oids):
             self.pop(oid, None)

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from tests.simulation.stores import Store
 
 KILLED = -9
-LARGE = frozenset({b"large...", b"large-no", b"large-en"})  # templates whose results lie in stores
+KILLED_ACTOR = b"4killed"
+EXITED_ACTOR = b"4exited"
+LARGE = frozenset({b"large...", b"large-no", b"large-en", b"call-big"})  # results lie in stores
+_EXITS = 20  # one in so many calls is the last one of its actor
 assert TASK_BYTES == 16, "entries are cut by it in the machine's messages"
 
 
@@ -45,6 +48,8 @@ class Worker:
         self.begun = 0
         self.said: deque[list[Any]] = deque()  # on its way to the raylet
         self.leaving = False
+        self._actor = b""  # that lives here
+        self._incarnation = 0
 
     def hears(self, message: list[Any]) -> None:
         match message:
@@ -78,8 +83,14 @@ class Worker:
         task, attempt = specs.split_entry(entry)
         names, values = specs.inputs_of(record), specs.split_values(inputs)
         read = [self._read(oid, value) for oid, value in zip(names, values, strict=True)]
-        value = self._books.ran(task, attempt, record, values, read)
+        value = self._books.ran(task, attempt, record, values, read, self._incarnation)
         stopped = self._unwanted.pop(task, None)
+        if record.startswith(b"actor"):
+            self._becomes(task, attempt, value)
+            return
+        if self._actor and sha256(entry).digest()[0] % _EXITS == 0:
+            self._exits(EXITED_ACTOR)
+            return
         if stopped is not None:
             value = stopped
         elif record[:TEMPLATE_ID] in LARGE and value[:1] != FAILURE:
@@ -87,9 +98,28 @@ class Worker:
         self._done += (task, attempt, specs.heading_of(record), 1, value)
         self._done_count += 1
 
+    def _becomes(self, actor: bytes, attempt: int, value: bytes) -> None:
+        """It is made, unless what it is made of is a failure."""
+        if value[:1] == FAILURE:
+            self._exits(value)
+        else:
+            self._actor, self._incarnation = actor, attempt
+            self.said.append([words.OPEN, False])
+
+    def _exits(self, failure: bytes) -> None:
+        """The actor wants to end."""
+        self._books.may_end(self._actor)
+        self.report()
+        self.said.append([words.OVER, failure])
+        self._queue.clear()
+        self.leaving = True
+
     def _read(self, oid: bytes, value: bytes) -> bytes | None:
         """An input's content; None, if it should lie here, and does not."""
-        return self._store.get(oid) if lies_in_a_store(value) or value == LOST else value
+        if not lies_in_a_store(value) and value != LOST:
+            return value
+        # A task begins when its inputs are here; an actor fetches those of its calls by itself.
+        return self._store.find(oid) if self._actor else self._store.get(oid)
 
     def report(self) -> None:
         if self._done:

@@ -56,6 +56,7 @@ class World:
         self._trouble = 0.0 if self._rng.random() < 0.2 else self._rng.choice([0.05, 0.15, 0.4])
         kinds = self._kinds_of_trouble()
         self._kinds = self._rng.sample(kinds, self._rng.randint(2, len(kinds)))
+        self._acting = self._rng.random() < 0.5
         self._detaching = self._rng.choice([0.02, 0.02, 0.3])
 
     # -- living ----------------------------------------------------------------------------------
@@ -69,6 +70,8 @@ class World:
             self.books.check_end(driver.held)
             if driver.held:
                 driver.lets_go(driver.held)
+            if driver.actors.held:
+                driver.actors.lets_go(*driver.actors.held)
         self._settle()
         self._jobs.release_what_is_detached()
         self._settle()
@@ -207,6 +210,12 @@ class World:
         found = []
         for driver in self.drivers:
             found += [("submits", driver.submits), ("submits a plan", driver.plans.submits)]
+            if self._acting:
+                found.append(("creates", driver.actors.creates))
+                if driver.actors.held:
+                    found += [("calls", driver.actors.calls)] * 2
+                    if self._rng.random() < 0.1:
+                        found.append(("kills", driver.actors.kills))
             if driver.plans and self._rng.random() < 0.2:
                 found.append(("cancels a plan", driver.plans.cancels))
             if driver.held:
@@ -229,6 +238,7 @@ class World:
         if node.paused or (limited and not self._trouble):
             return
         self.books.calm = self.books.calm and not limited
+        self.books.drained = True
         node.drains(self._rng.random() if limited else None)
 
     def _detaches(self) -> None:
