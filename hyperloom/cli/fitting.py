@@ -19,7 +19,8 @@ _CUT = {"error", "program", "place", "bundles_text", "nodes_text", "free_text", 
 # Those that go first, first.
 _SPARED = (
     "namespace", "detached", "pid", "attempt", "restarts", "retried", "host", "used", "submitted",
-    "opened", "at", "last", "job", "such_as", "p99_s", "strategy", "nodes_text", "behind", "count",
+    "opened", "at", "last", "job", "there_text", "such_as", "p99_s", "strategy", "nodes_text",
+    "behind", "count",
     "dealt", "bytes", "ended", "exit_code", "node", "where", "seconds", "mean_s", "place", "label",
     "results", "answering", "holders", "items_text",
 )  # fmt: skip
