@@ -1,8 +1,8 @@
 """A connection to the server, and who says first who we are.
 
-A server of this machine is reached by its socket, in a few lines of our own: to import redis-py
-takes a quarter of a second and 34 MB in each process.  Over a network redis-py connects, with
-TLS if the address says so, and introduces us; after that its socket is ours.
+A server is reached by a plain socket in a few lines of our own: to import redis-py takes a quarter
+of a second and 34 MB in each process.  Where the address wants TLS, redis-py connects and
+introduces us; after that its socket is ours.
 
 A path that carries nothing, which is neither answered nor refused, is found out by the kernels:
 theirs answers even if the server hangs, and after `_SILENCE_S` without an answer the connection is
@@ -23,9 +23,11 @@ from hyperloom.gcs.address import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from urllib.parse import SplitResult
 
     from hyperloom.gcs.address import Address
 
+_PORT = 6379  # if an address names none
 _WITHIN_S = 10.0
 _THERE_WITHIN_S = 3.0  # a path may take a second each way
 _SILENCE_S = 5
@@ -47,27 +49,36 @@ def dial(address: Address) -> socket.socket:
         OSError: there is none, or the server does not know us.
     """
     parts = urlsplit(address.url)
-    sock = _dial_here(unquote(parts.path)) if parts.scheme == "unix" else _dial_there(address)
+    if parts.scheme == "unix":
+        sock = _dial_here(unquote(parts.path))
+    else:
+        sock = _dial_secure(address) if _is_secure(address) else _dial_there(parts)
+        _watch_silence(sock)
     sock.settimeout(None)
     return sock
 
 
+def _is_secure(address: Address) -> bool:
+    return urlsplit(address.url).scheme == "rediss"
+
+
 def prepare(address: Address) -> None:
     """Import what `dial` needs: before forks, each of which would import it for itself."""
-    if urlsplit(address.url).scheme != "unix":
+    if _is_secure(address):
         import redis.connection  # noqa: F401, PLC0415 - see the module
 
 
 def greeting(address: Address) -> Iterator[tuple[str, ...]]:
     """What is left to be said first: who we are, and of which database we speak."""
-    parts, options = urlsplit(address.url), options_of(address.url)
-    if parts.scheme != "unix":  # redis-py said it
+    if _is_secure(address):  # redis-py said it
         return
+    parts, options = urlsplit(address.url), options_of(address.url)
     password, user = address.password(), unquote(parts.username or "")
     if password is not None:
         yield ("AUTH", user, password) if user else ("AUTH", password)
-    if options.get("db", "0") not in {"", "0"}:
-        yield ("SELECT", options["db"])
+    database = options.get("db", "" if parts.scheme == "unix" else parts.path.strip("/"))
+    if database not in {"", "0"}:
+        yield ("SELECT", database)
 
 
 def _dial_here(path: str) -> socket.socket:
@@ -81,7 +92,24 @@ def _dial_here(path: str) -> socket.socket:
     return sock
 
 
-def _dial_there(address: Address) -> socket.socket:
+def _dial_there(parts: SplitResult) -> socket.socket:
+    sock = socket.create_connection((parts.hostname, parts.port or _PORT), _THERE_WITHIN_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def _watch_silence(sock: socket.socket) -> None:
+    """Have the kernels find out that the path carries nothing."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _OPTIONS.items():
+        if hasattr(socket, name):  # not everywhere by this name
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    if sys.platform == "linux":
+        with suppress(OSError):  # an older kernel gives the connection up, and we dial anew
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, _AGAIN_MS)
+
+
+def _dial_secure(address: Address) -> socket.socket:
     import redis  # noqa: PLC0415 - see the module
     from redis.backoff import NoBackoff  # noqa: PLC0415
     from redis.connection import ConnectionPool, parse_url  # noqa: PLC0415
@@ -93,12 +121,6 @@ def _dial_there(address: Address) -> socket.socket:
         retry=Retry(NoBackoff(), 0),  # it would send again what may have been done
         socket_timeout=None,
         socket_connect_timeout=_THERE_WITHIN_S,
-        socket_keepalive=True,
-        socket_keepalive_options={
-            getattr(socket, name): value
-            for name, value in _OPTIONS.items()
-            if hasattr(socket, name)  # not everywhere by this name
-        },
         protocol=2,
         driver_info=None,
     )
@@ -110,7 +132,4 @@ def _dial_there(address: Address) -> socket.socket:
     # It has no door; and what it no longer has it does not close.
     sock: socket.socket = connection._sock  # noqa: SLF001
     connection._sock = None  # noqa: SLF001
-    if sys.platform == "linux":
-        with suppress(OSError):  # an older kernel gives the connection up, and we dial anew
-            sock.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, _AGAIN_MS)
     return sock

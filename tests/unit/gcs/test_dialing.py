@@ -13,9 +13,12 @@ from hyperloom import errors
 from hyperloom.gcs.address import Address, parse_address
 from hyperloom.gcs.dialing import dial, greeting
 from hyperloom.gcs.wire import Wire
+from tests.cluster.node.somebodys import port_of, somebodys_server
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests import servers
 
 
 @pytest.mark.parametrize(
@@ -24,7 +27,12 @@ if TYPE_CHECKING:
         ("unix:///run/s", []),
         ("unix:///run/s?db=1", [("SELECT", "1")]),
         ("unix:///run/s?password=secret", [("AUTH", "secret")]),
-        ("redis://:secret@head/2", []),  # redis-py's business
+        ("redis://head", []),
+        ("redis://head/0", []),
+        ("redis://head:1?db=3", [("SELECT", "3")]),
+        ("redis://:secret@head/2", [("AUTH", "secret"), ("SELECT", "2")]),
+        ("redis://me:secret@[::1]:1", [("AUTH", "me", "secret")]),
+        ("rediss://:secret@head/2", []),  # redis-py's business
     ],
 )
 def test_who_we_are_is_said_first(text: str, first: list[tuple[str, ...]]) -> None:
@@ -72,6 +80,25 @@ def test_a_server_of_this_machine_is_reached_without_importing_a_client(socket_p
     assert told.stdout == "b'PONG' False\n"
 
 
+def test_a_server_elsewhere_is_too(server: servers.Server) -> None:
+    """It is told our password and our database, and answers what it has in that."""
+    with somebodys_server(kind=server.kind, password="secret") as other:
+        port = port_of(other)
+        code = (
+            "import sys\n"
+            "from hyperloom.gcs.address import parse_address\n"
+            "from hyperloom.gcs.wire import Wire\n"
+            f"wire = Wire(parse_address('redis://:secret@127.0.0.1:{port}/3'))\n"
+            "wire.call('SET', 'here', 'it is')\n"
+            "print(wire.call('CLIENT', 'INFO').decode().partition(' db=')[2].partition(' ')[0])\n"
+            "print(wire.call('GET', 'here'), 'redis' in sys.modules)"
+        )
+        told = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+    assert told.stdout == "3\nb'it is' False\n"
+
+
 def test_no_connection_is_a_lost_control_plane(tmp_path: Path) -> None:
     there = f"unix://{tmp_path}/nobody"
     with pytest.raises(errors.ControlPlaneLost, match=f"no connection .* at {there}: .*No such"):
@@ -86,7 +113,10 @@ def test_a_missing_authority_is_named(tmp_path: Path) -> None:
             Wire(address)
 
 
-@pytest.mark.parametrize(("url", "imported"), [("unix:///run/s", "False"), ("redis://h", "True")])
+@pytest.mark.parametrize(
+    ("url", "imported"),
+    [("unix:///run/s", "False"), ("redis://h", "False"), ("rediss://h", "True")],
+)
 def test_forks_find_imported_what_they_need_and_no_more(url: str, imported: str) -> None:
     """It takes a quarter of a second and 36 MB in each worker that would import it for itself."""
     program = f"""
