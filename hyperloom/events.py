@@ -45,7 +45,7 @@ from hyperloom.gcs import codes
 from hyperloom.ids import NODE_BYTES, TASK_BYTES, TEMPLATE_BYTES, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # One attempt by itself: task, template, attempt, how it ended, when it began, how long it took,
 # bytes of its outputs
@@ -59,8 +59,10 @@ TAKEN = Layout("<16sHd")
 ATTEMPTS_SHOWN = 0xFFFF  # more are shown as so many
 
 _WHAT = {codes.SUBMITTED: "submitted", codes.DONE: "done", codes.FAILED: "failed"}
-_WHAT[codes.AGAIN] = "retried"
+_WHAT |= {codes.AGAIN: "retried", codes.CANCELLED: "cancelled"}
+_WHAT |= {codes.WAITING: "waiting", codes.ITEMS: "failed_items"}
 _COUNT_DIGITS = 12
+OVER = ("done", "failed", "cancelled")  # what a task counts as that is over: one of these
 INPUTS_MOST = 8  # of a task are told; more would say little and cost much
 _TEXT_MOST = 200  # characters of an error, and of its place, that are kept in an event
 _TRACEBACK_MOST = 16_000  # of one that is told whole
@@ -85,6 +87,11 @@ class Error(NamedTuple):
     place: str = ""  # where it was raised: file, line and function
     traceback: str = ""  # of a few of those at one place; see `hyperloom.core.attempts.Tracebacks`
     origin: str = ""  # the task (in hex) whose failure it was first, if it was another's
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Nobody wanted the task any more, or what it takes: that is no failure."""
+        return self.category == "cancelled"
 
     @property
     def kind(self) -> str:
@@ -371,7 +378,12 @@ def _died_of(value: bytes) -> Error:
     return Error("died", why)
 
 
-Counts = dict[bytes, dict[str, int]]  # template -> submitted, done, failed, retried
+Counts = dict[bytes, dict[str, int]]  # template -> how many tasks: by `_WHAT`
+
+
+def over_in(each: Mapping[str, int]) -> int:
+    """Tasks of a template, or of several, that are over."""
+    return sum(each[what] for what in OVER)
 
 
 def counts_of_payload(payload: bytes) -> Counts:

@@ -109,6 +109,12 @@ def encode(failure: Failure) -> bytes:
     return msgpack.encode(failure)
 
 
+def beginning(category: Category) -> bytes:
+    """What every record of this category begins with: by that, who reads none knows it."""
+    record = encode(Failure(category, b"", "", 0, b"", 0, ""))
+    return record[: record.index(category.encode()) + len(category)]
+
+
 def known_as(label: str | None, function: str) -> str:
     """What a task is called on the way of a failure: by its label, and its function's name."""
     return f"{label[:_LABEL_CHARS]} ({function})" if label and label != function else function

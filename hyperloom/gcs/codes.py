@@ -24,6 +24,8 @@ OBJECT_ID = 20
 # Values.
 SHARED = b"S"  # then node (8), size in bytes as decimal text; of what a task made: ",", template
 FAILURE = b"4"  # an inline failure: why there is no value
+# What a failure begins with whose task was cancelled, or took what one that was would have made.
+WAS_CANCELLED = FAILURE + failures.beginning("cancelled")
 LARGE = b"L"  # in a message: the value is too large to send along, ask for it
 LOST = b"X"  # the object does not exist and nobody is making it
 
@@ -99,7 +101,7 @@ DECLARED = b"T"  # template id, body
 SUBMITTED = b"s"  # first and last task of those submitted together; the task that did it, if any
 RAN = b"R"  # a node's attempts: `hyperloom.events`
 TAKEN = b"H"  # node; tasks that wait there, with attempt and since when: `hyperloom.events`
-CANCELLED = b"K"  # tasks that nobody held, each with its template
+CANCELLED = b"K"  # tasks that nobody held, each with its template; counted are all that were
 NODE_LOST = b"L"  # node, tasks that it held and that are tried again
 NODE_FAILED = b"M"  # node, tasks that it held and that are not, each with its template
 TOO_LATE = b"X"  # node, tasks whose results it reported and did not hold any more
@@ -109,6 +111,8 @@ ENDED = b"E"  # the counts: template id, what, 12 digits; and again
 DONE = b"d"
 FAILED = b"f"
 AGAIN = b"r"
+WAITING = b"w"  # that lack an input now
+ITEMS = b"i"  # outputs that failed, of tasks that have several
 
 FAILURE = b"4"  # first byte of a value that is a failure: `hyperloom.serialization.inline`
 EVENT_BYTES = 100  # what an event takes besides its payload, about

@@ -76,27 +76,12 @@ def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
     lost = orphans.ask(wire, jobs)
     for job, about in jobs.items():
         ns, orphan = keys.job_namespace(job), lost.get(job, orphans.Orphan())
-        tasks, waiting, objects, queues, nodes = ask(
-            wire,
-            [
-                ("HLEN", keys.TASK.name(ns)),
-                ("HLEN", keys.WAIT.name(ns)),
-                ("HLEN", keys.OBJECT.name(ns)),
-                ("ZRANGE", keys.QUEUES.name(ns), 0, -1),
-                ("HKEYS", keys.SERVED.name(ns)),
-            ],
-        )
         yield {
-            **_items(wire, ns),
+            **_tasks(wire, ns),
             "job": job.hex(),
-            "pid": about.get("pid"),
+            "pid": None if about.get("forsaken") else about.get("pid"),
             "program": " ".join(about.get("argv", [])),
             "namespace": about.get("namespace", ""),
-            "tasks": tasks,
-            "waiting": waiting,
-            "ready": sum(ask(wire, [("LLEN", keys.READY.name(ns, queue)) for queue in queues])),
-            "held": sum(ask(wire, [("HLEN", keys.HELD.name(ns, node)) for node in nodes])),
-            "objects": objects,
             "forsaken": bool(about.get("forsaken")),
             "lost_s": orphan.lost_s,
             "ends_s": orphan.ends_s,
@@ -104,13 +89,43 @@ def _jobs(wire: Wire) -> Iterator[dict[str, Any]]:
         }
 
 
-def _items(wire: Wire, ns: str) -> dict[str, int]:
-    """Of maps that have several items in a task: how many items are left, and are in a task."""
-    flat = wire.call("HGETALL", keys.COUNTS.name(ns))
+def _tasks(wire: Wire, ns: str) -> dict[str, int]:
+    """How many tasks are not over, and where they stand; how many are, and how they ended.
+
+    All of it is counted: a queue has one entry for many tasks, and such as were cancelled.
+    """
+    nodes = wire.call("HKEYS", keys.SERVED.name(ns))
+    flat, objects, *held = ask(
+        wire,
+        [
+            ("HGETALL", keys.COUNTS.name(ns)),
+            ("HLEN", keys.OBJECT.name(ns)),
+            *[("HLEN", keys.HELD.name(ns, node)) for node in nodes],
+        ],
+    )
     left: dict[bytes, int] = {}  # tasks of each template
-    for name, number in zip(flat[::2], flat[1::2], strict=True):
+    total = dict.fromkeys(_ENDS.values(), 0)
+    waiting = 0
+    for name, number in zip(flat[::2], map(int, flat[1::2]), strict=True):
         template, what = name[: codes.TEMPLATE_ID], name[codes.TEMPLATE_ID :]
-        left[template] = left.get(template, 0) + _SIGN.get(what, 0) * int(number)
+        left[template] = left.get(template, 0) + _SIGN.get(what, 0) * number
+        waiting += number if what == codes.WAITING else 0
+        if what in _ENDS:
+            total[_ENDS[what]] += number
+    tasks = sum(left.values())
+    return {
+        **_items(wire, ns, left),
+        "tasks": tasks,
+        "waiting": waiting,
+        "ready": max(0, tasks - waiting - sum(held)),
+        "held": sum(held),
+        "objects": objects,
+        **total,
+    }
+
+
+def _items(wire: Wire, ns: str, left: dict[bytes, int]) -> dict[str, int]:
+    """Of maps that have several items in a task: how many items are left, and are in a task."""
     bodies = wire.call("HMGET", keys.TEMPLATE.name(ns), *left) if left else []
     chunks = [_chunk(body) for body in bodies]
     return {
@@ -119,7 +134,8 @@ def _items(wire: Wire, ns: str) -> dict[str, int]:
     }
 
 
-_SIGN = {codes.SUBMITTED: 1, codes.DONE: -1, codes.FAILED: -1}
+_ENDS = {codes.DONE: "done", codes.FAILED: "failed", codes.CANCELLED: "cancelled"}
+_SIGN = {codes.SUBMITTED: 1, **dict.fromkeys(_ENDS, -1)}
 
 
 def _chunk(body: bytes | None) -> int:

@@ -257,11 +257,18 @@ class Actors(ControlPlane):
 
     # -- ends -------------------------------------------------------------------------------
 
-    def fail(self, tasks: list[bytes], failure: bytes, *, ran: bool | None = None) -> None:
+    def fail(
+        self,
+        tasks: list[bytes],
+        failure: bytes,
+        *,
+        ran: bool | None = None,
+        what: bytes | None = None,
+    ) -> None:
         known = [task for task in tasks if task in self.records]
         ends = [(task, self.holder(task)) for task in known if task in self.actors]
         kinds = [self.records[task][: codes.TEMPLATE_ID] for task, _ in ends]
-        super().fail(known, failure, ran=ran)
+        super().fail(known, failure, ran=ran, what=what)
         for (actor, node), kind in zip(ends, kinds, strict=True):
             self.note(codes.ACTOR_ENDED, actor + kind + self.said(failure))
             self._lay_to_rest(actor, node, failure)

@@ -34,7 +34,7 @@ def _cancel_all(
         reply += [state[task], plane.children.get(task, b"")]
     _note(plane, ends)
     lanes = plane.lanes_behind(ends)
-    plane.fail(ends, failure)
+    plane.fail(ends, failure, what=codes.CANCELLED)
     plane.push_back_each([task for task in unrolled if task not in state])
     plane.pass_over(lanes)
     return reply
@@ -115,7 +115,7 @@ def drop_next(plane: ControlPlane) -> int:
     if _has_range(plane, ids):
         drawn = plane.draw(name, codes.RANGE_TASKS)
         _note(plane, drawn)
-        plane.fail_as_one(drawn, failure)
+        plane.cancel_as_one(drawn, failure)
     left = [task for task in ids if task in plane.records or plane.range_of(task)]
     for children in _cancel_all(plane, failure, 0, left)[1::2]:
         shut(plane, failure, _spans(pieces(children, codes.TASK_ID)))

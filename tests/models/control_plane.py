@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hyperloom.gcs import codes
 from tests.models.cancels import drop_next, task_cancel, task_drop, task_shut
 from tests.models.claims import HandedOn, Offer
+from tests.models.ends import became, count_ends, count_failures, is_shared
 from tests.models.evictions import task_evict
 from tests.models.lineage import Lineage
 from tests.models.living_plans import LivingPlans
@@ -31,14 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 NO_MORE = 9007199254740991  # a last call behind which there is none
-
-
-def is_failure(value: bytes) -> bool:
-    return value.startswith(codes.FAILURE)
-
-
-def is_shared(value: bytes) -> bool:
-    return value.startswith(codes.SHARED)
 
 
 @dataclass
@@ -124,10 +117,7 @@ class ControlPlane(LivingPlans, Lineage):
         uncounted: Collection[bytes] = (),
     ) -> None:
         """Their outputs come; then what they hold is let go."""
-        failures = {task_of(o) for o, value in zip(oids, values, strict=True) if is_failure(value)}
-        counted = failures.union(uncounted)
-        self.count(codes.DONE, [task for task in tasks if task not in counted])
-        self.count(codes.FAILED, [t for t in tasks if t in failures and t not in uncounted])
+        count_ends(self, [task for task in tasks if task not in uncounted], oids, values)
         large = {task_of(o) for o, value in zip(oids, values, strict=True) if is_shared(value)}
         kept = [task for task in tasks if task in large]
         ends = self.refs_held_by([task for task in tasks if task not in large])
@@ -136,21 +126,28 @@ class ControlPlane(LivingPlans, Lineage):
         self.settle(oids, values)
         self.let_go_in_slices(ends)
 
-    def fail_as_one(self, tasks: list[bytes], failure: bytes) -> None:
+    def cancel_as_one(self, tasks: list[bytes], failure: bytes) -> None:
         """They were a range, which held what they take once."""
         for task in tasks[1:]:
             for oid, who in self.refs_held_by([task]):
                 self.holders[oid].remove(who)
             self.records[task] = self.records[task][: codes.TEMPLATE_ID] + bytes(6)
-        self.fail(tasks, failure)
+        self.fail(tasks, failure, what=codes.CANCELLED)
 
-    def fail(self, tasks: list[bytes], failure: bytes, *, ran: bool | None = None) -> None:
+    def fail(
+        self,
+        tasks: list[bytes],
+        failure: bytes,
+        *,
+        ran: bool | None = None,
+        what: bytes | None = None,
+    ) -> None:
         """`ran`: they are calls of an actor that was lost, and may have run, or did not."""
         oids = [output(t, index) for t in tasks for index in range(self.returns_of(t))]
         values = [
             self.told(failure, t, ran=ran) for t in tasks for index in range(self.returns_of(t))
         ]
-        self.count(codes.DONE if failure == codes.LOST else codes.FAILED, tasks)
+        count_failures(self, tasks, what or became(failure))
         if ran is not None and tasks:
             tried = {task: ran or task in self.tries for task in tasks}
             self.note(codes.CALLS_LOST, lost_with_actor(self.said(failure), tried, self.records))

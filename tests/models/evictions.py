@@ -41,6 +41,6 @@ def task_evict(plane: ControlPlane, mark: bytes, failure: bytes, most: int) -> i
             del plane.turns[queue]
     if ids:
         plane.note(codes.CANCELLED, b"".join(task + plane.records[task][:8] for task in ids))
-        plane.fail(ids, failure)
+        plane.fail(ids, failure, what=codes.CANCELLED)
         plane.serve()
     return found

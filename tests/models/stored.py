@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.gcs import codes, keys
@@ -59,7 +60,7 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
         (keys.STREAM,): {task: who + n for task, (who, n) in model.stream.items()},
         (keys.YIELDED,): {task: b"%d" % n for task, n in model.yielded.items()},
         (keys.METRICS,): {name: b"%d" % value for name, value in model.metrics.items()},
-        (keys.COUNTS,): {name: b"%d" % n for name, n in model.counts.items()},
+        (keys.COUNTS,): {name: b"%d" % n for name, n in (model.counts | _waiting(model)).items()},
         (keys.EVENTS,): model.events,
         (keys.NOTED,): _noted(model),
         (keys.TEMPLATE,): model.bodies,
@@ -69,6 +70,16 @@ def _tasks(model: ControlPlane) -> dict[Any, Any]:
             for t, (returns, retries, queue) in model.terms.items()
         },
     }
+
+
+def _waiting(model: ControlPlane) -> Counter[bytes]:
+    """How many tasks of each template lack an input: those of a range, all of them."""
+    waiting = Counter[bytes]()
+    for task in model.lacks:
+        of = None if task in model.records else model.ranges[task[: codes.RANGE_ID]]
+        head = model.records[task] if of is None else of.head
+        waiting[head[: codes.TEMPLATE_ID] + codes.WAITING] += 1 if of is None else len(of.items)
+    return waiting
 
 
 def _noted(model: ControlPlane) -> bytes:

@@ -18,19 +18,15 @@ from hypothesis.stateful import (
 from hyperloom.gcs import codes, keys
 from tests.models.stored import CONSTANTS
 from tests.unit.gcs.books import ALL, LAST_NODE, NODES, OFFERS, TEMPLATES, VALUES, Books, pick
-from tests.unit.gcs.plane import (
-    NS,
-    output,
-    record,
-    task,
-    template,
-)
+from tests.unit.gcs.plane import NS, output, record, task, template
 from tests.unit.gcs.plans import few, seldom, some, speaker, where
 from tests.unit.gcs.running import run_histories
 from tests.unit.gcs.weighing import Weighing
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+failures = st.sampled_from([b"4failed", codes.WAS_CANCELLED])
 
 EXAMPLES = 300  # about 10 s for each server
 
@@ -215,11 +211,11 @@ class World(Weighing):
         self.same("task_step", name, seen, offer, *args)
 
     @precondition(holds_something)
-    @rule(at=where, which=few, died=st.integers(0, 1), slip=seldom)
-    def retry(self, at: int, which: int, died: int, slip: int) -> None:
+    @rule(at=where, which=few, died=st.integers(0, 1), slip=seldom, why=failures)
+    def retry(self, at: int, which: int, died: int, slip: int, why: bytes) -> None:
         name, held = self.busy(at)
         for t in pick(list(held), [which]):
-            self.same("task_retry", name, t, held[t] + slip, died, b"4failed", b"4poison")
+            self.same("task_retry", name, t, held[t] + slip, died, why, b"4poison")
             self.same("task_retry", NODES[1 - at], t, held.get(t, 1), 1, b"4failed", b"4poison")
 
     @precondition(holds_something)

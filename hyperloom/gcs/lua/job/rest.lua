@@ -8,13 +8,15 @@
 -- Refuses: nothing.
 -- Writes:  resting.
 
+local BY = { [code.SUBMITTED] = 1, [code.DONE] = -1, [code.FAILED] = -1, [code.CANCELLED] = -1 }
+
 local function unanswered(ns)
   local all, number = call('HGETALL', key.counts(ns)), 0
   for i = 1, #all, 2 do
     local what = string.sub(all[i], code.TEMPLATE_ID + 1)
     local template = act.template(ns, string.sub(all[i], 1, code.TEMPLATE_ID))
-    if template and template.queue == code.CALL and what ~= code.AGAIN then
-      number = number + (what == code.SUBMITTED and 1 or -1) * tonumber(all[i + 1])
+    if template and template.queue == code.CALL then
+      number = number + (BY[what] or 0) * tonumber(all[i + 1])
     end
   end
   return number

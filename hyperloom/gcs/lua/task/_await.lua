@@ -11,10 +11,10 @@ local FEW = (code.CROWD_FROM - 1) * code.TASK_ID
 -- it lacks `lacks` others besides -> { template, entry } of those that turn out to lack nothing.
 --
 -- A `wait` row ends with the mark, if there is one: code.RANGE of a range, which waits as its first
--- task, or ",3" of a task whose next attempt is the third (task/redirect.lua).
+-- task and is counted by who says so, or ",3" of a task whose next attempt is the third.
 function act.await(ns, tasks)
   local inputs, here, lackers, missing, waits, ready = {}, {}, {}, {}, {}, {}
-  local texts = {}  -- of numbers: few differ
+  local texts, waiting = {}, {}  -- numbers as texts: few differ
   for _, task in ipairs(tasks) do
     for _, oid in ipairs(task[3]) do
       inputs[#inputs + 1] = oid
@@ -32,19 +32,20 @@ function act.await(ns, tasks)
         if not lackers[oid] then
           lackers[oid], missing[#missing + 1] = {}, oid
         end
-        local list = lackers[oid]
-        list[#list + 1] = id
+        table.insert(lackers[oid], id)
       end
     end
     if lacks > 0 then
       texts[lacks] = texts[lacks] or tostring(lacks)
       local last = #waits
       waits[last + 1], waits[last + 2] = id, template .. texts[lacks] .. (task[5] or '')
+      waiting[#waiting + 1] = task[5] ~= code.RANGE and template or nil
     else
       ready[#ready + 1] = { template, act.entry(id, task[5] or '') }
     end
   end
   many.hset(key.wait(ns), waits)
+  act.count(ns, code.WAITING, waiting)
   act.lack(ns, missing, lackers)
   return ready
 end

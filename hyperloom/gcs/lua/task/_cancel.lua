@@ -37,7 +37,7 @@ function act.cancel(ns, ids, failure, force)
     act.note(ns, code.CANCELLED, table.concat(named))
   end
   local blocked = act.first_calls(ns, unheld)
-  act.fail(ns, nil, unheld, failure)
+  act.fail(ns, nil, unheld, failure, nil, code.CANCELLED)
   for _, task in ipairs(unrolled) do
     rest[#rest + 1] = not seen[task[2]] and task or nil
   end

@@ -1,21 +1,35 @@
--- act.count(ns, what, templates), act.templates(ns, ids)
+-- act.count(ns, what, templates, sign), act.became(value), act.templates(ns, ids)
 --
--- How many tasks of each template were submitted, done, failed and tried again.  These counts
--- are exact, whatever else about a task is forgotten.
+-- How many tasks of each template were submitted, done, failed, cancelled and tried again, and how
+-- many lack an input now.  These counts are exact, whatever else about a task is forgotten.  What
+-- is not over, and neither waits nor is held, is ready: nobody counts the queues, which have one
+-- entry for a whole range, and those of cancelled tasks.
 
--- `templates`: their ids, one for each task.
-function act.count(ns, what, templates)
-  local times, distinct = {}, {}
+-- `templates`: their ids, one for each task; with `sign` -1 they are so many fewer.
+function act.count(ns, what, templates, sign)
+  local first, number, times, distinct = templates[1], #templates, {}, { templates[1] }
   for i = 1, #templates do
     local template = templates[i]
-    if not times[template] then
-      distinct[#distinct + 1] = template
+    if template ~= first then  -- mostly there is one
+      if not times[template] then
+        times[template], distinct[#distinct + 1] = 0, template
+      end
+      times[template], number = times[template] + 1, number - 1
     end
-    times[template] = (times[template] or 0) + 1
   end
+  times[first or ''] = number
   for _, template in ipairs(distinct) do
-    call('HINCRBY', key.counts(ns), template .. what, times[template])
+    call('HINCRBY', key.counts(ns), template .. what, (sign or 1) * times[template])
   end
+end
+
+-- As what a task counts of which this is an output.
+function act.became(value)
+  if string.sub(value, 1, 1) ~= code.FAILURE then
+    return code.DONE
+  end
+  local cancelled = string.sub(value, 1, #code.WAS_CANCELLED) == code.WAS_CANCELLED
+  return cancelled and code.CANCELLED or code.FAILED
 end
 
 -- The templates of tasks that are not over.

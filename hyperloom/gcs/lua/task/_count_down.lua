@@ -14,6 +14,7 @@ function act.count_down(ns, tasks)
     times[id] = (times[id] or 0) + 1
   end
   local rows, waits, gone, ready = many.hmget(key.wait(ns), distinct), {}, {}, {}
+  local woken = {}  -- a template for each task
   for i, id in ipairs(distinct) do
     if rows[i] then  -- else it was cancelled meanwhile
       local template = string.sub(rows[i], 1, code.TEMPLATE_ID)
@@ -29,10 +30,14 @@ function act.count_down(ns, tasks)
       else
         gone[#gone + 1] = id
         ready[#ready + 1] = { template, act.entry(id, mark) }
+        for _ = 1, mark == code.RANGE and act.tasks_in(ns, id) or 1 do
+          woken[#woken + 1] = template
+        end
       end
     end
   end
   many.hset(key.wait(ns), waits)
   many.hdel(key.wait(ns), gone)
+  act.count(ns, code.WAITING, woken, -1)
   act.push_front(ns, ready)
 end

@@ -15,10 +15,11 @@ local function drop_range(ns, name, range, failure)
     values[#oids], templates[#oids] = failure, template
   end
   act.note(ns, code.CANCELLED, table.concat(named))
-  act.count(ns, code.FAILED, templates)
+  act.count(ns, code.CANCELLED, templates)
   call('HDEL', key.range(ns), name)
   if string.sub(call('HGET', key.wait(ns), waits) or '', -1) == code.RANGE then
     call('HDEL', key.wait(ns), waits)
+    act.count(ns, code.WAITING, templates, -1)
   end
   act.foresee(ns, oids, range.takers, range.wanted)
   act.settle(ns, oids, values)

@@ -14,25 +14,30 @@ function act.finish(ns, node, args, from)
   end
   local held = many.hmget(key.held(ns, node), ids)
   local done, stale, oids, values, texts, made = {}, {}, {}, {}, {}, 0
-  local good, bad, large = {}, {}, {}
+  local ends = { [code.DONE] = {}, [code.FAILED] = {}, [code.CANCELLED] = {} }
+  local items, large = {}, {}
   for k = 1, n do
     local id, at = ids[k], first[k]
     if held[k] and held[k] == args[at + 1] then
       done[#done + 1] = id
       -- What it says of its record: the template, then all refs.
       local template = string.sub(args[at + 2], 1, code.TEMPLATE_ID)
-      local ended, in_store = good, false
+      local ended, in_store = code.DONE, false
       for index = 0, outputs[k] - 1 do
         local value = args[at + 4 + index]
         made = made + 1
         local mark = string.sub(value, 1, 1)
-        ended = mark == code.FAILURE and bad or ended
-        if mark == code.SHARED then
+        if mark == code.FAILURE then
+          local became = act.became(value)
+          ended = ended == code.FAILED and ended or became
+          items[#items + 1] = became == code.FAILED and outputs[k] > 1 and template or nil
+        elseif mark == code.SHARED then
           in_store, value = true, value .. ',' .. template
         end
         oids[made], values[made] = act.output(id, index), value
       end
-      ended[#ended + 1] = template
+      local alike = ends[ended]
+      alike[#alike + 1] = template
       local refs = string.sub(args[at + 2], code.TEMPLATE_ID + 1)
       if in_store then
         local own, last = many.cut(refs, code.OBJECT_ID, {}), #large
@@ -45,8 +50,10 @@ function act.finish(ns, node, args, from)
       act.too_late(ns, id, args, at)
     end
   end
-  act.count(ns, code.DONE, good)
-  act.count(ns, code.FAILED, bad)
+  for _, ended in ipairs({ code.DONE, code.FAILED, code.CANCELLED }) do
+    act.count(ns, ended, ends[ended])
+  end
+  act.count(ns, code.ITEMS, items)
   if #stale > 0 then
     act.note(ns, code.TOO_LATE, node .. table.concat(stale))
   end

@@ -1,5 +1,6 @@
 -- act.draw(ns, name, most, entries, records) -> number drawn, whether none is left
 -- act.range_of(row) -> range, act.range_row(range) -> row
+-- act.tasks_in(ns, id) -> how many are left of the range that the task is the first of
 --
 -- A range is what is left of up to 256 tasks that differ only in one item, and that nobody took
 -- yet: one row, under what their ids have in common (all but the last byte).  It is taken from
@@ -29,6 +30,11 @@ function act.range_row(range)
     '%d,%d,%d,%d,%s,%.0f,%.0f;', range.first, range.last, #range.head, #range.takers,
     range.wanted, range.start, range.step
   ) .. range.head .. range.takers .. range.items
+end
+
+function act.tasks_in(ns, id)
+  local range = act.range_of(call('HGET', key.range(ns), string.sub(id, 1, code.RANGE_ID)))
+  return range.last - range.first + 1
 end
 
 -- The next item, which leaves the range.

@@ -33,6 +33,7 @@ end
 -- The ranges that these are in become tasks as any others, each of which waits by itself.
 function act.unroll(ns, ids)
   local ready, waiting, waits, ranges = {}, {}, {}, act.ranged(ns, ids)
+  local counted = {}  -- those that waited in their range
   for _, id in ipairs(ids) do
     local entries, records = {}, {}
     if ranges[id] then
@@ -49,10 +50,12 @@ function act.unroll(ns, ids)
         ready[#ready + 1] = { template, entry }
       elseif i > 1 then
         waiting[#waiting + 1] = { entry, template, act.inputs_of(records[i]), 0 }
+        counted[#counted + 1] = template
       end
     end
   end
   many.hset(key.wait(ns), waits)
+  act.count(ns, code.WAITING, counted, -1)
   for _, task in ipairs(act.await(ns, waiting)) do
     ready[#ready + 1] = task
   end

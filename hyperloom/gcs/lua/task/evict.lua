@@ -38,7 +38,7 @@ transition('task_evict', DRAINS, function(ns, args)
       named[i] = ids[i] .. template
     end
     act.note(ns, code.CANCELLED, table.concat(named))
-    act.fail(ns, nil, ids, failure)
+    act.fail(ns, nil, ids, failure, nil, code.CANCELLED)
     act.serve(ns)
   end
   return found

@@ -44,7 +44,7 @@ transition('task_plan', FILLS, function(ns, args)
   end
 
   local ids, rows, waits, ready, holds, entered, templates = {}, {}, {}, {}, {}, {}, {}
-  local n, waiting = 0, 0
+  local n, waiting, lacking = 0, 0, {}
   for i = 7, last, 5 do
     local id, record, lacks, outside, others = unpack(args, i, i + 4)
     local template = string.sub(record, 1, code.TEMPLATE_ID)
@@ -58,13 +58,14 @@ transition('task_plan', FILLS, function(ns, args)
       entered[#entered + 1] = { id, template, inputs, tonumber(lacks) }
     elseif lacks ~= '0' then
       waits[waiting + 1], waits[waiting + 2] = id, template .. lacks
-      waiting = waiting + 2
+      waiting, lacking[#lacking + 1] = waiting + 2, template
     else
       ready[#ready + 1] = { template, id }
     end
   end
 
   act.count(ns, code.SUBMITTED, templates)
+  act.count(ns, code.WAITING, lacking)
   act.note(ns, code.SUBMITTED, ids[#ids] .. ids[1] .. args[5])
   many.hset(key.task(ns), rows)
   many.hset(key.wait(ns), waits)

@@ -60,7 +60,10 @@ transition('task_range', FILLS, function(ns, args)
   act.note(ns, code.SUBMITTED, args[13] .. last .. args[4])
   many.hset(key.range(ns), rows)
   act.recount(ns, many.cut(args[7] .. args[8], code.OBJECT_ID, {}), #waits)
-  local ready = act.await(ns, waits)
+  local ready = act.await(ns, waits)  -- all of them or none: they lack the same
+  if #ready == 0 then
+    call('HINCRBY', key.counts(ns), template .. code.WAITING, submitted)
+  end
   act.push_back(ns, ready)
   return #ready
 end)
