@@ -22,7 +22,7 @@ _SPARED = (
     "opened", "at", "last", "job", "there_text", "such_as", "p99_s", "strategy", "nodes_text",
     "behind", "count",
     "dealt", "bytes", "ended", "exit_code", "node", "where", "seconds", "mean_s", "place", "label",
-    "results", "answering", "holders", "items_text",
+    "results", "answering", "holders", "items_text", "cancelled", "cancelled_text",
 )  # fmt: skip
 
 

@@ -169,9 +169,11 @@ def show_table(rows: Sequence[dict[str, Any]], columns: Columns) -> None:
 
 
 _NUMBERS = {
-    "submitted", "done", "failed", "left", "retried", "mean_s", "p99_s", "bytes", "seconds",
+    "submitted", "done", "failed", "cancelled", "left", "retried", "mean_s", "p99_s", "bytes",
+    "seconds",
     "pid", "attempt", "waiting", "ready", "held", "objects", "tasks", "holders", "count", "used",
     "dealt", "answering", "restarts", "results", "left_text", "there_text", "failed_text",
+    "cancelled_text",
 }  # fmt: skip
 _STYLES = {
     "FAILED": "red", "RUNNING": "green", "READY": "yellow", "WAITING": "dim", "DONE": "",

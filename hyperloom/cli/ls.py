@@ -26,12 +26,13 @@ COLUMNS: dict[str, looking.Columns] = {
     },
     "names": {
         "name": "name", "submitted": "submitted", "left": "left", "done": "done",
-        "failed": "failed", "items": "items_text", "retried": "retried", "mean": "mean_s",
-        "p99": "p99_s",
+        "failed": "failed", "cancelled": "cancelled", "items": "items_text", "retried": "retried",
+        "mean": "mean_s", "p99": "p99_s",
     },
     "jobs": {
         "job": "job", "state": "state", "program": "program", "pid": "pid", "opened": "opened",
         "ended": "ended", "submitted": "submitted", "left": "left", "failed": "failed",
+        "cancelled": "cancelled",
     },
     "nodes": {
         "node": "node", "state": "state", "host": "host", "free": "free_text",
@@ -48,7 +49,8 @@ COLUMNS: dict[str, looking.Columns] = {
     "plans": {
         "plan": "id", "label": "label", "tasks": "tasks", "left": "left_text",
         "results": "results", "there": "there_text", "failed": "failed_text",
-        "detached": "detached", "submitted": "at", "program": "program", "job": "job",
+        "cancelled": "cancelled_text", "detached": "detached", "submitted": "at",
+        "program": "program", "job": "job",
     },
     "actors": {
         "actor": "short", "class": "class", "name": "name", "namespace": "namespace",
@@ -242,6 +244,8 @@ def _show(what: str, answer: dict[str, Any]) -> None:
             )
         if row["orphan"]:
             click.echo(f"{row['job']}: {row['orphan']}")
+        if row["state"] == "open" and row["program_ended"]:
+            click.echo(f"{row['job']}: its program has ended, and what it detached goes on")
     if answer["matched"] > len(rows):
         click.echo(f"{len(rows):,} of {answer['matched']:,} are shown; --limit shows more")
     if answer["hidden"]:
@@ -250,9 +254,9 @@ def _show(what: str, answer: dict[str, Any]) -> None:
 
 
 def _columns(what: str, rows: Sequence[dict[str, Any]]) -> looking.Columns:
-    """Those of the table; items only where there are some."""
-    some = any(row.get("items_text") for row in rows)
-    return {title: of for title, of in COLUMNS[what].items() if some or of != "items_text"}
+    """Those of the table; items, and what was cancelled, only where there are some."""
+    none = {of for of in ("items_text", "cancelled") if not any(row.get(of) for row in rows)}
+    return {title: of for title, of in COLUMNS[what].items() if not none & {title, of}}
 
 
 def _items(row: dict[str, Any]) -> str:
@@ -265,7 +269,8 @@ def _say_chunks(rows: Sequence[dict[str, Any]]) -> None:
 
     for row in rows:
         if said := overall.in_chunks(row):
-            click.echo(f"{row['name']}: {said}; all columns but items count tasks")
+            failed = f", of which {row['items_failed']:,} failed" if row["items_failed"] else ""
+            click.echo(f"{row['name']}: {said}{failed}; all columns but items count tasks")
 
 
 _HIDDEN = {

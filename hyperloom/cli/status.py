@@ -93,10 +93,13 @@ def _of_jobs(jobs: list[dict[str, Any]]) -> list[tuple[str, str]]:
         figures = ", ".join(
             f"{job[name]:,} {name}" for name in ("waiting", "ready", "held", "objects")
         )
+        ends = [f"{job[what]:,} {what}" for what in ("failed", "cancelled") if job[what]]
+        figures += f"; {', '.join(ends)}" if ends else ""
         items, most = job["map_items_left"], job["map_items_a_task"]
         if items:
             figures += f"; of maps {items:,} items are left, up to {most:,} in a task"
-        lines.append(("", f"{job['job']} {job['program']} (pid {job['pid']}): {figures}"))
+        who = "its program has ended" if job["forsaken"] else f"pid {job['pid']}"
+        lines.append(("", f"{job['job']} {job['program']} ({who}): {figures}"))
         if job["orphan"]:
             lines.append(("problem", f"of {job['job']}: {job['orphan']}"))
     if len(jobs) > _JOBS_SHOWN:

@@ -83,23 +83,36 @@ def _names(rows: list[dict[str, Any]], rates: dict[tuple[str, str], float]) -> A
     from rich.text import Text  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("function", "done", "failed", "of", "", "rate", "left"):
-        table.add_column(title, justify="right" if title in {"done", "failed", "of"} else "left")
+    some = any(row["cancelled"] for row in rows)
+    ends = ("done", "failed", "cancelled") if some else ("done", "failed")
+    for title in ("function", *ends, "of", "", "rate", "left"):
+        table.add_column(title, justify="right" if title in {*ends, "of"} else "left")
     for row in sorted(rows, key=lambda row: -row["left"])[:_LINES]:
         rate = rates.get(_key(row), 0.0)
-        # How many items of a task failed is not counted.
-        done, of, in_items = row["done"], "", ""
-        if row["chunk"] > 1:
-            done, of, in_items = row["items_over"], " task" + "s" * (row["failed"] != 1), " items"
+        in_items = " items" if row["chunk"] > 1 else ""
         left = looking.seconds(row["items_left"] / rate) if rate and row["left"] else ""
         table.add_row(
-            Text(row["name"]), f"{done:,}",
-            Text(f"{row['failed']:,}{of}", style="red" if row["failed"] else "dim"),
+            Text(row["name"]),
+            *[Text(f"{number:,}", style=_style(what, number)) for what, number in
+              zip(ends, _ends(row), strict=False)],
             f"{row['items']:,}{in_items}",
             ProgressBar(total=max(1, row["items"]), completed=_over(row), width=30),
             f"{rate:,.0f}/s" if rates else "", left,
         )  # fmt: skip
     return table
+
+
+def _ends(row: dict[str, Any]) -> tuple[int, int, int]:
+    """Items that are done, failed, and were cancelled."""
+    failed, cancelled = row["items_failed"], row["items_cancelled"]
+    return row["items_over"] - failed - cancelled, failed, cancelled
+
+
+def _style(what: str, number: int) -> str:
+    """Nobody is to look into what was cancelled."""
+    if what == "done":
+        return ""
+    return "red" if what == "failed" and number else "dim"
 
 
 def _nodes(rows: list[dict[str, Any]]) -> Any:  # noqa: ANN401 - rich's Table

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hyperloom.events import Ended
+from hyperloom.events import Ended, Error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     Rows = np.ndarray[Any, Any]
 
 _TASK = 16  # bytes of an id
-ENDED = ("done", "failed", "retried")
-DONE, FAILED, RETRIED = range(3)
-_SHOWN_AS = np.zeros(len(Ended), "u1")
+ENDED = ("done", "failed", "retried", "cancelled")
+DONE, FAILED, RETRIED, CANCELLED = range(4)
+_UNWANTED = len(Ended)  # how an attempt ended that failed since its task was cancelled
+_SHOWN_AS = np.zeros(len(Ended) + 1, "u1")
 _SHOWN_AS[[Ended.DONE, Ended.FAILED, Ended.RETRIED]] = DONE, FAILED, RETRIED
 _SHOWN_AS[Ended.PASSED_ON] = FAILED
+_SHOWN_AS[_UNWANTED] = CANCELLED
 
 _KINDS = {"began": "f8", "seconds": "f4", "lane": "u4", "name": "u4", "ended": "u1"}
 # What is shown of an attempt.
@@ -41,6 +44,10 @@ def rows_of(runs: Sequence[Run]) -> Rows:
     rows["begun"] = _joined([run.began for run in runs], ROW["begun"])
     rows["begun"] += np.repeat([run.epoch for run in runs], numbers)
     rows["seconds"] = _joined([run.seconds for run in runs], ROW["seconds"])
+    for first, run in zip(accumulate(numbers, initial=0), runs, strict=False):
+        for at, error in run.errors.items():
+            if Error(*error).is_cancelled and rows["ended"][first + at] == Ended.FAILED:
+                rows["ended"][first + at] = _UNWANTED
     return rows
 
 

@@ -39,8 +39,10 @@ class Groups:
         self.left_out = 0
 
     def add(self, name: str, ran: events.Attempt) -> None:
-        """One attempt that has an error."""
+        """One attempt that has an error; what was cancelled has not failed."""
         assert ran.error is not None, "only those are added"
+        if ran.error.is_cancelled:
+            return
         key = Key(name, ran.error.kind, ran.error.place)
         at = ran.begun + ran.seconds
         group = self._groups.get(key)

@@ -17,6 +17,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
+from hyperloom import events
 from hyperloom.core import metrics
 from hyperloom.gcs import keys
 from hyperloom.watch import overall
@@ -73,13 +74,18 @@ class Collector:
             labels=("job", "name", "what"),
         )  # fmt: skip
         for row in told["names"]:
-            for what in ("submitted", "done", "failed", "retried"):
+            for what in ("submitted", *events.OVER, "retried"):
                 total.add_metric((row["job"], row["name"], what), row[what])
         yield total
-        now = GaugeMetricFamily("loom_tasks_now", "Tasks as they stand", labels=("job", "state"))
-        for job in told["jobs"]:
-            for state in ("waiting", "ready", "held"):
-                now.add_metric((job["job"], state), job[state])
+        now = GaugeMetricFamily(
+            "loom_tasks_now", "Tasks that are not over, by function and how they stand",
+            labels=("job", "name", "state"),
+        )  # fmt: skip
+        for job in {row["job"]: None for row in told["names"]}:
+            rows = [row for row in told["names"] if row["job"] == job]
+            for row in overall.standing(self._cluster, bytes.fromhex(job), rows):
+                for state in ("waiting", "ready", "held"):
+                    now.add_metric((job, row["name"], state), row[state])
         yield now
 
     def _times(self, told: dict[str, Any]) -> Iterator[Any]:

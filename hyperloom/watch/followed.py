@@ -1,8 +1,8 @@
 """One plan as it runs: each function of it, what failed, how fast, and its graph.
 
-How many tasks are left is exact.  How many of the others failed is exact of a large plan, which
-has counts of its own, and as long as the plan is all that its job has; else it is what events tell,
-each task once, and `untold` are those over of which nothing is known.
+How many tasks are left is exact.  How many of the others failed or were cancelled is exact of a
+large plan, which has counts of its own, and as long as the plan is all that its job has; else it is
+what events tell, each task once, and `untold` are those over of which nothing is known.
 
 The rule: a task is counted once.  Events are read, and counts, before the tasks are looked at that
 are left; of one that was told to be over and is left (it is made again, or the word of it came
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from hyperloom.watch.story import Event
 
 _RECENT_S = 20  # by which the rate is told
-_TOLD = ("name", "submitted", "done", "failed", "retried", "left")  # of each function
-_UNKNOWN, _DONE, _FAILED = range(3)
+_TOLD = ("name", "submitted", *events.OVER, "retried", "left")  # of each function
+_UNKNOWN, _DONE, _FAILED, _CANCELLED = range(4)
+_GONE = {"DONE": _DONE, "FAILED": _FAILED, "CANCELLED": _CANCELLED}
 _OVER = {Ended.DONE: _DONE, Ended.FAILED: _FAILED, Ended.PASSED_ON: _FAILED}
 
 
@@ -42,7 +43,7 @@ class Row:
     """A function."""
 
     def __init__(self) -> None:
-        self.over = [0, 0, 0]  # tasks that are done and failed, by the numbers of these
+        self.over = [0, 0, 0, 0]  # tasks that are done, failed, cancelled, by the numbers of these
         self.retried = self.timed = 0
         self.seconds = 0.0
 
@@ -99,15 +100,14 @@ class Followed:
         seen = self._see(cluster)
         live = cluster.control_plane
         about = plans.show(live, seen.plan, seen.record, seen.standing)
-        left, failed = about["left"], sum(row["failed"] for row in seen.names)
-        done = sum(row["done"] for row in seen.names)
+        left, over = about["left"], {w: sum(r[w] for r in seen.names) for w in events.OVER}
         if seen.standing.names is not None:
             # Of a task that went on as another, or was made again, the counts have both.
-            done = about["tasks"] - left - failed
+            over["done"] = about["tasks"] - left - over["failed"] - over["cancelled"]
         rate = self._rate(time.time()) if left else None
         return {
-            **about, "tasks_done": done, "tasks_failed": failed,
-            "untold": about["tasks"] - done - failed - left, "names": seen.names,
+            **about, **{f"tasks_{what}": number for what, number in over.items()},
+            "untold": about["tasks"] - events.over_in(over) - left, "names": seen.names,
             "errors": [
                 {"job": self._job.hex(), **row, "error": row["text"]} for row in self.errors.rows()
             ],
@@ -149,7 +149,7 @@ class Followed:
             return [
                 {
                     **row, "left": left[row["name"]],
-                    "done": row["submitted"] - row["failed"] - left[row["name"]],
+                    "done": row["submitted"] - row["failed"] - row["cancelled"] - left[row["name"]],
                 }
                 for row in counts
             ]  # fmt: skip
@@ -160,10 +160,10 @@ class Followed:
                 over[one.name][self._state[at]] -= 1
         rows = []
         for name in dict.fromkeys([*over, *left]):
-            _, done, failed = over.get(name, (0, 0, 0))
+            _, *ends = over.get(name, Row().over)
             rows.append({
-                "name": name, "submitted": done + failed + left[name], "done": done,
-                "failed": failed, "left": left[name],
+                "name": name, "submitted": sum(ends) + left[name],
+                **dict(zip(events.OVER, ends, strict=True)), "left": left[name],
                 "retried": self._rows[name].retried if name in over else 0,
             })  # fmt: skip
         return rows
@@ -198,11 +198,12 @@ class Followed:
                     self._ran(cluster, told.node, run)
             return
         gone = unattempted(event)
-        for task, template in gone.templates.items() if gone is not None else ():
+        if gone is None:
+            return
+        for task, template in gone.templates.items():
             at = self._at(task)
             if at is not None:
-                state = _DONE if gone is not None and gone.state == "DONE" else _FAILED
-                self._is_over(at, self._row(cluster.name(self._job, template)), state)
+                self._is_over(at, self._row(cluster.name(self._job, template)), _GONE[gone.state])
                 self._ends[int(event.at)] += 1
 
     def _ran(self, cluster: Cluster, node: bytes, run: Run) -> None:
@@ -227,7 +228,9 @@ class Followed:
                 self._first = min(self._first, begun)
                 self._last = max(self._last, begun + seconds[n])
             if ended in _OVER:
-                self._is_over(at, row, _OVER[Ended(ended)])
+                error = run.errors.get(n)
+                cancelled = error is not None and events.Error(*error).is_cancelled
+                self._is_over(at, row, _CANCELLED if cancelled else _OVER[Ended(ended)])
                 self._ends[int(began[n] + run.epoch + seconds[n])] += 1
         self._remember(node, run, mine)
 

@@ -24,6 +24,7 @@ _AT = {
     "running": "running", "blocked": "in get()", "hosting": "actors", "behind": "behind others",
     "fetching": "waiting for inputs from other nodes",
 }  # fmt: skip
+_DETACHED = "its program has ended, and what it detached goes on (loom ls plans, loom ls actors)"
 _STATES = {"HELD": "on nodes", "READY": "ready", "WAITING": "waiting"}
 
 
@@ -57,8 +58,9 @@ def of_job(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
         says += ": " + ", ".join(f"{number:,} {word}" for word, number in states.items() if number)
     if 0 < looked_at < about["left"]:
         says += f" of the {looked_at:,} looked at"
-    if about["failed"]:
-        says += f"; {about['failed']:,} failed"
+    says += f"; {ended}" if (ended := _ended_badly(about)) else ""
+    if about["program_ended"]:
+        says += f"; {_DETACHED}"
     return [{**head, "says": says + orphan}, *_explained(cluster, kinds, at_work)]
 
 
@@ -70,10 +72,17 @@ def _over(about: dict[str, Any]) -> str:
     is_over = "has no task left; its program goes on"
     if about["state"] != "open":
         is_over = "is over" if about["state"] == "ended" else "ended with its cluster"
+    elif about["program_ended"]:
+        is_over = f"has no task left; {_DETACHED}, until it is released"
     counts = f"{about['done']:,} of {about['submitted']:,} tasks are done"
-    failed = f", {about['failed']:,} failed" if about["failed"] else ""
     left = f", {about['left']:,} never ended" if about["left"] else ""
-    return f"{is_over}: {counts}{failed}{left}"
+    badly = f", {ended}" if (ended := _ended_badly(about)) else ""
+    return f"{is_over}: {counts}{badly}{left}"
+
+
+def _ended_badly(about: dict[str, Any]) -> str:
+    """Those that failed; and apart from them those that nobody wanted."""
+    return ", ".join([f"{about[what]:,} {what}" for what in ("failed", "cancelled") if about[what]])
 
 
 def of_node(cluster: Cluster, node: str) -> list[dict[str, Any]]:

@@ -93,9 +93,14 @@ class Live:
     # -- a job ------------------------------------------------------------------------------
 
     def counts(self, job: bytes) -> events.Counts:
-        """How many tasks of each template were submitted, done, failed, retried."""
+        """How many tasks of each template were submitted, ended in which way, and so on."""
         flat = self.wire.call("HGETALL", keys.COUNTS.name(keys.job_namespace(job)))
         return events.counts_of(dict(zip(flat[::2], flat[1::2], strict=True)))
+
+    def holding(self, job: bytes) -> dict[bytes, int]:
+        """How many tasks of each template nodes hold."""
+        flat = self.wire.call(*fcall("task_holding", keys.job_namespace(job)))
+        return dict(zip(flat[::2], flat[1::2], strict=True))
 
     def template(self, job: bytes, template: bytes) -> Template | None:
         """What all tasks of a template have in common."""

@@ -59,7 +59,8 @@ def table(bars: list[dict[str, Any]]) -> str:
         f"<tr><td>{escape(bar['name'])}</td>"
         f'<td><progress max="{bar["total"]}" value="{bar["completed"]}"></progress></td>'
         f"<td>{bar['completed']:,} of {bar['total']:,}</td>"
-        f"<td>{bar['rate']}</td><td>{bar['failed']}</td><td>{bar['left']}</td></tr>"
+        f"<td>{bar['rate']}</td><td>{bar['failed']}</td><td>{bar['cancelled']}</td>"
+        f"<td>{bar['left']}</td></tr>"
         for bar in bars
     ]
     return f"<table>{''.join(rows)}</table>"

@@ -98,7 +98,7 @@ class Over:
     def _ran(self, told: events.Ran, name_of: Callable[[bytes], str]) -> None:
         for run in told.runs:
             templates = ids.cut(run.each_template(), ids.TEMPLATE_BYTES)
-            cancelled = {at for at, error in run.errors.items() if error[0] == "cancelled"}
+            cancelled = {at for at, e in run.errors.items() if events.Error(*e).is_cancelled}
             for at, (task, _, ended) in enumerate(run.ends()):
                 if ended in _STATE:
                     state = "CANCELLED" if at in cancelled else _STATE[ended]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from hyperloom import events
 from hyperloom.watch import things
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from hyperloom.watch.cluster import Cluster
 
 
@@ -24,31 +28,51 @@ def counts(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
 
 
 def by_name(cluster: Cluster, job: bytes, plan: bytes = b"") -> list[dict[str, Any]]:
-    """How many tasks of each function were submitted, are done, failed, tried again, and are left.
+    """How many tasks of each function were submitted, ended in which way, wait, and are left.
 
     With `plan`, a large one, only its own (`hyperloom.plan.detaching.COUNTED_FROM`).
 
     Of a map that has several items in a task (`chunk`: most of them; 0: there is no such map) also
-    the `items`, how many of them are over, and left.  Whose function has other tasks, too, counts
-    each of those as an item.
+    the `items`, how many of them are over, failed, were cancelled, and are left.  Whose function
+    has other tasks, too, counts each of those as an item.
     """
     rows: dict[str, dict[str, Any]] = {}
     for template, each in cluster.counts(job).items():
         if plan and cluster.plan(job, template) != plan:
             continue
         name, chunk = cluster.name(job, template), cluster.chunk(job, template)
-        row = rows.setdefault(
-            name, {"name": name, **dict.fromkeys(each, 0), "chunk": 0, "items": 0, "items_over": 0}
-        )
-        for what, number in each.items():
-            row[what] += number
+        row = rows.setdefault(name, {"name": name, **dict.fromkeys((*_COUNTED, *_ITEMS), 0)})
+        for what in _COUNTED:
+            row[what] += each[what]
         row["chunk"] = max(row["chunk"], chunk)
         row["items"] += each["submitted"] * (chunk or 1)
-        row["items_over"] += (each["done"] + each["failed"]) * (chunk or 1)
+        row["items_over"] += events.over_in(each) * (chunk or 1)
+        row["items_failed"] += each["failed_items"] if chunk > 1 else each["failed"]
+        row["items_cancelled"] += each["cancelled"] * (chunk or 1)
     for row in rows.values():
-        row["left"] = row["submitted"] - row["done"] - row["failed"]
+        row["left"] = row["submitted"] - events.over_in(row)
         row["items_left"] = row["items"] - row["items_over"]
     return list(rows.values())
+
+
+def standing(
+    cluster: Cluster, job: bytes, rows: Iterable[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """These functions of an open job with how many of their tasks are `ready`, and `held` by nodes.
+
+    Costs what nodes hold: that is not counted by function.
+    """
+    held = cluster.control_plane.holding(job)
+    named = Counter[str]()
+    for template, number in held.items():
+        named[cluster.name(job, template)] += number
+    for row in rows:
+        has = min(named[row["name"]], row["left"] - row["waiting"])  # it is asked a moment later
+        yield {**row, "held": has, "ready": row["left"] - row["waiting"] - has}
+
+
+_COUNTED = ("submitted", *events.OVER, "retried", "waiting")
+_ITEMS = ("chunk", "items", "items_over", "items_failed", "items_cancelled")
 
 
 def in_chunks(row: dict[str, Any]) -> str:

@@ -60,7 +60,7 @@ def counted(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
     """The plans of these jobs: how many tasks are `left`, and how their results stand.
 
     `left` is None where nobody looks (`standing.lefts`).  Of the first results (`looked_at`) so
-    many are `there`, and `failed`.
+    many are `there`, and of these `failed` and were `cancelled`.
     """
     live = cluster.control_plane
     rows = []
@@ -84,21 +84,22 @@ def recorded(live: Live, job: bytes) -> Iterator[tuple[Listed, Record]]:
 
 
 def _tally(live: Live, plan: bytes, record: Record) -> tuple[dict[str, Any], list[bytes]]:
-    """How many of its results were looked at, are there, and failed; and these failures."""
+    """How many of its results were looked at, are there, failed, were cancelled; and why."""
     oids = list(islice(standing.results(plan, record), standing.RESULTS))
     name = keys.OBJECT.name(keys.job_namespace(plan[: ids.JOB_BYTES]))
-    there, failed = 0, list[bytes]()
+    there, bad = 0, list[bytes]()
     for at in range(0, len(oids), _AT_ONCE):
         (part,) = live.ask([("HMGET", name, *oids[at : at + _AT_ONCE])])
         values = [value for value in part if value is not None]
         there += len(values)
-        failed += [value[1:] for value in values if value[:1] == codes.FAILURE]
+        bad += [value for value in values if value[:1] == codes.FAILURE]
     number, all_of_them = len(oids), sum(run.number for run in record.results)
-    return {
-        "looked_at": number, "there": there, "failed": len(failed),
-        "there_text": standing.of_those(there, number, all_of_them),
-        "failed_text": standing.of_those(len(failed), number, all_of_them),
-    }, failed  # fmt: skip
+    cancelled = sum(value.startswith(codes.WAS_CANCELLED) for value in bad)
+    tally = {"there": there, "failed": len(bad) - cancelled, "cancelled": cancelled}
+    texts = {
+        f"{what}_text": standing.of_those(of, number, all_of_them) for what, of in tally.items()
+    }
+    return {"looked_at": number, **tally, **texts}, [value[1:] for value in bad]
 
 
 def _row(plan: Listed, record: Record, left: int | None) -> dict[str, Any]:
@@ -163,7 +164,7 @@ def show(live: Live, plan: Listed, record: Record, stands: Standing) -> dict[str
     row = _row(plan, record, stands.left)
     return {
         # Parts that are run again are submitted, and counted, a moment before the record says so.
-        **row, "tasks": max(row["tasks"], stands.left + stands.failed),
+        **row, "tasks": max(row["tasks"], stands.left + stands.not_done),
         **states, "left_looked_at": looked_at,
         **{
             f"{state}_text": standing.of_those(states[state], looked_at, stands.left)
@@ -203,7 +204,7 @@ def explain(cluster: Cluster, plan: bytes) -> list[dict[str, Any]]:
 
 _EXPLAINED = (
     "tasks", "left", "left_looked_at", "running", "ready", "waiting", "results", "looked_at",
-    "there", "failed",
+    "there", "failed", "cancelled",
 )  # fmt: skip
 _MAKERS = 100_000  # of results, among which the first is looked for that is left
 
@@ -221,9 +222,15 @@ def _says(about: dict[str, Any]) -> str:
             said += ": " + ", ".join(f"{about[state]:,} {state}" for state in states)
         if 0 < about["left_looked_at"] < about["left"]:
             said += f" of the {about['left_looked_at']:,} looked at"
-    failed = about["failed"]
-    if failed and some:
-        said += f"; {failed:,} of the {looked_at:,} results looked at failed"
-    elif failed:
-        said += f"; {failed:,} result{'s' if failed > 1 else ''} failed"
-    return said
+    return said + "".join([_not_there(about, what) for what in ("failed", "cancelled")])
+
+
+def _not_there(about: dict[str, Any], what: str) -> str:
+    """Of its results those that failed, or were cancelled."""
+    number, looked_at = about[what], about["looked_at"]
+    if not number:
+        return ""
+    be = "" if what == "failed" else "was " if number == 1 else "were "
+    if looked_at < about["results"]:
+        return f"; {number:,} of the {looked_at:,} results looked at {be}{what}"
+    return f"; {number:,} result{'s' if number > 1 else ''} {be}{what}"

@@ -155,11 +155,10 @@ def draw(progress: Any, bars: dict[str, _Bar], rows: list[dict[str, Any]]) -> No
     now = time.monotonic()
     for row in rows:
         over = row["items_over"]
-        tasks = f" task{'s' * (row['failed'] != 1)}" if row["chunk"] > 1 else ""  # not items
         if row["name"] not in bars:
             if len(bars) >= _BARS or not row["left"]:
                 continue
-            number = progress.add_task(row["name"], failed="", rate="", left="")
+            number = progress.add_task(row["name"], failed="", cancelled="", rate="", left="")
             bars[row["name"]] = _Bar(number, now, over)
         bar = bars[row["name"]]
         number, seconds = over - bar.done, now - bar.since
@@ -167,7 +166,8 @@ def draw(progress: Any, bars: dict[str, _Bar], rows: list[dict[str, Any]]) -> No
             bar.number,
             total=row["items"],
             completed=over,
-            failed=f"{row['failed']:,}{tasks} failed" if row["failed"] else "",
+            failed=f"{row['items_failed']:,} failed" if row["items_failed"] else "",
+            cancelled=f"{row['items_cancelled']:,} cancelled" if row["items_cancelled"] else "",
             rate=_rate(number, seconds),
             left=_left(row["items_left"], number, seconds),
         )
@@ -210,6 +210,7 @@ def _progress(stream: Any) -> Any:  # noqa: ANN401 - rich's, or what does the sa
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TextColumn("{task.fields[failed]}", style="red"),
+        TextColumn("{task.fields[cancelled]}", style="dim"),
         TextColumn("{task.fields[left]}"),
         console=Console(file=stream or sys.stderr),
         transient=True,

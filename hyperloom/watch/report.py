@@ -12,6 +12,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from hyperloom import events
 from hyperloom.watch import left, nodes_report
 from hyperloom.watch.at_work import at_work
 from hyperloom.watch.cut_off import NODE_LOST
@@ -35,7 +36,7 @@ def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[
     happened = list(cluster.events(job))
     now = at_work(cluster, job, happened) if about["state"] == "open" else []
     told = figures(happened, lambda each: cluster.name(job, each), now)
-    over = sum(row["done"] + row["failed"] for row in rows)
+    over = sum(map(events.over_in, rows))
     hidden = over - sum(len(group.seconds) for group in told.groups)
     hidden -= sum(each.why == NODE_LOST for each in told.cut_off)
     template = Template(files("hyperloom.watch").joinpath("report.html").read_text("utf-8"))
@@ -61,7 +62,8 @@ def _facts(about: dict[str, Any], told: Figures) -> str:
         "program": about["program"], "job": about["job"], "began": when or "?",
         "took": seconds_text(told.length_s), "state": about["state"],
         "tasks": f"{about['submitted']:,}", "done": f"{about['done']:,}",
-        "failed": f"{about['failed']:,}", "tried again": f"{about['retried']:,}",
+        "failed": f"{about['failed']:,}", "cancelled": f"{about['cancelled']:,}",
+        "tried again": f"{about['retried']:,}",
         "running": f"{len(told.running):,}", "workers": str(len(told.busy)),
         "time in functions": seconds_text(work),
     }  # fmt: skip
@@ -118,15 +120,17 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
     for row in sorted(rows, key=lambda row: -row["submitted"]):
         group = groups.get(row["name"], Group(row["name"]))
         total = max(1, row["submitted"])
-        done, failed = 100 * row["done"] / total, 100 * row["failed"] / total
+        bar = "".join([
+            f'<span class={what} style="width:{100 * row[what] / total:.1f}%"></span>'
+            for what in events.OVER
+        ])  # fmt: skip
         body.append(
             f'<tr><th><span class=mark style="background:{colours.get(row["name"], "none")}">'
             f"</span> {escape(row['name'])}</th>"
-            f'<td class=bar><span class=done style="width:{done:.1f}%"></span>'
-            f'<span class=failed style="width:{failed:.1f}%"></span></td>'
+            f"<td class=bar>{bar}</td>"
             + "".join([f"<td>{text}</td>" for text in (
-                f"{row['submitted']:,}", f"{row['done']:,}", f"{row['failed']:,}",
-                f"{row['retried']:,}", f"{len(group.cut_off):,}", f"{len(group.running):,}",
+                *[f"{row[what]:,}" for what in ("submitted", *events.OVER, "retried")],
+                f"{len(group.cut_off):,}", f"{len(group.running):,}",
                 _mean(group.queued), _mean(group.seconds), seconds_text(group.total_s),
                 size_text(group.output_bytes),
             )]) + "</tr>"
@@ -137,6 +141,7 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
         "tasks",
         "done",
         "failed",
+        "cancelled",
         "tried again",
         "cut off",
         "running",

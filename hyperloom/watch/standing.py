@@ -12,7 +12,7 @@ from collections import Counter
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperloom import ids
+from hyperloom import events, ids
 from hyperloom.plan.detaching import places_in
 from hyperloom.watch import overall
 from hyperloom.watch.belonging import belonging, spans_in
@@ -47,9 +47,9 @@ class Standing(NamedTuple):
     names: list[dict[str, Any]] | None  # the functions of a large plan, with their exact counts
 
     @property
-    def failed(self) -> int:
-        """Tasks of a large plan that failed; of another nobody knows here."""
-        return sum(row["failed"] for row in self.names or ())
+    def not_done(self) -> int:
+        """Tasks of a large plan that failed or were cancelled; of another nobody knows here."""
+        return sum(row["failed"] + row["cancelled"] for row in self.names or ())
 
     def states(self) -> dict[str, int]:
         """How those that were looked at stand; of all that run each was."""
@@ -117,7 +117,7 @@ def _counts(cluster: Cluster, job: bytes) -> Counter[bytes]:
     """Tasks that are left, exactly, by the large plan that they are of."""
     left: Counter[bytes] = Counter()
     for template, of in cluster.counts(job).items():
-        left[cluster.plan(job, template)] += of["submitted"] - of["done"] - of["failed"]
+        left[cluster.plan(job, template)] += of["submitted"] - events.over_in(of)
     return left
 
 

@@ -187,7 +187,7 @@ def _attempt(ran: events.Attempt) -> Iterator[dict[str, Any]]:
         end["error"] = {"category": ran.error.category, "text": ran.error.text}
         if ran.error.origin:
             end["error"]["origin"] = ran.error.origin
-        if ran.error.category == "cancelled":
+        if ran.error.is_cancelled:
             end["what"] = "cancelled"
     if ran.begun:
         end |= {"seconds": round(ran.seconds, 6), "bytes": ran.output_bytes}

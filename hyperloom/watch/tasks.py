@@ -96,7 +96,7 @@ def table(  # noqa: PLR0913 - what is asked for
         over.catch_up(cluster)  # now that it is known who is alive: nobody is missed
         ends, others = over.look(states, wanted, {*alive}, None if keep else limit)
         chosen.others(others)
-        ended = sum(each["done"] + each["failed"] for each in cluster.counts(job).values())
+        ended = sum(map(events.over_in, cluster.counts(job).values()))
         hidden += total - len(alive) + max(0, ended - over.number({*alive}))
         stand = (end for end in rows if wanted is None or wanted(end.row()["name"]))
         for end in chain(stand, ends):

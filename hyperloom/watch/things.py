@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hyperloom import events
 from hyperloom.gcs.orphans import Orphan
 from hyperloom.resources import ResourceSet
 
@@ -19,25 +20,25 @@ def jobs(cluster: Cluster) -> list[dict[str, Any]]:
 
 def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any]:
     """One of them; `known` is what `Cluster.jobs` knows."""
-    total = dict.fromkeys(("submitted", "done", "failed", "retried"), 0)
     each = cluster.counts(job)
-    for counts in each.values():
-        for what, number in counts.items():
-            total[what] += number
+    what = ("submitted", *events.OVER, "retried")
+    total = {one: sum(counts[one] for counts in each.values()) for one in what}
     about = known.get("about", {})
     chunk, items_left = _items(cluster, job, each) if known["state"] == "open" else (0, 0)
     orphan = known.get("orphan") or Orphan()
+    program_ended = known["state"] != "open" or bool(about.get("forsaken"))
     return {
         "job": job.hex(),
         "state": known["state"],
         "program": " ".join(about.get("argv", [])),
-        "pid": about.get("pid"),
+        "pid": None if program_ended else about.get("pid"),
+        "program_ended": program_ended,
         "node": about.get("node"),
         "namespace": about.get("namespace", ""),
         "opened": known["opened"],
         "ended": known["ended"],
         **total,
-        "left": total["submitted"] - total["done"] - total["failed"],
+        "left": total["submitted"] - events.over_in(total),
         "chunk": chunk,
         "items_left": items_left,
         "lost_s": orphan.lost_s,
@@ -52,7 +53,7 @@ def _items(cluster: Cluster, job: bytes, each: Counts) -> tuple[int, int]:
     for template, counts in each.items():
         chunk = cluster.chunk(job, template)
         most = max(most, chunk)
-        left += chunk * (counts["submitted"] - counts["done"] - counts["failed"])
+        left += chunk * (counts["submitted"] - events.over_in(counts))
     return most, left
 
 

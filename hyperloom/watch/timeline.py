@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _US = 1e6
 _COLOURS = {Ended.FAILED: "terrible", Ended.RETRIED: "bad", Ended.PASSED_ON: "grey"}
 _CUT_OFF_COLOUR = "yellow"
+_CANCELLED_COLOUR = "grey"
 
 
 def trace(
@@ -88,7 +89,8 @@ def _slice(
         about |= {"ended": ran.ended.name, "bytes": ran.output_bytes}
         if ran.error is not None:
             about["error"] = ran.error.text
-        colour = _COLOURS.get(ran.ended)
+        cancelled = ran.error is not None and ran.error.is_cancelled
+        colour = _CANCELLED_COLOUR if cancelled else _COLOURS.get(ran.ended)
     shown = {
         "ph": "X", "name": name_of(ran.template), "cat": "task", "pid": nodes[ran.node],
         "tid": ran.pid, "ts": (ran.begun - start) * _US, "dur": ran.seconds * _US, "args": about,

@@ -90,7 +90,7 @@ class Jobs:
 
     def counts(self, job: bytes) -> dict[bytes, dict[str, int]]:
         self.read.append(job)
-        return {b"t": {"submitted": 5, "done": 3, "failed": 1, "retried": 0}}
+        return {b"t": {"submitted": 5, "done": 3, "failed": 1, "cancelled": 0, "retried": 0}}
 
     def chunk(self, job: bytes, template: bytes) -> int:
         del job, template

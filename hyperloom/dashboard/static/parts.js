@@ -115,16 +115,22 @@ export function Table({ caption, columns: all, rows, empty, rowKey, sparse }) {
   </table></div>`;
 }
 
-export function Track({ done, failed, total, word = "done" }) {
+export function Track({ done, failed, cancelled = 0, total, word = "done" }) {
   const share = (part) => `${total ? Math.min(100, (100 * part) / total) : 0}%`;
   const bar = useRef(null);
   useEffect(() => {  // widths by script: the page allows no inline styles
-    const [good, bad] = bar.current.children;
+    const [good, bad, unwanted] = bar.current.children;
     good.style.width = share(done);
     bad.style.width = share(failed);
-  }, [done, failed, total]);
-  const says = `${count(done)} of ${count(total)} ${word}${failed ? `, ${count(failed)} failed` : ""}`;
-  return html`<div class="track" role="img" aria-label=${says} title=${says} ref=${bar}><i></i><i class="bad"></i></div>`;
+    unwanted.style.width = share(cancelled);
+  }, [done, failed, cancelled, total]);
+  const says = `${count(done)} of ${count(total)} ${word}${failed ? `, ${count(failed)} failed` : ""}${cancelled ? `, ${count(cancelled)} cancelled` : ""}`;
+  return html`<div class="track" role="img" aria-label=${says} title=${says} ref=${bar}><i></i><i class="bad"></i><i class="unwanted"></i></div>`;
+}
+
+// A column of what was cancelled, for tables with some of it: nothing to look into, so never red.
+export function cancelledIn(rows) {
+  return rows.some((row) => row.cancelled) ? [["Cancelled", (row) => row.cancelled_text || count(row.cancelled), "number"]] : [];
 }
 
 // How much of something is used.

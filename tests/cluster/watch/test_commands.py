@@ -115,7 +115,9 @@ def test_show_and_why_tell_the_story(scene: Scene, loom_: Any) -> None:
     shown, again = loom_("why"), loom_("why", scene.job.hex()[:6])
     assert re.sub(r"for \S+ s ", "", shown) == re.sub(r"for \S+ s ", "", again)
     head, stuck, advice, *_ = shown.splitlines()
-    assert re.fullmatch(rf"job {scene.job.hex()} \S.* has 8 of 1\d tasks left: .*; \d failed", head)
+    assert re.fullmatch(
+        rf"job {scene.job.hex()} \S.* has 8 of 1\d tasks left: .*; \d failed, \d cancelled", head
+    )
     assert stuck.startswith(f"  {short(scene.task('too large'))} same is ready and waits for")
     assert advice.startswith("    To do: ask for less")
     assert "  3 x waits, such as " in shown
@@ -221,7 +223,8 @@ def test_figures_for_prometheus(loom_: Any, scene: Scene) -> None:
     text = loom_("metrics", "--once")
     assert f'loom_tasks_total{{job="{scene.job.hex()}",name="waits",what="submitted"}} 3.0' in text
     job = scene.job.hex()
-    assert f'loom_tasks_now{{job="{job}",state="waiting"}} 2.0' in text
+    for name, state, number in (("same", "waiting", 2), ("waits", "held", 3), ("same", "ready", 2)):
+        assert f'loom_tasks_now{{job="{job}",name="{name}",state="{state}"}} {number}.0' in text
     assert "loom_nodes_alive 1.0" in text
     assert f'loom_task_seconds_count{{job="{job}",name="fails"}} 2.0' in text
     row = {"name": "loom_tasks_total", "labels": {"job": job, "name": "waits", "what": "submitted"}}
@@ -242,7 +245,7 @@ def test_figures_are_those_of_the_tables(loom_: Any, scene: Scene) -> None:
     names = loom_("ls", "names", "--json")["names"]
     assert len(names) >= 5
     for row in names:
-        for what in ("submitted", "done", "failed", "retried"):
+        for what in ("submitted", "done", "failed", "cancelled", "retried"):
             key = ("loom_tasks_total", *sorted((job, row["name"], what)))
             assert figures[key] == row[what], key
         of = sorted((job, row["name"]))
@@ -317,7 +320,9 @@ def test_a_report_is_one_file(loom_: Any, scene: Scene, tmp_path: Path) -> None:
     assert "The job goes on: this is how it stood at" in page
     _, _, left = page.partition("<h2>What is left</h2><p>The job has 8 of ")
     counts, _, _ = left.partition("</p>")
-    assert re.fullmatch(r"1\d tasks left: 4 on nodes, 2 ready, 2 waiting; \d failed\.", counts)
+    assert re.fullmatch(
+        r"1\d tasks left: 4 on nodes, 2 ready, 2 waiting; \d failed, \d cancelled\.", counts
+    )
     assert f"<td class=text>{short(scene.task('too large'))}</td>" in left
     assert "<dt>running</dt><dd>4</dd>" in page, "with the one that waits in get()"
     told = loom_("report", "--json")

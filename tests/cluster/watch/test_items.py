@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ SAYS = "1,001 items in 17 tasks of up to 64 items"
 
 @loom.task
 def thirds(x: int) -> int:
-    if x == 500:
+    if x in {500, 510}:
         raise ValueError("no")
     return x // 3
 
@@ -54,10 +55,11 @@ def test_a_map_is_counted_in_items(cluster: Cluster, loom_: Any) -> None:
     what = ("submitted", "done", "failed", "left", "chunk", "items", "items_over", "items_left")
     assert [rows["thirds"][each] for each in what] == [17, 16, 1, 0, 64, 1001, 1001, 0]
     assert [rows["waits"][each] for each in what] == [3, 0, 0, 3, 60, 130, 0, 130]
+    assert rows["thirds"]["items_failed"] == 2, "of one task two items"
     shown = loom_("ls", "names")
     assert "1,001 of 1,001" in shown
     assert "0 of 130" in shown
-    assert f"thirds: {SAYS}; all columns but items count tasks\n" in shown
+    assert f"thirds: {SAYS}, of which 2 failed; all columns but items count tasks\n" in shown
     (row,) = [row for row in loom_("ls", "jobs", "--json")["jobs"] if row["job"] == job]
     assert (row["left"], row["items_left"], row["chunk"]) == (3, 130, 64)
     left = "of maps 130 items are left, up to 64 in a task"
@@ -65,14 +67,23 @@ def test_a_map_is_counted_in_items(cluster: Cluster, loom_: Any) -> None:
     assert "; of maps 130 items are left, up to 64 in a task\n" in loom_("status")
     top = loom_("top", "--once")
     assert "130 items" in top
+    assert re.search(r"thirds +999 +2 +1,001 items", top)
     drawn: Any = Drawn()
     progress.draw(drawn, {}, overall.counts(cluster, bytes.fromhex(job)))
     (bar,) = drawn.bars
     assert (bar["name"], bar["total"], bar["completed"], bar["failed"]) == ("waits", 130, 0, "")
-    rows["waits"] |= {"failed": 1, "items_over": 60}
-    progress.draw(drawn, {}, [rows["waits"]])
-    assert (drawn.bars[1]["completed"], drawn.bars[1]["failed"]) == (60, "1 task failed")
-    for ref in later[::60]:
+    for ref in later[:60]:
+        loom.cancel(ref)
+    current.session().settle()
+    bars: dict[str, Any] = {}
+    progress.draw(
+        drawn, bars, [rows["thirds"] | {"left": 1}, *overall.counts(cluster, bytes.fromhex(job))]
+    )
+    by_name = {bar["name"]: bar for bar in drawn.bars[1:]}
+    assert (by_name["thirds"]["failed"], by_name["thirds"]["cancelled"]) == ("2 failed", "")
+    cut = by_name["waits"]
+    assert (cut["completed"], cut["failed"], cut["cancelled"]) == (60, "", "60 cancelled")
+    for ref in later[60::60]:
         loom.cancel(ref)
 
 

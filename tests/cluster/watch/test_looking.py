@@ -68,11 +68,11 @@ def test_rows_are_chosen_by_state_and_condition_and_counted(scene: Scene) -> Non
 
 def test_counts_by_function_are_exact(scene: Scene) -> None:
     counts = {row["name"]: row for row in tasks.names(scene.cluster, scene.job)}
-    shown = ("submitted", "done", "failed", "retried", "left")
+    shown = ("submitted", "done", "failed", "cancelled", "retried", "left")
     assert {name: tuple(row[what] for what in shown) for name, row in counts.items()} == {
-        "same": (7, 1, 2, 0, 4), "fails": (1, 0, 1, 1, 0), "dies": (1, 0, 1, 1, 0),
-        "poison": (1, 0, 1, 2, 0) if counts["poison"]["retried"] == 2 else (1, 0, 1, 5, 0),
-        "waits": (3, 0, 0, 0, 3), "asks": (1, 0, 0, 0, 1),
+        "same": (7, 1, 1, 1, 0, 4), "fails": (1, 0, 1, 0, 1, 0), "dies": (1, 0, 1, 0, 1, 0),
+        "poison": (1, 0, 1, 0, 2 if counts["poison"]["retried"] == 2 else 5, 0),
+        "waits": (3, 0, 0, 0, 0, 3), "asks": (1, 0, 0, 0, 0, 1),
     }  # fmt: skip
     assert counts["fails"]["timed"] == 2
     assert 0 < counts["fails"]["mean_s"] <= counts["fails"]["p99_s"]
@@ -182,7 +182,10 @@ def test_why_of_a_job_is_why_of_its_tasks_those_alike_in_one_line(scene: Scene) 
         ("waits", "running", 3),
     ]  # fmt: skip
     head = left.of_job(scene.cluster, scene.job)[0]
-    assert head["says"] == "has 8 of 14 tasks left: 4 on nodes, 2 ready, 2 waiting; 5 failed"
+    assert (
+        head["says"]
+        == "has 8 of 14 tasks left: 4 on nodes, 2 ready, 2 waiting; 4 failed, 1 cancelled"
+    )
     assert head["advice"] == f"see what failed: loom ls errors --job {scene.job.hex()}"
 
 
@@ -211,7 +214,8 @@ def test_objects_and_memory(scene: Scene) -> None:
 def test_jobs_nodes_and_workers(scene: Scene) -> None:
     (job,) = things.jobs(scene.cluster)
     assert (job["job"], job["state"]) == (scene.job.hex(), "open")
-    assert (job["submitted"], job["done"], job["failed"], job["left"]) == (14, 1, 5, 8)
+    what = ("submitted", "done", "failed", "cancelled", "left")
+    assert [job[each] for each in what] == [14, 1, 4, 1, 8]
     (node,) = things.nodes(scene.cluster)
     assert (node["state"], node["resources"]["CPU"]) == ("alive", 2)
     wait_until(lambda: "CPU" not in things.nodes(scene.cluster)[0]["free"])

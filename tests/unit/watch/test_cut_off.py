@@ -112,7 +112,7 @@ def test_a_page_marks_it() -> None:
         def samples(self, *_: float) -> list[Any]:
             return []
 
-    counts = {"submitted": 3, "done": 1, "failed": 0, "retried": 1}
+    counts = {"submitted": 3, "done": 1, "failed": 0, "cancelled": 0, "retried": 1}
     about = {"program": "", "job": "", "opened": None, "state": "ended", **counts}
     page = report(Few(), b"JOB1", about, [{"name": "f", **counts}])  # type: ignore[arg-type]
     assert "<dt>time in functions</dt><dd>120.0 s</dd>" in page

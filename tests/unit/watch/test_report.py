@@ -121,10 +121,11 @@ class FakeCluster:
 def test_the_page_needs_nothing_and_escapes_everything() -> None:
     about: dict[str, Any] = {
         "program": EVIL, "job": "4a4f4231", "opened": 1000.0, "state": "ended", "submitted": 100,
-        "done": 99, "failed": 1, "retried": 0,
+        "done": 99, "failed": 1, "cancelled": 0, "retried": 0,
     }  # fmt: skip
+    none = {"cancelled": 0, "retried": 0}
     rows = [
-        {"name": name(b"somekin%d" % n), "submitted": 50, "done": 50 - n, "failed": n, "retried": 0}
+        {"name": name(b"somekin%d" % n), "submitted": 50, "done": 50 - n, "failed": n, **none}
         for n in range(2)
     ]
     page = report(FakeCluster(), JOB, about, rows)  # type: ignore[arg-type]
@@ -163,7 +164,7 @@ def _page_of(told: list[Event]) -> str:
         def events(self, _: bytes) -> Iterator[Event]:
             return iter(told)
 
-    counts = dict.fromkeys(("submitted", "done", "failed", "retried"), 0)
+    counts = dict.fromkeys(("submitted", "done", "failed", "cancelled", "retried"), 0)
     about = {"program": "", "job": "", "opened": None, "state": "ended", **counts}
     return report(Few(), JOB, about, [])  # type: ignore[arg-type]
 

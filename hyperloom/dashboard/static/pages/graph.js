@@ -30,9 +30,9 @@ function TaskBox({ box, x, y, size }) {
 }
 
 function NameBox({ box, x, y, size, job }) {
-  const state = box.failed ? "FAILED" : box.running ? "RUNNING" : box.left ? "WAITING" : "DONE";
+  const state = box.failed ? "FAILED" : box.running ? "RUNNING" : box.left ? "WAITING" : box.cancelled ? "CANCELLED" : "DONE";
   const share = (part) => (box.submitted ? (size.width - 18) * (part / box.submitted) : 0);
-  const says = `${count(box.done)} of ${count(box.submitted)} done${box.failed ? `, ${count(box.failed)} failed` : ""}`;
+  const says = `${count(box.done)} of ${count(box.submitted)} done${box.failed ? `, ${count(box.failed)} failed` : ""}${box.cancelled ? `, ${count(box.cancelled)} cancelled` : ""}`;
   return html`<a href=${`#/tasks/${job}/${encodeURIComponent(box.name)}`} class=${`box ${state}`}>
     <title>${`${box.name}: ${says}, ${count(box.running)} running`}</title>
     <rect x=${x} y=${y} width=${size.width} height=${size.height} rx="8"/>
@@ -66,7 +66,7 @@ export function Picture({ answer, job }) {
     ${answer.arrows.filter(([from, to]) => from !== to).map(([from, to, times]) => html`<path key=${`${from} ${to}`} class="arrow" d=${arrow(points[from], points[to], between(from, to), size)} marker-end="url(#tip)"><title>${count(times)}</title></path>`)}
     ${answer.boxes.map((box, at) => html`<${answer.single ? TaskBox : NameBox} key=${box.id || box.name} box=${box} job=${job} ...${corner(at)}/>`)}
   </svg></div>
-  <div class="keys">${(answer.single ? STATES : ["WAITING", "RUNNING", "DONE", "FAILED"]).map((state) => html`<span key=${state}><i class=${`state-${state}`}></i>${state.toLowerCase()}</span>`)}</div>`;
+  <div class="keys">${(answer.single ? STATES : ["WAITING", "RUNNING", "DONE", "FAILED", "CANCELLED"]).map((state) => html`<span key=${state}><i class=${`state-${state}`}></i>${state.toLowerCase()}</span>`)}</div>`;
 }
 
 export function Graph({ moment, rest }) {

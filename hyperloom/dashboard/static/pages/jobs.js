@@ -1,7 +1,7 @@
 // Jobs, how far each function of one is, and the plans that can be taken up.
 import { Act } from "../actions.js";
 import { chosenJob, JobTools, jobLink, logsLink, nodeLink, planLink, tasksLink } from "../links.js";
-import { clock, count, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
+import { cancelledIn, clock, count, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
 
 function Names({ job }) {
   const { answer, error } = useAnswer(`/api/job?job=${job}`);
@@ -11,10 +11,10 @@ function Names({ job }) {
   return html`<${Table} caption=${`Functions of job ${job}`} rows=${rows} rowKey=${(row) => row.name}
     empty="It has submitted nothing yet." columns=${[
       ["Function", (row) => tasksLink(job, row.name, row.name)],
-      ["Progress", (row) => html`<${Track} done=${row.done} failed=${row.failed} total=${row.submitted}/>`],
+      ["Progress", (row) => html`<${Track} done=${row.done} failed=${row.failed} cancelled=${row.cancelled} total=${row.submitted}/>`],
       ["Submitted", (row) => count(row.submitted), "number"], ["Done", (row) => count(row.done), "number"],
       ["Left", (row) => count(row.left), "number"], ["Failed", (row) => count(row.failed), "number"],
-      ["Tried again", (row) => count(row.retried), "number"],
+      ...cancelledIn(rows), ["Tried again", (row) => count(row.retried), "number"],
       ["Items", (row) => (row.chunk > 1 ? html`<span title=${`of a map, up to ${count(row.chunk)} in a task; all other numbers are of tasks`}>${count(row.items_over)} of ${count(row.items)}</span>` : ""), "number"],
       ["Takes", (row) => seconds(row.mean_s), "number"],
     ]}/>`;
@@ -28,11 +28,14 @@ function Plans() {
     ["Left", (row) => row.left_text, "number"],
     ["Over", (row) => (row.left === null ? "" : html`<${Track} done=${row.tasks - row.left} failed=${0} total=${row.tasks} word="over"/>`)],
     ["Results", (row) => count(row.results), "number"], ["There", (row) => row.there_text, "number"],
-    ["Failed", (row) => row.failed_text, "number"], ["Detached", (row) => (row.detached ? "yes" : "no")],
+    ["Failed", (row) => row.failed_text, "number"], ...cancelledIn(answer.plans), ["Detached", (row) => (row.detached ? "yes" : "no")],
     ["Submitted", (row) => clock(row.at)], ["Job", (row) => jobLink(row.job)],
     ["", (row) => html`<${Act} what="cancel" id=${row.id} label="cancel"/>`],
   ]}/>`;
 }
+
+// It is open although its program has ended.
+const goesOn = (job) => job.state === "open" && job.program_ended;
 
 export function Jobs({ moment, rest }) {
   const chosen = chosenJob(moment, rest);
@@ -44,10 +47,11 @@ export function Jobs({ moment, rest }) {
     <${Table} caption="Jobs" rows=${moment.jobs} rowKey=${(job) => job.job} empty="No job is known."
       columns=${[
         ["Job", (job) => html`<a href=${`#/jobs/${job.job}`} aria-current=${job.job === chosen ? "true" : null}>${job.job}</a>`],
-        ["State", (job) => html`<span class=${job.orphan ? "bad" : job.state === "open" ? "good" : "quiet"} title=${job.orphan || ""}>${job.orphan ? "node lost" : job.state}</span>`],
+        ["State", (job) => html`<span class=${job.orphan ? "bad" : job.state === "open" ? "good" : "quiet"} title=${job.orphan || (goesOn(job) ? "its program has ended, and what it detached goes on" : "")}>${job.orphan ? "node lost" : goesOn(job) ? "detached" : job.state}</span>`],
         ["Program", (job) => html`<span class="cut" title=${job.program}>${job.program}</span>`], ["Opened", (job) => clock(job.opened)], ["Ended", (job) => clock(job.ended)],
         ["Node", (job) => nodeLink(job.node)], ["Submitted", (job) => count(job.submitted), "number"], ["Left", (job) => count(job.left), "number"],
         ["Failed", (job) => (job.failed ? html`<a class="bad" href=${`#/errors/${job.job}`}>${count(job.failed)}</a>` : "0"), "number"],
+        ...cancelledIn(moment.jobs),
         ["", (job) => html`<a href=${`#/stream/${job.job}`}>stream</a> · <a href=${`#/graph/${job.job}`}>graph</a> · ${logsLink(job.job)}`],
       ]}/>
     ${moment.jobs_known > moment.jobs.length ? html`<p class="label">${count(moment.jobs_known - moment.jobs.length)} older ones: loom ls jobs.</p>` : ""}`;

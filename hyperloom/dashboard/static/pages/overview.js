@@ -1,7 +1,7 @@
 // How far, how fast, what failed, where the memory is.
 import uPlot from "../vendor/uplot.mjs";
 import { useEffect, useRef } from "../vendor/hooks.mjs";
-import { clock, count, Figure, html, seconds, size, Table, Track, useAnswer } from "../parts.js";
+import { cancelledIn, clock, count, Figure, html, seconds, size, Table, Track, useAnswer } from "../parts.js";
 
 const WHOLE = [1, 2, 5].flatMap((n) => [...Array(8).keys()].map((zeros) => n * 10 ** zeros)).sort((a, b) => a - b);
 
@@ -62,7 +62,7 @@ export function Overview({ moment }) {
       <${Figure} label="Tasks per second" to="stream" value=${count(rate)} more=${soon === null ? "" : `about ${soon < 120 ? `${Math.ceil(soon)} s` : seconds(soon)} left`}/>
       <${Figure} label="Running" to="tasks" value=${load ? count(load.running) : "–"} more=${load && load.hosting ? `${count(load.hosting)} ${load.hosting === 1 ? "actor" : "actors"}` : ""}/>
       <${Figure} label="Pending" to="jobs" value=${count(pending)} more=${`of ${count(totals.submitted)}`}/>
-      <${Figure} label="Failed" to="errors" value=${count(totals.failed)} kind=${totals.failed ? "bad" : ""} more=${totals.retried ? `${count(totals.retried)} tried again` : ""}/>
+      <${Figure} label="Failed" to="errors" value=${count(totals.failed)} kind=${totals.failed ? "bad" : ""} more=${[totals.retried && `${count(totals.retried)} tried again`, totals.cancelled && `${count(totals.cancelled)} cancelled`].filter(Boolean).join(", ")}/>
       <${Figure} label="Nodes" to="nodes" value=${count(alive.length)} more=${nodes.length > alive.length ? `${nodes.length - alive.length} not heard of` : load && load.cpu_percent !== null ? `CPU ${Math.round(load.cpu_percent)} %` : ""}/>
       <${Figure} label="Object memory" to="objects" value=${size(used)} more=${`of ${size(room)}${load && load.spilled ? `; ${size(load.spilled)} spilled` : ""}`}/>
     </div>
@@ -71,8 +71,9 @@ export function Overview({ moment }) {
       columns=${[
         ["Job", (job) => html`<a href=${`#/jobs/${job.job}`}>${job.job}</a>`],
         ["Program", (job) => job.program],
-        ["Progress", (job) => html`<${Track} done=${job.done} failed=${job.failed} total=${job.submitted}/>`],
+        ["Progress", (job) => html`<${Track} done=${job.done} failed=${job.failed} cancelled=${job.cancelled} total=${job.submitted}/>`],
         ["Left", (job) => (job.chunk > 1 && job.items_left ? html`<span title=${`of maps, up to ${count(job.chunk)} items in a task`}>${count(job.left)} tasks, ${count(job.items_left)} items</span>` : count(job.left)), "number"], ["Failed", (job) => count(job.failed), "number"],
+        ...cancelledIn(open),
       ]}/>
     ${moment.server && html`<${Table} caption="Control plane" rows=${[moment.server]} empty="" columns=${[
         ["Server", (server) => `${server.name} ${server.version}`],

@@ -2,7 +2,7 @@
 import { useState } from "../vendor/hooks.mjs";
 import { Act } from "../actions.js";
 import { jobLink, logsLink, tasksLink } from "../links.js";
-import { clock, count, Figure, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
+import { cancelledIn, clock, count, Figure, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
 import { Group } from "./errors.js";
 import { Picture } from "./graph.js";
 
@@ -29,11 +29,11 @@ export function Plan({ rest }) {
   if (!answer) return html`<p class="empty">Reading …</p>`;
   const plan = answer;
   if (going !== plan.left > 0) setGoing(plan.left > 0);
-  const total = plan.tasks_done + plan.tasks_failed + plan.left + plan.untold;
+  const total = plan.tasks_done + plan.tasks_failed + plan.tasks_cancelled + plan.left + plan.untold;
   const took = plan.began ? (plan.left ? Date.now() / 1000 : plan.ended) - plan.began : null;
   return html`
     <div class="card"><h2>${plan.label || "A plan without a label"} <span class="label">${plan.id}</span></h2>
-      <${Track} done=${plan.tasks_done} failed=${plan.tasks_failed} total=${total}/>
+      <${Track} done=${plan.tasks_done} failed=${plan.tasks_failed} cancelled=${plan.tasks_cancelled} total=${total}/>
       <p class="tools">job ${jobLink(plan.job)} · <a href="#/jobs">all plans</a> · <a href=${`#/stream/${plan.job}`}>stream</a> · ${logsLink(plan.job)} · <a href=${`#/errors/${plan.job}`}>errors of the job</a>
         ${plan.left ? html` <${Act} what="cancel" id=${plan.id} label="cancel"/>` : ""}</p>
       <p class="label">Submitted ${clock(plan.at)} by ${plan.program || "?"}, process ${plan.pid}${plan.detached ? "; detached: it outlives its program" : ""}</p>
@@ -41,16 +41,17 @@ export function Plan({ rest }) {
     <div class="row">
       <${Figure} label="Done" value=${count(plan.tasks_done)} more=${`of ${count(total)}`}/>
       <${Figure} label="Left" value=${count(plan.left)} more=${plan.left ? `${count(plan.running)} on nodes` : ""}/>
-      <${Figure} label="Failed" value=${count(plan.tasks_failed)} kind=${plan.tasks_failed ? "bad" : ""}/>
+      <${Figure} label="Failed" value=${count(plan.tasks_failed)} kind=${plan.tasks_failed ? "bad" : ""} more=${plan.tasks_cancelled ? `${count(plan.tasks_cancelled)} cancelled` : ""}/>
       <${Figure} label="Tasks per second" value=${plan.rate === null ? "–" : count(plan.rate)} more=${plan.left_s === null ? "" : `about ${seconds(plan.left_s)} left`}/>
       <${Figure} label=${plan.left ? "Since" : "Took"} value=${took === null ? "–" : seconds(took)}/>
-      <${Figure} label="Results there" value=${count(plan.there)} more=${`of ${plan.looked_at < plan.results ? `the ${count(plan.looked_at)} looked at` : count(plan.results)}${plan.failed ? `; ${count(plan.failed)} failed` : ""}`}/>
+      <${Figure} label="Results there" value=${count(plan.there)} more=${`of ${plan.looked_at < plan.results ? `the ${count(plan.looked_at)} looked at` : count(plan.results)}${plan.failed ? `; ${count(plan.failed)} failed` : ""}${plan.cancelled ? `; ${count(plan.cancelled)} cancelled` : ""}`}/>
     </div>
     <${Table} caption="Functions" rows=${plan.names} rowKey=${(row) => row.name} empty="Nothing is told of its tasks yet." columns=${[
       ["Function", (row) => tasksLink(plan.job, row.name, row.name)],
-      ["Progress", (row) => html`<${Track} done=${row.done} failed=${row.failed} total=${row.submitted}/>`],
+      ["Progress", (row) => html`<${Track} done=${row.done} failed=${row.failed} cancelled=${row.cancelled} total=${row.submitted}/>`],
       ["Tasks", (row) => count(row.submitted), "number"], ["Done", (row) => count(row.done), "number"],
       ["Left", (row) => count(row.left), "number"], ["Failed", (row) => count(row.failed), "number"],
+      ...cancelledIn(plan.names),
       ["Tried again", (row) => count(row.retried), "number"], ["Takes", (row) => seconds(row.mean_s), "number"],
     ]}/>
     ${plan.untold ? html`<p class="label">Of ${count(plan.untold)} more tasks nothing is told, or not yet.</p>` : ""}

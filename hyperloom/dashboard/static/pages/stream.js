@@ -31,11 +31,12 @@ function draw(canvas, seen) {
   }
   pen.textAlign = "left";
   const bad = style.getPropertyValue("--bad");
+  const unwanted = style.getPropertyValue("--quiet");
   if (seen.bars) {
     for (const [lane, name, began, took, ended] of seen.bars) {
       const x = LEFT + Math.max(0, began / span) * room;
       const end = LEFT + Math.min(1, (began + took) / span) * room;
-      pen.fillStyle = ended === "done" ? tint(seen.names[name]) : bad;
+      pen.fillStyle = ended === "done" ? tint(seen.names[name]) : ended === "cancelled" ? unwanted : bad;
       pen.fillRect(x, TOP + LANE * lane + 2, Math.max(1, end - x - (end - x > 3 ? 0.6 : 0)), LANE - 5);
     }
   } else {
@@ -126,5 +127,5 @@ function Keys({ names }) {
   const box = useRef(null);
   useEffect(() => { [...box.current.querySelectorAll("i")].forEach((mark, n) => { mark.style.background = tint(names[n]); }); });
   return html`<div class="keys" ref=${box}>${names.map((name) => html`<span key=${name}><i></i>${name}</span>`)}
-    ${names.length ? html`<span><b class="failed"></b>failed or tried again</span>` : ""}</div>`;
+    ${names.length ? html`<span><b class="failed"></b>failed or tried again</span><span><b class="unwanted"></b>cancelled</span>` : ""}</div>`;
 }
