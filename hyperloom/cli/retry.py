@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster
 
 
+_TOLD_FROM = 6  # digits of an id: less may mean many things
+
+
 @click.command(name="retry")
 @click.argument("id_", metavar="ID")
 @click.option("--failed", is_flag=True, help="What failed; nothing else can be.")
@@ -25,8 +28,8 @@ def command(*, id_: str, failed: bool, as_json: bool, session: str, address: str
     is computed anew; results that are there stay. The plan has
     the new results, under new names: whoever has taken it up takes it up again.
 
-    It does not wait. Plans that are not detached are retried by their program
-    (handle.retry_failed).
+    It does not wait. What is not detached is retried by its program, which alone has its arguments:
+    a plan by handle.retry_failed(), a task by calling it again.
     """
     if not failed:
         raise click.UsageError(
@@ -35,6 +38,7 @@ def command(*, id_: str, failed: bool, as_json: bool, session: str, address: str
         )
     with looking.cluster_at(address, session) as cluster:
         plans = _plans(cluster, id_)
+        elsewhere = _elsewhere(cluster, plans) if plans[0]["job"].startswith(id_) else 0
         live = cluster.control_plane
         where = str(live.wire.address) if address or session else "auto"
         for job, about in live.jobs().items():
@@ -44,9 +48,11 @@ def command(*, id_: str, failed: bool, as_json: bool, session: str, address: str
                 sys.path.extend(path for path in paths if path not in sys.path)
     told = _retried(where, [plan["id"] for plan in plans])
     if as_json:
-        looking.say_json({"plans": told})
+        looking.say_json({"plans": told, "failed_elsewhere": elsewhere})
     elif not any(plan["retried"] for plan in told):
-        click.echo("nothing failed so far")
+        click.echo("nothing failed so far" + (" of its detached plans" if elsewhere else ""))
+    if elsewhere and not as_json:
+        click.echo(_cannot(elsewhere, plans[0]["job"]), err=True)
     for plan in told if not as_json else ():
         if plan["retried"]:
             click.echo(f"plan {plan['id']}: {words.count(plan['retried'], 'result')} run again")
@@ -58,24 +64,64 @@ def _plans(cluster: Cluster, text: str) -> list[dict[str, Any]]:
     from hyperloom.watch.plans import listed  # noqa: PLC0415
 
     live = cluster.control_plane
-    detached = [
-        {"id": plan.id.hex(), "job": job.hex(), "at": plan.about["at"]}
+    rows = [
+        {
+            "id": plan.id.hex(), "job": job.hex(), "at": plan.about["at"],
+            "detached": plan.detached,
+        }
         for job in live.jobs()
         for plan in listed(live, job)
-        if plan.detached
-    ]
+    ]  # fmt: skip
+    detached = [row for row in rows if row["detached"]]
     found = [row for row in detached if row["id"].startswith(text)]
     if text == "last":
         found = sorted(detached, key=lambda row: row["at"])[-1:]
     if not text or not found:
-        raise errors.NotFound(
-            f"nothing detached has an id that begins with {text!r}; loom ls plans lists what there "
-            "is. A plan that is not detached is known to its program only: handle.retry_failed() "
-            "there"
-        )
+        raise errors.NotFound(_nothing(cluster, text, rows))
     if len({row["job"] for row in found}) > 1:
         raise errors.NotFound(f"{text!r} may be several jobs; write more digits of it")
     return found
+
+
+def _nothing(cluster: Cluster, text: str, plans: list[dict[str, Any]]) -> str:
+    """Why nothing of this id can be run again from here."""
+    from hyperloom.watch import things  # noqa: PLC0415
+
+    jobs = [row for row in things.jobs(cluster) if row["state"] == "open"]
+    for row in jobs if len(text) >= _TOLD_FROM else ():
+        if row["job"].startswith(text) and row["failed"]:
+            return f"job {row['job']} has no detached plan. {_cannot(row['failed'], row['job'])}"
+    for plan in plans if len(text) >= _TOLD_FROM else ():
+        if plan["id"].startswith(text):
+            return (
+                f"plan {plan['id']} is not detached, so its program alone has what its tasks were "
+                "called with: handle.retry_failed() there runs again what failed of it"
+            )
+    return (
+        f"nothing detached has an id that begins with {text!r}; loom ls plans lists what there is. "
+        "What is not detached is retried by its program: handle.retry_failed() there"
+    )
+
+
+def _elsewhere(cluster: Cluster, plans: list[dict[str, Any]]) -> int:
+    """How many tasks of the plans' job failed that are of none of them."""
+    from hyperloom.watch import followed, things  # noqa: PLC0415
+
+    (job,) = [row for row in things.jobs(cluster) if row["job"] == plans[0]["job"]]
+    failed: int = job["failed"]
+    for plan in plans:
+        failed -= followed.show(cluster, bytes.fromhex(plan["id"]))["tasks_failed"]
+    return max(0, failed)
+
+
+def _cannot(failed: int, job: str) -> str:
+    return (
+        f"{words.count(failed, 'task')} of job {job} failed and cannot be run again from here: of "
+        "what is not detached nobody but its program has the arguments. In the program, "
+        "handle.retry_failed() runs again what failed of a plan, and who called .remote() calls "
+        "again; max_retries= and retry_exceptions= do so by themselves. What failed: "
+        f"loom ls errors --job {job}"
+    )
 
 
 def _retried(where: str, plans: list[str]) -> list[dict[str, Any]]:

@@ -277,7 +277,8 @@ def test_what_failed_is_run_again_from_the_command_line(
     loom.init("auto")
     assert loom.attach(it).wait(30)
     gate("go").open()
-    assert json.loads(retry(it[:8], "--json")) == {"plans": [{"id": it, "retried": 2}]}
+    again = json.loads(retry(it[:8], "--json"))
+    assert again == {"plans": [{"id": it, "retried": 2}], "failed_elsewhere": 0}
     handle = loom.attach(it)
     assert handle.fetch(30) == [10, [7, -7], 3]
     assert retry(it) == retry("last") == "nothing failed so far\n"
