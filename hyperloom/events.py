@@ -45,7 +45,7 @@ from hyperloom.gcs import codes
 from hyperloom.ids import NODE_BYTES, TASK_BYTES, TEMPLATE_BYTES, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 # One attempt by itself: task, template, attempt, how it ended, when it began, how long it took,
 # bytes of its outputs
@@ -58,11 +58,6 @@ BEGUN = Layout("<16s8sHId")
 TAKEN = Layout("<16sHd")
 ATTEMPTS_SHOWN = 0xFFFF  # more are shown as so many
 
-_WHAT = {codes.SUBMITTED: "submitted", codes.DONE: "done", codes.FAILED: "failed"}
-_WHAT |= {codes.AGAIN: "retried", codes.CANCELLED: "cancelled"}
-_WHAT |= {codes.WAITING: "waiting", codes.ITEMS: "failed_items"}
-_COUNT_DIGITS = 12
-OVER = ("done", "failed", "cancelled")  # what a task counts as that is over: one of these
 INPUTS_MOST = 8  # of a task are told; more would say little and cost much
 _TEXT_MOST = 200  # characters of an error, and of its place, that are kept in an event
 _TRACEBACK_MOST = 16_000  # of one that is told whole
@@ -376,37 +371,3 @@ def _died_of(value: bytes) -> Error:
         return error_of(failure.category, failure.text, failure.traceback)
     why = "nobody had a handle any more" if value == codes.LOST else "it said too much of why"
     return Error("died", why)
-
-
-Counts = dict[bytes, dict[str, int]]  # template -> how many tasks: by `_WHAT`
-
-
-def over_in(each: Mapping[str, int]) -> int:
-    """Tasks of a template, or of several, that are over."""
-    return sum(each[what] for what in OVER)
-
-
-def counts_of_payload(payload: bytes) -> Counts:
-    """The payload of ``E``."""
-    width = TEMPLATE_BYTES + 1 + _COUNT_DIGITS
-    rows = cut(payload, width)
-    return counts_of({row[:-_COUNT_DIGITS]: row[-_COUNT_DIGITS:] for row in rows})
-
-
-def payload_of(counts: Counts) -> bytes:
-    """The same, as ``E`` would have it."""
-    letters = {what: letter for letter, what in _WHAT.items()}
-    return b"".join([
-        template + letters[what] + b"%0*d" % (_COUNT_DIGITS, number)
-        for template, each in counts.items()
-        for what, number in each.items()
-    ])  # fmt: skip
-
-
-def counts_of(table: dict[bytes, bytes]) -> Counts:
-    """The table of `keys.COUNTS`."""
-    counts: Counts = {}
-    for name, number in table.items():
-        of = counts.setdefault(name[:TEMPLATE_BYTES], dict.fromkeys(_WHAT.values(), 0))
-        of[_WHAT[name[TEMPLATE_BYTES:]]] = int(number)
-    return counts

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import json
 
-from hyperloom import errors, events
-from hyperloom.watch import things
+from hyperloom import errors
+from hyperloom.watch import counted, things
 from hyperloom.watch.cluster import RETRY
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EVERY_S = 1.0
 _JOBS_SHOWN = 200  # the latest
 _KEPT = 600  # moments, for the curves of who comes later
-_WHAT = ("submitted", *events.OVER, "retried")
+_WHAT = ("submitted", *counted.OVER, "retried")
 
 
 class Sampler:
@@ -99,7 +99,7 @@ class Sampler:
 
     def _point(self, moment: dict[str, Any]) -> dict[str, float]:
         totals = moment["totals"]
-        over = events.over_in(totals)
+        over = counted.over_in(totals)
         point = {"at": moment["at"], "over": over, "left": totals["left"], "rate": 0.0}
         point["failed"] = totals["failed"]
         if self._curve:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from hyperloom import errors, events, ids
 from hyperloom.gcs import codes
-from hyperloom.watch import actors, plans
+from hyperloom.watch import actors, counted, plans
 from hyperloom.watch.live import Live, templates_in
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Cluster:
         found = self.jobs().get(job, {}).get("orphan")
         return found.says if found else ""
 
-    def counts(self, job: bytes) -> events.Counts:
+    def counts(self, job: bytes) -> counted.Counts:
         """How many tasks of each template; exact, whatever else was dropped."""
         counts = self.live.counts(job) if self.live is not None else {}
         if not counts and self.history is not None:

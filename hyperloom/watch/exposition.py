@@ -17,10 +17,9 @@ from prometheus_client.core import (
     HistogramMetricFamily,
 )
 
-from hyperloom import events
 from hyperloom.core import metrics
 from hyperloom.gcs import keys
-from hyperloom.watch import overall
+from hyperloom.watch import counted, overall
 from hyperloom.watch.waits import Waits
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Collector:
             labels=("job", "name", "what"),
         )  # fmt: skip
         for row in told["names"]:
-            for what in ("submitted", *events.OVER, "retried"):
+            for what in ("submitted", *counted.OVER, "retried"):
                 total.add_metric((row["job"], row["name"], what), row[what])
         yield total
         now = GaugeMetricFamily(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
-from hyperloom.watch import graph, overall, plans, standing
+from hyperloom.watch import counted, graph, overall, plans, standing
 from hyperloom.watch.belonging import belonging, spans_in
 from hyperloom.watch.errors import Groups, with_node
 from hyperloom.watch.following import Following
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hyperloom.watch.story import Event
 
 _RECENT_S = 20  # by which the rate is told
-_TOLD = ("name", "submitted", *events.OVER, "retried", "left")  # of each function
+_TOLD = ("name", "submitted", *counted.OVER, "retried", "left")  # of each function
 _UNKNOWN, _DONE, _FAILED, _CANCELLED = range(4)
 _GONE = {"DONE": _DONE, "FAILED": _FAILED, "CANCELLED": _CANCELLED}
 _OVER = {Ended.DONE: _DONE, Ended.FAILED: _FAILED, Ended.PASSED_ON: _FAILED}
@@ -100,14 +100,14 @@ class Followed:
         seen = self._see(cluster)
         live = cluster.control_plane
         about = plans.show(live, seen.plan, seen.record, seen.standing)
-        left, over = about["left"], {w: sum(r[w] for r in seen.names) for w in events.OVER}
+        left, over = about["left"], {w: sum(r[w] for r in seen.names) for w in counted.OVER}
         if seen.standing.names is not None:
             # Of a task that went on as another, or was made again, the counts have both.
             over["done"] = about["tasks"] - left - over["failed"] - over["cancelled"]
         rate = self._rate(time.time()) if left else None
         return {
             **about, **{f"tasks_{what}": number for what, number in over.items()},
-            "untold": about["tasks"] - events.over_in(over) - left, "names": seen.names,
+            "untold": about["tasks"] - counted.over_in(over) - left, "names": seen.names,
             "errors": [
                 {"job": self._job.hex(), **row, "error": row["text"]} for row in self.errors.rows()
             ],
@@ -163,7 +163,7 @@ class Followed:
             _, *ends = over.get(name, Row().over)
             rows.append({
                 "name": name, "submitted": sum(ends) + left[name],
-                **dict(zip(events.OVER, ends, strict=True)), "left": left[name],
+                **dict(zip(counted.OVER, ends, strict=True)), "left": left[name],
                 "retried": self._rows[name].retried if name in over else 0,
             })  # fmt: skip
         return rows

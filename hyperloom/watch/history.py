@@ -13,8 +13,8 @@ import zlib
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import events
 from hyperloom.gcs import codes
+from hyperloom.watch import counted
 from hyperloom.watch.samples import Sample
 from hyperloom.watch.story import Event
 
@@ -115,10 +115,10 @@ class History:
             found.append(row)
         return found
 
-    def counts(self, job: bytes) -> events.Counts:
+    def counts(self, job: bytes) -> counted.Counts:
         """How many tasks of each template, when it was last looked."""
         row = self._db.execute("SELECT payload FROM counts WHERE job = ?", (job,)).fetchone()
-        return events.counts_of_payload(row[0]) if row else {}
+        return counted.of_payload(row[0]) if row else {}
 
     def seen(self) -> dict[bytes, bytes]:
         """Of each job that is not over, the last entry that is here."""

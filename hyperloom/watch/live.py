@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import DecodeError
 
-from hyperloom import events, specs
+from hyperloom import specs
 from hyperloom.gcs import asking, codes, keys, orphans, overview
 from hyperloom.gcs.wire import Wire, fcall
 from hyperloom.ids import OBJECT_BYTES, PROCESS_BYTES, cut
+from hyperloom.watch import counted
 from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
@@ -92,10 +93,10 @@ class Live:
 
     # -- a job ------------------------------------------------------------------------------
 
-    def counts(self, job: bytes) -> events.Counts:
+    def counts(self, job: bytes) -> counted.Counts:
         """How many tasks of each template were submitted, ended in which way, and so on."""
         flat = self.wire.call("HGETALL", keys.COUNTS.name(keys.job_namespace(job)))
-        return events.counts_of(dict(zip(flat[::2], flat[1::2], strict=True)))
+        return counted.of(dict(zip(flat[::2], flat[1::2], strict=True)))
 
     def holding(self, job: bytes) -> dict[bytes, int]:
         """How many tasks of each template nodes hold."""

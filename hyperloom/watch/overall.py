@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import events
-from hyperloom.watch import things
+from hyperloom.watch import counted, things
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,11 +45,11 @@ def by_name(cluster: Cluster, job: bytes, plan: bytes = b"") -> list[dict[str, A
             row[what] += each[what]
         row["chunk"] = max(row["chunk"], chunk)
         row["items"] += each["submitted"] * (chunk or 1)
-        row["items_over"] += events.over_in(each) * (chunk or 1)
+        row["items_over"] += counted.over_in(each) * (chunk or 1)
         row["items_failed"] += each["failed_items"] if chunk > 1 else each["failed"]
         row["items_cancelled"] += each["cancelled"] * (chunk or 1)
     for row in rows.values():
-        row["left"] = row["submitted"] - events.over_in(row)
+        row["left"] = row["submitted"] - counted.over_in(row)
         row["items_left"] = row["items"] - row["items_over"]
     return list(rows.values())
 
@@ -71,7 +70,7 @@ def standing(
         yield {**row, "held": has, "ready": row["left"] - row["waiting"] - has}
 
 
-_COUNTED = ("submitted", *events.OVER, "retried", "waiting")
+_COUNTED = ("submitted", *counted.OVER, "retried", "waiting")
 _ITEMS = ("chunk", "items", "items_over", "items_failed", "items_cancelled")
 
 

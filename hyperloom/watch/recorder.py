@@ -11,10 +11,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import errors, events
+from hyperloom import errors
 from hyperloom.gcs import asking, codes, keys
 from hyperloom.gcs.inbox import Inbox
-from hyperloom.watch import retold
+from hyperloom.watch import counted, retold
 from hyperloom.watch.live import Live
 from hyperloom.watch.retold import RECORDER
 from hyperloom.watch.samples import SAMPLE_S, of_answer
@@ -111,7 +111,7 @@ class Recorder:
             if any(event.kind == codes.ENDED for _, event in entries) or self._is_gone(live, job):
                 del self._seen[job]
             elif counting:
-                self._history.count(job, events.payload_of(live.counts(job)))
+                self._history.count(job, counted.payload_of(live.counts(job)))
         self._counted = now if counting else self._counted
         if now - self._trimmed >= _TRIM_S:
             self._trimmed = now

@@ -12,8 +12,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import events
-from hyperloom.watch import left, nodes_report
+from hyperloom.watch import counted, left, nodes_report
 from hyperloom.watch.at_work import at_work
 from hyperloom.watch.cut_off import NODE_LOST
 from hyperloom.watch.drawn import LABEL, WIDTH, label, line, picture, seconds_text, size_text
@@ -36,7 +35,7 @@ def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[
     happened = list(cluster.events(job))
     now = at_work(cluster, job, happened) if about["state"] == "open" else []
     told = figures(happened, lambda each: cluster.name(job, each), now)
-    over = sum(map(events.over_in, rows))
+    over = sum(map(counted.over_in, rows))
     hidden = over - sum(len(group.seconds) for group in told.groups)
     hidden -= sum(each.why == NODE_LOST for each in told.cut_off)
     template = Template(files("hyperloom.watch").joinpath("report.html").read_text("utf-8"))
@@ -122,14 +121,14 @@ def _functions(rows: list[dict[str, Any]], known: Sequence[Group]) -> str:
         total = max(1, row["submitted"])
         bar = "".join([
             f'<span class={what} style="width:{100 * row[what] / total:.1f}%"></span>'
-            for what in events.OVER
+            for what in counted.OVER
         ])  # fmt: skip
         body.append(
             f'<tr><th><span class=mark style="background:{colours.get(row["name"], "none")}">'
             f"</span> {escape(row['name'])}</th>"
             f"<td class=bar>{bar}</td>"
             + "".join([f"<td>{text}</td>" for text in (
-                *[f"{row[what]:,}" for what in ("submitted", *events.OVER, "retried")],
+                *[f"{row[what]:,}" for what in ("submitted", *counted.OVER, "retried")],
                 f"{len(group.cut_off):,}", f"{len(group.running):,}",
                 _mean(group.queued), _mean(group.seconds), seconds_text(group.total_s),
                 size_text(group.output_bytes),

@@ -15,7 +15,7 @@ from hyperloom.watch.story import Event
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hyperloom import events
+    from hyperloom.watch import counted
     from hyperloom.watch.history import History
     from hyperloom.watch.live import Live
 
@@ -33,7 +33,7 @@ class Recorded(Protocol):
     def entries(self, job: bytes, after: bytes = b"-") -> Iterator[tuple[bytes, Event]]:
         """The job's entries, the oldest first."""
 
-    def counts(self, job: bytes) -> events.Counts:
+    def counts(self, job: bytes) -> counted.Counts:
         """How many tasks of each template."""
 
     def samples(self, began: float, ended: float) -> list[Sample]:
@@ -79,7 +79,7 @@ class Retold:
             for _, entry, at, kind, payload in part:
                 yield entry, Event(at, kind, zlib.decompress(payload))
 
-    def counts(self, job: bytes) -> events.Counts:
+    def counts(self, job: bytes) -> counted.Counts:
         """How many tasks of each template."""
         return self._ask("counts", job) or {}
 

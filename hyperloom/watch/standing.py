@@ -12,9 +12,9 @@ from collections import Counter
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperloom import events, ids
+from hyperloom import ids
 from hyperloom.plan.detaching import places_in
-from hyperloom.watch import overall
+from hyperloom.watch import counted, overall
 from hyperloom.watch.belonging import belonging, spans_in
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _counts(cluster: Cluster, job: bytes) -> Counter[bytes]:
     """Tasks that are left, exactly, by the large plan that they are of."""
     left: Counter[bytes] = Counter()
     for template, of in cluster.counts(job).items():
-        left[cluster.plan(job, template)] += of["submitted"] - events.over_in(of)
+        left[cluster.plan(job, template)] += of["submitted"] - counted.over_in(of)
     return left
 
 

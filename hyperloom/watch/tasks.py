@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import events
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
-from hyperloom.watch import overall
+from hyperloom.watch import counted, overall
 from hyperloom.watch.over import End, First, Over, blank_row
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def table(  # noqa: PLR0913 - what is asked for
         over.catch_up(cluster)  # now that it is known who is alive: nobody is missed
         ends, others = over.look(states, wanted, {*alive}, None if keep else limit)
         chosen.others(others)
-        ended = sum(map(events.over_in, cluster.counts(job).values()))
+        ended = sum(map(counted.over_in, cluster.counts(job).values()))
         hidden += total - len(alive) + max(0, ended - over.number({*alive}))
         stand = (end for end in rows if wanted is None or wanted(end.row()["name"]))
         for end in chain(stand, ends):

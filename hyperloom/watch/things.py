@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom import events
 from hyperloom.gcs.orphans import Orphan
 from hyperloom.resources import ResourceSet
+from hyperloom.watch import counted
 
 if TYPE_CHECKING:
-    from hyperloom.events import Counts
     from hyperloom.watch.cluster import Cluster
+    from hyperloom.watch.counted import Counts
 
 
 def jobs(cluster: Cluster) -> list[dict[str, Any]]:
@@ -21,7 +21,7 @@ def jobs(cluster: Cluster) -> list[dict[str, Any]]:
 def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any]:
     """One of them; `known` is what `Cluster.jobs` knows."""
     each = cluster.counts(job)
-    what = ("submitted", *events.OVER, "retried")
+    what = ("submitted", *counted.OVER, "retried")
     total = {one: sum(counts[one] for counts in each.values()) for one in what}
     about = known.get("about", {})
     chunk, items_left = _items(cluster, job, each) if known["state"] == "open" else (0, 0)
@@ -38,7 +38,7 @@ def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any
         "opened": known["opened"],
         "ended": known["ended"],
         **total,
-        "left": total["submitted"] - events.over_in(total),
+        "left": total["submitted"] - counted.over_in(total),
         "chunk": chunk,
         "items_left": items_left,
         "lost_s": orphan.lost_s,
@@ -53,7 +53,7 @@ def _items(cluster: Cluster, job: bytes, each: Counts) -> tuple[int, int]:
     for template, counts in each.items():
         chunk = cluster.chunk(job, template)
         most = max(most, chunk)
-        left += chunk * (counts["submitted"] - events.over_in(counts))
+        left += chunk * (counts["submitted"] - counted.over_in(counts))
     return most, left
 
 

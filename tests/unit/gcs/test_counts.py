@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hyperloom import events, failures
+from hyperloom import failures
 from hyperloom.gcs import codes, keys
+from hyperloom.watch import counted
 from tests.unit.gcs.cast import ONE, PLAIN, Node, Process, declare
 from tests.unit.gcs.plane import output, record, template
 from tests.unit.gcs.test_ranges import submit
@@ -25,7 +26,7 @@ PAIR = template("pair")
 
 def counts(plane: Plane, kind: bytes = PLAIN) -> dict[str, int]:
     """Those that are not 0."""
-    of = events.counts_of(plane.table(keys.COUNTS))[kind]
+    of = counted.of(plane.table(keys.COUNTS))[kind]
     return {what: number for what, number in of.items() if number}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hyperloom import events
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.library import build
+from hyperloom.watch import counted
 from tests.unit.gcs.cast import PLAIN, Node, Process, declare
 from tests.unit.gcs.plane import NS, Plane, template
 
@@ -20,11 +21,11 @@ def kinds(plane: Plane) -> list[bytes]:
     return [kind for kind, _ in plane.table(keys.EVENTS) or ()]
 
 
-def counts(plane: Plane) -> events.Counts:
-    return some(events.counts_of(plane.table(keys.COUNTS) or {}))
+def counts(plane: Plane) -> counted.Counts:
+    return some(counted.of(plane.table(keys.COUNTS) or {}))
 
 
-def some(counts: events.Counts) -> events.Counts:
+def some(counts: counted.Counts) -> counted.Counts:
     """Those that are not 0."""
     return {kind: {what: n for what, n in of.items() if n} for kind, of in counts.items()}
 
@@ -74,9 +75,7 @@ def test_a_job_that_is_over_leaves_its_counts_for_a_moment(plane: Plane) -> None
     plane.call("job_close", 600)
     assert kinds(plane) == [codes.OPENED, codes.DECLARED, codes.SUBMITTED, codes.ENDED]
     (_, payload) = plane.table(keys.EVENTS)[-1]
-    assert some(events.counts_of_payload(payload)) == {
-        PLAIN: {"submitted": 3, "done": 1, "failed": 1}
-    }
+    assert some(counted.of_payload(payload)) == {PLAIN: {"submitted": 3, "done": 1, "failed": 1}}
     for key in (keys.EVENTS, keys.NOTED):
         assert 0 < plane.wire.call("TTL", key.name(NS)) <= codes.EVENTS_KEEP_S
     assert plane.call("event_open", b"{}") == 0
