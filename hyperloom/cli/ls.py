@@ -55,8 +55,8 @@ COLUMNS: dict[str, looking.Columns] = {
     "actors": {
         "actor": "short", "class": "class", "name": "name", "namespace": "namespace",
         "detached": "detached", "state": "state", "node": "node", "calls": "dealt",
-        "running": "answering", "waiting": "waiting", "restarts": "restarts", "job": "job",
-        "died of": "error",
+        "running": "answering", "paused": "paused_text", "waiting": "waiting",
+        "restarts": "restarts", "job": "job", "died of": "error",
     },
     "groups": {
         "group": "id", "name": "name", "state": "state", "strategy": "strategy",
@@ -229,6 +229,8 @@ _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def _show(what: str, answer: dict[str, Any]) -> None:
     rows = answer[what]
+    if what == "actors":
+        rows = [{**row, "paused_text": row["paused"] or ""} for row in rows]
     if what == "names":
         rows = [{**row, "items_text": _items(row)} for row in rows]
     if not rows:

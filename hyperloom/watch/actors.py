@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import events, ids
 from hyperloom.gcs import codes, keys
+from hyperloom.watch import streams
 from hyperloom.watch.tasks import running
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ def actors(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
     """The actors of these jobs that are not over.
 
     `dealt` calls were given to their host since they live, `answering` ones run, and `waiting` ones
-    have not begun, there or in the control plane.
+    have not begun, there or in the control plane.  Of those that run, `paused` are streams whose
+    reader has to take the next item first.
     """
     if cluster.live is None:
         return []
@@ -40,7 +42,7 @@ def ended(cluster: Cluster, jobs: Iterable[bytes]) -> list[dict[str, Any]]:
 
 _OVER = dict.fromkeys(
     ("id", "short", "job", "class", "name", "namespace", "detached", "state", "stands", "node",
-     "dealt", "answering", "waiting", "restarts", "ended", "error")
+     "dealt", "answering", "paused", "waiting", "restarts", "ended", "error")
 )  # fmt: skip
 
 
@@ -74,6 +76,7 @@ def _of_job(live: Live, job: bytes, at_work: dict[str, dict[str, Any]]) -> list[
             "detached": row[:1] == codes.DETACHED,
             **_home(homes.get(actor), stand.state),
             **_calls(work, _in_lanes(live, ns, actor)),
+            "paused": len(streams.paused_calls(live, job, work)),
             "restarts": live.tries(job, actor),
             "ended": None,
             "error": None,

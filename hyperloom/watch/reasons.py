@@ -146,10 +146,11 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
     return why.Facts(
         state=state, asked=asked, nodes=nodes, holder=stand.detail, attempt=attempt, error=error,
         calls=_unanswered(live, job, task, stand, work),
+        paused_calls=[ids.short(call) for call in _paused_calls(live, job, stand, work)],
         at_node=work["at"] if work else "seat" if _answers(at_work, stand.detail) else "",
         pid=(work["pid"] or 0) if work else 0, seconds=(work["seconds"] or 0.0) if work else 0.0,
         stands=None if work and not call else _at_actor(live, job, task, stand),
-        paused=streams.paused(cluster, job, task, ahead) if ahead else None,
+        paused=streams.paused(live, job, task, ahead) if ahead else None,
     )  # fmt: skip
 
 
@@ -169,6 +170,11 @@ def _unanswered(
         return None
     waiting = actors.waiting(live, job, task)
     return None if waiting is None else waiting + (work["calls"] if work else 0)
+
+
+def _paused_calls(live: Live, job: bytes, stand: Stand, work: dict[str, Any] | None) -> list[bytes]:
+    is_actor = stand.template is not None and stand.template.role == "actor"
+    return streams.paused_calls(live, job, work) if is_actor else []
 
 
 def _actor_of(live: Live, job: bytes, task: bytes) -> str:

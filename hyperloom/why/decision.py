@@ -47,6 +47,7 @@ class Facts:
     error: str = ""  # of the attempt before this one, or the last; of what an actor died
     origin: str = ""  # of what failed with an input: the name of the task that failed first
     calls: int | None = None  # of an actor that is open: those that it has not answered
+    paused_calls: Sequence[str] = ()  # of those calls: streams as far ahead as they may be
     paused: Paused | None = None  # of what makes a stream, and is as far ahead as it may be
 
 
@@ -303,7 +304,17 @@ def _not_begun(facts: Facts, where: str) -> Reason:
 def _alive(facts: Facts, unanswered: int) -> Reason:
     where = f"on node {facts.holder[:8]}{f' in worker {facts.pid}' if facts.pid else ''}"
     has = f"calls to answer: {unanswered:,}" if unanswered else "answered all its calls"
-    return Reason(Why.ALIVE, f"is alive {where}, and has {has}")
+    says = f"is alive {where}, and has {has}"
+    if not facts.paused_calls:
+        return Reason(Why.ALIVE, says)
+    number = len(facts.paused_calls)
+    one = facts.paused_calls[0]
+    return Reason(
+        Why.ALIVE,
+        f"{says}; {number:,} of them {'is' if number == 1 else 'are'} paused: what reads the items "
+        f"of {one} has to take the next one",
+        f"loom why {one} tells who reads",
+    )
 
 
 def _kinds(amounts: ResourceSet) -> int:

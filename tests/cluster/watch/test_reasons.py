@@ -12,6 +12,7 @@ import hyperloom as loom
 from hyperloom.cli.main import main
 from hyperloom.core import current
 from hyperloom.gcs import codes, keys
+from hyperloom.ids import short
 from hyperloom.watch import objects, reasons
 from tests.cluster.api.gate import Gate
 from tests.cluster.gated import waits
@@ -104,9 +105,25 @@ def test_a_stream_that_is_ahead_of_its_reader_says_who_has_to_read(
     )
     assert f"(pid {os.getpid()}), which has taken 3" in line["says"]
     assert "it goes on when its reader takes the next one" in line["advice"]
+    if actor is not None:
+        _is_shown_of_the_actor(capsys, made.completed().hex())
     assert loom.get(list(made)) == list(range(3, 30)), "it went on"
     assert main(["why", made.completed().hex(), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["why"] != "paused"
+
+
+def _is_shown_of_the_actor(capsys: pytest.CaptureFixture[str], call: str) -> None:
+    assert main(["ls", "actors", "--filter", "class=Counter", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["actors"]
+    assert (row["answering"], row["paused"], row["waiting"]) == (1, 1, 0)
+    assert main(["ls", "actors"]) == 0
+    assert "paused" in capsys.readouterr().out
+    assert main(["why", row["id"], "--json"]) == 0
+    (line,) = json.loads(capsys.readouterr().out)
+    name = short(bytes.fromhex(call)[:16])
+    says = f"1 of them is paused: what reads the items of {name} has to take the next one"
+    assert says in line["says"]
+    assert line["advice"] == f"loom why {name} tells who reads"
 
 
 def test_of_a_stream_that_a_task_reads_the_worker_is_named(

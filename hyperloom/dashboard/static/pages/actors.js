@@ -17,7 +17,7 @@ export function Actors({ rest }) {
     ["Name", (row) => `${row.name || ""}${row.detached ? " (detached)" : ""}`],
     ["State", (row) => html`<span class=${row.state === "ALIVE" ? "good" : lives(row) ? "warn" : "quiet"}>${row.state}</span>`],
     ["Node", (row) => nodeLink(row.node)],
-    ["Calls so far", (row) => count(row.dealt), "number"], ["Calls running", (row) => count(row.answering), "number"],
+    ["Calls so far", (row) => count(row.dealt), "number"], ["Calls running", (row) => `${count(row.answering)}${row.paused ? ` (${count(row.paused)} paused)` : ""}`, "number"],
     ["Calls waiting", (row) => count(row.waiting), "number"],
     ["Restarts", (row) => count(row.restarts), "number"], ["Job", (row) => jobLink(row.job)],
     ["Ended", (row) => clock(row.ended)], ["Died of", (row) => row.error, "text"],
