@@ -45,6 +45,15 @@ def test_what_is_cancelled_has_not_failed(plane: Plane, driver: Process) -> None
     assert counts(plane) == {"submitted": 6, "failed": 1, "cancelled": 3, "retried": 1}
 
 
+def test_what_nobody_will_ever_offer_is_counted_as_it_is_told(plane: Plane) -> None:
+    """Its group was removed before a node had it: the event and the count say the same of it."""
+    driver = Process(plane)
+    declare(plane, PLAIN, queue="0|CPU:10000,in-gone:1")
+    driver.submit(3)
+    assert plane.call("task_evict", b"in-gone", b"4removed", 10) == 3
+    assert counts(plane) == {"submitted": 3, "cancelled": 3}
+
+
 def test_ranges_are_cancelled_task_by_task(plane: Plane, driver: Process) -> None:
     node = Node(plane)
     whole, part, one = submit(driver, 256), submit(driver, 256), submit(driver, 10)
