@@ -23,15 +23,21 @@ from tests.models.living_plans import LivingPlans
 from tests.models.missed import object_missed
 from tests.models.owners import job_close, job_rest, owner_add, owner_list, owner_record
 from tests.models.redirects import task_redirect
-from tests.models.references import Refusal, made_by, maker_of, output, pieces, task_of
+from tests.models.references import (
+    NO_MORE,
+    Refusal,
+    made_by,
+    maker_of,
+    output,
+    pieces,
+    task_of,
+)
 from tests.models.stops import process_stopped, process_stops, stop_for
 from tests.models.streams import stream_consume, stream_open, task_yield
 from tests.models.told import lost_with_actor, told
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-NO_MORE = 9007199254740991  # a last call behind which there is none
 
 
 @dataclass
@@ -337,6 +343,8 @@ class ControlPlane(LivingPlans, Lineage):
         return answer
 
     def process_join(self, process: bytes, node: bytes) -> int:
+        if self.heard.get(process) == NO_MORE:
+            return 0
         new = process not in self.homes
         self.homes[process] = node
         return int(new)
@@ -376,10 +384,9 @@ class ControlPlane(LivingPlans, Lineage):
         if last < count:
             return last + 1
         self.let_go(sorted(self.holds.pop(process, ())), ("process", process))
-        unheard = self.heard.get(process, NO_MORE) == NO_MORE
         for books in (self.heard, self.made, self.homes, self.owners, self.records_of_owners,
                       self.stops, self.stopped):  # fmt: skip
             books.pop(process, None)
-        if failure and unheard:
+        if failure:
             self.heard[process] = NO_MORE
         return 0

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from hyperloom.gcs import codes
 
+NO_MORE = 9007199254740991  # a last call behind which there is none: the process is buried
+
 
 class Refusal(Exception):
     """The answer "no"; its text is the code."""
@@ -90,6 +92,8 @@ class Objects:
     def hears(self, process: bytes, seq: int) -> bool:
         """Whether this is the next thing it says; else it was said, or something is missing."""
         last = self.heard.get(process, 0)
+        if last == NO_MORE and not self.closed:
+            raise Refusal("GAP")
         if self.closed or seq <= last:
             return False
         if seq > last + 1:
@@ -97,10 +101,15 @@ class Objects:
         self.heard[process] = seq
         return True
 
+    def is_gone(self, process: bytes) -> bool:
+        """It was never heard, or is buried."""
+        return self.heard.get(process, NO_MORE) == NO_MORE
+
     def process_heard(self, process: bytes) -> int | bytes:
         if self.deserted[: codes.PROCESS_ID] == process:
             return self.deserted[len(process) :]
-        return -1 if self.closed else self.heard.get(process, 0)
+        heard = self.heard.get(process, 0)
+        return -1 if self.closed else 0 if heard == NO_MORE else heard
 
     def has_made(self, process: bytes, count: int, width: int) -> None:
         before, widest = self.made.get(process, (0, 1))

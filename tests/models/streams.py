@@ -20,7 +20,7 @@ def task_yield(  # noqa: PLR0913, PLR0917 - the transition's own arguments
     known = task in plane.records
     if known and plane.held.get(node, {}).get(task) != attempt:
         raise Refusal("STALE")
-    if not known or not plane.is_held(output(task, 0)) or maker_of(task) not in plane.heard:
+    if not known or not plane.is_held(output(task, 0)) or plane.is_gone(maker_of(task)):
         plane.turn_away(oid, value)
         return b"ABANDONED"
     plane.has_made(maker_of(task), 0, index + 1)

@@ -1,11 +1,11 @@
-"""The rules of the histories about what keeps a job besides its driver."""
+"""The rules of the histories about what keeps a job besides its driver, and about burials."""
 
 from __future__ import annotations
 
 import hypothesis.strategies as st
 from hypothesis.stateful import rule
 
-from tests.unit.gcs.books import pick
+from tests.unit.gcs.books import NODES, pick
 from tests.unit.gcs.plans import Plans, some, speaker
 
 
@@ -53,6 +53,31 @@ class Owners(Plans):
         speaks = self.processes[who]
         self.same("process_stops", speaks, b"4stopped")
         self.same("process_stopped", speaks)
+
+    @rule(
+        who=speaker,
+        most=st.integers(1, 6),
+        all_of_it=st.booleans(),
+        why=st.sampled_from([[], [b"4killed"]]),
+    )
+    def bury(self, who: int, most: int, all_of_it: bool, why: list[bytes]) -> None:  # noqa: FBT001
+        """It dies, and is buried, or half buried by somebody who dies over it, and again.
+
+        Words of one that was killed, which it had said twice, come after that.
+        """
+        dead = self.processes[who]
+        most *= 1 if self.counter[dead] < 256 else 200
+        at = 1
+        if not all_of_it:
+            self.same("process_bury", dead, at, most, *why)
+        while (at := self.same("process_bury", dead, at, most, *why)) > 0:
+            self.same_world()
+        if why:
+            self.same("process_join", dead, NODES[0])
+            self.same("ref_acquire", dead, 1, b"".join(self.made[dead][:2]))
+            self.same("process_heard", dead)
+        self.made[dead], self.borrowed[dead] = [], []
+        self.processes[who] = self.born()
 
     def bury_owners(self) -> None:
         """As long as there is one, the job cannot be closed."""

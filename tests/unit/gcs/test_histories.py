@@ -158,19 +158,6 @@ class World(Weighing):
         if most:
             self.same("task_drop", most)
 
-    @rule(who=speaker, most=st.integers(1, 6), all_of_it=st.booleans())
-    def bury(self, who: int, most: int, all_of_it: bool) -> None:  # noqa: FBT001
-        """It dies, and is buried, or half buried by somebody who dies over it, and again."""
-        dead = self.processes[who]
-        most *= 1 if self.counter[dead] < 256 else 200
-        at = 1
-        if not all_of_it:
-            self.same("process_bury", dead, at, most)
-        while (at := self.same("process_bury", dead, at, most)) > 0:
-            self.same_world()
-        self.made[dead], self.borrowed[dead] = [], []
-        self.processes[who] = self.born()
-
     # -- what nodes say -------------------------------------------------------------------
 
     @rule(at=where, offer=st.sampled_from(OFFERS[1:]))

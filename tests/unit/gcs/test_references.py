@@ -8,10 +8,12 @@ import pytest
 
 from hyperloom.gcs import codes, keys
 from tests.unit.gcs.cast import ROOM, Node, Process, declare, left, objects
-from tests.unit.gcs.plane import NS, output, shared, task
+from tests.unit.gcs.plane import NS, node, output, shared, task
 
 if TYPE_CHECKING:
     from tests.unit.gcs.plane import Plane
+
+HOME = node("home")
 
 
 @pytest.fixture
@@ -210,10 +212,45 @@ def test_first_words_that_come_after_a_burial_are_not_heard(plane: Plane) -> Non
     late = Process(plane, "late")
     declare(plane)
     assert plane.call("process_bury", late.id, 1, 100, b"4killed") == 0
-    late.put()
-    late.submit(2)
-    assert plane.call("process_bury", late.id, 1, 100, b"4killed") == 0  # by somebody else, too
-    late.put()
+    for _ in range(2):
+        assert plane.call("process_join", late.id, HOME) == 0
+        assert (
+            plane.answer("object_put", late.id, 1, 1, output(task(late.id, 1)), b"0", b"") == "GAP"
+        )
+        assert plane.call("process_bury", late.id, 1, 100, b"4killed") == 0  # by somebody else, too
+    assert left(plane) == {}
+    assert plane.table(keys.HOMES) is None
+
+
+def test_words_that_a_dead_process_had_repeated_are_not_heard_after_its_burial(
+    plane: Plane,
+) -> None:
+    """1. A worker joins, and puts something.  2. Its connection breaks, and it says both again on
+    the next one.  3. It is killed and buried.  4. What it said on the old one arrives: had the
+    burial forgotten how far it was heard, that would count again, and what it makes be nobody's."""
+    late = Process(plane, "late")
+    (put,) = late.ids()
+    first = "object_put", late.id, 1, 1, output(put), b"0", b""
+    plane.call("process_join", late.id, HOME)
+    assert plane.call(*first) == 1
+    assert plane.call("process_bury", late.id, 1, 100, b"4killed") == 0
+    assert left(plane) == {}
+    assert plane.call("process_join", late.id, HOME) == 0
+    assert plane.answer(*first) == "GAP"
+    assert plane.call("process_heard", late.id) == 0
+    assert left(plane) == {}
+    assert plane.table(keys.HOMES) is None
+
+
+def test_nobody_reads_the_stream_of_a_killed_process(plane: Plane) -> None:
+    """Its row stays, and says that it is buried: no item is kept for it."""
+    declare(plane)
+    maker, host = Process(plane, "maker"), Node(plane)
+    (stream,) = maker.submit()
+    got = host.claim()
+    assert plane.call("process_bury", maker.id, 1, 100, b"4killed") == 0
+    assert plane.call("task_yield", host.id, stream, 1, 1, b"0item") == b"ABANDONED"
+    host.step("", *got)
     assert left(plane) == {}
 
 

@@ -4,9 +4,8 @@
 -- What it made is found by counting, since ids are its own followed by 1, 2, 3, …; it works in
 -- slices of about `most` objects.  Tasks that it submitted run on: they were accepted.  Its
 -- streams that wait for it to read on stop at their next item.  With a `failure` it was killed:
--- calls of actors of which it alone wanted a result become that (actor/_forgo.lua).  And if
--- nothing was heard of it yet, its first words may still be on their way, and are not heard any
--- more: nobody would let go of what they make.
+-- calls of actors of which it alone wanted a result become that (actor/_forgo.lua).  And words of
+-- it may still be on their way, and are not heard any more: nobody would let go of what they make.
 --
 -- Refuses: nothing.  Burying twice is harmless.
 -- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record, plans, stops,
@@ -57,7 +56,7 @@ transition('process_bury', DRAINS, function(ns, args)
   table.sort(borrowed)
   call('DEL', key.holds(ns, process))
   act.let_go(ns, borrowed)
-  if args[4] and act.unheard(ns, process) then
+  if args[4] then
     act.deafen(ns, process)
   else
     call('HDEL', key.heard(ns), process)
