@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hyperloom.specs import Template
 
 _AT_ONCE = 500  # tasks or events in one call
+_QUEUES = 500  # of a job, whose first task is looked at
 
 
 class Stand(NamedTuple):
@@ -165,16 +166,40 @@ class Live:
         }
 
     def tasks(self, job: bytes, most: int) -> tuple[list[bytes], int]:
-        """Tasks that are not over, by id, and how many there are; if so many are too many, some."""
+        """Tasks that are not over, by id, and how many there are; if so many are too many, some.
+
+        These are what nodes have, the first of each queue, and others.
+        """
         ns = keys.job_namespace(job)
         total = self.wire.call("HLEN", keys.TASK.name(ns))
         found = [task for flat in self._scan(keys.TASK.name(ns), most) for task in flat[::2]]
         for flat in self._scan(keys.RANGE.name(ns), most):
             for name, row in zip(flat[::2], flat[1::2], strict=True):
-                first, last = (int(part) for part in row.split(b",", 2)[:2])
-                total += last + 1 - first
-                found += [name + bytes([n]) for n in range(first, last + 1)]
-        return sorted(set(found))[:most], total
+                mine = _Range(row)
+                total += mine.last + 1 - mine.first
+                found += [name + bytes([n]) for n in range(mine.first, mine.last + 1)]
+        if total <= most:
+            return sorted(set(found))[:most], total
+        foremost = [*self.held(job), *self._foremost(job)]
+        return sorted([*dict.fromkeys([*foremost, *sorted(found)])][:most]), total
+
+    def _foremost(self, job: bytes) -> list[bytes]:
+        """The first task of each queue; of many queues those that are served first.
+
+        What was cancelled may stand in a queue for a while: then that has none here.
+        """
+        ns = keys.job_namespace(job)
+        queues = self.wire.call("ZRANGE", keys.QUEUES.name(ns), 0, _QUEUES - 1)
+        names = [keys.READY.name(ns, queue) for queue in queues]
+        first = [row[0] for row in self.ask([("LRANGE", name, 0, 0) for name in names]) if row]
+        rows = self.ask([("HGET", keys.RANGE.name(ns), name[: codes.RANGE_ID]) for name in first])
+        tasks = [
+            name + bytes([_Range(row).first])
+            if len(name) == codes.RANGE_ID and row else name[: codes.TASK_ID]
+            for name, row in zip(first, rows, strict=True)
+        ]  # fmt: skip
+        records = self.records(job, tasks)
+        return [task for task, record in zip(tasks, records, strict=True) if record is not None]
 
     def _scan(self, name: bytes, most: int) -> Iterator[list[bytes]]:
         """The fields and values of a hash, part by part, until there are enough."""
@@ -257,12 +282,12 @@ class _Range:
 
     def __init__(self, row: bytes) -> None:
         about, _, rest = row.partition(b";")
-        self._first, self._last, head = map(int, about.split(b",")[:3])
+        self.first, self.last, head = map(int, about.split(b",")[:3])
         self._record = rest[:head]
 
     def record(self, task: bytes) -> bytes | None:
         """What they have in common; None: this one was taken."""
-        return self._record if self._first <= task[codes.RANGE_ID] <= self._last else None
+        return self._record if self.first <= task[codes.RANGE_ID] <= self.last else None
 
 
 def decoded(body: bytes | None) -> Template | None:

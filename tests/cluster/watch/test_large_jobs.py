@@ -1,0 +1,78 @@
+"""A job that has more tasks left than are looked at: what matters is among those that are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import hyperloom as loom
+from hyperloom.core import current
+from hyperloom.watch import left, tasks
+from tests.cluster.api.gate import Gate
+from tests.cluster.gated import waits
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hyperloom.watch.cluster import Cluster
+
+pytestmark = pytest.mark.slow
+LOOKED_AT = 10
+
+
+@loom.task
+def one(x: int) -> int:
+    return x
+
+
+@loom.task(num_cpus=50)
+def large(x: int = 0) -> int:
+    return x
+
+
+@loom.task(priority=-1)
+def later(x: int) -> int:
+    return x
+
+
+@pytest.fixture
+def crowd(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """Two that run, 300 that wait for the first to end; then some of which no node can run."""
+    for module in (left, tasks):
+        monkeypatch.setattr(module, "_LOOKED_AT", LOOKED_AT)
+    log, go_on = Gate(tmp_path / "log"), Gate(tmp_path / "go_on")
+    runs = [waits.remote(go_on, log)]
+    wait_until(log.notes)
+    many = loom.Plan([one.bind_map(range(300)), later.bind_map(range(300))]).submit()
+    runs.append(waits.options(num_cpus=0).remote(go_on, log))
+    wait_until(lambda: len(log.notes()) == 2)
+    never = [large.remote(), large.remote()]
+    current.session().settle()
+    yield {"job": cluster.job().hex(), "runs": runs[1].hex()[:32], "large": never[0].hex()[:32]}
+    many.cancel()
+    for ref in never:
+        loom.cancel(ref)
+    go_on.open()
+    loom.get(runs)
+
+
+def test_what_runs_and_the_first_of_each_queue_are_among_what_is_looked_at(
+    crowd: dict[str, str], loom_: Any
+) -> None:
+    """In the table of tasks; and of a job it is told first what no node can run."""
+    runs = loom_("ls", "tasks", "--state", "running", "--json")
+    assert (runs["matched"], runs["hidden"]) == (2, 604 - LOOKED_AT)
+    assert crowd["runs"] in {row["id"] for row in runs["tasks"]}
+    answer = loom_("ls", "tasks", "--filter", "name=large", "--json")
+    assert [row["id"] for row in answer["tasks"]] == [crowd["large"]]
+    answer = loom_("ls", "tasks", "--filter", "name=later", "--json")
+    assert [row["state"] for row in answer["tasks"]] == ["READY"]
+    head, first, *others = loom_("why", crowd["job"], "--json")
+    assert head["says"] == ("has 604 of 604 tasks left: 2 on nodes, 8 ready of the 10 looked at")
+    assert (first["name"], first["why"]) == ("large", "too-large")
+    assert {line["name"] for line in others} == {"waits", "one", "later"}
