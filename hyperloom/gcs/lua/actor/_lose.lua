@@ -41,6 +41,9 @@ function act.lose_actor(ns, node, id, attempt, begun, unavailable, died, moves)
   act.count(ns, code.AGAIN, act.templates(ns, back_ids))
   act.line_back(ns, id, back)
   act.fail(ns, node, lost, again and unavailable or died, true)
+  if call('HEXISTS', key.actor(ns), id) == 0 then  -- nobody but these held it
+    return 'DEAD'
+  end
   if again then
     call('HDEL', key.held(ns, node), id)
     local template = string.sub(record, 1, code.TEMPLATE_ID)
