@@ -61,11 +61,12 @@ class Calls:
         self._handle = handle
         self._actors: dict[bytes, _Actor] = {}
 
-    def opened(self, actor: bytes, attempt: int, concurrency: int) -> int:
-        """The actor takes calls; how many are granted at first."""
+    def opened(self, actor: bytes, attempt: int, concurrency: int, *, paused: bool = False) -> int:
+        """The actor takes calls; how many are granted at first: `paused`, none before `go_on`."""
         window = _AHEAD + concurrency
-        self._actors[actor] = _Actor(attempt, window, granted=window)
-        return window
+        granted = 0 if paused else window
+        self._actors[actor] = _Actor(attempt, window, granted=granted)
+        return granted
 
     def gone(self, actor: bytes) -> None:
         """It takes none any more."""

@@ -262,7 +262,10 @@ class Desk:
 
     def open_actor(self, actor: Held, unavailable: bytes, bereft: bytes) -> None:
         """It takes calls; the failures are for when this node is lost."""
-        granted = self.calls.opened(actor.task, actor.attempt, actor.kind.concurrency)
+        # What comes while this node looks at what it holds would not be in the list.
+        granted = self.calls.opened(
+            actor.task, actor.attempt, actor.kind.concurrency, paused=self._reconciling > 0
+        )
         self._gcs.apply(
             "actor_open", self.ns, self._node, actor.task, actor.attempt, granted, unavailable,
             bereft,

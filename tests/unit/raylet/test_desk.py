@@ -11,6 +11,7 @@ from hyperloom.gcs import codes
 from hyperloom.ids import FunctionID
 from hyperloom.raylet import desk
 from hyperloom.raylet.desk import Desk
+from hyperloom.raylet.held import Held
 from hyperloom.specs import Template, encode_template, join_entry
 
 NODE, JOB = b"this-one", b"JOB1"
@@ -123,3 +124,21 @@ def test_calls_that_the_node_finds_when_it_looks_begin_in_their_order(
         played.tells_template(role)
     found = [held.entry for dealt in played.events for held in dealt.calls]
     assert found == [b"call-----------%d" % number for number in range(3)]
+
+
+def test_an_actor_that_opens_while_its_node_looks_takes_no_calls_before(
+    played: Played, of_job: Desk
+) -> None:
+    """1. The node asks what it holds.  2. An actor opens, and gets a call, which runs and ends.
+    3. The list arrives, without the call: its result would be taken for one that nobody wants."""
+    played.asked("node_attach")[1](0)
+    of_job.learn(b"template", lambda: None)
+    played.tells_template("actor")
+    of_job.reconcile(lambda _: {ACTOR})
+    kind = of_job.kind(b"template")
+    assert kind is not None
+    of_job.open_actor(Held(ACTOR, b"template" + bytes(6), b"", kind), b"4gone", b"4dead")
+    assert played.asked("actor_open")[0] == (NODE, ACTOR, 1, 0, b"4gone", b"4dead")
+    played.asked("task_held")[1]([b"0", b"1", ACTOR, b"1", b"template" + bytes(6), b""])
+    (*_, granted, gone, dead), _ = played.asked("actor_open")
+    assert (granted > 0, gone, dead) == (True, b"", b"")
