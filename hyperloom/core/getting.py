@@ -12,7 +12,7 @@ from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask
 from hyperloom.core.explain import explain
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.streams import ObjectRefGenerator
-from hyperloom.core.waiting import Waiter
+from hyperloom.core.waiting import Gathering, Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -181,14 +181,16 @@ def as_completed(
 def _completing(
     session: Session, left: dict[bytes, ObjectRef[R]], timeout: float | None
 ) -> Iterator[ObjectRef[R]]:
+    """It stays registered: to look at all that is left for each that comes would take for ever."""
     deadline = None if timeout is None else time.monotonic() + timeout
-    while left:
-        oids = list(left)
-        ready = [oid for oid, is_ready in zip(oids, session.ready(oids), strict=True) if is_ready]
-        if not ready:
+    oids, come = list(left), Gathering()
+    try:
+        session.register(come, oids)
+        while left:
             remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not session.wait(oids, Waiter(1), remaining):
-                raise _timeout(session, oids, timeout)
-            continue
-        for oid in ready:
-            yield left.pop(oid)
+            if not session.wait_on(oids, come, remaining):
+                raise _timeout(session, list(left), timeout)
+            for oid in come.take():
+                yield left.pop(oid)
+    finally:
+        session.unregister(come, left)

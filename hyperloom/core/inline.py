@@ -75,15 +75,17 @@ class InlineSession(Session):
         """Tell the waiter of what is there, and make of streams what it still lacks."""
         wanted = list(oids)
         super().register(waiter, wanted)
+        self._make(wanted, waiter)
+
+    def _make(self, wanted: Iterable[bytes], waiter: Waiter) -> None:
         for oid in wanted:
             if waiter.done:
                 break
             self.plane.make(oid)
 
-    def wait(self, oids: Sequence[bytes], waiter: Waiter, timeout_s: float | None) -> bool:
+    def wait_on(self, oids: Sequence[bytes], waiter: Waiter, timeout_s: float | None) -> bool:
         """As in a cluster, except that nobody else works meanwhile: it is there now or never."""
-        self.register(waiter, oids)
-        self.unregister(waiter, oids)
+        self._make(oids, waiter)
         if not waiter.done and timeout_s is None:
             raise errors.LoomError(
                 'this waits for what it is itself about to make: with mode="inline" a stream\'s '

@@ -60,6 +60,22 @@ class Reading:
             self._pass_on()
         return True
 
+    def wait(self, waiter: Waiter, oids: Sequence[bytes], timeout_s: float | None) -> bool:
+        """Wait until a registered `waiter` is satisfied.  False: it was not, in time."""
+        if waiter.done:
+            return True
+        session = self._session
+        session.sweep()
+        session.outbox.flush(wanted_only=True)
+        if timeout_s is not None and timeout_s <= 0:
+            self.once(0)
+            return waiter.done
+        go_on = session.blocked(oids)
+        try:
+            return self.until(waiter, oids, timeout_s)
+        finally:
+            go_on()
+
     def until(self, waiter: Waiter, oids: Sequence[bytes], timeout_s: float | None) -> bool:
         """Read or sleep until `waiter` is satisfied.  False: it was not, in time."""
         session = self._session

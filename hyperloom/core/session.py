@@ -278,8 +278,8 @@ class Session:
                 if value is None:
                     missing.append(oid)
                 else:
-                    waiter.arrived(failed=value[0] == _FAILED)
-            if not waiter.done:
+                    waiter.arrived(oid, failed=value[0] == _FAILED)
+            if not waiter.done or waiter.stays:
                 self._waiters.add(waiter, missing)
                 unwatched = [oid for oid in missing if oid in self.unwatched]
         # Without the lock, which is never held over I/O.  What arrives meanwhile finds the
@@ -296,20 +296,13 @@ class Session:
         """Wait until `waiter` is satisfied.  False: it was not, in time."""
         try:
             self.register(waiter, oids)
-            if waiter.done:
-                return True
-            self.sweep()
-            self.outbox.flush(wanted_only=True)
-            if timeout_s is not None and timeout_s <= 0:
-                self.reading.once(0)
-                return waiter.done
-            go_on = self.blocked(oids)
-            try:
-                return self.reading.until(waiter, oids, timeout_s)
-            finally:
-                go_on()
+            return self.wait_on(oids, waiter, timeout_s)
         finally:
             self.unregister(waiter, oids)
+
+    def wait_on(self, oids: Sequence[bytes], waiter: Waiter, timeout_s: float | None) -> bool:
+        """The same of a waiter that is registered, and stays so."""
+        return self.reading.wait(waiter, oids, timeout_s)
 
     def unknown(self) -> list[bytes]:
         """What it holds and does not know the value of."""

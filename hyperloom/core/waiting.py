@@ -17,6 +17,7 @@ class Waiter:
     """Somebody wants `need` of some objects, or (`until_failure`) the first failure."""
 
     __slots__ = ("done", "need", "until_failure", "when_done")
+    stays = False  # registered, when it is satisfied
 
     def __init__(
         self,
@@ -30,13 +31,38 @@ class Waiter:
         self.when_done = when_done
         self.done = need <= 0
 
-    def arrived(self, *, failed: bool) -> None:
+    def arrived(self, oid: bytes, *, failed: bool) -> None:
         """One of the objects is there."""
+        del oid
         self.need -= 1
         if not self.done and (self.need <= 0 or (failed and self.until_failure)):
             self.done = True
             if self.when_done is not None:
                 self.when_done()
+
+
+class Gathering(Waiter):
+    """Somebody wants each as it comes: it is satisfied while there is one that was not taken."""
+
+    __slots__ = ("_there",)
+    stays = True
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self._there: list[bytes] = []
+
+    def arrived(self, oid: bytes, *, failed: bool) -> None:
+        """One of the objects is there."""
+        del failed
+        self._there.append(oid)
+        self.done = True
+
+    def take(self) -> list[bytes]:
+        """What has come since the last time."""
+        # In this order: what comes between the two is taken now, and looked for once in vain.
+        self.done = False
+        there, self._there = self._there, []
+        return there
 
 
 class Waiters:
@@ -78,9 +104,9 @@ class Waiters:
             return
         if isinstance(there, list):
             for waiter in there:
-                waiter.arrived(failed=failed)
+                waiter.arrived(oid, failed=failed)
         else:
-            there.arrived(failed=failed)
+            there.arrived(oid, failed=failed)
 
     def give_up(self) -> None:
         """Nothing will arrive any more: who asked to be called is called, once."""

@@ -9,6 +9,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.core import current
 
 pytestmark = pytest.mark.usefixtures("anywhere")
 
@@ -122,6 +123,30 @@ def test_as_completed_gives_each_ref_once() -> None:
     assert sorted(loom.get(ref) for ref in loom.as_completed(refs)) == list(range(10))
     assert list(loom.as_completed([])) == []
     assert list(loom.as_completed([refs[0], refs[0]])) == [refs[0]]
+
+
+def test_as_completed_looks_once_at_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a loop over a million results would be one over half of a million times a million."""
+    session = current.session()
+    looks: list[int] = []
+    register = session.register
+
+    def registered(waiter: Any, oids: Any) -> None:
+        looks.append(len(oids))
+        register(waiter, oids)
+
+    monkeypatch.setattr(session, "register", registered)
+    refs = [same.remote(i) for i in range(50)]
+    assert sum(1 for _ in loom.as_completed(refs)) == 50
+    assert looks == [50]
+
+
+def test_who_leaves_as_completed_waits_for_nothing_any_more() -> None:
+    refs = [same.remote(i) for i in range(50)]
+    for _ in loom.as_completed(refs):
+        break
+    loom.wait(refs, num_returns=50)
+    assert not current.session().has_waiters
 
 
 def test_as_completed_gives_failures_too() -> None:

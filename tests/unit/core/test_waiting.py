@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperloom.core.waiting import Waiter, Waiters
+from hyperloom.core.waiting import Gathering, Waiter, Waiters
 
 OBJECTS = [b"a", b"b", b"c", b"d"]
 
@@ -13,24 +13,37 @@ OBJECTS = [b"a", b"b", b"c", b"d"]
 def test_a_waiter_is_done_when_it_has_what_it_needs() -> None:
     called = []
     waiter = Waiter(2, when_done=lambda: called.append(1))
-    waiter.arrived(failed=False)
+    waiter.arrived(b"oid", failed=False)
     assert not waiter.done
-    waiter.arrived(failed=True)
+    waiter.arrived(b"oid", failed=True)
     assert waiter.done
-    waiter.arrived(failed=False)
+    waiter.arrived(b"oid", failed=False)
     assert called == [1]
 
 
 def test_a_waiter_for_a_failure_is_done_with_the_first() -> None:
     waiter = Waiter(3, until_failure=True)
-    waiter.arrived(failed=False)
+    waiter.arrived(b"oid", failed=False)
     assert not waiter.done
-    waiter.arrived(failed=True)
+    waiter.arrived(b"oid", failed=True)
     assert waiter.done
 
 
 def test_who_needs_nothing_is_done() -> None:
     assert Waiter(0).done
+
+
+def test_who_gathers_is_done_while_something_was_not_taken() -> None:
+    waiters, gathering = Waiters(), Gathering()
+    waiters.add(gathering, [b"a", b"b", b"c"])
+    waiters.arrived(b"b", failed=False)
+    waiters.arrived(b"a", failed=True)
+    assert gathering.done
+    assert gathering.take() == [b"b", b"a"]
+    assert not gathering.done
+    waiters.arrived(b"c", failed=False)
+    assert gathering.take() == [b"c"]
+    assert gathering.take() == []
 
 
 def test_all_who_wait_for_an_object_are_told() -> None:
