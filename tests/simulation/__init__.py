@@ -12,6 +12,7 @@ an event; the seed chooses.
     driver      submits, is told, reads, lets go
     plans       maps and what takes them, as a driver says them
     actors      made, called, killed and let go of, by a driver
+    groups      placement groups, and tasks in them
     jobs        drivers come and die, and that is found out
     books       what was accepted, what came of it; says what is wrong
     world       chooses what happens next

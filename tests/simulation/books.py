@@ -90,7 +90,9 @@ class Books:
                 self.read(oid, content)
             elif not self.forgetful or self.value_now(oid) == value:
                 self.told(oid, value)  # else the server has forgotten that it gave this
-        assert known.retries < 0 or attempt <= known.retries + 1, "it is tried so often, not more"
+        moved = self.drained and known.call == b"make"  # which uses up no restart
+        enough = known.retries < 0 or attempt <= known.retries + 1 or moved
+        assert enough, f"{task.hex()} is tried for the {attempt}th time"
         if known.actor:
             self._in_order(known, task, incarnation)
         known.runs.append(attempt)

@@ -134,9 +134,9 @@ class Driver:
         made = int.from_bytes(last[codes.PROCESS_ID :], "big")
         self._say(function, made, *args, then=accepted)
 
-    def tells(self, function: str, *args: Any, then: Any = None) -> None:
+    def tells(self, function: str, *args: Any, then: Any = None, ns: str = "") -> None:
         """Words without a number."""
-        self._speak(0, function, *args, then=then)
+        self._speak(0, function, *args, then=then, ns=ns)
 
     def some(self, most: int) -> list[bytes]:
         """Of what it holds."""
