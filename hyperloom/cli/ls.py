@@ -180,11 +180,7 @@ def _rows(what: str, cluster: Cluster, jobs: list[bytes]) -> list[dict[str, Any]
         case "names":
             rows = [{"job": job.hex(), **row} for job in jobs for row in tasks.names(cluster, job)]
         case "errors":
-            rows = [
-                {"job": job.hex(), **row, "error": row["text"], "such_as": row["tasks"][0]["short"]}
-                for job in jobs
-                for row in errors.of_job(cluster, job)
-            ]
+            rows = [row for job in jobs for row in errors.of_job(cluster, job)]
         case "plans":
             rows = plans.counted(cluster, jobs)
         case "groups":
@@ -229,15 +225,10 @@ _ANSWERS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def _show(what: str, answer: dict[str, Any]) -> None:
     rows = answer[what]
-    if what == "actors":
-        rows = [{**row, "paused_text": row["paused"] or ""} for row in rows]
-    if what == "names":
-        rows = [{**row, "items_text": _items(row)} for row in rows]
     if not rows:
         click.echo(f"no {what}" + (" that match" if answer["matched"] else ""))
     else:
-        looking.show_table(rows, _columns(what, rows))
-        _say_chunks(rows if what == "names" else ())
+        show_rows(what, rows)
     for row in rows if what == "jobs" else ():
         if row["items_left"]:
             click.echo(
@@ -255,6 +246,16 @@ def _show(what: str, answer: dict[str, Any]) -> None:
         click.echo(f"{answer['hidden']:,} {more} {_HIDDEN[what]}")
 
 
+def show_rows(what: str, rows: list[dict[str, Any]]) -> None:
+    """Some rows, and what is to be said of their numbers."""
+    if what == "actors":
+        rows = [{**row, "paused_text": row["paused"] or ""} for row in rows]
+    if what == "names":
+        rows = [{**row, "items_text": _items(row)} for row in rows]
+    looking.show_table(rows, _columns(what, rows))
+    _say_chunks([row for row in rows if "chunk" in row] if what == "names" else ())
+
+
 def _columns(what: str, rows: Sequence[dict[str, Any]]) -> looking.Columns:
     """Those of the table; items, and what was cancelled, only where there are some."""
     none = {of for of in ("items_text", "cancelled") if not any(row.get(of) for row in rows)}
@@ -263,7 +264,7 @@ def _columns(what: str, rows: Sequence[dict[str, Any]]) -> looking.Columns:
 
 def _items(row: dict[str, Any]) -> str:
     """Of a map that has several items in a task."""
-    return f"{row['items_over']:,} of {row['items']:,}" if row["chunk"] > 1 else ""
+    return f"{row['items_over']:,} of {row['items']:,}" if row.get("chunk", 0) > 1 else ""
 
 
 def _say_chunks(rows: Sequence[dict[str, Any]]) -> None:

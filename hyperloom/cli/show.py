@@ -70,10 +70,7 @@ def _about(cluster: Cluster, found: Found) -> dict[str, Any]:
             return followed.show(cluster, found.id)
         case "job":
             (job,) = [row for row in things.jobs(cluster) if row["job"] == named]
-            why = [
-                {"job": named, **row, "error": row["text"], "such_as": row["tasks"][0]["short"]}
-                for row in errors.of_job(cluster, found.id)
-            ]
+            why = errors.of_job(cluster, found.id)
             return {**job, "names": tasks.names(cluster, found.id), "errors": why}
         case "group":
             from hyperloom.watch import groups  # noqa: PLC0415
@@ -226,7 +223,7 @@ def _show_fields(about: dict[str, Any]) -> None:
         if name not in _IN_TEXTS:
             text = about.get(f"{name}_text", looking.cell(name, value))
             say(f"{name:<13} {text}", markup=False)
-    from hyperloom.cli.ls import COLUMNS  # noqa: PLC0415
+    from hyperloom.cli.ls import show_rows  # noqa: PLC0415
 
     for failure in about.get("failures", ()):
         more = f" ({failure['results']:,} results)" if failure["results"] > 1 else ""
@@ -234,7 +231,7 @@ def _show_fields(about: dict[str, Any]) -> None:
     for what in ("names", "errors"):
         if about.get(what):
             say()
-            looking.show_table(about[what], COLUMNS[what])
+            show_rows(what, about[what])
     if about.get("pins") is not None:
         _show_pins(about)
     maker = about.get("made_by")

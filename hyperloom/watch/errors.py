@@ -112,7 +112,15 @@ def with_node(event: Event) -> Iterator[events.Attempt]:
 
 def of_job(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
     """The groups of a job's failures."""
-    return of(cluster.events(job), lambda template: cluster.name(job, template)).rows()
+    return in_table(job, of(cluster.events(job), lambda template: cluster.name(job, template)))
+
+
+def in_table(job: bytes, groups: Groups) -> list[dict[str, Any]]:
+    """Each with its job, what it says, and the task that is named for it."""
+    return [
+        {"job": job.hex(), **row, "error": row["text"], "such_as": row["tasks"][0]["short"]}
+        for row in groups.rows()
+    ]
 
 
 def traceback_of(cluster: Cluster, task: bytes) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from hyperloom.events import Ended
 from hyperloom.gcs import codes
 from hyperloom.watch import counted, graph, overall, plans, standing
 from hyperloom.watch.belonging import belonging, spans_in
-from hyperloom.watch.errors import Groups, with_node
+from hyperloom.watch.errors import Groups, in_table, with_node
 from hyperloom.watch.following import Following
 from hyperloom.watch.over import unattempted
 
@@ -108,9 +108,7 @@ class Followed:
         return {
             **about, **{f"tasks_{what}": number for what, number in over.items()},
             "untold": about["tasks"] - counted.over_in(over) - left, "names": seen.names,
-            "errors": [
-                {"job": self._job.hex(), **row, "error": row["text"]} for row in self.errors.rows()
-            ],
+            "errors": in_table(self._job, self.errors),
             "began": self._first if self._last else None, "ended": self._last or None,
             "rate": rate, "left_s": left / rate if rate else None,
         }  # fmt: skip

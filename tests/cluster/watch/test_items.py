@@ -60,6 +60,10 @@ def test_a_map_is_counted_in_items(cluster: Cluster, loom_: Any) -> None:
     assert "1,001 of 1,001" in shown
     assert "0 of 130" in shown
     assert f"thirds: {SAYS}, of which 2 failed; all columns but items count tasks\n" in shown
+    assert loom_("show", job).count("1,001 of 1,001") == 1
+    assert f"thirds: {SAYS}, of which 2 failed; all columns but items count tasks\n" in loom_(
+        "show", job
+    )
     (row,) = [row for row in loom_("ls", "jobs", "--json")["jobs"] if row["job"] == job]
     assert (row["left"], row["items_left"], row["chunk"]) == (3, 130, 64)
     left = "of maps 130 items are left, up to 64 in a task"
