@@ -188,10 +188,12 @@ def explain(cluster: Cluster, plan: bytes) -> list[dict[str, Any]]:
     each, record = found(live, plan)
     stands = standing.look(cluster, plan, record)
     about = show(live, each, record, stands)
+    ended = _ended(about, stands)
     head = {
         "plan": about["id"], "short": f"plan {about['id']}", "name": about["label"],
-        "state": "LEFT" if stands.left else "OVER", "why": "plan", "says": _says(about),
-        "advice": f"see what failed: loom show {about['id']}" if about["failed"] else "",
+        "state": "LEFT" if stands.left else "OVER", "why": "plan",
+        "says": _says(about) + "".join(ended.values()),
+        "advice": f"see what failed: loom show {about['id']}" if ended["failed"] else "",
         **{name: about[name] for name in _EXPLAINED},
     }  # fmt: skip
     left = {one.task for one in stands.looked_at}
@@ -222,15 +224,23 @@ def _says(about: dict[str, Any]) -> str:
             said += ": " + ", ".join(f"{about[state]:,} {state}" for state in states)
         if 0 < about["left_looked_at"] < about["left"]:
             said += f" of the {about['left_looked_at']:,} looked at"
-    return said + "".join([_not_there(about, what) for what in ("failed", "cancelled")])
+    return said
 
 
-def _not_there(about: dict[str, Any], what: str) -> str:
-    """Of its results those that failed, or were cancelled."""
-    number, looked_at = about[what], about["looked_at"]
-    if not number:
-        return ""
-    be = "" if what == "failed" else "was " if number == 1 else "were "
-    if looked_at < about["results"]:
-        return f"; {number:,} of the {looked_at:,} results looked at {be}{what}"
-    return f"; {number:,} result{'s' if number > 1 else ''} {be}{what}"
+def _ended(about: dict[str, Any], stands: Standing) -> dict[str, str]:
+    """What is said of its results that failed, and of those that were cancelled.
+
+    Of a large plan, of which some results are looked at, it is said of its tasks: all are counted.
+    """
+    looked_at, said = about["looked_at"], {}
+    some = looked_at < about["results"]
+    for what in ("failed", "cancelled"):
+        number, noun, of = about[what], "result", ""
+        if some and stands.names is not None:
+            number, noun = sum(row[what] for row in stands.names), "task"
+        elif some:
+            noun, of = "results looked at", f"of the {looked_at:,} "
+        noun += "s" if number > 1 and not of else ""
+        be = "" if what == "failed" else "was " if number == 1 else "were "
+        said[what] = f"; {number:,} {of}{noun} {be}{what}" if number else ""
+    return said

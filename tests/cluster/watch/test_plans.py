@@ -131,6 +131,25 @@ def test_what_is_run_again_counts_too(
 
 
 @pytest.mark.usefixtures("large", "beside")
+def test_what_failed_is_told_where_not_all_results_are_looked_at(
+    loom_: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large plan the results that failed may be among the others."""
+    monkeypatch.setattr(standing, "RESULTS", 2)
+    gate = Gate(tmp_path / "gate")
+    plan = loom.Plan([*[add.bind(n) for n in range(5)], needs.bind(gate, 1)]).submit()
+    assert plan.wait()
+    wait_until(lambda: told(loom_, plan.id, *COUNTS) == [6, 0, 5, 1], 20)
+    (head,) = loom_("why", plan.id, "--json")
+    assert head["says"] == "is over: 2 of the 2 results looked at are there; 1 task failed"
+    assert head["advice"] == f"see what failed: loom show {plan.id}"
+    (failure,) = loom_("show", plan.id, "--json")["errors"]
+    assert failure["such_as"] == failure["tasks"][0]["short"]
+    assert "ValueError: it is closed" in loom_("show", plan.id)
+    plan.release()
+
+
+@pytest.mark.usefixtures("large", "beside")
 def test_two_plans_of_one_function_have_counts_of_their_own(loom_: Any, tmp_path: Path) -> None:
     gates = [Gate(tmp_path / name) for name in "ab"]
     both = [loom.Plan([passes.bind(gate, n) for n in range(6)]).submit() for gate in gates]
