@@ -200,6 +200,8 @@ class Jobs:
         self._gcs.command("HEXISTS", keys.NODES.name(keys.CLUSTER), home, then=found)
 
     def _fetch(self, held: m.Held, inputs: list[tuple[bytes, int]]) -> None:
+        if self._machine.fetching.get(held.task) is not held:
+            return  # it was turned away, or is not wanted any more
         began, coming = time.monotonic(), self._fetching.bytes_of(inputs)
 
         def told(lost: list[Lost]) -> None:

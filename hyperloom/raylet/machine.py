@@ -111,11 +111,13 @@ def _ran_here(s: NodeState, event: m.RanHere) -> None:
             s.queue_of(held.kind).tasks.append(held)
 
 
-def _lacking(s: NodeState, event: m.TasksLacking) -> None:
-    for held in event.tasks:
+def _lacking(s: NodeState, event: m.TasksLacking) -> list[Effect]:
+    tasks, effects = reserving.turned_away(s, event.tasks) if s.gone else (event.tasks, [])
+    for held in tasks:
         s.fetching[held.task], held.asked = held, s.now
     if s.prefetch_bytes:
-        ahead.learn(s, event.tasks)
+        ahead.learn(s, tasks)
+    return effects
 
 
 def _inputs_here(s: NodeState, event: m.InputsHere) -> None:

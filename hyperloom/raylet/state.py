@@ -309,6 +309,9 @@ class NodeState:
         assert all(self.workers.get(w.number) is w and w.hosts for w in self.actors.values())
         assert self.owed <= self.bundles.keys()
         assert all(queue.tasks for queue in self.queues.values()), "an empty queue is kept"
+        firsts = [queue.tasks[0] for queue in self.queues.values()]
+        stuck = [h for h in (*firsts, *self.fetching.values()) if h.kind.group in self.gone]
+        assert not stuck, "what was to run in a group that is no more waits for it"
 
     def _check_worker(self, number: int, worker: WorkerState) -> None:
         assert worker.number == number

@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 
 _SEEDS = 500
 _BLOCK = 25  # seeds a test
-_OPEN = {253}  # an object stays in a store that nobody holds; why is not known yet
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, _SEEDS, _BLOCK))
 def test_nothing_accepted_is_lost_whatever_happens(first: int, socket_path: Path) -> None:
-    for seed in sorted({*range(first, first + _BLOCK)} - _OPEN):
+    for seed in range(first, first + _BLOCK):
         play(seed, socket_path)

@@ -114,8 +114,9 @@ class Player:
     def tasks_of_a_group_come(self) -> None:
         kind = played_groups.kind(self.world, self.random)
         if kind.job not in self.world.closed:
-            self.tell("claim in group", kind.queue, kind.job)
-            self.world.claim(kind, self.random.randint(1, 3))
+            lacking = self.random.random() < 0.2
+            self.tell("claim in group", kind.queue, kind.job, lacking)
+            self.world.claim(kind, self.random.randint(1, 3), lacking=lacking)
 
     def bundles_are_told(self) -> None:
         self.tell("bundles", self.world.bundles)
