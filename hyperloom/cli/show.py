@@ -160,7 +160,7 @@ def _thing(thing: dict[str, Any]) -> str:
         return f"what {thing['short']} made{failed}"
     where = looking.cell("where", thing["where"])
     place = where if " " in where else f"node {where}"
-    failed = ""
+    failed = ", which was cancelled" if thing["state"] == "CANCELLED" else ""
     if thing["state"] == "FAILED":
         maker = f": loom show {_task(thing['task'])}" if "task" in thing else ""
         failed = f", a failure{maker}"

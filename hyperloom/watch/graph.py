@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hyperloom import events, ids, specs
 from hyperloom.events import Ended
 from hyperloom.gcs import codes, keys
-from hyperloom.watch import overall, tasks
+from hyperloom.watch import inputs, overall, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -250,7 +250,7 @@ def _described(
     states = dict(zip(found, _states(cluster, job, found), strict=True))
     for task in found:
         if task not in names and states[task] in {"DONE", "UNKNOWN"}:
-            value = cluster.live.value(job, ids.object_id(ids.TaskID(task), 0))
-            failed = value is not None and value[:1] == codes.FAILURE
-            states[task] = "FAILED" if failed else "DONE"
+            value = cluster.live.value(job, ids.object_id(ids.TaskID(task), 0)) or b""
+            made = inputs.state_of(value)
+            states[task] = "DONE" if made == "PRESENT" else made
     return names, states

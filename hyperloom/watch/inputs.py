@@ -81,5 +81,11 @@ def thing(oid: bytes, value: bytes | None) -> dict[str, Any]:
     if value[:1] == codes.SHARED:
         node, size = value[1 : 1 + ids.NODE_BYTES].hex(), codes.stored_bytes(value)
         return {**about, "state": "PRESENT", "where": node, "bytes": size}
-    state = "FAILED" if value[:1] == codes.FAILURE else "PRESENT"
-    return {**about, "state": state, "where": "control plane", "bytes": len(value)}
+    return {**about, "state": state_of(value), "where": "control plane", "bytes": len(value)}
+
+
+def state_of(value: bytes) -> str:
+    """What a value is: that of a task that failed, or was cancelled, or one to be taken."""
+    if value.startswith(codes.WAS_CANCELLED):
+        return "CANCELLED"
+    return "FAILED" if value[:1] == codes.FAILURE else "PRESENT"

@@ -74,9 +74,10 @@ def _rows(job: bytes, objects: Iterable[Weight], names: Mapping[bytes, str]) -> 
 
 def _row(job: bytes, one: Weight, name: str) -> Row:
     where = one.kept[1 : 1 + ids.NODE_BYTES].hex() if one.in_store else "control plane"
+    state = "FAILED" if one.failed else "CANCELLED" if one.cancelled else "PRESENT"
     return {
         "id": one.oid.hex(), "short": ids.short(one.oid), "bytes": one.size, "where": where,
-        "state": "FAILED" if one.failed else "PRESENT", "job": job.hex(), "name": name,
+        "state": state, "job": job.hex(), "name": name,
         "process": one.oid[: ids.PROCESS_BYTES].hex(), "holders": one.holders + one.by_maker,
         "held_by_maker": one.by_maker,
     }  # fmt: skip

@@ -28,7 +28,7 @@ class Weight(NamedTuple):
     """One object."""
 
     oid: bytes
-    kept: bytes  # where it lies; of one that is inline, no more than its first byte
+    kept: bytes  # where it lies; of one that is inline, no more than what ``object_weigh`` tells
     size: int
     holders: int  # besides its maker,
     by_maker: bool  # which holds it too
@@ -42,6 +42,11 @@ class Weight(NamedTuple):
     def failed(self) -> bool:
         """Its task failed."""
         return self.kept == codes.FAILURE
+
+    @property
+    def cancelled(self) -> bool:
+        """Its task was."""
+        return self.kept == codes.CANCELLED
 
     @property
     def template(self) -> bytes:

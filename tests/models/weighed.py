@@ -25,11 +25,13 @@ def objects(plane: ControlPlane, above: int) -> Weights:
     for oid, value in plane.value.items():
         large = value.startswith(codes.SHARED)
         if large or len(value) > above:
-            told = value if large else value[:1] + b"%d" % len(value)
+            mark = codes.CANCELLED if value.startswith(codes.WAS_CANCELLED) else value[:1]
+            told = value if large else mark + b"%d" % len(value)
             rows[oid] = told, refs.get(oid, b"")
         else:
             held = oid not in plane.let_go_by_maker
-            size, failed = len(value), value.startswith(codes.FAILURE)
+            size = len(value)
+            failed = value[:1] == codes.FAILURE and not value.startswith(codes.WAS_CANCELLED)
             old = sums.setdefault(maker_of(oid), [0] * 5)
             new = [1, size, failed, held, size * held]
             sums[maker_of(oid)] = [a + b for a, b in zip(old, new, strict=True)]

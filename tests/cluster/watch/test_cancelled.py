@@ -122,7 +122,14 @@ def test_what_was_cancelled_has_not_failed(cluster: Cluster, loom_: Any, job: st
     assert str(row["cancelled"]) in shown[1].split()
     assert "cancelled" in loom_("top", "--once").split()
     assert f"; {row['cancelled']} cancelled\n" in loom_("status")
-    loom.wait([fails.remote(n) for n in range(3)], num_returns=3)
+    kept = loom_("ls", "objects", "--job", job, "--limit", "0", "--json")["matched"]
+    table = loom_("ls", "objects", "--job", job, "--limit", f"{kept}", "--json")["objects"]
+    states = {row["id"]: row["state"] for row in table}
+    assert {states[ref.hex()] for ref in refs} == {"CANCELLED"}
+    assert [row["failed"] for row in loom_("memory", "--job", job, "--json")["created"]] == [0]
+    assert loom_("show", refs[0].hex(), "--json")["state"] == "CANCELLED"
+    failing = [fails.remote(n) for n in range(3)]
+    loom.wait(failing, num_returns=3)
     wait_until(lambda: bool(errors.of_job(cluster, bytes.fromhex(job))))
     says = loom_("why", job, "--json")[0]
     assert says["says"].endswith(f"3 failed, {row['cancelled']} cancelled")

@@ -30,6 +30,14 @@ def test_the_few_large_ones_of_very_many_come_one_by_one(plane: Plane, driver: P
     assert all_rows.rows[failed] == (b"47", b"")
 
 
+def test_what_was_cancelled_has_not_failed(plane: Plane, driver: Process) -> None:
+    size = len(codes.WAS_CANCELLED) + 6
+    cancelled, failed = driver.put(codes.WAS_CANCELLED + b"nobody"), driver.put(b"4failed")
+    assert objects(plane, 1000).sums == {driver.id: [2, size + 7, 1, 2, size + 7]}
+    told = {oid: value for oid, (value, _) in objects(plane, ONE_BY_ONE).rows.items()}
+    assert told == {cancelled: b"%b%d" % (codes.CANCELLED, size), failed: b"47"}
+
+
 def test_whoever_holds_it_counts(plane: Plane, driver: Process) -> None:
     """The maker has let go of one, and another process was lent both."""
     other = Process(plane, "other")

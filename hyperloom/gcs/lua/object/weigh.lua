@@ -4,7 +4,8 @@
 -- About so many of the objects, as HSCAN has them, for people: what lies in stores and what is
 -- larger than `above` bytes one by one, all others summed up for the process that made them: how
 -- many, their bytes, those that failed; how many that process holds, and their bytes.  Of an inline
--- value its first byte and its size are told; holders are as in `refs`, '' for none.
+-- value its first byte and its size are told, of what was cancelled (it has not failed) CANCELLED
+-- and its size; holders are as in `refs`, '' for none.
 --
 -- Refuses: nothing.
 -- Writes:  nothing.
@@ -31,12 +32,15 @@ transition('object_weigh', READS, function(ns, args)
   local refs = many.hmget(key.refs(ns), oids)
   for i, oid in ipairs(oids) do
     local value, last = flat[2 * i], #rows
-    local mark = string.sub(value, 1, 1)
+    local mark, became = string.sub(value, 1, 1), act.became(value)
+    if became == code.CANCELLED then
+      mark = became
+    end
     if mark == code.SHARED or #value > above then
       rows[last + 1], rows[last + 3] = oid, refs[i] or ''
       rows[last + 2] = mark == code.SHARED and value or mark .. #value
     else
-      local failed = mark == code.FAILURE and 1 or 0
+      local failed = became == code.FAILED and 1 or 0
       local process = string.sub(oid, 1, code.PROCESS_ID)
       add(sums, order, process, #value, failed, act.maker_holds(refs[i]))
     end
