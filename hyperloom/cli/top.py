@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,9 @@ from hyperloom.cli import looking, words
 if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster
 
+WINDOW_S = 30.0  # over which a rate is told
 _LINES = 20  # functions that are shown
+_SLOW = 10  # items a second
 
 
 @click.command(name="top")
@@ -39,19 +42,36 @@ def _live(cluster: Cluster, every: float) -> None:
 
     from hyperloom.watch import overall  # noqa: PLC0415
 
-    told = overall.look(cluster)
-    with Live(_shown(told, {}), screen=True, auto_refresh=False) as screen:
+    rates = Rates()
+    with Live(screen=True, auto_refresh=False) as screen:
         while True:
-            before = {_key(row): row for row in told["names"]}
-            began = time.monotonic()
-            time.sleep(every)
             told = overall.look(cluster)
-            spent = time.monotonic() - began
-            rates = {
-                _key(row): (_over(row) - _over(before.get(_key(row), {}))) / spent
-                for row in told["names"]
-            }
-            screen.update(_shown(told, rates), refresh=True)
+            of = rates.of(time.monotonic(), told["names"])
+            screen.update(_shown(told, of), refresh=True)
+            time.sleep(every)
+
+
+class Rates:
+    """Items a second of each function, of the last `WINDOW_S`: also of those that are slow."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, dict[tuple[str, str], int]]] = deque()
+
+    def of(self, now: float, rows: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
+        """Those of functions that were seen before."""
+        over = {_key(row): _over(row) for row in rows}
+        while len(self._looks) > 1 and now - self._looks[0][0] > WINDOW_S:
+            self._looks.popleft()
+        rates: dict[tuple[str, str], float] = {}
+        for at, before in reversed(self._looks):
+            rates |= {key: (over[key] - before[key]) / (now - at) for key in over.keys() & before}
+        self._looks.append((now, over))
+        return {key: rates[key] for key in over if key in rates}
+
+
+def shown_rate(rate: float) -> str:
+    """Of what is slow a tenth is worth to be told."""
+    return f"{rate:.1f}/s" if 0 < rate < _SLOW else f"{rate:,.0f}/s"
 
 
 def _key(row: dict[str, Any]) -> tuple[str, str]:
@@ -69,9 +89,10 @@ def _shown(told: dict[str, Any], rates: dict[tuple[str, str], float]) -> Any:  #
 
     jobs, server = told["jobs"], told["server"]
     figures = {name: sum(job[name] for job in jobs) for name in ("waiting", "ready", "held")}
+    rate = f"{shown_rate(sum(rates.values())).replace('/', ' items/')};  " if rates else ""
     head = Text(
         f"{words.count(len(jobs), 'job')}: {figures['waiting']:,} waiting, {figures['ready']:,} "
-        f"ready, {figures['held']:,} on nodes;  {sum(rates.values()):,.0f} items/s;  "
+        f"ready, {figures['held']:,} on nodes;  {rate}"
         f"server {words.size(server['memory_bytes'])}"
     )
     return Group(head, Text(), _names(told["names"], rates), Text(), _nodes(told["nodes"]))
@@ -88,7 +109,7 @@ def _names(rows: list[dict[str, Any]], rates: dict[tuple[str, str], float]) -> A
     for title in ("function", *ends, "of", "", "rate", "left"):
         table.add_column(title, justify="right" if title in {*ends, "of"} else "left")
     for row in sorted(rows, key=lambda row: -row["left"])[:_LINES]:
-        rate = rates.get(_key(row), 0.0)
+        rate = rates.get(_key(row))
         in_items = " items" if row["chunk"] > 1 else ""
         left = looking.seconds(row["items_left"] / rate) if rate and row["left"] else ""
         table.add_row(
@@ -97,7 +118,7 @@ def _names(rows: list[dict[str, Any]], rates: dict[tuple[str, str], float]) -> A
               zip(ends, _ends(row), strict=False)],
             f"{row['items']:,}{in_items}",
             ProgressBar(total=max(1, row["items"]), completed=_over(row), width=30),
-            f"{rate:,.0f}/s" if rates else "", left,
+            "" if rate is None else shown_rate(rate), left,
         )  # fmt: skip
     return table
 

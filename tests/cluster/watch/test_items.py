@@ -71,6 +71,7 @@ def test_a_map_is_counted_in_items(cluster: Cluster, loom_: Any) -> None:
     assert "; of maps 130 items are left, up to 64 in a task\n" in loom_("status")
     top = loom_("top", "--once")
     assert "130 items" in top
+    assert "items/s" not in top, "who looks once knows no rate"
     assert re.search(r"thirds +999 +2 +1,001 items", top)
     drawn: Any = Drawn()
     progress.draw(drawn, {}, overall.counts(cluster, bytes.fromhex(job)))
