@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SINGLY_MOST = 250  # tasks that are drawn one by one
 _NAMED_MOST = 100_000  # tasks whose function is remembered, to tell who made an input
 _ALIVE_MOST = 2000  # tasks that are not over whose inputs are looked at
+_STEPS = 5  # up from those,
+_MAKERS_MOST = 500  # each to so many tasks
 _FUNCTIONS_MOST = 150  # that are drawn: those with most tasks
 _EDGES_MOST = 20_000  # different ones
 _AROUND_MOST = 40  # of a task's inputs, and of what takes its results
@@ -169,6 +171,7 @@ def _by_name(
     )
     largest = sorted(counts, key=lambda row: -row["submitted"])[:_FUNCTIONS_MOST]
     boxes = {row["name"]: {**row, "running": busy[row["name"]]} for row in largest}
+    alive = _with_makers(cluster, alive, past)
     names = {each.task: each.name for each in alive}
     edges = Counter(past.edges)
     for each in alive:
@@ -177,6 +180,21 @@ def _by_name(
             if made_by is not None:
                 edges[made_by, each.name] += 1
     return {"hidden": len(counts) - len(largest), **_drawn(boxes, edges)}
+
+
+def _with_makers(cluster: Cluster, alive: list[_Alive], past: Past) -> list[_Alive]:
+    """These, and what makes their inputs, some steps up: its arrows are there, too."""
+    found = {each.task: each for each in alive}
+    last = alive
+    for _ in range(_STEPS):
+        wanted = dict.fromkeys(maker for each in last for maker in each.inputs)
+        unknown = [task for task in wanted if task not in found and past.name(task) is None]
+        if not unknown:
+            break
+        job = bytes(ids.job_of(ids.TaskID(unknown[0])))
+        last = _of_records(cluster, job, unknown[:_MAKERS_MOST])
+        found |= {each.task: each for each in last}
+    return list(found.values())
 
 
 def _drawn(boxes: dict[Any, dict[str, Any]], edges: Counter[tuple[Any, Any]]) -> dict[str, Any]:

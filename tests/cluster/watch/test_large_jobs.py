@@ -8,7 +8,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom.core import current
-from hyperloom.watch import left, tasks
+from hyperloom.watch import graph, left, overall, tasks
 from tests.cluster.api.gate import Gate
 from tests.cluster.gated import waits
 from tests.waiting import wait_until
@@ -76,3 +76,29 @@ def test_what_runs_and_the_first_of_each_queue_are_among_what_is_looked_at(
     assert head["says"] == ("has 604 of 604 tasks left: 2 on nodes, 8 ready of the 10 looked at")
     assert (first["name"], first["why"]) == ("large", "too-large")
     assert {line["name"] for line in others} == {"waits", "one", "later"}
+
+
+@loom.task
+def total(*parts: int) -> int:
+    return sum(parts)
+
+
+def test_arrows_are_followed_from_what_is_looked_at(cluster: Cluster, tmp_path: Path) -> None:
+    """Of thousands that wait one is looked at: what it takes is not among those, but has a name."""
+    log, go_on = Gate(tmp_path / "log"), Gate(tmp_path / "go_on")
+    runs = waits.remote(go_on, log)
+    wait_until(log.notes)
+    total_of = total.bind(*[later.bind(one.bind(n)) for n in range(20)])
+    plan = loom.Plan([total_of]).submit()
+    job = cluster.job()
+    part = graph.Part(
+        counts=overall.counts(cluster, job), has=lambda _: True,
+        left=[bytes.fromhex(plan.results[0].hex())[:16]],
+    )  # fmt: skip
+    drawn = graph.look(cluster, job, graph.Past(), singly=False, part=part)
+    names = [box["name"] for box in drawn["boxes"]]
+    arrows = {(names[source], names[target]) for source, target, _ in drawn["arrows"]}
+    assert arrows == {("one", "later"), ("later", "total")}
+    plan.cancel()
+    go_on.open()
+    loom.get(runs)
