@@ -7,9 +7,10 @@ stands first.  Of such a queue it holds a task for each seat that is taken, as l
 comes for them is within what is set aside, and memory has room for it.
 
 A task owes nothing to the node that fetches for it.  It goes to any other that stands idle
-(`sharing`), also while its inputs come.  If nothing of its queue has begun or ended for `KEPT_S`,
-it goes back, and nothing is drawn until something has: others, that are not idle either, may come
-to it sooner.  And when memory gets short, what has not come yet goes back.
+(`sharing`), also while its inputs come.  If nothing that it waits for has begun or ended for
+`KEPT_S`, whatever runs there, it goes back, and nothing is drawn until something has: others, that
+are not idle either, may come to it sooner.  And when memory gets short, what has not come yet goes
+back.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ class Draw:
 
     needs: Mapping[str, int]
     bytes: float
-    rested: float = -inf  # when tasks of it went back that were held for too long
 
 
 def learn(s: NodeState, tasks: Iterable[Held]) -> None:
@@ -70,14 +70,18 @@ def ask(s: NodeState, job: bytes, over: dict[str, int]) -> None:
     for (of, name), draw in s.draws.items():
         has = over.get(name, 0)  # less than none: tasks of it wait here
         most = min(seats, int(room // draw.bytes), s.seats(draw.needs, s.total) + min(0, has))
-        if of == job and most > max(0, has) and _goes_on(s, draw):
+        if of == job and most > max(0, has) and s.now < last_move(s, draw.needs) + KEPT_S:
             over[name] = most
             seats -= most
             room -= most * draw.bytes
 
 
-def _goes_on(s: NodeState, draw: Draw) -> bool:
-    return any(worker.since > draw.rested for worker in s.busy.values())
+def last_move(s: NodeState, needs: Mapping[str, int]) -> float:
+    """When something that has what these wait for last began or ended a task here."""
+    lacking = [name for name, amount in needs.items() if s.free.get(name, 0) < amount] or needs
+    seats = [(worker.since, worker.seat) for worker in s.busy.values() if worker.seat is not None]
+    moves = [since for since, seat in seats if any(name in seat.needs for name in lacking)]
+    return max(moves, default=-inf)
 
 
 def unknown(s: NodeState, job: bytes, queues: Iterable[str]) -> list[str]:

@@ -7,8 +7,8 @@ queue has begun or ended for `GIVE_BACK_S` although tasks of it run, the rest of
 and no more of it is held ahead until one of those has ended.
 
 What waits its turn behind tasks of other kinds was asked for, to have one here at all, and what was
-taken ahead has its inputs here, or soon (`ahead`).  These stay, the latter for longer than others
-but not for ever, unless another node stands idle that has room for them (`may_go`).
+taken ahead has its inputs here, or soon (`ahead`).  The former stays, and the latter as long as
+seats here change hands, unless another node stands idle that has room for them (`may_go`).
 """
 
 from __future__ import annotations
@@ -35,35 +35,41 @@ def stands_still(s: NodeState, worker: WorkerState) -> bool:
 
 
 def overdue(s: NodeState) -> list[Effect]:
-    """Give back what waits behind tasks of its own kind for too long."""
+    """Give back what waits here for too long."""
     effects: list[Effect] = []
     for name, queue in list(s.queues.items()):
-        seats = [(worker, worker.seat) for worker in s.busy.values() if worker.seat is not None]
-        since = [worker.since for worker, seat in seats if (seat.job, seat.queue) == name]
-        if not since or s.seats(queue.tasks[0].kind.needs, s.free):
-            continue  # it waits its turn, or for a worker or a quiet moment: see `placing`
-        last = max(queue.since, *since)
-        late = [held for held in queue.tasks if s.now >= last + _patience(held)]
+        if s.seats(queue.tasks[0].kind.needs, s.free):
+            continue  # it waits for a worker or a quiet moment: see `placing`
+        late = _late(s, queue)
         if late:
-            _take_out(s, queue, late)
+            queue.tasks = deque(held for held in queue.tasks if held not in late)
             effects.append(GiveBack(late))
-        if queue.tasks:
-            s.at(last + min(map(_patience, queue.tasks)))
+        if not queue.tasks:
+            del s.queues[name]
     return effects
 
 
-def _patience(held: Held) -> float:
-    return ahead.KEPT_S if held.away else GIVE_BACK_S
+def _late(s: NodeState, queue: Queue) -> list[Held]:
+    """What others may have: nothing that it waits for has ended or begun for too long."""
+    seats = [(worker, worker.seat) for worker in s.busy.values() if worker.seat is not None]
+    own = [worker.since for worker, seat in seats if (seat.job, seat.queue) == queue.name]
+    tasks = list(queue.tasks)
+    late: list[Held] = []
+    if not own:
+        del tasks[0]  # one is here for its turn behind others
+    elif _is_past(s, max(queue.since, *own) + GIVE_BACK_S):
+        late += [held for held in tasks if not held.away]
+    fetched = [held for held in tasks if held.away]
+    if fetched:
+        moved = ahead.last_move(s, fetched[0].kind.needs)
+        late += fetched if _is_past(s, max(queue.since, moved) + ahead.KEPT_S) else []
+    return late
 
 
-def _take_out(s: NodeState, queue: Queue, tasks: Sequence[Held]) -> None:
-    """They are held no more, and if they had been taken ahead, no others are until work goes on."""
-    queue.tasks = deque(held for held in queue.tasks if held not in tasks)
-    if not queue.tasks:
-        del s.queues[queue.name]
-    draw = s.draws.get(queue.name)
-    if draw is not None:
-        draw.rested = s.now
+def _is_past(s: NodeState, moment: float) -> bool:
+    if s.now < moment:
+        s.at(moment)
+    return s.now >= moment
 
 
 def may_go(s: NodeState) -> dict[bytes, float]:

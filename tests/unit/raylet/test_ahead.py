@@ -128,6 +128,39 @@ def test_what_was_fetched_is_kept_for_longer_than_other_tasks_but_not_for_ever()
     assert ahead(scene) == {ONE.queue: 1}
 
 
+SPREAD = kind_of("spread", wish="spread")
+
+
+def test_those_taken_ahead_do_not_wait_for_ever_behind_long_tasks_of_others() -> None:
+    """All but one of them go back: that one has its turn here, as without being taken ahead.
+
+    1. Tasks of hours have all CPUs.  2. Of another queue one is taken ahead for each of these, and
+    their inputs come.  3. Other nodes are never idle, but would have had room for them in a moment.
+    """
+    scene = full_node(cpus=3)
+    scene.tell(m.TasksLacking([held(scene, SPREAD) for _ in range(3)]))
+    for number in (4, 5, 6):
+        scene.tell(m.InputsHere(task_id(number)))
+    assert ("give back", 5, 6) not in scene.pass_time(KEPT_S - GIVE_BACK_S)
+    assert ("give back", 5, 6) in scene.pass_time(2 * GIVE_BACK_S)
+    assert ahead(scene) == {}
+
+
+def test_none_are_taken_ahead_of_what_lacks_other_things_than_those_that_change_hands() -> None:
+    scene = Scene(1, GPU=1, prefetch_bytes=100 * MIB)
+    gpu = kind_of("gpu", "GPU:10000")
+    scene.claim(gpu)
+    scene.claim(ONE)
+    scene.ready(1, 2)
+    scene.tell(m.TasksLacking([held(scene, gpu)]))
+    scene.tell(m.CancelAsked(task_id(3), force=False))
+    assert ahead(scene) == {gpu.queue: 1}
+    scene.pass_time(KEPT_S)
+    scene.claim(ONE)
+    scene.done(2, 2)
+    assert ahead(scene).get(gpu.queue) is None
+
+
 def test_tasks_that_were_not_fetched_go_back_before_those_that_were() -> None:
     scene = full_node()
     lack(scene)
