@@ -56,7 +56,7 @@ def test_it_says_so_once(gate: Callable[[str], Gate], caplog: pytest.LogCaptureF
         go_on.open()
         assert loom.get(ref)
     held = [text for text in caplog.messages if "was taken by node" in text]
-    assert len(held) == 1
+    assert len(held) == 1, caplog.messages
     assert "get() has waited for 0.05 s, and goes on; 1 of 1 objects" in held[0]
     assert "LOOM_SAY_WHY_S=0" in held[0]
 
@@ -91,12 +91,15 @@ class Shown:
 def test_bars_tell_how_fast_it_is_since_they_are_there_and_how_long_the_rest_takes() -> None:
     shown = Shown()
     bars: dict[str, Any] = {}
-    row: dict[str, Any] = {"name": "f", "chunk": 0, "items": 100, "items_over": 50, "failed": 0}
-    row |= {"left": 50, "items_left": 50}
+    row: dict[str, Any] = {"name": "f", "chunk": 0, "items": 100, "items_over": 50}
+    row |= {"items_failed": 0, "items_cancelled": 0, "left": 50, "items_left": 50}
     draw(shown, bars, [row])
-    assert shown.bars["f"] == {"total": 100, "completed": 50, "failed": "", "rate": "", "left": ""}
-    draw(shown, bars, [row | {"items_over": 60, "failed": 1, "left": 40, "items_left": 40}])
-    assert (shown.bars["f"]["completed"], shown.bars["f"]["failed"]) == (60, "1 failed")
+    nothing = dict.fromkeys(("failed", "cancelled", "rate", "left"), "")
+    assert shown.bars["f"] == {"total": 100, "completed": 50, **nothing}
+    over = {"items_over": 60, "items_failed": 1, "items_cancelled": 2}
+    draw(shown, bars, [row | over | {"left": 40, "items_left": 40}])
+    now = shown.bars["f"]
+    assert (now["completed"], now["failed"], now["cancelled"]) == (60, "1 failed", "2 cancelled")
     rate = float(shown.bars["f"]["rate"].removesuffix("/s").replace(",", ""))
     assert rate > 0
     bars["f"] = bars["f"]._replace(since=bars["f"].since - 100)
