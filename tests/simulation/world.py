@@ -335,15 +335,16 @@ class World:
             self._told_then = self.books.copied()
 
     def _restore(self) -> None:
-        """The server dies, and comes back with what its disk has."""
+        """The server dies, its connections with it, and comes back with what its disk has."""
         if not self._backup:
             return
         self.server.plane.restore(self._backup)
+        for line in self._lines():
+            line.late.clear()
         there = self.server.plane.wire.call("HKEYS", keys.JOBS.name(keys.CLUSTER))
         self._unknown |= set(self._jobs.all).difference(there)
-        known: dict[bytes, bytes] = {}
-        for driver in self.drivers:
-            known |= self.server.objects(driver.ns)
+        tables = [self.server.objects(driver.ns) for driver in self.drivers]
+        known = {oid: value for table in tables for oid, value in table.items()}
         shown = self.books.copied()
         known = {o: shown.get(o, v) if lies_in_a_store(v) else v for o, v in known.items()}
         self.books.rolled_back(self._told_then, known)
@@ -352,10 +353,9 @@ class World:
         for driver in self.drivers:
             driver.line.cut()
             driver.brings_back(self.server.heard(driver.ns, driver.process), set(known))
-        for box in [box for node in self.nodes for box in node.inboxes if not box.closed]:
+        boxes = [box for node in self.nodes for box in node.inboxes if not box.closed]
+        for box in [*boxes, *(driver.inbox for driver in self.drivers)]:
             box.cut()
-        for driver in self.drivers:
-            driver.inbox.cut()
         for name in self.server.plane.wire.call("HKEYS", keys.NODES.name(keys.CLUSTER)):
             if name not in {node.node for node in self.nodes}:
                 self._dead(name)
