@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
-from tests.models.references import pieces
+from tests.models.references import maker_of, pieces, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,6 +122,28 @@ def drop_next(plane: ControlPlane) -> int:
     whole = len(ids) == codes.RANGE_TASKS
     plane.shut.difference_update([name] if whole else [*ids, name + b"\0\0"])
     return len(plane.dropping)
+
+
+def forgo_unsaid(
+    plane: ControlPlane, process: bytes, numbers: Sequence[int], failure: bytes
+) -> None:
+    """It was killed: its tasks that take what no task makes of which anybody has heard."""
+    spans = []
+    for task in [process + n.to_bytes(6, "big") for n in numbers]:
+        if task not in plane.lacks or plane.is_shut(task):
+            continue
+        of = None if task in plane.records else plane.ranges[task[: codes.RANGE_ID]]
+        inputs = plane.refs_of(plane.records[task] if of is None else of.head)[0]
+        if never := [o for o in inputs if maker_of(o) == process and not _is_known(plane, o)]:
+            plane.hold(never, ("task", task))
+            last = task[-1] if of is None else of.first + len(of.items) - 1
+            spans.append(task + bytes([last]))
+    shut(plane, failure, spans)
+
+
+def _is_known(plane: ControlPlane, oid: bytes) -> bool:
+    task = task_of(oid)
+    return oid in plane.value or task in plane.records or plane.range_of(task) is not None
 
 
 def _spans(tasks: Sequence[bytes]) -> list[bytes]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
-from tests.models.cancels import drop_next, task_cancel, task_drop, task_shut
+from tests.models.cancels import drop_next, forgo_unsaid, task_cancel, task_drop, task_shut
 from tests.models.claims import HandedOn, Offer
 from tests.models.ends import became, count_ends, count_failures, is_shared
 from tests.models.evictions import task_evict
@@ -377,6 +377,7 @@ class ControlPlane(LivingPlans, Lineage):
         self.abandon(made)
         if failure:
             self.forgo(made, failure)
+            forgo_unsaid(self, process, range(start, last + 1), failure)
         for n in range(start, last + 1):
             task = process + n.to_bytes(6, "big")
             if task in self.stream:

@@ -79,6 +79,9 @@ class Owners(Plans):
         self.made[dead], self.borrowed[dead] = [], []
         self.processes[who] = self.born()
 
+    def is_killed(self, who: int) -> None:
+        self.bury(who, 3, True, [b"4killed"])  # noqa: FBT003 - a rule's own
+
     def bury_owners(self) -> None:
         """As long as there is one, the job cannot be closed."""
         for owner in list(self.model.owners):

@@ -15,10 +15,16 @@ some = st.lists(few, max_size=3)
 speaker = st.integers(0, 1)
 where = st.integers(0, 1)
 seldom = st.sampled_from([0, 0, 0, 0, 0, 1, -1])
+ALL = 99
+said = st.sampled_from([ALL, ALL, ALL, 1, 2])  # words of a plan, before its process is killed
 
 
 class Plans(Books):
     """A plan's tasks are named in order, and said from the end to the beginning."""
+
+    def is_killed(self, who: int) -> None:
+        """In the middle of a plan."""
+        raise NotImplementedError
 
     @rule(
         who=speaker,
@@ -30,8 +36,11 @@ class Plans(Books):
         parts=st.integers(1, 3),
         parent=few,
         slip=seldom,
+        most=said,
     )
-    def plan(self, who: int, shapes: Any, parts: int, parent: int, slip: int) -> None:
+    def plan(  # noqa: PLR0913, PLR0917
+        self, who: int, shapes: Any, parts: int, parent: int, slip: int, most: int
+    ) -> None:
         """Those who take before those who make, in one call or several."""
         speaks = self.processes[who]
         mine = [*self.made[speaks], *self.borrowed[speaks]]
@@ -58,7 +67,7 @@ class Plans(Books):
             self.counter[speaks] -= len(tasks)
             return
         size = -(-len(tasks) // parts)
-        for last in range(len(tasks), 0, -size):
+        for last in range(len(tasks), 0, -size)[:most]:
             part = tasks[max(0, last - size) : last]
             flat = [each for of in part for each in of]
             for oid in (oid for of in part for oid in inside if oid.startswith(of[0])):
@@ -67,6 +76,8 @@ class Plans(Books):
             self.same_world()
         self.tasks = [*self.tasks, *(of[0] for of in tasks)][-8:]
         self.made[speaks] += [oid for oid in inside if wanted[oid]]
+        if most < len(range(len(tasks), 0, -size)):
+            self.is_killed(who)
 
     @rule(
         who=speaker,
@@ -77,10 +88,11 @@ class Plans(Books):
         wants=st.integers(0, 1),
         numbers=st.integers(0, 1),
         parent=few,
+        most=said,
     )
     def mapped(  # noqa: PLR0913, PLR0917
         self, who: int, kind: bytes, sizes: Any, takes: Any, taken: int,
-        wants: int, numbers: int, parent: int,
+        wants: int, numbers: int, parent: int, most: int,
     ) -> None:  # fmt: skip
         """Ranges, of which all take what a task of the plan makes, and `taken` tasks take all."""
         speaks = self.processes[who]
@@ -91,9 +103,10 @@ class Plans(Books):
         takers = [self.next_task(speaks) for _ in range(taken)]
         by = pick(self.tasks, [parent])[0] if self.tasks and parent < 3 else b""
 
-        def say(name: str, *args: Any) -> None:
-            self.same(name, speaks, self.next_seq(speaks), self.counter[speaks], *args)
-            self.same_world()
+        plan: list[Any] = []
+
+        def say(*word: Any) -> None:
+            plan.append(word)
 
         outputs = [output(of) for each in ranges for of in each]
         plain, one = template("plain"), (1, by, 1)
@@ -111,9 +124,14 @@ class Plans(Books):
         for of in maker:
             oid, waits = output(of), b"".join(each[0] for each in ranges)
             say("task_plan", *one, of, record(plain), 0, b"", b"", oid, waits, 0)
+        for name, *args in plan[:most]:
+            self.same(name, speaks, self.next_seq(speaks), self.counter[speaks], *args)
+            self.same_world()
         named = [*maker, *(of for each in ranges for of in each), *takers]
         self.tasks = [*self.tasks, *named][-8:]
         self.made[speaks] += (outputs if wants else []) + [output(of) for of in takers]
+        if most < len(plan):
+            self.is_killed(who)
 
     def _next_range(self, speaks: bytes, size: int) -> list[bytes]:
         self.counter[speaks] += -self.counter[speaks] % 256 + 255  # the next is a multiple of 256

@@ -4,12 +4,13 @@
 -- What it made is found by counting, since ids are its own followed by 1, 2, 3, …; it works in
 -- slices of about `most` objects.  Tasks that it submitted run on: they were accepted.  Its
 -- streams that wait for it to read on stop at their next item.  With a `failure` it was killed:
--- calls of actors of which it alone wanted a result become that (actor/_forgo.lua).  And words of
--- it may still be on their way, and are not heard any more: nobody would let go of what they make.
+-- calls of actors of which it alone wanted a result become that (actor/_forgo.lua), and so do tasks
+-- that take what it had not said yet how to make (process/_unsaid.lua).  And words of it may still
+-- be on their way, and are not heard any more: nobody would let go of what they make.
 --
 -- Refuses: nothing.  Burying twice is harmless.
 -- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record, plans, stops,
---          stopped, and what task/cancel.lua writes.
+--          stopped, shut, dropping, and what task/cancel.lua writes.
 
 -- What the process made in these tasks and puts, and still holds.
 local function made_here(ns, ids, width)
@@ -47,6 +48,7 @@ transition('process_bury', DRAINS, function(ns, args)
   act.abandon(ns, held)
   if args[4] then
     act.forgo(ns, held, args[4])
+    act.forgo_unsaid(ns, process, ids, args[4])
   end
   act.forsaken(ns, ids)
   if last < count then
