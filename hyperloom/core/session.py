@@ -336,7 +336,13 @@ class Session:
         value = self.values.get(oid)
         if value == codes.LARGE:
             (value,) = self.outbox.call("object_watch", self.process, oid)
-            self.values[oid] = value
+            self.values[oid] = value or None
+            if not value:
+                raise errors.LoomError(
+                    f"the control plane came back in an older state, without object {short(oid)}, "
+                    "which was there. Nothing else is lost: call get() again, with a timeout=; "
+                    "it has the value when its task has run again, if it does"
+                )
         if value is None or value == b"":
             raise errors.LoomError(f"object {short(oid)} has no value yet")
         loaded = self.store.load(oid, value)
