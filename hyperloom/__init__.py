@@ -197,7 +197,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever it is
     elif home is not None:
         value = getattr(import_module(home), name)
     else:
-        raise AttributeError(f"module 'hyperloom' has no attribute {name!r}", name=name)
+        known = hasattr(import_module("hyperloom.errors"), name)
+        hint = f"; it is hyperloom.errors.{name}" if known else ""
+        raise AttributeError(f"module 'hyperloom' has no attribute {name!r}{hint}", name=name)
     globals()[name] = value
     return value
 

@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+import hyperloom
 from hyperloom import errors
 from hyperloom.errors import LoomError, TaskError
 from hyperloom.failure_details import FailureDetails
@@ -110,3 +111,10 @@ def test_a_reply_becomes_the_error_of_its_code(reply, cls, text):
     error = from_reply(reply)
     assert type(error) is cls
     assert text is None or str(error) == text
+
+
+def test_who_looks_for_an_error_in_the_package_is_told_where_it_is() -> None:
+    with pytest.raises(AttributeError, match=r"it is hyperloom\.errors\.TaskCancelled$"):
+        _ = hyperloom.TaskCancelled
+    with pytest.raises(AttributeError, match=r"no attribute 'TaskGone'$"):
+        _ = hyperloom.TaskGone
