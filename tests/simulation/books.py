@@ -46,6 +46,7 @@ class Books:
         self._values: dict[bytes, bytes] = {}  # object -> the value that somebody was shown
         self._stored: set[bytes] = set()  # objects of which somebody was shown where they lie
         self._failed: set[bytes] = set()  # objects that somebody was shown as failed, or lost
+        self.killed: set[bytes] = set()  # processes; what they had said of a plan may be cancelled
         self.calm = True  # nothing was killed, cut or paused
         self.drained = False  # a node was: actors moved
         self.forgetful = False  # the server came back in an older state
@@ -141,6 +142,8 @@ class Books:
 
     def _justified(self, task: _Task, oid: bytes) -> None:
         if task.cancelled or any(each in self._failed for each in task.inputs):
+            return
+        if oid[:PROCESS_ID] in self.killed and (self.forgetful or not task.accepted):
             return
         actor = self._tasks.get(task.actor)
         if task.may_end or (actor and (actor.may_end or self._has_died(actor))):

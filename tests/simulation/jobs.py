@@ -49,6 +49,7 @@ class Jobs:
     def driver_dies(self, driver: Driver) -> list[Line]:
         """Lines on which words of it may still arrive."""
         self._books.calm = False
+        self._books.killed.add(driver.process)
         self.drivers.remove(driver)
         self._unseen.append((driver.guest, self._homes[driver.job]))
         return driver.dies(self._rng.randint(0, 3))
