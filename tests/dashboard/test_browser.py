@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hyperloom.ids import short
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,6 +151,8 @@ def figure(tab: Any, label: str) -> Any:
 
 def test_the_overview(go: Any, visitor: httpx.Client) -> None:
     tab = go("overview")
+    # What is kept in stores is told with the node's next beat.
+    wait_until(lambda: visitor.get("/api/moment").json()["nodes"][0]["store"]["used"], 20)
     moment, load = visitor.get("/api/moment").json(), visitor.get("/api/load").json()
     totals, (node,) = moment["totals"], moment["nodes"]
     pending = totals["left"] - load["running"] - load["hosting"]
@@ -163,7 +166,8 @@ def test_the_overview(go: Any, visitor: httpx.Client) -> None:
     sync_api.expect(figure(tab, "Running")).not_to_contain_text("actors")
     (job,) = rows_of(tab, "Open jobs")
     assert job[0] == moment["jobs"][0]["job"]
-    assert job[3:] == [str(totals["left"]), str(totals["failed"])]
+    what = ("left", "failed", *(["cancelled"] if totals["cancelled"] else []))
+    assert job[3:] == [str(totals[each]) for each in what]
 
 
 def _mib(number: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -120,14 +121,21 @@ def _told(scene: Scene) -> bool:
     return all(story.ended(story.steps(told, scene.task(name))) for name in over)
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+@contextmanager
+def node_with_a_job() -> Iterator[Cluster]:
     """A node of one CPU, as people look at it."""
     loom.init("local", num_cpus=1)
     cluster = Cluster(Live(current.session().address))
     yield cluster
     cluster.close()
     loom.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """The same for all tests of a module."""
+    with node_with_a_job() as cluster:
+        yield cluster
 
 
 @pytest.fixture(autouse=True)

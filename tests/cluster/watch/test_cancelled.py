@@ -10,9 +10,12 @@ import hyperloom as loom
 from hyperloom.core import current
 from hyperloom.watch import errors
 from hyperloom.watch.exposition import Collector
+from tests.cluster.watch.conftest import node_with_a_job
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hyperloom.watch.cluster import Cluster
 
 pytestmark = pytest.mark.slow
@@ -39,8 +42,14 @@ def takes(x: int) -> int:
 
 
 @pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Each test has a job of its own: what is counted is told of whole jobs."""
+    with node_with_a_job() as cluster:
+        yield cluster
+
+
+@pytest.fixture
 def job(cluster: Cluster) -> str:
-    """A job of its own: the node stays."""
     del cluster
     return current.session().job.hex()
 
@@ -74,7 +83,6 @@ def test_nobody_reads_the_queue_of_what_is_cancelled(
     cluster: Cluster, loom_: Any, job: str
 ) -> None:
     """Tasks, a map and a plan for which no node has room, so that nothing meets their entries."""
-    assert names(loom_) == {}, "the first test of the module"
     single = [nowhere.remote(n) for n in range(5)]
     behind = takes.remote(single[0])
     mapped = elsewhere.map(range(600), chunk=1)

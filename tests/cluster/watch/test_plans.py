@@ -143,6 +143,7 @@ def test_what_failed_is_told_where_not_all_results_are_looked_at(
     (head,) = loom_("why", plan.id, "--json")
     assert head["says"] == "is over: 2 of the 2 results looked at are there; 1 task failed"
     assert head["advice"] == f"see what failed: loom show {plan.id}"
+    wait_until(lambda: loom_("show", plan.id, "--json")["errors"], 20, what="errors come later")
     (failure,) = loom_("show", plan.id, "--json")["errors"]
     assert failure["such_as"] == failure["tasks"][0]["short"]
     assert "ValueError: it is closed" in loom_("show", plan.id)
