@@ -10,12 +10,10 @@ import hyperloom as loom
 from hyperloom.core import current
 from hyperloom.watch import errors
 from hyperloom.watch.exposition import Collector
-from tests.cluster.watch.conftest import node_with_a_job
+from tests.cluster.watch.own_jobs import own_cluster  # noqa: F401 - the fixture `cluster`
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hyperloom.watch.cluster import Cluster
 
 pytestmark = pytest.mark.slow
@@ -39,13 +37,6 @@ def fails(x: int) -> int:
 @loom.task(num_cpus=0)
 def takes(x: int) -> int:
     return x
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    """Each test has a job of its own: what is counted is told of whole jobs."""
-    with node_with_a_job() as cluster:
-        yield cluster
 
 
 @pytest.fixture

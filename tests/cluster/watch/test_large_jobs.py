@@ -11,7 +11,7 @@ from hyperloom.core import current
 from hyperloom.watch import graph, left, overall, tasks
 from tests.cluster.api.gate import Gate
 from tests.cluster.gated import waits
-from tests.cluster.watch.conftest import node_with_a_job
+from tests.cluster.watch.own_jobs import own_cluster  # noqa: F401 - the fixture `cluster`
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -37,13 +37,6 @@ def large(x: int = 0) -> int:
 @loom.task(priority=-1)
 def later(x: int) -> int:
     return x
-
-
-@pytest.fixture
-def cluster() -> Iterator[Cluster]:
-    """Each test has a job of its own: the others' tasks would be among what is looked at."""
-    with node_with_a_job() as cluster:
-        yield cluster
 
 
 @pytest.fixture
