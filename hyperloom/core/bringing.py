@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Lost = tuple[bytes, str, list[bytes], str]
 
 AGAIN = "again"  # why: it is being made again, or has been; look at its value
+GONE = "gone"  # the control plane did not know it
 
 
 class MadeAgain(Exception):
@@ -84,7 +85,7 @@ def explain(oid: bytes, why: str, nodes: Sequence[bytes], cannot: str) -> Except
             "objects, or give the node more room"
         )
     text = {
-        "gone": "nobody holds it any more, or the control plane lost it",
+        GONE: "nobody holds it any more, or the control plane lost it",
         "nodes": f"it lay in the shared memory of node {names}, which died or left",
         "absent": f"it should lie in the shared memory of node {names}, and does not",
     }[why]

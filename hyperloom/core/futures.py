@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hyperloom.core import current
+from hyperloom.core import again, current
 from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.waiting import Waiter
 
@@ -52,13 +52,16 @@ def _future(
         raise session.broken or current.closed(refs[0])
     oids = list(dict.fromkeys(ref.binary() for ref in refs))
     go_on = nobody_minds if all(session.ready(oids)) else session.blocked(oids)
-    finish = partial(_finish, session, future, refs, result, go_on)
+    _when_there(session, oids, partial(_finish, session, future, refs, result, go_on))
+    return future
+
+
+def _when_there(session: Session, oids: Sequence[bytes], finish: Callable[[], None]) -> None:
     waiter = Waiter(
         len(oids), until_failure=True, when_done=partial(session.finished.append, finish)
     )
     session.register(waiter, oids)
     session.wake()
-    return future
 
 
 def _finish(
@@ -68,15 +71,24 @@ def _finish(
     result: Callable[[list[Any]], Any],
     go_on: Callable[[], None],
 ) -> None:
-    go_on()
+    if future.done():
+        return  # to wait anew failed, below
     oids = [ref.binary() for ref in refs]
     failed = [oid for oid in oids if session.failed(oid)]
     if session.closed and not failed and not all(session.ready(oids)):
+        go_on()
         future.set_exception(session.broken or current.closed(refs[0]))
         return
     try:
+        forgotten = [] if failed or session.closed else again.come(session, oids)
+        if forgotten:
+            finish = partial(_finish, session, future, refs, result, go_on)
+            _when_there(session, forgotten, finish)
+            return
         values = [session.value_of(oid) for oid in failed[:1] or oids]
     except BaseException as error:  # noqa: BLE001 - it is the task's
+        go_on()
         future.set_exception(error)
     else:
+        go_on()
         future.set_result(result(values))

@@ -96,8 +96,9 @@ def _have_all(session: Session, oids: Sequence[bytes], timeout: float | None) ->
     while True:
         _wait_for_all(session, oids, left)
         left = None if deadline is None else max(0.001, deadline - time.monotonic())
+        forgotten = again.come(session, oids)
         lost = session.store.gather([(oid, value) for oid in oids if (value := values[oid])], left)
-        if not lost:
+        if not lost and not forgotten:
             return
         again.forget_values(session, lost)
         left = None if deadline is None else max(0.0, deadline - time.monotonic())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from hyperloom.core import again
-from hyperloom.core.bringing import AGAIN, MadeAgain, explain, lost
+from hyperloom.core.bringing import AGAIN, GONE, MadeAgain, explain, lost
 from hyperloom.gcs import codes
 from hyperloom.serialization import (
     DATA,
@@ -184,7 +184,13 @@ class Objects:
 
     def _bring(self, kept: Sequence[tuple[bytes, bytes]], timeout_s: float | None) -> list[Lost]:
         wanted = [(oid, codes.stored_bytes(value)) for oid, value in kept]
-        return self.bringer.bring(wanted, timeout_s) if wanted and self.bringer else []
+        lost = self.bringer.bring(wanted, timeout_s) if wanted and self.bringer else []
+        return [
+            (oid, AGAIN, [], "")
+            if why == GONE and again.is_known(oid)
+            else (oid, why, nodes, cannot)
+            for oid, why, nodes, cannot in lost
+        ]
 
     def free(self, oid: bytes) -> None:
         """Nobody is to have what was kept in shared memory under this name."""

@@ -17,7 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
-from hyperloom.core import current, objects
+from hyperloom.core import again, current, objects
 from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.context import context_of
 from hyperloom.core.counts import RefCounts
@@ -29,7 +29,7 @@ from hyperloom.core.waiting import Waiter, Waiters
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.gcs.outbox import Outbox
-from hyperloom.ids import OBJECT_BYTES, PROCESS_BYTES, TASK_BYTES, TaskIds, new_process_id, short
+from hyperloom.ids import OBJECT_BYTES, PROCESS_BYTES, TASK_BYTES, TaskIds, new_process_id
 from hyperloom.serialization import Packable, pack
 
 if TYPE_CHECKING:
@@ -334,17 +334,8 @@ class Session:
             errors.ObjectLost: it does not exist any more.
         """
         value = self.values.get(oid)
-        if value == codes.LARGE:
-            (value,) = self.outbox.call("object_watch", self.process, oid)
-            self.values[oid] = value or None
-            if not value:
-                raise errors.LoomError(
-                    f"the control plane came back in an older state, without object {short(oid)}, "
-                    "which was there. Nothing else is lost: call get() again, with a timeout=; "
-                    "it has the value when its task has run again, if it does"
-                )
-        if value is None or value == b"":
-            raise errors.LoomError(f"object {short(oid)} has no value yet")
+        if value is None or value == codes.LARGE:  # another thread has just learnt that it is gone
+            value = again.asked_anew(self, oid)
         loaded = self.store.load(oid, value)
         return loaded.gathered() if isinstance(loaded, Packable) else loaded
 
