@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hyperloom.raylet import ahead, hunger, resting
+from hyperloom.raylet import ahead, hunger, resting, sharing
 from hyperloom.raylet.messages import EndWorker, GiveBack, Run, StartWorker, WarnStuck
 from hyperloom.raylet.sharing import GIVE_BACK_S, stands_still
 from hyperloom.raylet.state import WorkerState
@@ -370,7 +370,8 @@ def _sought(
         if (hunger.first(s, name) and not s.seats(needs_of(name), free))
         or hunger.has_waited(s, job, name)
     ]
-    return [name for name in starving if s.seats(needs_of(name), s.total)][:SOUGHT_MOST]
+    may = [name for name in starving if s.seats(needs_of(name), s.total)]
+    return [name for name in may if sharing.may_come(s, (job, name))][:SOUGHT_MOST]
 
 
 def forget_sought(s: NodeState) -> None:
@@ -378,3 +379,5 @@ def forget_sought(s: NodeState) -> None:
     for name in [name for name, seen in s.sought.items() if s.now - seen > SOUGHT_S]:
         del s.sought[name]
         s.passed_by.pop(name, None)
+    for name in [name for name in s.turns if name not in s.sought]:
+        del s.turns[name]

@@ -7,8 +7,13 @@ queue has begun or ended for `GIVE_BACK_S` although tasks of it run, the rest of
 and no more of it is held ahead until one of those has ended.
 
 What waits its turn behind tasks of other kinds was asked for, to have one here at all, and what was
-taken ahead has its inputs here, or soon (`ahead`).  The former stays, and the latter as long as
-seats here change hands, unless another node stands idle that has room for them (`may_go`).
+taken ahead has its inputs here, or soon (`ahead`).  These stay as long as seats here change hands,
+unless another node stands idle that has room for them (`may_go`).
+
+When nothing has moved here for `KEPT_S` they go back, too: other nodes that are never idle may come
+to them sooner.  But a task that needs much, among those that need little, must be here when a seat
+is left, or what it lacks is not held back for it.  So it is asked for again when something moves,
+waits from then on as if it had been here, and stays twice as long, each time (`Turn`).
 """
 
 from __future__ import annotations
@@ -18,6 +23,8 @@ from typing import TYPE_CHECKING
 
 from hyperloom.raylet import ahead, hunger
 from hyperloom.raylet.messages import GiveBack
+from hyperloom.raylet.state import Turn
+from hyperloom.resources import needs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,17 +60,26 @@ def _late(s: NodeState, queue: Queue) -> list[Held]:
     """What others may have: nothing that it waits for has ended or begun for too long."""
     seats = [(worker, worker.seat) for worker in s.busy.values() if worker.seat is not None]
     own = [worker.since for worker, seat in seats if (seat.job, seat.queue) == queue.name]
+    moved = max(queue.came, ahead.last_move(s, queue.tasks[0].kind.needs))
     tasks = list(queue.tasks)
-    late: list[Held] = []
     if not own:
+        if _is_past(s, moved + ahead.KEPT_S * 2**queue.returns):
+            s.turns[queue.name] = Turn(queue.since, queue.returns + 1)
+            s.sought[queue.name] = s.now
+            return tasks
         del tasks[0]  # one is here for its turn behind others
-    elif _is_past(s, max(queue.since, *own) + GIVE_BACK_S):
+    late: list[Held] = []
+    if own and _is_past(s, max(queue.since, *own) + GIVE_BACK_S):
         late += [held for held in tasks if not held.away]
     fetched = [held for held in tasks if held.away]
-    if fetched:
-        moved = ahead.last_move(s, fetched[0].kind.needs)
-        late += fetched if _is_past(s, max(queue.since, moved) + ahead.KEPT_S) else []
+    if fetched and _is_past(s, moved + ahead.KEPT_S):
+        late += fetched
     return late
+
+
+def may_come(s: NodeState, name: tuple[bytes, str]) -> bool:
+    """Whether one of a queue may come to wait its turn here: not, when such went back just now."""
+    return name not in s.turns or s.now < ahead.last_move(s, needs_of(name[1])) + ahead.KEPT_S
 
 
 def _is_past(s: NodeState, moment: float) -> bool:

@@ -97,8 +97,17 @@ class Queue:
 
     name: tuple[bytes, str]  # job, "priority|shape"
     priority: int
+    came: float
     since: float  # when it was last served, or when it began to wait
+    returns: int = 0  # times that its tasks went back since then, as nothing moved here
     tasks: deque[Held] = field(default_factory=deque)
+
+
+class Turn(NamedTuple):
+    """A queue whose tasks went back although they have not had their turn here."""
+
+    since: float  # when it began to wait for it
+    returns: int  # times that they went back
 
 
 @dataclass(slots=True)
@@ -123,6 +132,7 @@ class NodeState:
     hosts: int = 0  # workers that are no use but to their actors
     sought: dict[tuple[bytes, str], float] = field(default_factory=dict)  # queue -> last seen
     passed_by: dict[tuple[bytes, str], float] = field(default_factory=dict)  # since when: `hunger`
+    turns: dict[tuple[bytes, str], Turn] = field(default_factory=dict)  # queues; see `sharing`
     draws: dict[tuple[bytes, str], Draw] = field(default_factory=dict)  # queues; see `ahead`
     looked_at: dict[tuple[bytes, str], float] = field(default_factory=dict)  # when, see `ahead`
     store_room: float = inf  # memory for objects that may be taken for what is fetched ahead
@@ -259,7 +269,8 @@ class NodeState:
         name = (kind.job, kind.queue)
         queue = self.queues.get(name)
         if queue is None:
-            queue = self.queues[name] = Queue(name, kind.priority, self.now)
+            turn = self.turns.pop(name, None) or Turn(self.now, 0)
+            queue = self.queues[name] = Queue(name, kind.priority, self.now, *turn)
             self.sought[name] = self.now
             self.passed_by.pop(name, None)
         return queue

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from hyperloom.raylet import messages as m
+from hyperloom.raylet.ahead import KEPT_S
 from hyperloom.raylet.sharing import GIVE_BACK_S, MAY_GO_AFTER_S, fits
-from tests.unit.raylet.scene import FAST_S, JOB, OTHER_JOB, Scene, kind_of
+from hyperloom.resources import UNIT
+from tests.unit.raylet.scene import FAST_S, JOB, OTHER_JOB, Scene, kind_of, task_id
 
 ONE = kind_of("one")
 
@@ -52,7 +54,7 @@ def test_while_they_go_on_all_stay() -> None:
 
 
 def test_what_waits_its_turn_behind_others_stays() -> None:
-    """It was asked for, to have a turn here at all; given back it would never have one."""
+    """It was asked for, to have a turn here at all: it must be here when a seat is left."""
     scene = Scene(cpus=2)
     scene.claim(ONE, 2)
     scene.ready(1, 2)
@@ -77,6 +79,55 @@ def test_it_goes_when_another_node_stands_idle_that_has_room() -> None:
     assert scene.tell(m.OthersStandIdle(OTHER_JOB, idle.offers)) == []
     assert scene.tell(idle) == [("give back", 2, 3)]
     assert scene.machine.may_go(scene.now) == {}
+
+
+def test_it_goes_as_well_when_nothing_moves_for_long() -> None:
+    """Others that are never idle may come to it sooner.  When something moves it may come again.
+
+    1. Tasks of hours have all CPUs.  2. One of another queue is taken, to have its turn here.
+    3. On another node one task of that queue ends, and the next begins, without end.
+    """
+    scene = Scene(cpus=2)
+    scene.claim(ONE, 2)
+    scene.ready(1, 2)
+    two = kind_of("two", "CPU:20000")
+    scene.claim(two)
+    assert ("give back", 3) not in scene.pass_time(KEPT_S - GIVE_BACK_S)
+    assert ("give back", 3) in scene.pass_time(2 * GIVE_BACK_S)
+    scene.tell(m.Tick())
+    scene.tell(m.QueuesSeen(JOB, [two.queue]))
+    assert ahead(scene) == ""
+    scene.done(1, 1)
+    scene.claim(ONE)
+    assert ahead(scene) == f"{two.queue}=1"
+    scene.claim(two)
+    scene.pass_time(MAY_GO_AFTER_S)
+    assert scene.machine.may_go(scene.now) == {JOB: 0.0}, "it waits since it came first"
+
+
+def test_a_large_task_has_its_turn_although_it_went_back_between_small_ones() -> None:
+    """Small ones of 40 s have both CPUs, and end 20 s apart: longer than it is kept first."""
+    scene, two, ends = Scene(cpus=2), kind_of("two", "CPU:20000"), {1: 40, 2: 60}
+    scene.claim(ONE, 2)
+    scene.ready(1, 2)
+    scene.claim(two)
+    went_back = 0
+    for second in range(1, 400):
+        went_back += scene.pass_time(1).count(("give back", 3))
+        if not scene.machine.queues:
+            scene.tell(m.QueuesSeen(JOB, [two.queue]))
+        for worker in [worker for worker, end in ends.items() if end == second]:
+            scene.done(worker, *scene.running(worker))
+            del ends[worker]
+        if any(worker.seat is two for worker in scene.machine.busy.values()):
+            assert went_back > 1
+            return
+        if two.queue in ahead(scene):
+            scene.tell(m.TasksClaimed([m.Held(task_id(3), b"", b"", two)]))
+        elif f"CPU:{UNIT}" in scene.machine.offer(JOB):
+            scene.claim(ONE)
+            ends |= {number: second + 40 for number in scene.machine.busy if number not in ends}
+    pytest.fail("it never had its turn")
 
 
 @pytest.mark.parametrize(
