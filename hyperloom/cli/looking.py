@@ -220,14 +220,38 @@ def clock(at: float) -> str:
     return moment.strftime("%H:%M:%S" if today else "%m-%d %H:%M:%S")
 
 
-def condition(texts: Sequence[str]) -> Callable[[dict[str, Any]], bool]:
+class Condition:
     """Whether a row is wanted: each of `name=value` (equal) and `name~text` (contains) holds."""
-    wanted = [_parsed(text) for text in texts]
 
-    def keep(row: dict[str, Any]) -> bool:
-        return all(_holds(row, *each) for each in wanted)
+    def __init__(self, texts: Sequence[str]) -> None:
+        """Read what was written.
 
-    return keep
+        Raises:
+            click.UsageError: one of them is no condition.
+        """
+        self._parts = [_parsed(text) for text in texts]
+        self._names = [part for part in self._parts if part[0] == "name"]
+
+    def __call__(self, row: dict[str, Any]) -> bool:
+        """Whether this one is."""
+        return all(_holds(row, *part) for part in self._parts)
+
+    @property
+    def is_of_names(self) -> bool:
+        """Nothing else is asked."""
+        return len(self._names) == len(self._parts)
+
+    @property
+    def is_of_attempts(self) -> bool:
+        """No task is wanted that waits: nobody has begun it."""
+        return any(name in _OF_ATTEMPTS and value for name, _, value in self._parts)
+
+    def names(self, name: str) -> bool:
+        """Whether rows with this name may be wanted."""
+        return all(_holds({"name": name}, *part) for part in self._names)
+
+
+_OF_ATTEMPTS = {"attempt", "node", "pid", "began", "seconds", "bytes", "error"}
 
 
 def _parsed(text: str) -> tuple[str, str, str]:

@@ -144,7 +144,7 @@ def _keep(what: str, filters: Sequence[str], states: frozenset[str]) -> Keep | N
 
     None: no row needs to be looked at.
     """
-    keep = looking.condition(filters)
+    keep = looking.Condition(filters)
     if what == "tasks" or not states:
         return keep if filters else None
     return lambda row: row["state"].upper() in states and keep(row)
@@ -159,10 +159,21 @@ def _jobs(cluster: Cluster, named: str | None) -> list[bytes]:
     )
 
 
-def _tasks(*asked: Any) -> dict[str, Any]:  # noqa: ANN401 - see `_Answer`
+def _tasks(
+    cluster: Cluster,
+    jobs: list[bytes],
+    keep: looking.Condition | None,
+    limit: int,
+    states: frozenset[str],
+) -> dict[str, Any]:
     from hyperloom.watch import tasks  # noqa: PLC0415
 
-    return tasks.table(*asked)
+    if keep is None:
+        return tasks.table(cluster, jobs, None, limit, states)
+    if keep.is_of_attempts:
+        states -= {"READY", "WAITING"}
+    more = None if keep.is_of_names else keep
+    return tasks.table(cluster, jobs, more, limit, states, wanted=keep.names)
 
 
 def _limited(
@@ -244,6 +255,8 @@ def _show(what: str, answer: dict[str, Any]) -> None:
     if answer["hidden"]:
         more = "more is" if answer["hidden"] == 1 else "more are"
         click.echo(f"{answer['hidden']:,} {more} {_HIDDEN[what]}")
+    if answer.get("stopped"):
+        click.echo(answer["stopped"])
 
 
 def show_rows(what: str, rows: list[dict[str, Any]]) -> None:

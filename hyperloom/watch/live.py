@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from hyperloom.gcs.wire import Argument
     from hyperloom.specs import Template
 
-_AT_ONCE = 500  # tasks or events in one call
+_AT_ONCE = 500  # rows or events in one call
+_STANDS = 250  # tasks of which it is asked where they stand
 _QUEUES = 500  # of a job, whose first task is looked at
 
 
@@ -171,17 +172,20 @@ class Live:
         These are what nodes have, the first of each queue, and others.
         """
         ns = keys.job_namespace(job)
-        total = self.wire.call("HLEN", keys.TASK.name(ns))
         found = [task for flat in self._scan(keys.TASK.name(ns), most) for task in flat[::2]]
+        ranged: list[bytes] = []
         for flat in self._scan(keys.RANGE.name(ns), most):
             for name, row in zip(flat[::2], flat[1::2], strict=True):
-                mine = _Range(row)
-                total += mine.last + 1 - mine.first
-                found += [name + bytes([n]) for n in range(mine.first, mine.last + 1)]
-        if total <= most:
-            return sorted(set(found))[:most], total
+                ranged += Range(row).tasks(name)
+            if len(ranged) >= most:
+                break
+        some = sorted({*found, *ranged})
+        if max(len(found), len(ranged)) < most and len(some) <= most:
+            return some, len(some)
+        total = sum(each["submitted"] - counted.over_in(each) for each in self.counts(job).values())
         foremost = [*self.held(job), *self._foremost(job)]
-        return sorted([*dict.fromkeys([*foremost, *sorted(found)])][:most]), total
+        chosen = sorted([*dict.fromkeys([*foremost, *some])][:most])
+        return chosen, max(total, len(chosen))
 
     def _foremost(self, job: bytes) -> list[bytes]:
         """The first task of each queue; of many queues those that are served first.
@@ -194,7 +198,7 @@ class Live:
         first = [row[0] for row in self.ask([("LRANGE", name, 0, 0) for name in names]) if row]
         rows = self.ask([("HGET", keys.RANGE.name(ns), name[: codes.RANGE_ID]) for name in first])
         tasks = [
-            name + bytes([_Range(row).first])
+            name + bytes([Range(row).first])
             if len(name) == codes.RANGE_ID and row else name[: codes.TASK_ID]
             for name, row in zip(first, rows, strict=True)
         ]  # fmt: skip
@@ -214,8 +218,8 @@ class Live:
     def where(self, job: bytes, tasks: Sequence[bytes], lacks: int = 0) -> list[Stand]:
         """Where tasks stand, with the first `lacks` inputs that each waits for."""
         stands = []
-        for at in range(0, len(tasks), _AT_ONCE):
-            part = tasks[at : at + _AT_ONCE]
+        for at in range(0, len(tasks), _STANDS):
+            part = tasks[at : at + _STANDS]
             flat = self.wire.call(*fcall("task_where", keys.job_namespace(job), lacks, *part))
             for row in range(0, len(flat), 5):
                 state, detail, body, missing, _ = flat[row : row + 5]
@@ -237,7 +241,7 @@ class Live:
         records, rows = self.ask([
             ("HMGET", keys.TASK.name(ns), *tasks), ("HMGET", keys.RANGE.name(ns), *ranges)
         ])  # fmt: skip
-        shared = {name: _Range(row) for name, row in zip(ranges, rows, strict=True) if row}
+        shared = {name: Range(row) for name, row in zip(ranges, rows, strict=True) if row}
         return [
             record or (of.record(task) if (of := shared.get(task[: codes.RANGE_ID])) else None)
             for task, record in zip(tasks, records, strict=True)
@@ -277,17 +281,21 @@ class Live:
 _LOOKED_AT = 100_000  # tasks of a queue, from its front
 
 
-class _Range:
+class Range:
     """Tasks that nobody took yet (``lua/task/_range.lua``)."""
 
     def __init__(self, row: bytes) -> None:
         about, _, rest = row.partition(b";")
         self.first, self.last, head = map(int, about.split(b",")[:3])
-        self._record = rest[:head]
+        self.head = rest[:head]  # what their records have in common
+
+    def tasks(self, name: bytes) -> list[bytes]:
+        """Those that are left, of the range of this name."""
+        return [name + bytes((n,)) for n in range(self.first, self.last + 1)]
 
     def record(self, task: bytes) -> bytes | None:
         """What they have in common; None: this one was taken."""
-        return self._record if self.first <= task[codes.RANGE_ID] <= self.last else None
+        return self.head if self.first <= task[codes.RANGE_ID] <= self.last else None
 
 
 def decoded(body: bytes | None) -> Template | None:

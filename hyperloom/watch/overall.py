@@ -26,6 +26,11 @@ def counts(cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
     return [{"job": job.hex(), **row} for row in by_name(cluster, job)]
 
 
+def left(cluster: Cluster, job: bytes) -> int:
+    """Tasks that are not over."""
+    return sum(each["submitted"] - counted.over_in(each) for each in cluster.counts(job).values())
+
+
 def by_name(cluster: Cluster, job: bytes, plan: bytes = b"") -> list[dict[str, Any]]:
     """How many tasks of each function were submitted, ended in which way, wait, and are left.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import events
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
-from hyperloom.watch import counted, overall
+from hyperloom.watch import counted, overall, search
 from hyperloom.watch.over import End, First, Over, blank_row
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 STATES = ("RUNNING", "HELD", "READY", "WAITING", "FAILED", "CANCELLED", "DONE")
 
-_OVER = {"FAILED", "CANCELLED", "DONE"}
 AT_WORK = ("running", "blocked", "hosting")  # `at` of what workers have begun
 _LOOKED_AT = 20_000  # tasks of a job that are not over
 _PLACE = {state: at for at, state in enumerate(STATES)}
@@ -70,6 +71,39 @@ def _timed(row: dict[str, Any], seconds: list[float]) -> dict[str, Any]:
     return {**row, "timed": len(seconds), "mean_s": mean, "p99_s": late}
 
 
+class Asked(NamedTuple):
+    """Which tasks are asked for.  Of no `keep` nobody needs a task's row to know."""
+
+    states: frozenset[str] = frozenset(STATES)
+    wanted: Callable[[str], bool] | None = None  # whether tasks of a function are
+    keep: Callable[[dict[str, Any]], bool] | None = None
+
+    @property
+    def all_of_them(self) -> bool:
+        """Nothing is looked for."""
+        return self.states == frozenset(STATES) and self.wanted is None and self.keep is None
+
+    def may_be(self, end: End) -> bool:
+        """By state and function."""
+        if end.state not in self.states:
+            return False
+        return self.wanted is None or self.wanted(end.row()["name"])
+
+    def holds(self, end: End) -> bool:
+        """The rest."""
+        return self.keep is None or self.keep(end.row())
+
+
+class _Left(NamedTuple):
+    """What was found of tasks that are not over."""
+
+    seen: set[bytes]
+    rows: list[End]  # that match
+    others: int = 0  # that match, too
+    hidden: int = 0  # of which nobody knows
+    cut_short: bool = False
+
+
 def table(  # noqa: PLR0913 - what is asked for
     cluster: Cluster,
     jobs: Iterable[bytes],
@@ -84,25 +118,97 @@ def table(  # noqa: PLR0913 - what is asked for
 
     `hidden` are tasks that were not looked at: too many wait, or what was known of them is gone.
     Without `keep` all of these states match whose function's name is `wanted`, and only rows that
-    are shown are made.  Who asks again has `over_of`: what it has read of a job's tasks.
+    are shown are made.  Who asks again has `over_of`: what it has read of a job's tasks.  If time
+    was up before all was looked at, `stopped` says so.
     """
+    asked = Asked(states, wanted, keep)
     chosen = First(limit)
-    hidden = 0
+    hidden, stopped, until = 0, "", time.monotonic() + search.MOST_S
     at_work = running(cluster)
     for job in jobs:
-        alive, total = ([], 0) if cluster.live is None else cluster.live.tasks(job, _LOOKED_AT)
-        rows = _not_over(cluster, job, alive, at_work) if alive and states - _OVER else []
+        left = _left(cluster, job, asked, limit, at_work, until)
         over = over_of(job)
         over.catch_up(cluster)  # now that it is known who is alive: nobody is missed
-        ends, others = over.look(states, wanted, {*alive}, None if keep else limit)
-        chosen.others(others)
+        ends, others = over.look(states, wanted, left.seen, None if keep else limit)
+        chosen.others(others + left.others)
         ended = sum(map(counted.over_in, cluster.counts(job).values()))
-        hidden += total - len(alive) + max(0, ended - over.number({*alive}))
-        stand = (end for end in rows if wanted is None or wanted(end.row()["name"]))
-        for end in chain(stand, ends):
-            if end.state in states and (keep is None or keep(end.row())):
-                chosen.add((_PLACE[end.state], end.task), end)
-    return {"tasks": [end.row() for end in chosen.all()], "matched": chosen.of, "hidden": hidden}
+        hidden += left.hidden + max(0, ended - over.number(left.seen))
+        stopped = _STOPPED if left.cut_short else stopped
+        for end in chain(left.rows, filter(asked.holds, ends)):
+            chosen.add((_PLACE[end.state], end.task), end)
+    rows = [end.row() for end in chosen.all()]
+    return {"tasks": rows, "matched": chosen.of, "hidden": hidden, "stopped": stopped}
+
+
+_STOPPED = (
+    f"the search ended after {search.MOST_S:g} s, before all tasks were looked at; one function "
+    "and one state are found sooner, and loom show ID tells of a single task"
+)
+
+
+def _left(  # noqa: PLR0913, PLR0917 - what is asked for, and what was asked already
+    cluster: Cluster,
+    job: bytes,
+    asked: Asked,
+    limit: int,
+    at_work: dict[str, dict[str, Any]],
+    until: float,
+) -> _Left:
+    """Those that are not over: of very many some, or what is looked for among all of them."""
+    if cluster.live is None:
+        return _Left(set(), [])
+    if not asked.all_of_them and overall.left(cluster, job) > _LOOKED_AT:
+        return _found(cluster, job, asked, limit, at_work, until)
+    alive, total = cluster.live.tasks(job, _LOOKED_AT)
+    rows = _not_over(cluster, job, alive, at_work) if asked.states - {"DONE"} else []
+    rows = [end for end in rows if asked.may_be(end) and asked.holds(end)]
+    return _Left(set(alive), rows, hidden=total - len(alive))
+
+
+def _found(  # noqa: PLR0913, PLR0917 - the same
+    cluster: Cluster,
+    job: bytes,
+    asked: Asked,
+    limit: int,
+    at_work: dict[str, dict[str, Any]],
+    until: float,
+) -> _Left:
+    """What is looked for among very many: first what nodes have, as it is least."""
+    templates, there = _there_are(cluster, job, asked)
+    parts = search.Search(cluster.control_plane, job, templates, until)
+    seen: set[bytes] = set()
+    rows: list[End] = []
+    found: Counter[str] = Counter()
+    for state, look in (("HELD", parts.held), ("WAITING", parts.waiting), ("READY", parts.ready)):
+        for part in look() if found[state] < there[state] and len(rows) < limit else ():
+            new = [task for task in dict.fromkeys(part) if task not in seen]
+            some = list(filter(asked.may_be, _not_over(cluster, job, new, at_work)))
+            seen |= {end.task for end in some}
+            found.update("HELD" if end.state == "RUNNING" else end.state for end in some)
+            rows += filter(asked.holds, some)
+            if found[state] >= there[state] or len(rows) >= limit:
+                break
+    there["HELD"] = 0  # all of it was looked at
+    more = sum(max(0, number - found[state]) for state, number in there.items())
+    if len(rows) < limit and not parts.cut_short:
+        more = 0  # what was counted has gone on meanwhile
+    known = asked.keep is None and not parts.cut_short
+    return _Left(seen, rows, more if known else 0, 0 if known else more, parts.cut_short)
+
+
+def _there_are(cluster: Cluster, job: bytes, asked: Asked) -> tuple[list[bytes], dict[str, int]]:
+    """Templates of what is asked for, and how many of their tasks stand so; HELD: and run."""
+    templates, there = [], dict.fromkeys(("HELD", "WAITING", "READY"), 0)
+    holding = cluster.control_plane.holding(job)
+    for template, each in cluster.counts(job).items():
+        left, held = each["submitted"] - counted.over_in(each), holding.get(template, 0)
+        if left and (asked.wanted is None or asked.wanted(cluster.name(job, template))):
+            templates.append(template)
+            there["HELD"] += held
+            there["WAITING"] += each["waiting"]
+            there["READY"] += max(0, left - each["waiting"] - held)
+    states = asked.states | ({"HELD"} if "RUNNING" in asked.states else set())
+    return templates, {state: n if state in states else 0 for state, n in there.items()}
 
 
 def _not_over(

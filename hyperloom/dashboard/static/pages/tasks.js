@@ -17,7 +17,7 @@ export function Tasks({ moment, rest }) {
   const { answer, error } = useAnswer(`/api/tasks?job=${job}&state=${state}&name=${encodeURIComponent(name)}&limit=${limit}`, 3000);
   const rows = answer ? answer.tasks : [];
   const more = answer && (answer.matched > rows.length || answer.hidden)
-    ? `${count(rows.length)} of ${count(answer.matched + answer.hidden)} are shown${answer.hidden ? `; ${count(answer.hidden)} were not looked at` : ""}` : "";
+    ? `${count(rows.length)} of ${count(answer.matched + answer.hidden)} are shown${answer.hidden ? `; ${count(answer.hidden)} were not looked at` : ""}${answer.stopped ? `; ${answer.stopped}` : ""}` : "";
   return html`<${JobTools} moment=${moment} job=${job} page="tasks"/><${Trouble} text=${error}/>
     <div class="tools">
       <label>State <select value=${state} onChange=${(event) => setState(event.target.value)}>
