@@ -1,20 +1,25 @@
 """The graph of a job as it runs: task by task while they are few, by function when they are many.
 
-What is over is known from events, as far as they are kept; what is not, from its record.
+What is over is known from events, as far as they are kept; what is not, from its record.  Of very
+many that are not over some are looked at, and at least one of each function: it is searched for
+once, and kept.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import events, ids, specs
 from hyperloom.events import Ended
 from hyperloom.gcs import codes, keys
 from hyperloom.watch import inputs, overall, tasks
+from hyperloom.watch.search import Search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.live import Live
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
 SINGLY_MOST = 250  # tasks that are drawn one by one
 _NAMED_MOST = 100_000  # tasks whose function is remembered, to tell who made an input
 _ALIVE_MOST = 2000  # tasks that are not over whose inputs are looked at
+_OF_EACH = 10  # tasks of a function that are searched for, if none is among those
+_SEARCH_S = 5.0
+_AT_ONCE = 500  # tasks whose records are read
 _STEPS = 5  # up from those,
 _MAKERS_MOST = 500  # each to so many tasks
 _FUNCTIONS_MOST = 150  # that are drawn: those with most tasks
@@ -45,6 +53,8 @@ class Past:
     def __init__(self) -> None:
         self.singly: dict[bytes, Over] | None = {}
         self.edges: Counter[tuple[str, str]] = Counter()
+        self.rare: dict[str, list[Alive]] = {}  # what was found of functions that have few tasks
+        self.sought: dict[str, int] = {}  # functions of which nothing was, when so many were left
         self._names: dict[bytes, str] = {}
         self._older: dict[bytes, str] = {}  # than all of these
 
@@ -74,7 +84,7 @@ class Past:
         return self._names.get(task) or self._older.get(task)
 
 
-class _Alive(NamedTuple):
+class Alive(NamedTuple):
     """A task that is not over."""
 
     task: bytes
@@ -103,23 +113,64 @@ def look(
     alive = _alive(cluster, job, None if part is None else part.left)
     if singly and past.singly is not None and total <= SINGLY_MOST:
         return {"single": True, "total": total, **_singly(cluster, job, past.singly, alive)}
+    if cluster.live is not None:
+        alive += _rare(cluster, job, past, counts, {each.name for each in alive}, has)
     return {"single": False, "total": total, **_by_name(cluster, counts, past, alive, has)}
 
 
-def _alive(cluster: Cluster, job: bytes, left: Sequence[bytes] | None) -> list[_Alive]:
+def _alive(cluster: Cluster, job: bytes, left: Sequence[bytes] | None) -> list[Alive]:
     if cluster.live is None:
         return []
     found = cluster.live.tasks(job, _ALIVE_MOST)[0] if left is None else left[:_ALIVE_MOST]
     return _of_records(cluster, job, found)
 
 
-def _of_records(cluster: Cluster, job: bytes, found: Sequence[bytes]) -> list[_Alive]:
+def _of_records(cluster: Cluster, job: bytes, found: Sequence[bytes]) -> list[Alive]:
     records = cluster.control_plane.records(job, found)
     return [
-        _Alive(task, cluster.name(job, specs.template_of(record)), _makers(record))
+        Alive(task, cluster.name(job, specs.template_of(record)), _makers(record))
         for task, record in zip(found, records, strict=True)
         if record is not None
     ]
+
+
+def _rare(  # noqa: PLR0913, PLR0917 - what is known already
+    cluster: Cluster,
+    job: bytes,
+    past: Past,
+    counts: Sequence[Mapping[str, Any]],
+    shown: set[str],
+    has: Callable[[bytes], bool],
+) -> list[Alive]:
+    """Some tasks of each function that has some left, of which none is `shown`."""
+    left = {row["name"]: row["left"] for row in counts if row["left"] and row["name"] not in shown}
+    wanted = {
+        name: number for name, number in left.items()
+        if name not in past.rare and past.sought.get(name) != number
+    }  # fmt: skip
+    if wanted:
+        for each in _searched(cluster, job, wanted, has):
+            past.rare.setdefault(each.name, []).append(each)
+        past.sought |= {name: n for name, n in wanted.items() if name not in past.rare}
+    return [each for name in left for each in past.rare.get(name, ())]
+
+
+def _searched(
+    cluster: Cluster, job: bytes, wanted: Mapping[str, int], has: Callable[[bytes], bool]
+) -> Iterator[Alive]:
+    """Some tasks of each of these functions, of which so many are left."""
+    missing = {name: min(number, _OF_EACH) for name, number in wanted.items()}
+    names = {template: cluster.name(job, template) for template in cluster.counts(job)}
+    templates = [template for template, name in names.items() if name in missing]
+    search = Search(cluster.control_plane, job, templates, time.monotonic() + _SEARCH_S)
+    for part in chain(search.waiting(), search.ready()):
+        for each in _of_records(cluster, job, list(filter(has, part))[:_AT_ONCE]):
+            if missing[each.name]:
+                missing[each.name] -= 1
+                yield each
+        search.templates = {t for t in search.templates if missing[names[t]]}
+        if not search.templates:
+            return
 
 
 def _makers(record: bytes) -> list[bytes]:
@@ -128,7 +179,7 @@ def _makers(record: bytes) -> list[bytes]:
 
 
 def _singly(
-    cluster: Cluster, job: bytes, over: dict[bytes, Over], alive: list[_Alive]
+    cluster: Cluster, job: bytes, over: dict[bytes, Over], alive: list[Alive]
 ) -> dict[str, Any]:
     boxes = {
         task: {"id": task.hex(), "short": ids.short(task), "name": each.name, "state": each.state}
@@ -161,7 +212,7 @@ def _by_name(
     cluster: Cluster,
     counts: Sequence[Mapping[str, Any]],
     past: Past,
-    alive: list[_Alive],
+    alive: list[Alive],
     has: Callable[[bytes], bool],
 ) -> dict[str, Any]:
     busy = Counter(
@@ -182,7 +233,7 @@ def _by_name(
     return {"hidden": len(counts) - len(largest), **_drawn(boxes, edges)}
 
 
-def _with_makers(cluster: Cluster, alive: list[_Alive], past: Past) -> list[_Alive]:
+def _with_makers(cluster: Cluster, alive: list[Alive], past: Past) -> list[Alive]:
     """These, and what makes their inputs, some steps up: its arrows are there, too."""
     found = {each.task: each for each in alive}
     last = alive
