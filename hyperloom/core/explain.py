@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import bundles, failures, specs, why
 from hyperloom.core.cluster import nodes
-from hyperloom.gcs import groups, keys, standing
-from hyperloom.ids import OBJECT_BYTES, TASK_BYTES, TaskID, cut, object_id, short, task_of
+from hyperloom.gcs import codes, groups, keys, standing
+from hyperloom.ids import TASK_BYTES, TaskID, object_id, short, task_of
 from hyperloom.resources import ResourceSet
 from hyperloom.specs import CALL_QUEUE, decode_template
 
@@ -37,6 +37,7 @@ class Stand(NamedTuple):
     lacks: list[bytes]
     role: specs.Role = ""
     label: str = ""
+    becomes: str = ""  # of one that is ready: FAILED or CANCELLED, as the input of `lacks` did
 
     def known_as(self) -> str:
         """What people are told that it is called."""
@@ -50,10 +51,11 @@ def where(session: Session, tasks: Sequence[bytes], lacks: int = 0) -> list[Stan
     for at in range(0, len(answers), 5):
         state, detail, body, missing, label = answers[at : at + 5]
         of = decode_template(body) if body else None
+        lacking, becomes = codes.lacked(missing)
         stands.append(
             Stand(
                 state.decode(), detail.decode(), of.name if of else "",
-                cut(missing, OBJECT_BYTES), of.role if of else "", label.decode(errors="replace"),
+                lacking, of.role if of else "", label.decode(errors="replace"), becomes,
             )
         )  # fmt: skip
     return stands
@@ -146,6 +148,9 @@ def _facts(session: Session, stand: Stand) -> why.Facts:
             return why.Facts(state="WAITING", lacks=lacks, missing=int(stand.detail))
         case "READY" if stand.detail == CALL_QUEUE:
             return why.Facts(state="READY", actor="its actor", missing=len(stand.lacks))
+        case "READY" if stand.becomes:
+            lacks = [f"ObjectRef({short(stand.lacks[0])})"]
+            return why.Facts(state="READY", lacks=lacks, becomes=stand.becomes)
         case "READY":
             priority, shape, *_ = stand.detail.split("|")
             asked = ResourceSet.parse(shape)

@@ -9,6 +9,7 @@ object id and value.
 from __future__ import annotations
 
 from hyperloom import failures
+from hyperloom.ids import cut
 
 # Widths in bytes (`hyperloom.ids`).
 JOB_ID = 4
@@ -152,6 +153,12 @@ def stored_bytes(kept: bytes) -> int:
 def stored_by(kept: bytes) -> bytes:
     """The template of the task that made it; empty if it was put."""
     return kept[1 + NODE_ID :].partition(b",")[2]
+
+
+def lacked(told: bytes) -> tuple[list[bytes], str]:
+    """What ``task_where`` says that a task lacks; and what it becomes by an input, or nothing."""
+    ended = {FAILED: "FAILED", CANCELLED: "CANCELLED"}.get(told[-1:] * (len(told) % OBJECT_ID), "")
+    return cut(told[: len(told) // OBJECT_ID * OBJECT_ID], OBJECT_ID), ended
 
 
 def lua_constants() -> dict[str, int | bytes]:

@@ -203,7 +203,7 @@ def _states(cluster: Cluster, job: bytes, found: list[bytes]) -> list[str]:
     stands = cluster.control_plane.where(job, found)
     return [
         "RUNNING" if at_work.get(task.hex(), {}).get("at") in tasks.AT_WORK
-        else "DONE" if stand.state == "OVER" else stand.state
+        else "DONE" if stand.state == "OVER" else stand.becomes or stand.state
         for task, stand in zip(found, stands, strict=True)
     ]  # fmt: skip
 

@@ -135,7 +135,7 @@ def _name(stand: Stand) -> str:
 
 def _kept_by(stand: Stand, work: dict[str, Any] | None, alive: set[str]) -> str:
     if stand.state == "READY":
-        return stand.detail
+        return stand.becomes or stand.detail
     if stand.detail not in alive:
         return "silent"
     return work["at"] if work else ""

@@ -14,7 +14,7 @@ from msgspec import DecodeError
 from hyperloom import specs
 from hyperloom.gcs import asking, codes, keys, orphans, overview
 from hyperloom.gcs.wire import Wire, fcall
-from hyperloom.ids import OBJECT_BYTES, PROCESS_BYTES, cut
+from hyperloom.ids import PROCESS_BYTES
 from hyperloom.watch import counted
 from hyperloom.watch.story import Event
 
@@ -37,6 +37,7 @@ class Stand(NamedTuple):
     detail: str
     template: Template | None  # none: the task is over or unknown
     lacks: list[bytes]
+    becomes: str = ""  # of one that is ready: FAILED or CANCELLED, as the input of `lacks` did
 
 
 class Live:
@@ -224,8 +225,8 @@ class Live:
             for row in range(0, len(flat), 5):
                 state, detail, body, missing, _ = flat[row : row + 5]
                 template = decoded(body)
-                lacking = cut(missing, OBJECT_BYTES)
-                stands.append(Stand(state.decode(), detail.decode(), template, lacking))
+                lacking, becomes = codes.lacked(missing)
+                stands.append(Stand(state.decode(), detail.decode(), template, lacking, becomes))
         return stands
 
     def record(self, job: bytes, task: bytes) -> bytes | None:

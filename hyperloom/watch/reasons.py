@@ -67,7 +67,7 @@ def _line(
     facts = _facts(cluster, job, task, stand, told, at_work)
     facts = replace(facts, stands=standing.in_circle(facts.stands, before))
     lacking = [] if stand is None else stand.lacks
-    state = _as_in_tables(facts.state, at_work.get(task.hex()))
+    state = facts.becomes or _as_in_tables(facts.state, at_work.get(task.hex()))
     decided = _decided(task, name, facts)
     line = {**decided, "state": state, "lacks": [oid.hex() for oid in lacking]}
     makers = [] if facts.lost else [bytes(ids.task_of(oid)) for oid in lacking]  # type: ignore[arg-type]
@@ -131,6 +131,9 @@ def _facts(  # noqa: PLR0913, PLR0917 - what was asked already
             state=state, actor=_actor_of(live, job, task),
             missing=len(stand.lacks), error=error, stands=_at_actor(live, job, task, stand),
         )  # fmt: skip
+    if stand.becomes:
+        lacks = [ids.short(oid) for oid in stand.lacks]
+        return why.Facts(state=state, lacks=lacks, becomes=stand.becomes)
     if state == "READY":
         group = bundles.group_of(name for name, _ in asked.items())
         placed = groups.standing(live, group) if group else Standing("", fits=True)

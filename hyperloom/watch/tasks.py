@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperloom import events
+from hyperloom import events, ids
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
 from hyperloom.watch import counted, overall, search
@@ -225,6 +225,10 @@ def _not_over(
 def _alive(task: bytes, stand: Stand, at_work: dict[str, dict[str, Any]]) -> dict[str, Any]:
     name = stand.template.name if stand.template else "?"
     work = at_work.get(task.hex())
+    if stand.becomes:
+        ended = "failed" if stand.becomes == "FAILED" else "was cancelled"
+        error = f"takes {ids.short(stand.lacks[0])}, which {ended}"
+        return blank_row(task, name, stand.becomes, error=error)
     if work is None:
         node = stand.detail if stand.state == "HELD" else None
         return blank_row(task, name, "WAITING" if stand.state == "OVER" else stand.state, node=node)

@@ -29,6 +29,7 @@ class Facts:
     lacks: Sequence[str] = ()  # names of inputs that are not there yet, perhaps not all
     missing: int = 0  # how many; of a call that is ready, 1: its actor
     lost: Sequence[str] = ()  # those of them that nobody makes
+    becomes: str = ""  # FAILED or CANCELLED, of what is ready, since the input of `lacks` is that
     asked: ResourceSet = NOTHING
     priority: int = 0
     position: int | None = None  # in its queue, from 0 on
@@ -123,6 +124,13 @@ def _is_ready(facts: Facts) -> str:
 
 
 def _ready(facts: Facts) -> Reason:
+    if facts.becomes:
+        became = {"FAILED": "failed", "CANCELLED": "was cancelled"}[facts.becomes]
+        return Reason(
+            Why.INPUT_ENDED,
+            f"does not run: what it takes from {facts.lacks[0]} {became}, and so it ends, too, as "
+            "soon as a node has room to take it",
+        )
     if facts.group_state:
         return _in_group(facts)
     asked = facts.asked

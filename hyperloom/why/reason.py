@@ -19,6 +19,7 @@ class Why(StrEnum):
     DEAD = "dead"
     ALIVE = "alive"
     INPUT_LOST = "input-lost"
+    INPUT_ENDED = "input-ended"
     INPUTS = "inputs"
     NO_NODE = "no-node"
     GROUP = "placement-group"

@@ -49,6 +49,10 @@ CASES = {
         Facts(state="WAITING", lacks=["ab-1:0", "ab-2:0"], missing=5),
         "waits for 5 of its inputs: ab-1:0, ab-2:0 and 3 more", "",
     ),
+    Why.INPUT_ENDED: (
+        Facts(state="READY", lacks=["ab-1:0"], becomes="CANCELLED"),
+        "does not run: what it takes from ab-1:0 was cancelled, and so it ends, too", "",
+    ),
     Why.INPUT_LOST: (
         Facts(state="WAITING", lacks=["ab-1:0"], missing=1, lost=["ab-1:0"]),
         "waits for ab-1:0, which does not exist any more and which nobody makes", "loom cancel",

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import hyperloom as loom
+from hyperloom import ids
 from hyperloom.core import current
+from hyperloom.errors import GetTimeout
 from hyperloom.watch import errors
 from hyperloom.watch.exposition import Collector
 from tests.cluster.watch.own_jobs import own_cluster  # noqa: F401 - the fixture `cluster`
@@ -165,3 +167,33 @@ def stops() -> None:
 
     while True:
         time.sleep(0.01)  # the task runs until it is stopped
+
+
+def test_what_takes_from_a_cancelled_task_is_told_to_end_so(loom_: Any, job: str) -> None:
+    """1. A task is cancelled.  2. What takes its result is ready, and no node has room for it."""
+    refs = {"CANCELLED": nowhere.remote(1), "FAILED": fails.remote(2)}
+    takers = {state: elsewhere.remote(ref) for state, ref in refs.items()}
+    loom.cancel(refs["CANCELLED"])
+    wait_until(lambda: standing(loom_, job)[0] == 0)
+    shown = {
+        row["id"]: row
+        for row in loom_("ls", "tasks", "--filter", "name=elsewhere", "--json")["tasks"]
+    }
+    for state, taker in takers.items():
+        row = shown[taker.hex()[:32]]
+        became = {"CANCELLED": "was cancelled", "FAILED": "failed"}[state]
+        made = ids.short(refs[state].binary())
+        assert (row["state"], row["error"]) == (state, f"takes {made}, which {became}")
+        line, cause = loom_("why", taker.hex(), "--json")
+        assert (line["state"], line["why"], cause["state"]) == (state, "input-ended", state)
+        assert line["says"] == (
+            f"does not run: what it takes from {made} {became}, and so it ends, too, as soon as a "
+            "node has room to take it"
+        )
+        assert loom_("show", taker.hex()[:32], "--json")["state"] == state
+        with pytest.raises(GetTimeout, match=f"does not run: what it takes from .* {became}"):
+            loom.get(taker, timeout=0.01)
+    kinds = {line["says"] for line in loom_("why", job, "--json") if line["name"] == "elsewhere"}
+    assert len(kinds) == 2
+    for taker in takers.values():
+        loom.cancel(taker)

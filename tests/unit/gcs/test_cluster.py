@@ -163,6 +163,31 @@ def test_the_first_inputs_that_a_waiting_task_lacks_are_named(
     ]
 
 
+def test_of_a_ready_task_the_input_is_named_that_failed_or_was_cancelled(
+    plane: Plane, driver: Process
+) -> None:
+    cancelled, whole = driver.submit(2)
+    failed, long, put = driver.put(b"4failed"), driver.put(b"4" + bytes(5000)), driver.put()
+    inputs = [
+        [put, output(cancelled), failed],
+        [put, failed],
+        [long],
+        [put],
+        [output(whole), failed],
+    ]
+    takers = [driver.submit(inputs=some)[0] for some in inputs]
+    plane.call("task_cancel", codes.WAS_CANCELLED, 0, cancelled)
+    answers = plane.call("task_where", 0, *takers)
+    assert list(zip(answers[::5], answers[3::5], strict=True)) == [
+        (b"READY", output(cancelled) + codes.CANCELLED), (b"READY", failed + codes.FAILED),
+        (b"READY", b""), (b"READY", b""), (b"WAITING", b""),
+    ]  # fmt: skip
+    assert codes.lacked(answers[3]) == ([output(cancelled)], "CANCELLED")
+    assert codes.lacked(answers[8]) == ([failed], "FAILED")
+    assert codes.lacked(output(whole) + failed) == ([output(whole), failed], "")
+    assert codes.lacked(b"") == ([], "")
+
+
 def test_a_template_is_said_once(plane: Plane) -> None:
     assert plane.call("template_fetch", b"UNKNOWN.") is None
     kind = declare(plane, b"KIND....")

@@ -1,4 +1,4 @@
--- act.refs_of(record), act.ref_ids(record), act.inputs_of(record), act.label_of(record),
+-- act.refs_of(record), act.ref_ids(record), act.inputs_of(record, most), act.label_of(record),
 -- act.template(ns, template), act.adopt(ns, parent, ids)
 --
 -- What Lua reads of a task's record and of its template.  A record's head is described in
@@ -35,12 +35,13 @@ function act.ref_ids(record)
   return string.sub(record, HEAD + 1, HEAD + all * code.OBJECT_ID)
 end
 
--- the inputs alone
-function act.inputs_of(record)
+-- the inputs alone; the first `most`, if that is said
+function act.inputs_of(record, most)
   local inputs = counts_of(record)
   if inputs == 0 then
     return NONE
   end
+  inputs = math.min(inputs, most or inputs)
   return many.cut(string.sub(record, HEAD + 1, HEAD + inputs * code.OBJECT_ID), code.OBJECT_ID, {})
 end
 

@@ -3,7 +3,9 @@
 -- Where tasks stand, for people: WAITING (detail: number of inputs it lacks), READY (its
 -- queue), HELD (the node), OVER (an output exists), UNKNOWN.  `lacks` are the first `most`
 -- of the inputs that a waiting task lacks, concatenated; a call that is ready lacks its actor, as
--- long as that takes no calls.  A task without a label has an empty one.
+-- long as that takes no calls.  Any other that is ready has there the first of its first inputs
+-- that failed or was cancelled, with FAILED or CANCELLED behind it: so it ends too, once a node
+-- takes it.  A task without a label has an empty one.
 --
 -- Refuses: nothing.
 -- Writes:  nothing.
@@ -59,6 +61,8 @@ transition('task_where', READS, function(ns, args)
     reply[#reply + 1] = template and call('HGET', key.template(ns), template) or ''
     if state == 'READY' and detail == code.CALL then
       reply[#reply + 1] = lacks_actor(ns, records[i])
+    elseif state == 'READY' then
+      reply[#reply + 1] = act.spoilt_by(ns, records[i])
     else
       reply[#reply + 1] = state == 'WAITING' and lacks(ns, records[i], most) or ''
     end
