@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import json
 from starlette.applications import Starlette
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
 
 from hyperloom import errors
-from hyperloom.dashboard import actions
+from hyperloom.dashboard import actions, files
 from hyperloom.dashboard import answers as pages
 from hyperloom.dashboard.access import Guard
 from hyperloom.dashboard.desk import Desk
@@ -71,7 +70,7 @@ def make_app(
                 for name in pages.PAGES
             ],
             *(actions.routes(access, common) if access.actions else ()),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            *files.routes(STATIC),
         ],
         lifespan=lifespan,
     )
@@ -81,9 +80,6 @@ def make_app(
 def _of_viewers(access: Access) -> list[Route]:
     """What each viewer begins with."""
 
-    async def index(_: Request) -> Response:
-        return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
-
     async def log_in(request: Request) -> Response:
         return access.log_in(request)
 
@@ -91,7 +87,7 @@ def _of_viewers(access: Access) -> list[Route]:
         told = {"actions": access.actions, "token": access.token(request)}
         return JSONResponse(told, headers=_NOT_KEPT)
 
-    return [Route("/", index), Route("/login", log_in), Route("/api/terms", terms)]
+    return [Route("/login", log_in), Route("/api/terms", terms)]
 
 
 def _of_moments(sampler: Sampler, goes_on: Callable[[], bool]) -> list[Route]:

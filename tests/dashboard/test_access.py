@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import socket
 import time
@@ -130,3 +131,34 @@ def test_no_script_of_ours_can_make_markup_of_text() -> None:
         text = script.read_text()
         for word in (*MARKUP, "dangerouslySetInnerHTML", "new Function", "javascript:"):
             assert word not in text, f"{word} in {script.name}"
+
+
+def test_files_are_kept_by_browsers_that_ask_whether_they_are_the_same(page: Page) -> None:
+    with page.visitor() as visitor:
+        for path, kind in {"/": "text/html", "/static/app.js": "text/javascript"}.items():
+            first = visitor.get(path)
+            assert first.headers["content-type"].startswith(kind)
+            assert first.headers["cache-control"] == "no-cache"
+            again = visitor.get(path, headers={"If-None-Match": first.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
+            other = visitor.get(path, headers={"If-None-Match": '"another"'})
+            assert other.content == first.content
+
+
+def test_what_is_answered_leaves_at_once() -> None:
+    """Else a small answer waits until its reader has acknowledged the one before: 40 ms."""
+
+    async def sent_at_once(sock: socket.socket) -> int:
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            at = writer.get_extra_info("socket")
+            told.set_result(at.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(answer, sock=sock):
+            _, writer = await asyncio.open_connection(*sock.getsockname())
+            writer.close()
+            return await told
+
+    assert asyncio.run(sent_at_once(serve.listen("127.0.0.1", 0))) == 1

@@ -1,7 +1,7 @@
 // What all pages are made of.
 import { h } from "./vendor/preact.mjs";
 import htm from "./vendor/htm.mjs";
-import { useEffect, useRef, useState } from "./vendor/hooks.mjs";
+import { useEffect, useLayoutEffect, useRef, useState } from "./vendor/hooks.mjs";
 
 export const html = htm.bind(h);
 
@@ -72,6 +72,10 @@ function joined(before, told) {
 // The common moments: one a second.
 export function useMoments() {
   const [moment, set] = useState(null);
+  useLayoutEffect(() => {  // the first one was asked for by the page itself, before any script was read
+    fetch("/api/moment").then((reply) => (reply.ok ? reply.json() : null), () => null)
+      .then((told) => told && set((before) => before || joined(null, told)));
+  }, []);
   useEffect(() => {
     let source = null;
     let timer = null;

@@ -1,6 +1,5 @@
 // How far, how fast, what failed, where the memory is.
-import uPlot from "../vendor/uplot.mjs";
-import { useEffect, useRef } from "../vendor/hooks.mjs";
+import { useEffect, useRef, useState } from "../vendor/hooks.mjs";
 import { cancelledIn, clock, count, Figure, html, seconds, size, Table, Track, useAnswer } from "../parts.js";
 
 const WHOLE = [1, 2, 5].flatMap((n) => [...Array(8).keys()].map((zeros) => n * 10 ** zeros)).sort((a, b) => a - b);
@@ -22,7 +21,16 @@ function timeLeft(curve, left) {
 function Curve({ moment }) {
   const box = useRef(null);
   const plot = useRef(null);
+  const [drawn, tell] = useState(false);
   useEffect(() => {
+    let over = false;
+    // It is long, and the figures need not wait for it.
+    import("../vendor/uplot.mjs").then((module) => { if (!over) begin(module.default); }, () => {});
+    const fit = () => plot.current && plot.current.setSize({ width: box.current.clientWidth, height: 190 });
+    addEventListener("resize", fit);
+    return () => { over = true; removeEventListener("resize", fit); if (plot.current) plot.current.destroy(); };
+  }, []);
+  function begin(uPlot) {
     const ink = getComputedStyle(document.body).getPropertyValue("--quiet");
     const line = getComputedStyle(document.body).getPropertyValue("--line");
     const bar = getComputedStyle(document.body).getPropertyValue("--bar");
@@ -34,14 +42,12 @@ function Curve({ moment }) {
       axes: [{ ...axis, space: 90, size: 32, incrs: STEPS, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 64, incrs: WHOLE, values: (_, ticks) => ticks.map(count) }],
       scales: { x: { range: (_, least, most) => [Math.min(least, most - LEAST_S), most] }, y: { range: (_, __, most) => [0, Math.max(5, most * 1.1)] } },
     }, [[], []], box.current);
-    const fit = () => plot.current.setSize({ width: box.current.clientWidth, height: 190 });
-    addEventListener("resize", fit);
-    return () => { removeEventListener("resize", fit); plot.current.destroy(); };
-  }, []);
+    tell(true);
+  }
   useEffect(() => {
     const curve = moment.curve || [];
-    plot.current.setData([curve.map((point) => point.at), holes(curve)]);
-  }, [moment]);
+    if (drawn) plot.current.setData([curve.map((point) => point.at), holes(curve)]);
+  }, [moment, drawn]);
   const last = moment.curve.length ? moment.curve[moment.curve.length - 1].rate : 0;
   return html`<div class="card"><h2>Tasks finished per second</h2>
     <div ref=${box} role="img" aria-label=${`Tasks finished per second over the last minutes; now ${count(last)}`}></div></div>`;
