@@ -8,8 +8,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +26,8 @@ def wait_until(predicate: Callable[[], T], timeout_s: float = 10.0, *, what: str
     pause_s = _FIRST_PAUSE_S
     while not (answer := predicate()):
         if time.monotonic() > deadline:
+            import pytest  # noqa: PLC0415 - workers import modules of tests: each would take 0.4 s
+
             waited_for = what or getattr(predicate, "__qualname__", repr(predicate))
             pytest.fail(f"after {timeout_s} s still not so: {waited_for}; last answer: {answer!r}")
         time.sleep(pause_s)
