@@ -311,6 +311,10 @@ class Config:
         unit="bytes",
     )
 
+    submission: str = _option(
+        "", "As which submission this program runs; `loom submit` says so to those that it starts."
+    )
+
     # -- for those who work on HyperLoom
     check: bool = _option(
         default=False, sentence="Machines check all their invariants after each event."

@@ -61,7 +61,7 @@ class Driver:
         self._node = node
         self._job = new_job_id()
         process = new_process_id(self._job)
-        self._about = {**_about(namespace), "process": process.hex()}
+        self._about = {**_about(namespace, config.submission), "process": process.hex()}
         self._visits: list[bytes] = []  # this process's names in other jobs
         self._outage_s = config.outage_s
         self._closing, self._parted = threading.Event(), threading.Event()
@@ -311,7 +311,7 @@ def _after_fork_in_child() -> None:
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def _about(namespace: str) -> dict[str, Any]:
+def _about(namespace: str, submission: str) -> dict[str, Any]:
     paths = [path or str(Path.cwd()) for path in sys.path]
     return {
         "pid": os.getpid(),
@@ -319,4 +319,5 @@ def _about(namespace: str) -> dict[str, Any]:
         "cwd": str(Path.cwd()),
         "sys_path": paths,
         "namespace": namespace,
+        "submission": submission,
     }

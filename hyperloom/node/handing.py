@@ -62,6 +62,9 @@ class Desk(Protocol):
     def stop(self, text: str) -> None:
         """End one."""
 
+    def run_again(self, text: str) -> dict[str, Any]:
+        """Start one that failed or was stopped once more, under its id; how it stands then."""
+
 
 class Here:
     """A session of this machine."""
@@ -89,6 +92,9 @@ class Here:
 
     def stop(self, text: str) -> None:  # noqa: D102
         submissions.stop(submissions.find(self._session, text))
+
+    def run_again(self, text: str) -> dict[str, Any]:  # noqa: D102
+        return submissions.run_again(submissions.find(self._session, text)).shown()
 
 
 class There:
@@ -151,6 +157,9 @@ class There:
 
     def stop(self, text: str) -> None:  # noqa: D102
         self._ask("stop", text)
+
+    def run_again(self, text: str) -> dict[str, Any]:  # noqa: D102
+        return self._ask("run_again", text)
 
     def close(self) -> None:
         """Hang up; the reception there ends by itself."""

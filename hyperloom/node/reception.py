@@ -74,6 +74,8 @@ class Reception:
                 told |= {"about": known.shown(), "text": part, "next": following}
             case ["stop", str(text)]:
                 submissions.stop(self._find(text))
+            case ["run_again", str(text)]:
+                told = submissions.run_again(self._find(text)).shown()
             case _:
                 told["error"] = "the head is of another version, and does not know this question"
         return told

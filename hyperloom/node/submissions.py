@@ -10,6 +10,7 @@ runs in a process group of its own, watched over by a process of ours
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -30,10 +31,11 @@ from hyperloom.node.start import child_environment
 from hyperloom.raylet.node import NodeSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _FOLDER = "submitted"
 _ABOUT, _OUTPUT, _WORK = "about.json", "output.log", "work"
+_WATCHER, _STOPPED = "watcher", "stopped"
 _PART_BYTES = 1 << 19  # of output at a time
 _END_S = 10.0
 _KILLED = -signal.SIGKILL
@@ -54,6 +56,7 @@ class Submission:
     pid: int = 0
     started: int = 0  # with `pid`: see `Mark`
     folder: str = ""
+    attempt: int = 1
 
     @property
     def output(self) -> Path:
@@ -103,6 +106,52 @@ def begin(
         folder=str(folder),
     )  # fmt: skip
     _write(new)
+    _start(new)
+    return new
+
+
+def run_again(known: Submission) -> Submission:
+    """Start the command of one that is over once more, in its copy, which has what it wrote there.
+
+    Raises:
+        errors.LoomError: it runs, or nothing of it failed; nothing was started.
+    """
+    folder = Path(known.folder)
+    with _alone(folder):
+        known = _read(folder)  # another may have done so meanwhile
+        if known.state == "RUNNING":
+            raise errors.LoomError(
+                f"{known.id} runs; nothing was started. To begin it anew, end it first: "
+                f"loom submit --stop {known.id}"
+            )
+        if known.state == "DONE":
+            raise errors.LoomError(f"nothing of {known.id} failed: it ended with 0")
+        if Mark(known.pid, known.started).alive:  # only its watcher was killed
+            os.killpg(known.pid, signal.SIGKILL)
+        for left in (_STOPPED, _WATCHER):
+            (folder / left).unlink(missing_ok=True)
+        again = replace(
+            known, state="RUNNING", exit_code=None, ended=None, pid=0, started=0,
+            attempt=known.attempt + 1,
+        )  # fmt: skip
+        _write(again)
+        _start(again)
+    return again
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """As long as it is entered nobody else starts or stops this one."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _start(new: Submission) -> None:
+    folder = Path(new.folder)
     watcher = subprocess.Popen(
         [sys.executable, "-P", "-m", "hyperloom.node.submissions", str(folder)],
         stdin=subprocess.DEVNULL,
@@ -110,12 +159,11 @@ def begin(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd="/",
-        env={**child_environment(), **_way_to(session)},
+        env={**child_environment(), **_way_to(folder.parents[1])},
     )
     mark = Mark.of(watcher.pid)
     watcher.returncode = 0  # it is nobody's child from now on: no warning about that
-    (folder / "watcher").write_text(json.dumps([watcher.pid, mark.started if mark else 0]))
-    return new
+    (folder / _WATCHER).write_text(json.dumps([watcher.pid, mark.started if mark else 0]))
 
 
 def _way_to(session: Path) -> dict[str, str]:
@@ -157,7 +205,7 @@ def _read(folder: Path) -> Submission:
 
 def _watched(folder: Path) -> bool:
     try:
-        pid, started = json.loads((folder / "watcher").read_text())
+        pid, started = json.loads((folder / _WATCHER).read_text())
     except (OSError, ValueError):
         return True  # it is being started
     return Mark(pid, started).alive
@@ -180,10 +228,13 @@ def output(known: Submission, at: int) -> tuple[bytes, int]:
 
 
 def stop(known: Submission) -> None:
-    """End it: first asked, then by force."""
-    if known.state != "RUNNING":
-        return
-    (Path(known.folder) / "stopped").touch()
+    """End it: first asked, then by force.  One that is being started does not start."""
+    folder = Path(known.folder)
+    with _alone(folder):
+        known = _read(folder)  # its process may be there by now
+        if known.state != "RUNNING":
+            return
+        (folder / _STOPPED).touch()
     mark = Mark(known.pid, known.started)
     for number in (signal.SIGTERM, signal.SIGKILL):
         if known.pid and mark.alive:
@@ -200,31 +251,45 @@ def stop_all(session: Path) -> None:
 
 def main(folder: Path) -> int:
     """Run the command of a submission, and write down how it ends."""
-    known = _read(folder)
+    with _alone(folder):
+        known = _read(folder)
+        if (folder / _STOPPED).exists():
+            _write(replace(known, state="STOPPED", ended=time.time()))
+            return 0
+        process = _run(known)
+        if process is None:
+            _write(replace(known, state="FAILED", exit_code=127, ended=time.time()))
+            return 1
+        mark = Mark.of(process.pid)
+        known = replace(known, pid=process.pid, started=mark.started if mark else 0)
+        _write(known)
+    _keep_short(known, NodeSettings.read(folder.parents[1]).config.log_bytes)
+    code = process.wait()
+    stopped = (folder / _STOPPED).exists()
+    state = "STOPPED" if stopped else "FAILED" if code else "DONE"
+    _write(replace(known, state=state, exit_code=code, ended=time.time()))
+    return 0
+
+
+def _run(known: Submission) -> subprocess.Popen[bytes] | None:
+    """Its program; None if it cannot be started, which its output says."""
     with known.output.open("ab") as output:
+        if known.attempt > 1:
+            output.write(f"loom: attempt {known.attempt} begins\n".encode())
+            output.flush()
         try:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 known.command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=folder / _WORK,
-                env={**_environment(), **known.env},
+                cwd=Path(known.folder) / _WORK,
+                env={**_environment(), **known.env, "LOOM_SUBMISSION": known.id},
                 start_new_session=True,
             )
         except OSError as error:
             output.write(f"loom: {known.command[0]} cannot be started: {error}\n".encode())
-            _write(replace(known, state="FAILED", exit_code=127, ended=time.time()))
-            return 1
-    mark = Mark.of(process.pid)
-    known = replace(known, pid=process.pid, started=mark.started if mark else 0)
-    _write(known)
-    _keep_short(known, NodeSettings.read(folder.parents[1]).config.log_bytes)
-    code = process.wait()
-    stopped = (folder / "stopped").exists()
-    state = "STOPPED" if stopped else "FAILED" if code else "DONE"
-    _write(replace(known, state=state, exit_code=code, ended=time.time()))
-    return 0
+            return None
 
 
 def _keep_short(known: Submission, most_bytes: int) -> None:

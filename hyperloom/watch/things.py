@@ -35,6 +35,7 @@ def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any
         "program_ended": program_ended,
         "node": about.get("node"),
         "namespace": about.get("namespace", ""),
+        "submission": about.get("submission", ""),
         "opened": known["opened"],
         "ended": known["ended"],
         **total,

@@ -125,3 +125,69 @@ def test_what_a_program_prints_is_kept_up_to_a_size_and_followed_all_the_same(ho
     assert numbers == list(range(numbers[0], numbers[-1] + 1)), "whole lines, and none is missing"
     assert "that it printed are gone (LOOM_LOG_BYTES)" in told.stderr
     assert followed.endswith(told.stdout[-100_000:])
+
+
+FAILS_ONCE = """
+import pathlib, sys
+import hyperloom as loom
+
+@loom.task
+def begun(x):
+    return x + 1
+
+before = pathlib.Path("before")
+print("went before:", before.exists(), loom.get(begun.remote(1)))
+if not before.exists():
+    before.touch()
+    sys.exit(3)
+"""
+
+
+def test_what_failed_is_run_again_under_its_id_with_what_it_wrote(home: Home) -> None:
+    home.start_head("--durability", "everysec")
+    program = home.path / "program"
+    program.mkdir()
+    (program / "script.py").write_text(FAILS_ONCE)
+    here = ("--dir", program, "--json")
+    slow = json.loads(home.loom("submit", *here, "--", "sleep", "1000").stdout)["id"]
+    assert f"{slow} runs; nothing was started" in home.loom(
+        "retry", slow, "--failed", exits=1
+    ).stderr  # fmt: skip
+
+    first = home.loom("submit", *here, "--wait", "--", "python", "script.py", exits=3)
+    failed = json.loads(first.stdout)["id"]
+    told = home.loom("retry", "last", "--failed").stdout
+    assert told.startswith(f"{failed} runs again, attempt 2; see its output: ")
+    home.loom("submit", "--logs", failed, "-f")
+    known = json.loads(home.loom("submit", "--logs", failed, "--json").stdout)
+    assert (known["state"], known["exit_code"], known["attempt"]) == ("DONE", 0, 2)
+    assert known["text"].splitlines() == [
+        "went before: False 2", "loom: attempt 2 begins", "went before: True 2"
+    ]  # fmt: skip
+    assert "nothing of" in home.loom("retry", failed, "--failed", exits=1).stderr
+
+    home.loom("submit", "--stop", slow)
+    again = json.loads(home.loom("retry", slow, "--failed", "--json").stdout)
+    assert (again["id"], again["state"], again["attempt"]) == (slow, "RUNNING", 2)
+    assert "there is no submission" in home.loom("submit", "--stop", "000000", exits=1).stderr
+    assert "nothing detached" in home.loom("retry", "000000", "--failed", exits=1).stderr
+    home.loom("stop")
+
+
+def test_the_job_of_a_submitted_program_names_it_to_be_run_again(home: Home) -> None:
+    home.start_head("--durability", "everysec")
+    program = home.path / "program"
+    program.mkdir()
+    (program / "script.py").write_text(FAILS_ONCE)
+    run = ("submit", "--dir", program, "--wait", "--json", "--", "python", "script.py")
+    failed = json.loads(home.loom(*run, exits=3).stdout)["id"]
+
+    def ended() -> list[str]:
+        known = json.loads(home.loom("ls", "jobs", "--json").stdout)["jobs"]
+        return [row["job"] for row in known if row["submission"] == failed and row["program_ended"]]
+
+    wait_until(lambda: len(ended()) == 1)
+    assert f"{failed} runs again" in home.loom("retry", ended()[0], "--failed").stdout
+    home.loom("submit", "--logs", failed, "-f")
+    wait_until(lambda: len(ended()) == 2)  # each attempt is a job of its own
+    home.loom("stop")

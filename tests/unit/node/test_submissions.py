@@ -1,0 +1,44 @@
+"""A submitted program is started once, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hyperloom import errors
+from hyperloom.node import submissions
+
+
+@pytest.fixture
+def asleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody watches over what is begun: a test does so itself."""
+    monkeypatch.setattr(submissions, "_start", lambda _: None)
+
+
+@pytest.mark.usefixtures("asleep")
+def test_one_that_is_stopped_before_it_starts_does_not_start(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    new = submissions.begin(tmp_path, ["touch", str(ran)], {}, Path.mkdir)
+    submissions.stop(new)
+    assert submissions.main(Path(new.folder)) == 0
+    assert submissions.find(tmp_path, new.id).state == "STOPPED"
+    assert not ran.exists()
+
+    again = submissions.run_again(new)
+    assert (again.id, again.state, again.attempt) == (new.id, "RUNNING", 2)
+    with pytest.raises(errors.LoomError, match="runs; nothing was started"):
+        submissions.run_again(new)
+
+
+@pytest.mark.usefixtures("asleep")
+def test_what_cannot_be_started_says_so_each_time(tmp_path: Path) -> None:
+    new = submissions.begin(tmp_path, ["no-such-program"], {}, Path.mkdir)
+    assert submissions.main(Path(new.folder)) == 1
+    assert submissions.find(tmp_path, new.id).exit_code == 127
+    assert submissions.main(Path(submissions.run_again(new).folder)) == 1
+    complaint = "loom: no-such-program cannot be started: "
+    first, begins, second = new.output.read_text().splitlines()
+    assert first.startswith(complaint)
+    assert begins == "loom: attempt 2 begins"
+    assert second.startswith(complaint)
