@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hyperloom import errors, failpoints
+from hyperloom.core import inquiry
 from hyperloom.core.pump import LINGER_S
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Reading:
     def look_at_all(self) -> None:
         """The same of everything, after the connection broke."""
         self._compare()
-        self._session.ask(self._session.unknown())
+        inquiry.ask_about_all(self._session)
 
     def _compare(self) -> None:
         try:

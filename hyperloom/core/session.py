@@ -17,11 +17,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
-from hyperloom.core import again, current, objects
+from hyperloom.core import again, current, inquiry, objects
 from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.context import context_of
 from hyperloom.core.counts import RefCounts
-from hyperloom.core.following import as_whom
 from hyperloom.core.reading import Reading
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.visiting import nowhere
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from hyperloom.serialization import Packed
 
 FIRST = bytes(4)  # index of a task's first output
-_ASK_AT_ONCE = 500
 _FAILED = ord("4")  # first byte of an inline failure (`hyperloom.serialization.inline`)
 
 
@@ -245,19 +243,7 @@ class Session:
 
     def ask(self, oids: Sequence[bytes]) -> None:
         """Ask the control plane about these objects, and be told of those not there yet."""
-        for process, part in as_whom(self, oids):
-            self._ask_as(process, part)
-
-    def _ask_as(self, process: bytes, oids: Sequence[bytes]) -> None:
-        for first in range(0, len(oids), _ASK_AT_ONCE):
-            part = oids[first : first + _ASK_AT_ONCE]
-            replies = self.outbox.call("object_watch", process, *part)
-            entries: list[bytes] = []
-            for oid, value in zip(part, replies, strict=True):
-                self.unwatched.discard(oid)
-                if value:
-                    entries += (oid, value)
-            self.arrived(entries)
+        inquiry.ask(self, oids)
 
     # -- waiting ----------------------------------------------------------------------------
 
@@ -303,11 +289,6 @@ class Session:
     def wait_on(self, oids: Sequence[bytes], waiter: Waiter, timeout_s: float | None) -> bool:
         """The same of a waiter that is registered, and stays so."""
         return self.reading.wait(waiter, oids, timeout_s)
-
-    def unknown(self) -> list[bytes]:
-        """What it holds and does not know the value of."""
-        with self._lock:
-            return [oid for oid, value in self.values.items() if value is None]
 
     def _refuse_when_lost(self) -> None:
         if self.broken is not None:

@@ -12,6 +12,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.core import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -294,3 +295,21 @@ def test_inline_mode_retries_as_often_as_said() -> None:
     finally:
         os.environ.pop("LOOM_TEST_TRIES", None)
     assert tries == []
+
+
+@pytest.mark.parametrize("said_by", ["submit", "say"])
+def test_what_is_not_said_yet_when_the_connection_comes_back_is_not_lost(
+    said_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loom.init("local", num_cpus=1)
+    outbox, reading = current.session().outbox, current.session().reading
+    says = getattr(outbox, said_by)
+
+    def says_after_others_asked(*words: Any) -> None:
+        reading.look_at_all()  # as a thread does that found the connection broken
+        says(*words)
+
+    monkeypatch.setattr(outbox, said_by, says_after_others_asked)
+    assert loom.get(same.remote(1), timeout=60) == 1
+    assert loom.get(same.map(range(3), chunk=1), timeout=60) == [0, 1, 2]
+    assert loom.submit([same.bind(4), same.bind(5)]).fetch(timeout=60) == [4, 5]
