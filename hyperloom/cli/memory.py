@@ -15,6 +15,7 @@ _CREATED = {
 _LARGEST = {"object": "short", "creator": "name", "size": "bytes", "where": "where",
             "held by": "pinned"}  # fmt: skip
 _LARGEST_MOST = 10
+_MAKERS = 5  # that are named of some small values
 _HELD = {"holder": "short", "is": "is", "job": "job", "node": "node", "objects": "count",
          "size": "bytes"}  # fmt: skip
 
@@ -52,7 +53,21 @@ def _show(told: dict[str, Any]) -> None:
         return
     click.echo()
     looking.show_table([{**row, "used": row["in_store"]} for row in told["created"]], _CREATED)
+    for row in told["created"]:
+        if row.get("some_by"):
+            click.echo(_who_made(row))
     click.echo()
     looking.show_table(told["held"], _HELD)
     click.echo()
     looking.show_table(told["largest"], _LARGEST)
+
+
+def _who_made(row: dict[str, Any]) -> str:
+    """Of some small values, which were looked at."""
+    made = list(row["some_by"].items())
+    more = f", {len(made) - _MAKERS} others the rest" if len(made) > _MAKERS else ""
+    by = ", ".join(f"{name} made {number:,}" for name, number in made[:_MAKERS]) + more
+    return (
+        f"{row['name']}: of {sum(row['some_by'].values()):,} looked at {by}; loom ls objects "
+        f"--job {row['job']} --filter name={made[0][0]} lists all of one"
+    )

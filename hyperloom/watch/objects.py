@@ -2,11 +2,13 @@
 
 The rule: sums are of all objects, and the largest are the largest of all, however many there are
 (`hyperloom.watch.weighed`).  Who made it is kept with what lies in a store; of a small one events
-tell it, as far as they are there.  Of very many small ones nobody asks that: they are one line.
+tell it, as far as they are there.  Very many small ones are one line: of some of them it is looked
+who made them, and so who makes how much of all.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +155,8 @@ def _told_of(event: Event) -> Iterable[tuple[bytes, bytes]]:
 def memory(cluster: Cluster, jobs: Iterable[bytes], largest: int = 0) -> Row:
     """What is kept, by creator, and by the process that holds what it did not make; the stores.
 
-    And so many of the `largest` objects, with who keeps them.
+    And so many of the `largest` objects, with who keeps them.  Of small values that are one line
+    `some_by` says who made some, and how many of those.
     """
     first: list[Row] = []
     created: list[Row] = []
@@ -162,7 +165,7 @@ def memory(cluster: Cluster, jobs: Iterable[bytes], largest: int = 0) -> Row:
         weights = weighed.of_job(cluster.control_plane, job, largest)
         chosen = _largest(weights, largest)
         named = [one for one in weights.each if weights.all_told or one.in_store]
-        names = _creators(cluster, job, [*named, *chosen])
+        names = _creators(cluster, job, [*named, *chosen, *weights.some])
         first += _rows(job, chosen, names)
         created += _created(job, weights, names)
         holds += _holders(cluster.control_plane, job, weights)
@@ -196,6 +199,10 @@ def _created(job: bytes, weights: Weights, names: Mapping[bytes, str]) -> list[R
         _add(group, weighed.Sum.of(one))
     for part in weights.rest.values():
         _add(_group(groups, job, SMALL), part)
+    if SMALL in groups:
+        groups[SMALL]["some_by"] = dict(
+            Counter(names[one.oid] for one in weights.some).most_common()
+        )
     return list(groups.values())
 
 

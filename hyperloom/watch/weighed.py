@@ -79,6 +79,7 @@ class Weights(NamedTuple):
     each: list[Weight]  # all in stores, all of the largest, and maybe others
     rest: dict[bytes, Sum]  # all others, by the process that made them
     all_told: bool  # there are no others
+    some: list[Weight]  # if there are: small ones, as they came, whatever they are
 
     @property
     def number(self) -> int:
@@ -92,6 +93,7 @@ def of_job(live: Live, job: bytes, largest: int, *, every: bool = False) -> Weig
     every = every or live.wire.call("HLEN", keys.OBJECT.name(ns)) <= FEW
     each: dict[bytes, Weight] = {}
     rest: dict[bytes, Sum] = {}
+    some: list[Weight] = []
     sizes: list[int] = []  # of the largest so far, the least first
     cursor = b"0"
     while True:
@@ -100,12 +102,14 @@ def of_job(live: Live, job: bytes, largest: int, *, every: bool = False) -> Weig
         cursor, told, sums = live.wire.call(*question)
         for oid, kept, count in zip(told[::3], told[1::3], told[2::3], strict=True):
             one = each[oid] = _weight(oid, kept, int(count or 0))
+            if above < 0 and not every and not one.in_store:
+                some.append(one)
             _keep_largest(sizes, one.size, largest)
         for at in range(0, len(sums), 1 + _NUMBERS):
             process, part = sums[at], Sum(*sums[at + 1 : at + 1 + _NUMBERS])
             rest[process] = rest.get(process, Sum()).plus(part)
         if cursor == b"0":
-            return Weights(list(each.values()), rest, every)
+            return Weights(list(each.values()), rest, every, some)
 
 
 def _weight(oid: bytes, kept: bytes, count: int) -> Weight:

@@ -82,7 +82,24 @@ def test_sums_are_of_all_of_them(kept: Kept, loom_: Any) -> None:
     everything = sum(group["count"] for group in told["created"])
     assert driver["count"] == everything
     assert driver["bytes"] == sum(group["bytes"] for group in told["created"])
-    assert "(small values)" in loom_("memory")
+
+
+def test_of_small_values_it_is_told_who_made_some(kept: Kept, loom_: Any) -> None:
+    """Each is as likely to be looked at as any other: most are of who made most."""
+    del kept
+
+    def some_by() -> dict[str, int]:
+        (small,) = [
+            g for g in loom_("memory", "--json")["created"] if g["name"] == "(small values)"
+        ]
+        told: dict[str, int] = small["some_by"]
+        return told
+
+    wait_until(lambda: "put" not in some_by())  # events come a moment later
+    some = some_by()
+    number = sum(some.values())
+    assert some["small"] > 0.9 * number >= 100
+    assert f"of {number:,} looked at small made {some['small']:,}" in loom_("memory")
 
 
 def test_the_largest_are_the_largest_whenever_they_were_made(kept: Kept, loom_: Any) -> None:

@@ -2,6 +2,9 @@
 import { chosenJob, JobTools, nodeLink, placeLink, tasksLink } from "../links.js";
 import { count, html, size, Table, Trouble, useAnswer } from "../parts.js";
 
+// Who made some of very many small values.
+const madeBy = (some) => Object.entries(some).map(([name, number]) => `${name} made ${count(number)}`).join(", ");
+
 export function Objects({ moment, rest }) {
   const job = chosenJob(moment, rest);
   const { answer, error } = useAnswer(`/api/objects?job=${job}&limit=50`, 3000);
@@ -14,6 +17,7 @@ export function Objects({ moment, rest }) {
       ["Bytes", (row) => size(row.bytes), "number"], ["In stores", (row) => size(row.in_store), "number"],
       ["Failures", (row) => count(row.failed), "number"],
     ]}/>
+    ${answer.created.filter((row) => row.some_by).map((row) => html`<p key=${row.name} class="label">${row.name}: of ${count(Object.values(row.some_by).reduce((sum, each) => sum + each, 0))} looked at ${madeBy(row.some_by)}; loom ls objects --filter name=… lists all of one.</p>`)}
     <${Table} caption="Held by" rows=${answer.held} rowKey=${(row) => row.process} empty="Nobody holds anything." columns=${[
       ["Process", (row) => `${row.is} ${row.short}`], ["Node", (row) => nodeLink(row.node)],
       ["Objects", (row) => count(row.count), "number"], ["Bytes", (row) => size(row.bytes), "number"],
