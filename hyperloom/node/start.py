@@ -186,16 +186,32 @@ def _wait_ready(node: StartedNode) -> None:
 def last_words(folder: Path, server_log: Path | None = None, *, raylet: str = "") -> str:
     """What the processes of a session said before they ended, for a message.
 
+    That of a raylet which says itself why it does not start is enough.
     `raylet`: its words, if they are known.
     """
+    if why := _refusal(raylet or _text(folder / _LOG)):
+        return f" {why}"
     parts = []
     logs = (folder / "supervisor.log", folder / _LOG, server_log or folder / "gcs/server.log")
     for log in logs:
-        text = raylet if log.name == _LOG else ""
-        if not text:
-            with suppress(FileNotFoundError):  # it had nothing to say, or is gone
-                text = log.read_text(errors="replace")
+        text = (raylet if log.name == _LOG else "") or _text(log)
         said = "\n".join(map(log_lines.words, text.strip().splitlines()[-12:]))
         if lines := said.splitlines():
             parts += [f"{log}:", *(f"  {line}" for line in lines[-12:])]
     return "\n  ".join([" Last words:", *parts]) if parts else " It said nothing."
+
+
+def _text(log: Path) -> str:
+    with suppress(FileNotFoundError):  # it had nothing to say, or is gone
+        return log.read_text(errors="replace")
+    return ""
+
+
+def _refusal(log: str) -> str:
+    """The sentence with which the process ended, if it says all; "" if others have more to say."""
+    last = log_lines.words(log.strip().rpartition("\n")[2])
+    kind, _, sentence = last.partition(": ")
+    error = getattr(errors, kind, errors.ControlPlaneLost)
+    if not issubclass(error, errors.LoomError) or issubclass(error, errors.ControlPlaneLost):
+        return ""  # the server knows why
+    return sentence

@@ -232,7 +232,9 @@ class Supervisor:
 
     def _record(self) -> None:
         marks = {ward.name: ward.mark for ward in self._wards if ward.mark is not None}
-        self._say(f"watching over {', '.join(f'{k} (pid {m.pid})' for k, m in marks.items())}")
+        if marks:
+            each = ", ".join(f"{name} (pid {mark.pid})" for name, mark in marks.items())
+            self._say(f"watching over {each}")
         mine = Mark.of(os.getpid())
         processes.record(self._folder, marks | ({"supervisor": mine} if mine else {}))
 
