@@ -193,7 +193,7 @@ class Config:
     object_tls_certificate: str = _option(
         "",
         "File (PEM) with the certificate that a node shows to other nodes. Empty: large objects "
-        "are not encrypted on their way.",
+        "are not encrypted on their way. All nodes of a cluster have one, or none.",
     )
     object_tls_key: str = _option("", "File (PEM) with the key of object_tls_certificate.")
     object_tls_authority: str = _option(

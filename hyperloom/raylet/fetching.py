@@ -11,6 +11,7 @@ it is told to look again.  Else they are told why not.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import socket
@@ -24,9 +25,9 @@ from hyperloom.gcs import codes, keys
 from hyperloom.ids import NODE_BYTES, OBJECT_BYTES, cut, job_of
 from hyperloom.objectstore.client import StoreClient
 from hyperloom.raylet.remaking import AGAIN, Remaking
+from hyperloom.raylet.secrecy import KEY, cluster_key, tls_of
 from hyperloom.transfer import endpoint
 from hyperloom.transfer import machine as t
-from hyperloom.transfer.endpoint import Tls
 from hyperloom.transfer.giver import Giver
 from hyperloom.transfer.protocol import KEY_BYTES
 from hyperloom.transfer.taker import Taker
@@ -34,21 +35,22 @@ from hyperloom.transfer.taker import Taker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from hyperloom.config import Config
     from hyperloom.objectstore.keeper import StoreKeeper
     from hyperloom.raylet.conversation import Conversation
     from hyperloom.raylet.loop import Loop
     from hyperloom.raylet.messages import Held
     from hyperloom.raylet.node import NodeSettings
+    from hyperloom.transfer.tls import Tls
 
     # Object, why it cannot be had, from which nodes, why it is not made again.
     Lost = tuple[bytes, str, list[bytes], str]
     Told = Callable[[bytes, Lost | None], None]
 
+_log = logging.getLogger(__name__)
+
 _MOVES_MOST = 4  # objects on their way at a time
 _WORTH_BYTES = 1 << 20  # a task goes after inputs of this size; smaller ones come to it
 _SHARE = 4  # of the store's bytes, a quarter may be on their way
-_KEY = b"key"
 _MARK = b":" + codes.SHARED  # in a task's inputs: a value that lies in shared memory
 _GONE = b"1:" + codes.LOST  # the same: none at all
 
@@ -71,12 +73,13 @@ class Fetching:
         self._waiting: dict[bytes, list[Told]] = {}
         self._where: dict[bytes, str] = {}  # node -> its endpoint, as last heard
         self._events: deque[t.Event] = deque()  # from the threads
+        self._told: set[bytes] = set()  # nodes of which it is in the log that they give nothing
         self._tick_at = inf
         self._woken, self._waker = socket.socketpair()
         self._woken.setblocking(False)  # noqa: FBT003
         loop.on_readable(self._woken.fileno(), self._hear)
-        listener, self.endpoint = _listen(settings, gcs)
-        tls = _tls(settings.config)
+        tls = tls_of(settings.config)
+        listener, self.endpoint = _listen(settings, gcs, tls)
         self._giver = Giver(listener, self._store, lambda: self._key, tls)
         self._taker = Taker(self._store, lambda: self._key, self._tell, tls)
         self.learn_key()
@@ -84,13 +87,13 @@ class Fetching:
     def learn_key(self) -> None:
         """The cluster's key is what the first node of it put into the control plane."""
         about = keys.ABOUT.name(keys.CLUSTER)
-        self._gcs.command("HSETNX", about, _KEY, secrets.token_hex(KEY_BYTES))
+        self._gcs.command("HSETNX", about, KEY, secrets.token_hex(KEY_BYTES))
 
         def known(key: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if isinstance(key, bytes):
-                self._key = bytes.fromhex(key.decode())
+                self._key = cluster_key(key)
 
-        self._gcs.command("HGET", about, _KEY, then=known)
+        self._gcs.command("HGET", about, KEY, then=known)
 
     def describe(self) -> dict[str, Any]:
         """For the table of nodes: where others find objects, and what moved so far."""
@@ -285,7 +288,19 @@ class Fetching:
             event = self._events.popleft()
             if isinstance(event, t.Failed) and event.why == "broken":
                 self.learn_key()  # a control plane that lost its data has another one
+                self._tell_once(event)
+            elif isinstance(event, t.Moved):
+                self._told.discard(event.node)
             self._handle(event)
+
+    def _tell_once(self, event: t.Failed) -> None:
+        """Of a node that gives nothing, until it does: it will be asked again and again."""
+        if event.node not in self._told:
+            self._told.add(event.node)
+            _log.warning(
+                "object %s did not come from node %s at %s, and is asked for again: %s",
+                event.oid.hex(), event.node.hex(), self._where.get(event.node), event.text,
+            )  # fmt: skip
 
     def close(self) -> None:
         """Give and fetch nothing any more."""
@@ -303,35 +318,17 @@ def _namespace(oid: bytes) -> str:
     return keys.job_namespace(job_of(oid))  # type: ignore[arg-type]
 
 
-def _tls(config: Config) -> Tls | None:
-    if not config.object_tls_certificate:
-        if config.object_tls_key or config.object_tls_authority:
-            raise errors.LoomError(
-                "object_tls_key or object_tls_authority is set, but not object_tls_certificate, "
-                "without which nothing would be encrypted between nodes; the node was not started. "
-                "Set LOOM_OBJECT_TLS_CERTIFICATE too, or none of the three"
-            )
-        return None
-    try:
-        return Tls(
-            config.object_tls_certificate, config.object_tls_key, config.object_tls_authority
-        )
-    except OSError as error:
-        raise errors.LoomError(
-            f"the files of object_tls_certificate, object_tls_key and object_tls_authority cannot "
-            f"be used ({error}); the node was not started"
-        ) from error
-
-
-def _listen(settings: NodeSettings, gcs: Conversation) -> tuple[socket.socket, str]:
+def _listen(
+    settings: NodeSettings, gcs: Conversation, tls: Tls | None
+) -> tuple[socket.socket, str]:
     """Where other nodes find this one: on the network if the control plane is there."""
     server = settings.server
     port = settings.config.object_port
     if server is not None and server["host"]:
         advertised = server["url"].removeprefix("redis://").rpartition(":")[0]
-        return endpoint.listen_tcp(server["host"], port, advertised)
+        return endpoint.listen_tcp(server["host"], port, advertised, tls)
     if settings.address.url.startswith("unix:"):
         return endpoint.listen_unix(str(settings.folder / "objects.sock"))
     # The address by which we reach the control plane is one by which others reach us.
     host = gcs.local_host()
-    return endpoint.listen_tcp(host, port, f"[{host}]" if ":" in host else host)
+    return endpoint.listen_tcp(host, port, f"[{host}]" if ":" in host else host, tls)

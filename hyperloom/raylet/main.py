@@ -93,10 +93,12 @@ def main(folder: Path, ready: int, lock: int, alive: int) -> int:
 def enter(settings: NodeSettings, server_lives: Callable[[], bool]) -> list[bytes]:
     """Make the server ours, and take over what the node had; objects that nobody wants.
 
+    Raises `errors.LoomError` when the node cannot be one of this cluster.
+
     A connection that breaks meanwhile is no reason to end: all of it may be said again.
     """
     from hyperloom.gcs import install  # noqa: PLC0415
-    from hyperloom.raylet import handover  # noqa: PLC0415
+    from hyperloom.raylet import handover, secrecy  # noqa: PLC0415
 
     patience_s = _SERVER_WAIT_S if settings.embedded else _SERVER_LOADS_S
     durability = (settings.server or {}).get("durability", "")
@@ -106,7 +108,9 @@ def enter(settings: NodeSettings, server_lives: Callable[[], bool]) -> list[byte
         wire = install.wait(settings.admin_address, patience_s, server_lives)
         try:
             install.install(wire, replace=settings.server is not None, durability=durability)
-            return [] if settings.embedded else handover.take_over(wire, settings, buried)
+            strays = [] if settings.embedded else handover.take_over(wire, settings, buried)
+            secrecy.greet(wire, settings.node, settings.config)
+            return strays
         finally:
             wire.close()
 

@@ -1,23 +1,25 @@
 """Serves what this node has to other nodes: a thread that listens, and one for each that asks.
 
-Bytes go from the object's file to the socket inside the kernel (sendfile).  The rule: whoever
-asks has proved that it is of this cluster, and what it says is of fixed length; one that is slow or
-silent is hung up on, and costs a thread until then.
+Bytes go from the object's file to the socket inside the kernel (sendfile), if nothing is encrypted.
+The rule: whoever asks has proved that it is of this cluster, and what it says is of fixed length;
+one that is slow or silent is hung up on, and costs a thread until then.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import ssl
 import threading
 from collections import Counter
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hyperloom import failpoints
 from hyperloom.objectstore import layout
 from hyperloom.transfer import endpoint, protocol
 from hyperloom.transfer.protocol import Answer
+from hyperloom.transfer.tls import hang_up, send_file
 
 if TYPE_CHECKING:
     import socket
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from hyperloom.objectstore.client import StoreClient
     from hyperloom.objectstore.transit import Departure
-    from hyperloom.transfer.endpoint import Tls
+    from hyperloom.transfer.tls import Tls
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ _GUESTS_MOST: Final = 64
 # of these, and they have more cables than we.
 LARGE_BYTES: Final = 8 << 20
 LARGE_AT_ONCE: Final = 2
+_LINES_MOST: Final = 100
 
 
 class Giver:
@@ -55,6 +58,7 @@ class Giver:
         self._lock = threading.Lock()  # of what follows
         self._guests: set[socket.socket] = set()
         self._going: Counter[bytes] = Counter()  # object -> to how many it is going
+        self._said: set[str] = set()  # of whom was turned away, and why
         self.objects = 0  # sent so far
         self.bytes = 0
         self._closed = False
@@ -63,7 +67,7 @@ class Giver:
     def _listen(self) -> None:
         while True:
             try:
-                sock, _ = self._listener.accept()
+                sock, address = self._listener.accept()
             except OSError:
                 if self._closed:
                     return
@@ -77,10 +81,10 @@ class Giver:
                 sock.close()
                 continue
             threading.Thread(
-                target=self._serve, args=(sock,), name="loom-gives", daemon=True
+                target=self._serve, args=(sock, _host(address)), name="loom-gives", daemon=True
             ).start()
 
-    def _serve(self, plain: socket.socket) -> None:
+    def _serve(self, plain: socket.socket, who: str) -> None:
         sock = plain
         try:
             sock = endpoint.accepted(plain, STALL_S, self._tls)
@@ -92,8 +96,9 @@ class Giver:
                 sock.settimeout(STALL_S)
                 self._answer(sock, *question)
                 sock.settimeout(_IDLE_S)
-        except protocol.Unproven as error:
-            _log.warning("an object's reader was turned away: %s", error)
+        except (protocol.Unproven, ssl.SSLError) as error:
+            if not isinstance(error, ssl.SSLEOFError):
+                self._turned_away(who, error)
         except OSError:
             pass  # it is gone, or stopped: it asks again, or somebody else
         finally:
@@ -131,11 +136,21 @@ class Giver:
             failpoints.hit("transfer.given")
         left = departure.total - start
         if left > 0:
-            with os.fdopen(os.dup(departure.fd), "rb") as file:
-                sock.sendfile(file, start, left)
+            _send_file(sock, departure.fd, start, left)
         with self._lock:
             self.objects += 1
             self.bytes += max(0, left)
+
+    def _turned_away(self, who: str, why: OSError) -> None:
+        """It will try again and again: of each host it is said once."""
+        line = f"{who}: {why}"
+        with self._lock:
+            if line in self._said:
+                return
+            if len(self._said) == _LINES_MOST:
+                self._said.clear()
+            self._said.add(line)
+        _log.warning("an object's reader was turned away, from %s", line)
 
     def close(self) -> None:
         """Serve nobody any more."""
@@ -144,5 +159,17 @@ class Giver:
             open_ones = [self._listener, *self._guests]
         for sock in open_ones:
             with suppress(OSError):
-                sock.shutdown(2)  # wakes who waits on it
+                hang_up(sock)  # wakes who waits on it
         self._listener.close()
+
+
+def _send_file(sock: socket.socket, fd: int, start: int, size: int) -> None:
+    if isinstance(sock, ssl.SSLSocket):
+        send_file(sock, fd, start, size)
+        return
+    with os.fdopen(os.dup(fd), "rb") as file:
+        sock.sendfile(file, start, size)
+
+
+def _host(address: Any) -> str:  # noqa: ANN401 - it depends on the family
+    return str(address[0]) if isinstance(address, tuple) else "this machine"

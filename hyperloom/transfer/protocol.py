@@ -14,7 +14,7 @@
 A proof is an HMAC-SHA256 under the cluster's key, which lies in the control plane: who may enter
 there may fetch here, and each side knows that the other may.  The nonces make a proof good for
 one connection.  What follows is neither encrypted nor signed, unless the channel is wrapped in TLS
-(`endpoint.Tls`).
+(`tls`).
 
 All numbers are little endian.  Every length is fixed or stands in the header, which is checked
 before anything is kept (`hyperloom.objectstore.layout`).

@@ -17,6 +17,7 @@ from hyperloom.objectstore.kernel import NO_ROOM
 from hyperloom.transfer import endpoint, protocol
 from hyperloom.transfer.machine import Failed, Moved
 from hyperloom.transfer.protocol import Answer
+from hyperloom.transfer.tls import hang_up
 
 if TYPE_CHECKING:
     import socket
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from hyperloom.objectstore.client import StoreClient
     from hyperloom.objectstore.transit import Arrival
-    from hyperloom.transfer.endpoint import Tls
     from hyperloom.transfer.machine import Event
+    from hyperloom.transfer.tls import Tls
 
 _STALL_S: Final = 5.0  # nothing comes for so long: try another source
 _PART_BYTES: Final = 1 << 20  # stays in the processor's cache on its way into the file
@@ -180,7 +181,7 @@ class Taker:
             busy = list(self._busy)
         for sock in busy:
             with suppress(OSError):
-                sock.shutdown(2)  # wakes who waits on it
+                hang_up(sock)  # wakes who waits on it
         for thread in self._threads:
             thread.join()
         for sock in [sock for socks in self._idle.values() for sock in socks]:

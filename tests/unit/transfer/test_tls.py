@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import subprocess
+import ssl
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
@@ -17,9 +16,10 @@ from hyperloom.objectstore.client import StoreClient
 from hyperloom.objectstore.keeper import StoreKeeper
 from hyperloom.transfer import endpoint, protocol
 from hyperloom.transfer import machine as t
-from hyperloom.transfer.endpoint import Tls
 from hyperloom.transfer.giver import Giver
 from hyperloom.transfer.taker import Taker
+from hyperloom.transfer.tls import Tls, hang_up, wrapped
+from tests.authority import Authority
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -28,34 +28,6 @@ if TYPE_CHECKING:
 
 KEY, OID, NODE = b"k" * protocol.KEY_BYTES, b"o" * 20, b"n" * 8
 SIZE = (1 << 20) + 7
-
-
-class Authority:
-    """Signs certificates of nodes, with openssl(1)."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir()
-        self._made = 0
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                      "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=loom",
-                      "-days", "2")  # fmt: skip
-
-    def _openssl(self, *words: str) -> None:
-        openssl = shutil.which("openssl") or pytest.skip("there is no openssl(1) here")
-        subprocess.run([openssl, *words], cwd=self._folder, capture_output=True, check=True)
-
-    def sign(self) -> Tls:
-        """What a node is given."""
-        self._made += 1
-        name = f"node{self._made}"
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                      "-keyout", f"{name}.key", "-out", f"{name}.csr",
-                      "-subj", f"/CN={name}")  # fmt: skip
-        self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-                      "-CAcreateserial", "-out", f"{name}.pem", "-days", "2")  # fmt: skip
-        files = (self._folder / f for f in (f"{name}.pem", f"{name}.key", "ca.pem"))
-        return Tls(*map(str, files))
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +49,7 @@ class Node:
         self.keeper.start(with_reaper=False)
         self.store = StoreClient(folder / "store")
         self.events: SimpleQueue[Any] = SimpleQueue()
-        listener, self.where = endpoint.listen_tcp("127.0.0.1", 0, "127.0.0.1")
+        listener, self.where = endpoint.listen_tcp("127.0.0.1", 0, "127.0.0.1", tls)
         self.giver = Giver(listener, self.store, lambda: KEY, tls)
         self.taker = Taker(self.store, lambda: KEY, self.events.put, tls)
 
@@ -95,7 +67,7 @@ class Node:
 @pytest.fixture
 def giver(tmp_path: Path, ours: Authority) -> Iterator[Node]:
     """A node that asks for TLS, with an object."""
-    node = Node(tmp_path / "giver", ours.sign())
+    node = Node(tmp_path / "giver", Tls(*ours.sign()))
     node.store.put(OID, 3, b"meta", [memoryview(os.urandom(SIZE))])
     yield node
     node.close()
@@ -113,25 +85,37 @@ def asks(tmp_path: Path, giver: Node, tls: Tls | None) -> tuple[t.Event, bool]:
 
 
 def test_an_object_comes_through_it(tmp_path: Path, ours: Authority, giver: Node) -> None:
-    assert asks(tmp_path, giver, ours.sign()) == (t.Moved(OID, NODE), True)
+    assert asks(tmp_path, giver, Tls(*ours.sign())) == (t.Moved(OID, NODE), True)
     assert giver.giver.objects == 1
 
 
-@pytest.mark.parametrize("who", ["plain", "of another authority"])
+@pytest.mark.parametrize("who", ["plain", "plain, and is told so", "of another authority"])
 def test_who_is_not_of_the_cluster_gets_nothing(
-    who: str, tmp_path: Path, theirs: Authority, giver: Node
+    who: str, tmp_path: Path, theirs: Authority, giver: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Although it knows the cluster's key."""
-    event, there = asks(tmp_path, giver, None if who == "plain" else theirs.sign())
+    """Although it knows the cluster's key, and asks as if there were no TLS."""
+    if who == "plain":
+        giver.where = giver.where.replace("tls:", "tcp:")
+    tls = Tls(*theirs.sign()) if who == "of another authority" else None
+    event, there = asks(tmp_path, giver, tls)
     assert isinstance(event, t.Failed)
     assert event.why == "broken"
     assert not there
     assert giver.giver.objects == 0
+    if who == "plain, and is told so":
+        assert event.text == "that node has TLS, and this one has no certificate"
+    else:
+        turned_away = "an object's reader was turned away, from 127.0.0.1: [SSL"
+        wait_until(lambda: turned_away in caplog.text)
 
 
-def test_a_node_with_tls_takes_nothing_from_one_without(tmp_path: Path, giver: Node) -> None:
+@pytest.mark.parametrize("says", ["tls:", "tcp:"])
+def test_a_node_with_tls_takes_nothing_from_one_without(
+    says: str, tmp_path: Path, giver: Node
+) -> None:
     plain = Node(tmp_path / "plain", None)
     plain.store.put(OID, 3, b"meta", [memoryview(b"forged")])
+    plain.where = plain.where.replace("tcp:", says)
     try:
         giver.store.free(OID)  # or it would say that it has it already
         event = giver.fetch(plain)
@@ -140,6 +124,51 @@ def test_a_node_with_tls_takes_nothing_from_one_without(tmp_path: Path, giver: N
         assert plain.giver.objects == 0
     finally:
         plain.close()
+
+
+def test_who_is_turned_away_for_its_certificate_is_told_so(
+    tmp_path: Path, ours: Authority, theirs: Authority, giver: Node
+) -> None:
+    """It accepts the giver's; it has asked when the giver looks at its own."""
+    papers = theirs.sign().with_authorities(tmp_path / "both.pem", ours, theirs)
+    event, there = asks(tmp_path, giver, Tls(*papers))
+    assert isinstance(event, t.Failed)
+    assert "unknown ca" in event.text
+    assert not there
+
+
+def test_what_no_other_node_would_accept_is_refused_at_once(
+    tmp_path: Path, ours: Authority, theirs: Authority
+) -> None:
+    mine, other = ours.sign(), theirs.sign()
+    with pytest.raises(ssl.SSLError, match="verify failed"):
+        Tls(mine.certificate, mine.key, other.authority)
+    with pytest.raises(ssl.SSLError, match="mismatch"):
+        Tls(mine.certificate, other.key, mine.authority)
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.key"):
+        Tls(mine.certificate, str(tmp_path / "nowhere.key"), mine.authority)
+
+
+def test_to_hang_up_does_not_take_the_encryption_off(ours: Authority) -> None:
+    """1. A thread sends.  2. Another one hangs up.  3. What is sent next is not in the clear."""
+    tls = Tls(*ours.sign())
+    accepted: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asks = socket.create_connection(listener.getsockname())
+        has, _ = listener.accept()
+    thread = threading.Thread(
+        target=lambda: accepted.append(wrapped(has, tls.has, server_side=True))
+    )
+    thread.start()
+    sends = wrapped(asks, tls.asks)
+    thread.join(20)
+    hang_up(sends)
+    assert isinstance(sends, ssl.SSLSocket)
+    assert sends.version() == "TLSv1.3"
+    with pytest.raises(OSError, match=r"(?i)eof|pipe|reset"):
+        sends.sendall(b"secret")
+    sends.close()
+    accepted[0].close()
 
 
 def test_the_bytes_on_the_wire_are_not_the_objects(
@@ -151,9 +180,9 @@ def test_the_bytes_on_the_wire_are_not_the_objects(
         port = between.getsockname()[1]
         thread = threading.Thread(target=_relay, args=(between, giver.where, seen))
         thread.start()
-        node = Node(tmp_path / "taker", ours.sign())
+        node = Node(tmp_path / "taker", Tls(*ours.sign()))
         try:
-            node.taker.fetch(OID, NODE, f"tcp:127.0.0.1:{port}", 2)
+            node.taker.fetch(OID, NODE, f"tls:127.0.0.1:{port}", 2)
             assert node.events.get(timeout=30) == t.Moved(OID, NODE)
             found = node.store.get(OID)
             assert found is not None
@@ -170,7 +199,7 @@ def test_the_bytes_on_the_wire_are_not_the_objects(
 
 def _relay(between: socket.socket, where: str, seen: list[bytes]) -> None:
     client, _ = between.accept()
-    host, _, port = where.removeprefix("tcp:").rpartition(":")
+    host, _, port = where.removeprefix("tls:").rpartition(":")
     server = socket.create_connection((host, int(port)))
 
     def pump(source: socket.socket, target: socket.socket) -> None:
