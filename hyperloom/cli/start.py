@@ -179,7 +179,7 @@ def _tell_of_head(settings: NodeSettings, server: dict[str, Any], page: str) -> 
     click.echo(f"  control plane {server['url']}, durability {server['durability']}")
     click.echo(f"  password      {server['password_file']}")
     click.echo(f"  page          {page}")
-    for line in _hints(server, data, kept=data != settings.folder):
+    for line in _hints(settings, server, data):
         click.echo(f"  note          {line}")
     if is_loopback(server["host"]):
         return  # no other machine reaches it, as a note says
@@ -204,17 +204,29 @@ def _addresses(host: str) -> list[str]:
     return [each for each in numeric if not ipaddress.ip_address(each).is_loopback][:_ADDRESSES]
 
 
-def _hints(server: dict[str, Any], data: Path, *, kept: bool) -> list[str]:
+def _hints(settings: NodeSettings, server: dict[str, Any], data: Path) -> list[str]:
     from hyperloom.disks import in_memory  # noqa: PLC0415
     from hyperloom.gcs.server import is_loopback  # noqa: PLC0415
+    from hyperloom.node import folder as folders  # noqa: PLC0415
 
     hints = []
     if is_loopback(server["host"]):
         hints.append("it listens on this machine only; --host 0.0.0.0 lets others join")
+    elif settings.config.object_tls_certificate:
+        hints.append(
+            "large values are encrypted on their way between nodes, all else that goes over the "
+            "network is not: use it where you trust that"
+        )
     else:
         hints.append("what goes over the network is not encrypted: use it where you trust that")
-    if not kept:
+    if not settings.keeps_data:
         hints.append("its data last as long as it does; --dir DIR keeps them for a later start")
+        if left := folders.left_by_crash(settings.folder):
+            hints.append(
+                "it begins anew; the head before it ended without loom stop, and its data are "
+                "still there. To go on with those, in a folder that is not there yet: "
+                f"loom stop && mv {left} DIR && loom start --head --dir DIR"
+            )
     if in_memory(data):
         hints.append(f"{data} is in memory and gone after a reboot; give --dir on a disk")
     return hints

@@ -59,7 +59,7 @@ def _lines(session: dict[str, Any]) -> list[tuple[str, str]]:
     if cluster is not None:
         lines += [("nodes", line) for line in map(_of_member, cluster["nodes"])]
         lines += _of_jobs(cluster["jobs"])
-        lines += _of_server(cluster["server"], lasts=session["kept"] or session["kind"] != "head")
+        lines += _of_server(cluster["server"])
     if session["data"] is not None:
         lines += _of_data(session)
     return lines
@@ -107,28 +107,23 @@ def _of_jobs(jobs: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return lines
 
 
-_WITHOUT_DIR = "; but not when all of this head ends, since it has no --dir"
-
-
 def _of_data(session: dict[str, Any]) -> list[tuple[str, str]]:
     """Of a head: what a later start finds."""
     if session["kind"] == "embedded":
         return [("data", f"{session['data']}, gone when its program ends")]
     if session["kept"]:
         return [("data", f"{session['data']}, where loom start --head --dir goes on")]
-    lasts = (
-        "as long as this head: after loom stop, or a reboot, a new one begins anew; --dir keeps it"
-    )
+    lasts = "as long as this head: a later loom start --head begins anew, without --dir DIR"
     return [("data", f"{session['data']}, {lasts}")]
 
 
-def _of_server(server: dict[str, Any], *, lasts: bool) -> list[tuple[str, str]]:
+def _of_server(server: dict[str, Any]) -> list[tuple[str, str]]:
     memory = words.size(server["memory_bytes"])
     if server["memory_most_bytes"]:
         memory += f" of {words.size(server['memory_most_bytes'])}"
     lines = [
         ("server", f"{server['name']} {server['version']}, {memory} of memory"),
-        ("durable", f"{server['durability']}: {server['promise']}{'' if lasts else _WITHOUT_DIR}"),
+        ("durable", f"{server['durability']}: {server['promise']}"),
     ]
     if server["writes"] != "ok":
         lines.append(("problem", "its last write to disk failed; is the disk full?"))

@@ -32,6 +32,14 @@ PROMISES = {
     "the machine may lose up to the last 2 s",
     "off": "a crash of the server loses everything",
 }
+# The same of a head that was started without --dir.
+_WITHOUT_DIR = "; but all of it is lost when all of the head ends, as by a reboot: it has no --dir"
+_PROMISES_WITHOUT_DIR = {
+    "always": "no accepted task and no committed result is lost by any crash of a process, of the "
+    f"server too{_WITHOUT_DIR}",
+    "everysec": "nothing is lost by a crash of any process of HyperLoom; a crash of the server may "
+    f"lose up to the last 2 s{_WITHOUT_DIR}",
+}
 
 
 def look(address: Address) -> dict[str, Any]:
@@ -49,7 +57,9 @@ def look(address: Address) -> dict[str, Any]:
 
 def of(wire: Wire) -> dict[str, Any]:
     """The same, of the control plane at the other end."""
-    return {"nodes": nodes(wire), "jobs": list(_jobs(wire)), "server": _server(wire)}
+    there = nodes(wire)
+    kept = not any(node.get("data_end_with_it") for node in there)
+    return {"nodes": there, "jobs": list(_jobs(wire)), "server": _server(wire, kept=kept)}
 
 
 def ask(wire: Wire, commands: Sequence[Sequence[Argument]]) -> list[Any]:
@@ -145,10 +155,11 @@ def _chunk(body: bytes | None) -> int:
         return 0
 
 
-def _server(wire: Wire) -> dict[str, Any]:
+def _server(wire: Wire, *, kept: bool) -> dict[str, Any]:
     info = dict(re.findall(r"^(\w+):(.*?)\r?$", wire.call("INFO").decode(), re.MULTILINE))
     name = "Valkey" if "valkey_version" in info else "Redis"
     durability = _durability(wire, info)
+    promises = PROMISES if kept else PROMISES | _PROMISES_WITHOUT_DIR
     return {
         "name": name,
         "version": info.get("valkey_version") or info.get("redis_version", "?"),
@@ -160,7 +171,7 @@ def _server(wire: Wire) -> dict[str, Any]:
         "library": (wire.call("HGET", keys.ABOUT.name(keys.CLUSTER), "version") or b"?").decode(),
         "generation": int(wire.call("HGET", keys.ABOUT.name(keys.CLUSTER), GENERATION) or 0),
         "durability": durability,
-        "promise": PROMISES.get(durability, "its configuration may not be read"),
+        "promise": promises.get(durability, "its configuration may not be read"),
         "writes": info.get("aof_last_write_status", "ok"),
     }
 

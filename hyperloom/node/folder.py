@@ -83,6 +83,22 @@ def private_folder(folder: Path) -> Path:
     return folder.resolve()
 
 
+def check_stays(config: Config, folder: Path) -> None:
+    """Data may lie there for as long as somebody wants them.
+
+    Raises:
+        errors.LoomError: it is a session's, and will be swept.
+    """
+    runtime = runtime_folder(config).resolve()
+    for part in (folder, *folder.parents):
+        if part.parent == runtime and part.name.startswith(_PREFIX):
+            raise errors.LoomError(
+                f"the folder {part} is that of a session that ended, and is removed after some "
+                "more; nothing was started. Move it, and go on from there: "
+                f"mv {part} DIR && loom start --head --dir DIR"
+            )
+
+
 def new_session(config: Config) -> Path:
     """A fresh session folder."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -170,3 +186,16 @@ def ended(config: Config, *, everything: bool = False) -> list[Path]:
     started = [folder for folder in started_sessions(config) if not runs(folder)]
     kept = 0 if everything else KEPT_SESSIONS
     return [folder for folder in embedded if not runs(folder)] + started[kept:]
+
+
+def left_by_crash(folder: Path) -> Path | None:
+    """The data of the session that was started before this one, if nobody told that one to end.
+
+    None: somebody did, it runs, or it has no data of its own.
+    """
+    started = folder.parent.glob(f"{_PREFIX}*/{locks.SUPERVISOR}")
+    earlier = [file.parent for file in started if file.parent.name < folder.name]
+    last = max(earlier, default=None)
+    if last is None or (last / STOPPING).exists() or runs(last):
+        return None
+    return last if any((last / "gcs").glob("appendonly*")) else None

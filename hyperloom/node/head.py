@@ -51,6 +51,8 @@ def prepare(plan: NodePlan, config: Config) -> Path:
                     "Use it, or end it with loom stop, or start another one with another --dir"
                 )
             return running
+        if plan.data is not None:
+            folders.check_stays(config, plan.data)
     folders.sweep(config)
     folder = folders.new_session(config)
     try:
@@ -112,7 +114,8 @@ def _wait_served(ready: int, process: subprocess.Popen[bytes], folder: Path) -> 
     server = NodeSettings.read(folder).server
     log = Path(server["folder"], "server.log") if server else None
     raise errors.LoomError(
-        f"the node did not start; nothing of it is left but its logs.{last_words(folder, log)}"
+        f"the node did not start; nothing of it is left but its logs, in {folder}."
+        f"{last_words(folder, log)}"
     )
 
 

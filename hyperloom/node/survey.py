@@ -70,7 +70,7 @@ def report(folder: Path, *, is_current: bool) -> dict[str, Any]:
         "current": is_current,
         "address": server.get("url") or settings.address.url,
         "data": str(data) if data else None,
-        "kept": data is not None and data != folder,  # by --dir: a later head goes on with it
+        "kept": settings.keeps_data,
         "node": node,
         "cluster": cluster,
         "problems": problems,

@@ -127,7 +127,13 @@ class NodeSettings:
             "beat_s": self.config.beat_s,
             "role": self.role,
             "folder": str(self.folder),
+            "data_end_with_it": self.role == "head" and not self.keeps_data,
         }
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether it is a head with --dir: a later one goes on with its data."""
+        return self.server is not None and Path(self.server["folder"]).parent != self.folder
 
     @property
     def role(self) -> str:

@@ -98,8 +98,8 @@ def test_start_status_run_stop(home: Home) -> None:
     assert status["cluster"]["server"]["durability"] == "everysec"
     assert status["problems"] == status["cluster"]["jobs"] == []
     text = home.loom("status").stdout
-    assert "a new one begins anew; --dir keeps it" in text
-    assert "but not when all of this head ends, since it has no --dir" in text
+    assert "a later loom start --head begins anew, without --dir DIR" in text
+    assert "all of it is lost when all of the head ends, as by a reboot: it has no --dir" in text
     assert "everysec: nothing is lost by a crash of any process of HyperLoom; a crash of" in text
     assert "\033" not in text
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import hyperloom as loom
+from tests.cluster.node.somebodys import one_more
 from tests.home import Home
 from tests.waiting import wait_until
 
@@ -75,3 +77,27 @@ def test_a_head_that_was_killed_goes_on_and_disturbs_nobody(
     _, err = program.communicate(timeout=50)
     assert (program.returncode, err) == (0, "")
     assert Path(tmp_path / "begun").read_text() == "begun\n"
+
+
+def test_a_head_without_a_folder_that_died_may_go_on_in_one(home: Home) -> None:
+    """1. All of it is killed.  2. The next one begins anew, and names the data of the first.
+    3. Where they lie they would be removed some day.  4. Moved, they are gone on with."""
+    died = home.start_head()
+    loom.init()
+    plan = loom.submit([one_more.bind(1)], detach=True)
+    assert plan.fetch(timeout=30) == [2]
+    loom.shutdown()
+    home.lose_power()
+    wait_until(lambda: not home.processes(), 20)
+    few = ("--head", "--port", "0", "--num-cpus", "1", "--no-dashboard")
+    told = home.loom("start", *few).stdout
+    assert f"loom stop && mv {died} DIR && loom start --head --dir DIR" in told
+    home.loom("stop")
+    refused = home.loom("start", *few, "--dir", died, exits=1).stderr
+    assert f"mv {died} DIR && loom start --head --dir DIR" in refused
+    data = died.rename(home.path / "mine")
+    assert "begins anew" not in home.loom("start", *few, "--dir", data).stdout
+    assert loom.attach(plan.id).fetch(timeout=30) == [2]
+    loom.shutdown()
+    home.loom("stop")
+    assert "begins anew" not in home.loom("start", *few).stdout, "it was told to end"
