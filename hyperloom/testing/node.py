@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from hyperloom.nearest import did_you_mean
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from hyperloom.node.start import StartedNode
     from hyperloom.testing.network import Place
+
+# The arguments of `Cluster.add_node`.
+_SAID = (
+    "num_cpus", "num_gpus", "resources", "memory", "object_store_memory", "labels", "failpoints",
+)  # fmt: skip
 
 Part: TypeAlias = "ClusterNode | Literal['server', 'driver']"
 
@@ -52,4 +60,11 @@ def wanted(nodes: int | Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         if nodes < 0:
             raise ValueError(f"nodes={nodes} cannot be: it is at least 0")
         return [{}] * nodes
+    for each in nodes:
+        for name in each if isinstance(each, Mapping) else [repr(each)]:
+            if name not in _SAID:
+                raise TypeError(
+                    f"nodes=: {name} cannot be said of a node.{did_you_mean(name, _SAID)} What can "
+                    f"be is in a dict, by these names: {', '.join(_SAID)}"
+                )
     return list(nodes)

@@ -305,8 +305,8 @@ def _not_begun(facts: Facts, where: str) -> Reason:
             asked = facts.asked.describe()
             return Reason(Why.SEAT, f"is {where}, and waits for {asked} or a worker")
         case _:
-            says = f"was taken by {where[3:]}, which runs it, or will with room for it"
-            return Reason(Why.AT_NODE, says)
+            does = "runs it, fetches its inputs, or will have room for it"
+            return Reason(Why.AT_NODE, f"was taken by {where[3:]}, which {does}")
 
 
 def _alive(facts: Facts, unanswered: int) -> Reason:

@@ -134,7 +134,7 @@ CASES = {
     ),
     Why.AT_NODE: (
         held(),
-        "was taken by node aaaaaaaa, which runs it, or will with room for it",
+        "was taken by node aaaaaaaa, which runs it, fetches its inputs, or will have room for it",
         "",
     ),
 }  # fmt: skip

@@ -105,7 +105,7 @@ def test_a_timeout_explains_what_each_object_waits_for(gate: Callable[[str], Gat
     loom.get([*running, queued, waiting])
     name = "test_a_timeout_explains_what_each_object_waits_for.<locals>."
     node = loom.nodes()[0]["node"][:8]
-    held = f"was taken by node {node}, which runs it, or will with room for it"
+    held = f"was taken by node {node}, which runs it, fetches its inputs, or will have room for it"
     assert str(followed.value).splitlines()[1:-1] == [
         f"  {outer!r} of task {name}needs waits for 1 of its inputs: {inner!r}",
         f"    {inner!r} of task {name}needs waits for 1 of its inputs: {running[1]!r}",

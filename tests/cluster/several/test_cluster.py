@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from inspect import signature
 
 import pytest
 
 import hyperloom as loom
+from hyperloom.testing import Cluster, node
 from tests.cluster.several.tasks import alive, on, where
-
-if TYPE_CHECKING:
-    from hyperloom.testing import Cluster
 
 pytestmark = pytest.mark.slow
 
@@ -51,3 +49,14 @@ def test_nodes_come_with_what_they_have_and_leave_in_order(cluster: Cluster) -> 
     assert node.id not in alive()
     with pytest.raises(ValueError, match="is no node of this cluster, or was removed from it"):
         cluster.pause(node)
+
+
+def test_what_cannot_be_said_of_a_node_is_refused_before_anything_starts() -> None:
+    said = list(signature(Cluster.add_node).parameters)[1:]
+    assert node.wanted([dict.fromkeys(said)]) == [dict.fromkeys(said)]
+    with pytest.raises(
+        TypeError, match=r"nodes=: cpus cannot be said of a node\. Did you mean 'num_cpus'"
+    ):
+        Cluster(nodes=[{"cpus": 1}])
+    with pytest.raises(TypeError, match=r"nodes=: 3 cannot be said of a node\. What can be"):
+        Cluster(nodes=[3])  # type: ignore[list-item]
