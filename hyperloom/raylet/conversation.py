@@ -18,6 +18,7 @@ from hyperloom.gcs import keys
 from hyperloom.gcs.install import persist
 from hyperloom.gcs.replies import NotNow
 from hyperloom.gcs.wire import Wire, fcall, pack
+from hyperloom.ids import JOB_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 START_S = 10.0  # for so long a node that starts tries to have its lines; later it never gives up
 _PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.5)
 _NOBODY = b""
+
+
+def namespace_of(any_id: bytes) -> str:
+    """Where a process, task or object is spoken of: the namespace of its job's tables."""
+    return keys.job_namespace(any_id[:JOB_BYTES])
 
 
 class Conversation:

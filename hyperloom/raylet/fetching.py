@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from hyperloom import errors, specs
 from hyperloom.gcs import codes, keys
-from hyperloom.ids import NODE_BYTES, OBJECT_BYTES, cut, job_of
+from hyperloom.ids import NODE_BYTES, OBJECT_BYTES, cut
 from hyperloom.objectstore.client import StoreClient
+from hyperloom.raylet.conversation import namespace_of
 from hyperloom.raylet.remaking import AGAIN, Remaking
 from hyperloom.raylet.secrecy import KEY, cluster_key, tls_of
 from hyperloom.transfer import endpoint
@@ -232,7 +233,7 @@ class Fetching:
             else:
                 self._handle(t.Located(oid, nodes, []))
 
-        self._gcs.apply("object_places", _namespace(oid), oid, then=places)
+        self._gcs.apply("object_places", namespace_of(oid), oid, then=places)
 
     def _located(
         self,
@@ -256,7 +257,7 @@ class Fetching:
             if isinstance(reply, bytes) and reply:
                 self._keeper.free(cut(reply, OBJECT_BYTES))
 
-        self._gcs.apply("object_copied", _namespace(oid), self._node, oid, then=ended)
+        self._gcs.apply("object_copied", namespace_of(oid), self._node, oid, then=ended)
 
     def _give_up(self, oid: bytes, why: t.GaveUp) -> None:
         nodes = list(why.nodes)
@@ -312,10 +313,6 @@ class Fetching:
         self._store.close()
         if self.endpoint.startswith("unix:"):
             os.unlink(self.endpoint.removeprefix("unix:"))  # noqa: PTH108
-
-
-def _namespace(oid: bytes) -> str:
-    return keys.job_namespace(job_of(oid))  # type: ignore[arg-type]
 
 
 def _listen(

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
-from hyperloom.gcs import codes, keys
-from hyperloom.ids import job_of, short
+from hyperloom.gcs import codes
+from hyperloom.ids import short
+from hyperloom.raylet.conversation import namespace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +51,7 @@ class Remaking:
     def lost(self, oid: bytes, nodes: Sequence[bytes], then: Callable[[str], None]) -> None:
         """These nodes, which should have the object, do not; `then` why it is not made again."""
         self._gcs.apply(
-            "task_remake", _namespace(oid), oid, b"".join(nodes),
+            "task_remake", namespace_of(oid), oid, b"".join(nodes),
             then=lambda reply: then(_sentence(oid, reply)),
         )  # fmt: skip
 
@@ -64,7 +65,7 @@ class Remaking:
 
         self._put_off[task.task] = task
         self._gcs.apply(
-            "task_put_off", _namespace(task.task), self._node, task.task, task.attempt,
+            "task_put_off", namespace_of(task.task), self._node, task.task, task.attempt,
             then=answered,
         )  # fmt: skip
 
@@ -87,7 +88,3 @@ def _sentence(oid: bytes, reply: Any) -> str:  # noqa: ANN401 - Redis' own reply
     other = reply[1] != oid
     name = f"object {short(reply[1])}, which its task needs and is gone too,"
     return why.format(it=name if other else "it", its=f"{short(reply[1])}'s" if other else "its")
-
-
-def _namespace(oid: bytes) -> str:
-    return keys.job_namespace(job_of(oid))  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors, failures
 from hyperloom.failures import Attempt
 from hyperloom.gcs import codes, keys
-from hyperloom.ids import OBJECT_BYTES, cut, job_of, short
+from hyperloom.ids import OBJECT_BYTES, cut, short
+from hyperloom.raylet.conversation import namespace_of
 from hyperloom.raylet.reserving import REMOVED
 from hyperloom.specs import heading_of, label_of, split_entry
 
@@ -80,7 +81,7 @@ class Reporter:
     def cancel(self, task: bytes, *, force: bool) -> None:
         """We do not have it (any more, or yet): who has it shall hear of it."""
         failure = _FAILURE + failures.cancelled(Attempt(task, "", 0, self._node))
-        namespace = keys.job_namespace(job_of(task))  # type: ignore[arg-type]
+        namespace = namespace_of(task)
         self._gcs.apply("task_cancel", namespace, failure, int(force), task)
 
     def lost(self, task: Held, worker: int, *, died: bool, killed: str) -> None:
@@ -113,7 +114,7 @@ class Reporter:
         cause = failures.why_lost(killed, exit_code=code, stderr=stderr)
         unavailable = failures.actor_unavailable(who, cause=cause)
         died = failures.actor_died(who, cause=cause, restarts=retries)
-        namespace, ids = keys.job_namespace(job_of(who.task_id)), _ids(begun)  # type: ignore[arg-type]
+        namespace, ids = namespace_of(who.task_id), _ids(begun)
         return lambda: self._gcs.apply(
             "actor_lost", namespace, self._node, actor.task, actor.attempt, ids,
             _FAILURE + unavailable, _FAILURE + died, then=self._or_left(actor, ids),
@@ -124,7 +125,7 @@ class Reporter:
         who = self._who(actor, 0)
         cause = f"its node {short(self._node)} was drained"
         failure = _FAILURE + failures.actor_unavailable(who, cause=cause)
-        namespace, ids = keys.job_namespace(job_of(actor.task)), _ids(begun)  # type: ignore[arg-type]
+        namespace, ids = namespace_of(actor.task), _ids(begun)
         self._gcs.apply(
             "actor_move", namespace, self._node, actor.task, actor.attempt, ids, failure,
             then=self._or_left(actor, ids),
@@ -132,7 +133,7 @@ class Reporter:
 
     def actor_over(self, actor: Held, failure: bytes, begun: Sequence[Held] = ()) -> None:
         """It has ended by itself."""
-        namespace, ids = keys.job_namespace(job_of(actor.task)), _ids(begun)  # type: ignore[arg-type]
+        namespace, ids = namespace_of(actor.task), _ids(begun)
         self._gcs.apply(
             "actor_over", namespace, self._node, actor.task, actor.attempt, failure, ids,
             then=self._or_left(actor, ids),
@@ -140,7 +141,7 @@ class Reporter:
 
     def actor_left(self, actor: Held, ids: bytes) -> None:
         """It was killed, and its worker is gone, which may have begun these calls."""
-        namespace = keys.job_namespace(job_of(actor.task))  # type: ignore[arg-type]
+        namespace = namespace_of(actor.task)
         self._gcs.apply("actor_left", namespace, self._node, actor.task, ids)
 
     def _or_left(self, actor: Held, ids: bytes) -> Callable[[Any], None]:
@@ -186,7 +187,7 @@ class Reporter:
                 raise reply
 
         self._gcs.apply(
-            "task_redirect", keys.job_namespace(job_of(task.task)), self._node,  # type: ignore[arg-type]
+            "task_redirect", namespace_of(task.task), self._node,
             task.task, task.attempt, _FAILURE + failure, record, then=answered,
         )  # fmt: skip
 
@@ -208,7 +209,7 @@ class Reporter:
                 raise reply
 
         self._gcs.apply(
-            "task_retry", keys.job_namespace(job_of(task)), self._node, task, attempt, int(died),
+            "task_retry", namespace_of(task), self._node, task, attempt, int(died),
             _FAILURE + failure, _FAILURE + poison, then=answered,
         )  # fmt: skip
 
@@ -229,7 +230,7 @@ class Reporter:
             else:
                 then()
 
-        namespace = keys.job_namespace(job_of(process))  # type: ignore[arg-type]
+        namespace = namespace_of(process)
         self._gcs.apply("process_bury", namespace, process, first, _AT_ONCE, *why, then=next_slice)
 
     def strays(
