@@ -7,6 +7,7 @@ an object when its source fails is kept, and the next source goes on from there.
 from __future__ import annotations
 
 import queue
+import select
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -166,7 +167,22 @@ class Taker:
     def _release(self, where: str, sock: socket.socket) -> None:
         with self._lock:
             self._busy.discard(sock)
+            self._let_go()
             self._idle.setdefault(where, []).append(sock)
+
+    def _let_go(self) -> None:
+        """Close what others have closed: nodes come and go, and each would leave some open."""
+        poll = select.poll()
+        idle = {sock.fileno(): sock for socks in self._idle.values() for sock in socks}
+        for number in idle:
+            poll.register(number, select.POLLIN)  # nothing is asked there, so nothing may come
+        ended = {idle[number] for number, _ in poll.poll(0)}
+        for where, socks in list(self._idle.items()):
+            self._idle[where] = [sock for sock in socks if sock not in ended]
+            if not self._idle[where]:
+                del self._idle[where]
+        for sock in ended:
+            sock.close()
 
     def _hang_up(self, sock: socket.socket) -> None:
         with self._lock:

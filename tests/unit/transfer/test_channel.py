@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 from contextlib import suppress
@@ -242,3 +243,17 @@ def test_a_freed_object_goes_out_whole(nodes: list[Node]) -> None:
     assert a.store.depart(OID) is None
     assert data in os.pread(departure.fd, departure.total, 0)
     departure.close()
+
+
+def test_connections_to_nodes_that_have_left_are_closed(nodes: list[Node]) -> None:
+    """A node lives for long, and others come and go."""
+    a, b, c = nodes
+    a.put(1)
+    assert c.fetch(a) == t.Moved(OID, NODE)
+    (left,) = [sock for socks in c.taker._idle.values() for sock in socks]
+    a.giver.close()
+    wait_until(lambda: select.select([left], [], [], 0)[0])
+    b.put(1, b"p" * 20)
+    assert c.fetch(b, b"p" * 20) == t.Moved(b"p" * 20, NODE)
+    wait_until(lambda: left.fileno() == -1)
+    assert list(c.taker._idle) == [b.where]
