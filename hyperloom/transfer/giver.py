@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 STALL_S: Final = 5.0  # nothing moves for so long: hang up
+_PAUSE_S: Final = 0.1
 _IDLE_S: Final = 60.0  # a connection over which nothing is asked
 _GUESTS_MOST: Final = 64
 # An object as large as this goes to so many at a time: whoever comes next gets it sooner from one
@@ -61,18 +62,23 @@ class Giver:
         self._said: set[str] = set()  # of whom was turned away, and why
         self.objects = 0  # sent so far
         self.bytes = 0
-        self._closed = False
+        self._closed = threading.Event()
         threading.Thread(target=self._listen, name="loom-giver", daemon=True).start()
 
     def _listen(self) -> None:
+        well = True
         while True:
             try:
                 sock, address = self._listener.accept()
-            except OSError:
-                if self._closed:
+            except OSError as error:
+                if well and not self._closed.is_set():
+                    _log.warning("nobody is let in to read objects until this ends: %s", error)
+                well = False
+                # Too many files are open, say: it ends when others end, and nothing tells us.
+                if self._closed.wait(_PAUSE_S):
                     return
-                _log.exception("an object's reader was not let in")
                 continue
+            well = True
             with self._lock:
                 full = len(self._guests) >= _GUESTS_MOST
                 if not full:
@@ -154,7 +160,7 @@ class Giver:
 
     def close(self) -> None:
         """Serve nobody any more."""
-        self._closed = True
+        self._closed.set()
         with self._lock:
             open_ones = [self._listener, *self._guests]
         for sock in open_ones:

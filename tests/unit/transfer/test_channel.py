@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -257,3 +258,32 @@ def test_connections_to_nodes_that_have_left_are_closed(nodes: list[Node]) -> No
     assert c.fetch(b, b"p" * 20) == t.Moved(b"p" * 20, NODE)
     wait_until(lambda: left.fileno() == -1)
     assert list(c.taker._idle) == [b.where]
+
+
+class Full(socket.socket):
+    """It listens in a process that has too many files open, for a while."""
+
+    tries = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        self.tries += 1
+        if self.tries <= 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+def test_a_node_without_a_file_to_spare_says_so_once_and_serves_later(
+    nodes: list[Node], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b, _ = nodes
+    listener = Full(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "full.sock"))
+    listener.listen()
+    giver = Giver(listener, a.store, lambda: KEY)
+    data = a.put(MIB)
+    b.taker.fetch(OID, NODE, f"unix:{tmp_path}/full.sock", 2)
+    assert b.events.get(timeout=20) == t.Moved(OID, NODE)
+    assert b.value() == data
+    assert listener.tries == 5, "it waits for the next one"
+    assert caplog.text.count("Too many open files") == 1
+    giver.close()
