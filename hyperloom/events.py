@@ -16,6 +16,8 @@ A job's events are one capped stream in the control plane.  An entry is a kind a
                   their actor (16 each, perhaps not all), each with its template (8), and "1" if it
                   may have run
     A  dead       an actor (16), its template (8), the failure that it became, if that is short
+    P  planned    a plan (10), what it is and which tasks are its: `hyperloom.plan.told`; said again
+                  when parts of it are run again
     E  ended      the job's counts: template id (8), what (1), number (12 digits), and again
 
 All but ``R`` and ``H`` are written by the transitions themselves, so they are as true as these.
@@ -82,6 +84,7 @@ class Error(NamedTuple):
     place: str = ""  # where it was raised: file, line and function
     traceback: str = ""  # of a few of those at one place; see `hyperloom.core.attempts.Tracebacks`
     origin: str = ""  # the task (in hex) whose failure it was first, if it was another's
+    name: str = ""  # of the task that failed first: its label, or its function's name
 
     @property
     def is_cancelled(self) -> bool:
@@ -271,9 +274,10 @@ def attempt(node: bytes, run: Run, number: int) -> Attempt:
     )
 
 
-def error_of(category: str, text: str, traceback: str = "") -> Error:
+def error_of(category: str, text: str, traceback: str = "", name: str = "") -> Error:
     """As much of a failure as an event keeps."""
-    return Error(category, text.strip().partition("\n")[0][:_TEXT_MOST], place_in(traceback))
+    first = text.strip().partition("\n")[0][:_TEXT_MOST]
+    return Error(category, first, place_in(traceback), name=name[:_TEXT_MOST])
 
 
 def shortened(traceback: str) -> str:
@@ -368,6 +372,6 @@ def actor_ended(payload: bytes) -> ActorEnded:
 def _died_of(value: bytes) -> Error:
     if value[:1] == codes.FAILURE:
         failure = failures.decode(value[1:])
-        return error_of(failure.category, failure.text, failure.traceback)
+        return error_of(failure.category, failure.text, failure.traceback, failure.name)
     why = "nobody had a handle any more" if value == codes.LOST else "it said too much of why"
     return Error("died", why)

@@ -49,8 +49,8 @@ COLUMNS: dict[str, looking.Columns] = {
     "plans": {
         "plan": "id", "label": "label", "tasks": "tasks", "left": "left_text",
         "results": "results", "there": "there_text", "failed": "failed_text",
-        "cancelled": "cancelled_text", "detached": "detached", "submitted": "at",
-        "program": "program", "job": "job",
+        "cancelled": "cancelled_text", "detached": "detached", "told from": "told_from",
+        "submitted": "at", "program": "program", "job": "job",
     },
     "actors": {
         "actor": "short", "class": "class", "name": "name", "namespace": "namespace",
@@ -185,7 +185,7 @@ def _limited(
 
 def _rows(what: str, cluster: Cluster, jobs: list[bytes]) -> list[dict[str, Any]]:
     """All there are: of these there are few."""
-    from hyperloom.watch import errors, groups, plans, tasks, things  # noqa: PLC0415
+    from hyperloom.watch import bygone, errors, groups, tasks, things  # noqa: PLC0415
 
     match what:
         case "names":
@@ -193,7 +193,7 @@ def _rows(what: str, cluster: Cluster, jobs: list[bytes]) -> list[dict[str, Any]
         case "errors":
             rows = [row for job in jobs for row in errors.of_job(cluster, job)]
         case "plans":
-            rows = plans.counted(cluster, jobs)
+            rows = bygone.Bygone().table(cluster, jobs)
         case "groups":
             rows = groups.table(cluster)
         case "jobs":
@@ -250,6 +250,8 @@ def _show(what: str, answer: dict[str, Any]) -> None:
             click.echo(f"{row['job']}: {row['orphan']}")
         if row["state"] == "open" and row["program_ended"]:
             click.echo(f"{row['job']}: its program has ended, and what it detached goes on")
+    if what == "plans":
+        _say_from_where(rows)
     if answer["matched"] > len(rows):
         click.echo(f"{len(rows):,} of {answer['matched']:,} are shown; --limit shows more")
     if answer["hidden"]:
@@ -257,6 +259,14 @@ def _show(what: str, answer: dict[str, Any]) -> None:
         click.echo(f"{answer['hidden']:,} {more} {_HIDDEN[what]}")
     if answer.get("stopped"):
         click.echo(answer["stopped"])
+
+
+def _say_from_where(rows: Sequence[dict[str, Any]]) -> None:
+    """Nobody should look for what cannot be taken up."""
+    told = [row["told_from_text"] for row in rows if "told_from_text" in row]
+    if told:
+        are = "plan is" if len(told) == 1 else "plans are"
+        click.echo(f"{len(told):,} {are} told from {told[0]}")
 
 
 def show_rows(what: str, rows: list[dict[str, Any]]) -> None:

@@ -47,13 +47,13 @@ def command(*, id_: str | None, as_json: bool, session: str, address: str) -> in
 
 def _lines(cluster: Cluster, found: Found) -> list[dict[str, Any]]:
     from hyperloom import ids  # noqa: PLC0415
-    from hyperloom.watch import groups, left, plans, reasons  # noqa: PLC0415
+    from hyperloom.watch import groups, left, reasons, why_plan  # noqa: PLC0415
 
     match found.kind:
         case "group":
             return [groups.explain(cluster, found.id.hex())]
         case "plan":
-            return plans.explain(cluster, found.id)
+            return why_plan.explain(cluster, found.id)
         case "job":
             return left.of_job(cluster, found.id)
         case "node":

@@ -40,7 +40,7 @@ class Tracebacks:
 
     def error(self, template: bytes, failure: failures.Failure) -> events.Error:
         """As much of one as is told."""
-        error = events.error_of(failure.category, failure.text, failure.traceback)
+        error = _error(failure)
         if not failure.traceback:
             return error
         now = time.monotonic()
@@ -118,8 +118,7 @@ class Attempts:
                 errors[number] = self._tracebacks.error(template, failure)
             else:  # whose failure it is tells its traceback
                 ended[number] = events.Ended.PASSED_ON
-                error = events.error_of(failure.category, failure.text, failure.traceback)
-                errors[number] = error._replace(origin=failure.task_id.hex())
+                errors[number] = _error(failure)._replace(origin=failure.task_id.hex())
         return sizes, bytes(ended), errors
 
     def without_outputs(
@@ -173,6 +172,10 @@ class Silence(Attempts):
         """There is no row."""
         del entry, record, start, end, ended
         return b""
+
+
+def _error(failure: failures.Failure) -> events.Error:
+    return events.error_of(failure.category, failure.text, failure.traceback, failure.name)
 
 
 def _shown(attempt: bytes) -> int:

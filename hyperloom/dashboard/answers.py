@@ -15,13 +15,13 @@ from hyperloom.watch import (
     logs,
     objects,
     overall,
-    plans,
     reasons,
     stacks,
     tasks,
     things,
 )
 from hyperloom.watch import errors as failed
+from hyperloom.watch.bygone import Bygone
 from hyperloom.watch.followed import Followed
 from hyperloom.watch.over import Over
 
@@ -49,6 +49,7 @@ class Answers:
         self._tails: dict[bytes, Tail] = {}
         self._plans: dict[bytes, Followed] = {}
         self._over: dict[bytes, Over] = {}
+        self._bygone = Bygone()
 
     def _over_of(self, job: bytes) -> Over:
         over = self._over.pop(job, None) or Over(job, _ENDS_MOST)
@@ -161,9 +162,11 @@ class Answers:
         return {"actors": rows, "ended": len(over)}
 
     def plans(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
-        """Plans that can be taken up."""
-        del asked
-        return {"plans": plans.counted(cluster, list(cluster.control_plane.jobs()))}
+        """Plans that can be taken up; and those of one job that nobody can take up any more."""
+        jobs = [] if cluster.live is None else list(cluster.live.jobs())
+        known = asked.get("job") or cluster.jobs()
+        also = [cluster.job(asked.get("job"))] if known else []
+        return {"plans": self._bygone.table(cluster, jobs, also)}
 
     def _followed(self, cluster: Cluster, asked: Mapping[str, str]) -> Followed:
         plan = _plan(cluster, asked)

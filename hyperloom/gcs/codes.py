@@ -108,6 +108,7 @@ NODE_FAILED = b"M"  # node, tasks that it held and that are not, each with its t
 TOO_LATE = b"X"  # node, tasks whose results it reported and did not hold any more
 CALLS_LOST = b"C"  # size, ";", what they became; then each: call, template, 1 if it may have run
 ACTOR_ENDED = b"A"  # actor, its template, what it became (nothing, if that is long)
+PLANNED = b"P"  # plan (10), what is told of it: `hyperloom.plan.told`
 ENDED = b"E"  # the counts: template id, what, 12 digits; and again
 DONE = b"d"
 FAILED = b"f"

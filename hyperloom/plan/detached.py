@@ -28,6 +28,7 @@ from hyperloom.plan.detaching import (
     spans_of,
 )
 from hyperloom.plan.recorded import Recorded
+from hyperloom.plan.told import told as told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +89,8 @@ class Detached(Recorded):
         said = codes.DETACHED + json.encode(self._about)
         others = b"".join([*self._record.others.values(), self._record.plan])
         record = msgpack.encode(self._record)
-        self._session.outbox.call("owner_add", self.plan, said, record, others)
+        told = told_of(self._about, self._record, detached=True)
+        self._session.outbox.call("owner_add", self.plan, said, record, others, told)
 
     @classmethod
     def taken_up(cls, session: Session, plan: ProcessID, record: Record) -> Detached:

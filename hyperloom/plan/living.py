@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from hyperloom.plan.detaching import About, record_of, spans_of
 from hyperloom.plan.handle import PlanHandle
 from hyperloom.plan.recorded import Recorded
+from hyperloom.plan.told import told as told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +58,8 @@ class Living(Recorded):
 
     def _say(self) -> None:
         about, record = json.encode(self._about), msgpack.encode(self._record)
-        self._session.outbox.tell("plan_add", self._session.process, self.plan, about, record)
+        told = told_of(self._about, self._record, detached=False)
+        self._session.outbox.tell("plan_add", self._session.process, self.plan, about, record, told)
 
     @classmethod
     def taken_up(

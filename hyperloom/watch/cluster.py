@@ -209,9 +209,10 @@ class Cluster:
     def _plans(self, text: str) -> list[Found]:
         """A detached plan's id begins those of its tasks: whoever writes no more means the plan."""
         job = bytes.fromhex(text[: 2 * ids.JOB_BYTES])
-        if self.live is None or job not in self.live.jobs():
-            return []
-        return [Found("plan", p.id) for p in plans.listed(self.live, job) if _begins(p.id, text)]
+        known = [p.plan for p in self.history.plans(job)] if self.history is not None else []
+        if self.live is not None and job in self.live.jobs():
+            known += [p.id for p in plans.listed(self.live, job)]
+        return [Found("plan", plan) for plan in dict.fromkeys(known) if _begins(plan, text)]
 
     def _long(self, text: str) -> list[Found]:
         """Tasks and objects whose id begins so; more than two are not looked for."""

@@ -3,6 +3,7 @@
 The rule: an entry is kept as the control plane had it, compressed, and taken apart by who reads;
 so to record costs little, and a million tasks some ten megabytes.  Beyond the file's limit the
 oldest entries go, whole jobs first of what is over.  Counts stay as long as their job does.
+What can be known of the plans of a job that is over is summed up before its first entry goes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import sqlite3
 import zlib
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom.gcs import codes
 from hyperloom.watch import counted
@@ -19,7 +20,7 @@ from hyperloom.watch.samples import Sample
 from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 FILE = "history.sqlite"
@@ -40,9 +41,34 @@ CREATE TABLE IF NOT EXISTS samples (
     store_used INTEGER, spilled_bytes INTEGER, sent_bytes INTEGER, received_bytes INTEGER
 );
 CREATE INDEX IF NOT EXISTS of_time ON samples (at);
+CREATE TABLE IF NOT EXISTS plans (
+    number INTEGER PRIMARY KEY, plan BLOB UNIQUE, job BLOB, told BLOB, summary BLOB
+);
+CREATE INDEX IF NOT EXISTS plans_of_job ON plans (job, number);
 """
 _LEVEL = 1  # of compression: rows repeat much, and time matters more
-_TRIMMED = 100  # entries that go at a time
+_TRIMMED = 100  # entries, and plans, that go at a time
+_PLANS_PART = 8  # of the file, so much at most is plans: an eighth
+PLANS_MOST = 500  # of a job, the latest, that are told
+
+
+class Planned(NamedTuple):
+    """What is kept of a plan."""
+
+    number: int
+    plan: bytes
+    packed: bytes  # what was told of it: `hyperloom.plan.told`
+    summed_up: bytes | None  # when entries of its job went; empty: it could not be
+
+    @property
+    def told(self) -> bytes:
+        """As `hyperloom.plan.told` has it."""
+        return zlib.decompress(self.packed)
+
+    @property
+    def summary(self) -> bytes:
+        """As `History.sum_up` was given it; empty: the entries are there, or nothing is."""
+        return zlib.decompress(self.summed_up) if self.summed_up else b""
 
 
 def place(entry: bytes) -> tuple[int, int]:
@@ -150,6 +176,35 @@ class History:
             " LIMIT ?", (began, ended, after, most)
         ).fetchall()  # fmt: skip
 
+    def plans(self, job: bytes) -> list[Planned]:
+        """The latest plans of a job, the latest first."""
+        return list(self.plan_rows(job, None))
+
+    def plan_rows(self, job: bytes, number: int | None, most_bytes: int = 1 << 62) -> list[Planned]:
+        """The same, from behind one on, until there are so many bytes."""
+        found: list[Planned] = []
+        size = 0
+        for row in self._plans(
+            "job = ? AND number < ? ORDER BY number DESC LIMIT ?",
+            (job, 1 << 62 if number is None else number, PLANS_MOST),
+        ):
+            size += len(row.packed) + len(row.summed_up or b"")
+            if found and size > most_bytes:
+                break
+            found.append(row)
+        return found
+
+    def plan(self, plan: bytes) -> Planned | None:
+        """One plan, if it is known."""
+        return next(iter(self._plans("plan = ?", (plan,))), None)
+
+    def _plans(self, which: str, values: tuple[object, ...]) -> list[Planned]:
+        text = f"SELECT number, plan, told, summary FROM plans WHERE {which}"  # noqa: S608 - words of ours
+        try:
+            return [Planned(*row) for row in self._db.execute(text, values)]
+        except sqlite3.OperationalError:  # written before plans were kept
+            return []
+
     # -- writing ----------------------------------------------------------------------------
 
     def add(self, job: bytes, entries: Sequence[tuple[bytes, Event]], dropped: int = 0) -> None:
@@ -169,6 +224,8 @@ class History:
                 elif event.kind == codes.ENDED:
                     self._set(job, ended=event.at)
                     self.count(job, event.payload)
+                elif event.kind == codes.PLANNED:
+                    self._plan(job, event.payload)
             if entries:
                 self._set(job, seen=entries[-1][0].decode())
             self._db.execute("UPDATE jobs SET dropped = dropped + ? WHERE job = ?", (dropped, job))
@@ -182,32 +239,75 @@ class History:
         self._db.execute("INSERT OR REPLACE INTO counts VALUES (?, ?)", (job, payload))
         self._db.commit()
 
+    def _plan(self, job: bytes, payload: bytes) -> None:
+        """What is told of a plan; the latest counts."""
+        at = codes.PROCESS_ID
+        self._db.execute(
+            "INSERT INTO plans (plan, job, told) VALUES (?, ?, ?)"
+            " ON CONFLICT (plan) DO UPDATE SET told = excluded.told, summary = NULL",
+            (payload[:at], job, zlib.compress(payload[at:], _LEVEL)),
+        )
+
+    def sum_up(self, plan: bytes, summary: bytes) -> None:
+        """All that can be known of a plan of a job that is over."""
+        packed = zlib.compress(summary)
+        with self._db:
+            self._db.execute("UPDATE plans SET summary = ? WHERE plan = ?", (packed, plan))
+
     def sample(self, samples: Sequence[Sample]) -> None:
         """How busy nodes are now."""
         with self._db:
             marks = ", ".join("?" * len(Sample._fields))
             self._db.executemany(f"INSERT INTO samples VALUES ({marks})", samples)  # noqa: S608
 
-    def trim(self, most_bytes: int) -> None:
-        """Let the oldest go until the file is no larger; what went is counted as dropped."""
+    def trim(self, most_bytes: int, before: Callable[[bytes], None] = lambda _: None) -> None:
+        """Let the oldest go until the file is no larger; what went is counted as dropped.
+
+        `before` is told of each job that is over, of whose plans not all are summed up, and of
+        which entries are to go.
+        """
+        self._trim_plans(most_bytes // _PLANS_PART)
         while self._bytes() > most_bytes:
+            old = self._db.execute(
+                "SELECT entries.number, entries.job FROM entries JOIN jobs USING (job)"
+                " ORDER BY ended IS NULL, number LIMIT ?", (_TRIMMED,)
+            ).fetchall()  # fmt: skip
+            if not old and not self._has_samples():
+                return
+            self._sum_up({job for _, job in old}, before)
             with self._db:
                 self._db.execute(
                     "DELETE FROM samples WHERE rowid IN (SELECT rowid FROM samples ORDER BY at"
                     " LIMIT ?)", (_TRIMMED,)
                 )  # fmt: skip
-                old = self._db.execute(
-                    "SELECT entries.number, entries.job FROM entries JOIN jobs USING (job)"
-                    " ORDER BY ended IS NULL, number LIMIT ?", (_TRIMMED,)
-                ).fetchall()  # fmt: skip
-                if not old and not self._has_samples():
-                    return
                 self._db.executemany(
                     "UPDATE jobs SET dropped = dropped + 1 WHERE job = ?", [row[1:] for row in old]
                 )
                 self._db.executemany(
                     "DELETE FROM entries WHERE number = ?", [row[:1] for row in old]
                 )
+
+    def _sum_up(self, jobs: set[bytes], before: Callable[[bytes], None]) -> None:
+        over = self._db.execute(
+            "SELECT DISTINCT job FROM plans JOIN jobs USING (job)"
+            " WHERE summary IS NULL AND ended IS NOT NULL"
+        ).fetchall()
+        for job in jobs.intersection(job for (job,) in over):
+            before(job)
+            with self._db:  # of what could not be summed up, nobody tries again
+                self._db.execute(
+                    "UPDATE plans SET summary = x'' WHERE job = ? AND summary IS NULL", (job,)
+                )
+
+    def _trim_plans(self, most_bytes: int) -> None:
+        """The oldest plans go until the others take no more."""
+        size = "SELECT SUM(LENGTH(told) + IFNULL(LENGTH(summary), 0)) FROM plans"
+        with self._db:
+            while (self._db.execute(size).fetchone()[0] or 0) > most_bytes:
+                self._db.execute(
+                    "DELETE FROM plans WHERE number IN (SELECT number FROM plans ORDER BY number"
+                    " LIMIT ?)", (_TRIMMED,)
+                )  # fmt: skip
 
     def _has_samples(self) -> bool:
         return self._db.execute("SELECT 1 FROM samples LIMIT 1").fetchone() is not None

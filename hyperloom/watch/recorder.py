@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import errors
 from hyperloom.gcs import asking, codes, keys
 from hyperloom.gcs.inbox import Inbox
-from hyperloom.watch import counted, retold
+from hyperloom.watch import bygone, counted, retold
+from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.live import Live
 from hyperloom.watch.retold import RECORDER
 from hyperloom.watch.samples import SAMPLE_S, of_answer
@@ -115,7 +116,12 @@ class Recorder:
         self._counted = now if counting else self._counted
         if now - self._trimmed >= _TRIM_S:
             self._trimmed = now
-            self._history.trim(self._most_bytes)
+            self._history.trim(self._most_bytes, self._sum_up)
+
+    def _sum_up(self, job: bytes) -> None:
+        """What is told of its plans is to go."""
+        for plan, summary in bygone.sum_up(Cluster(None, self._history), job):
+            self._history.sum_up(plan, summary)
 
     def _sample(self, live: Live) -> None:
         """How busy nodes are, of those that answer."""

@@ -12,7 +12,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.watch import counted, left, nodes_report
+from hyperloom.watch import counted, left, nodes_report, plans_report
 from hyperloom.watch.at_work import at_work
 from hyperloom.watch.cut_off import NODE_LOST
 from hyperloom.watch.drawn import LABEL, WIDTH, label, line, picture, seconds_text, size_text
@@ -44,6 +44,7 @@ def report(cluster: Cluster, job: bytes, about: dict[str, Any], rows: list[dict[
         facts=_facts(about, told),
         note=_open(about) + _note(hidden, told),
         left=_left(cluster, job, about),
+        plans=plans_report.section(cluster, job),
         functions=_functions(rows, told.groups),
         boxes=_boxes(told.groups[:_GROUPS]),
         rate=_rate(told) + _pending(told),

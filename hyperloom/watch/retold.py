@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hyperloom.watch.history import PLANS_MOST, Planned
 from hyperloom.watch.samples import Sample
 from hyperloom.watch.story import Event
 
@@ -39,6 +40,12 @@ class Recorded(Protocol):
     def samples(self, began: float, ended: float) -> list[Sample]:
         """How busy nodes were between two times."""
 
+    def plans(self, job: bytes) -> list[Planned]:
+        """The latest plans of a job, the latest first."""
+
+    def plan(self, plan: bytes) -> Planned | None:
+        """One plan, if it is known."""
+
     def close(self) -> None:
         """It is not read any more."""
 
@@ -48,12 +55,24 @@ def answer(history: History, asked: Sequence[Any], most_bytes: int = _PART_BYTES
     match asked:
         case ["jobs"]:
             return history.jobs()
+        case ["plan" | "plans", *_]:
+            return _of_plans(history, asked, most_bytes)
         case ["entries", bytes(job), int(number), bytes(after)]:
             return history.rows_of(job, number, after, most_bytes)
         case ["counts", bytes(job)]:
             return history.counts(job)
         case ["samples", float(began), float(ended), int(after)]:
             return history.samples_after(began, ended, after, _PART_ROWS)
+        case _:
+            return None
+
+
+def _of_plans(history: History, asked: Sequence[Any], most_bytes: int) -> list[Planned] | None:
+    match asked:
+        case ["plans", bytes(job), int() | None as number]:
+            return history.plan_rows(job, number, most_bytes)
+        case ["plan", bytes(plan)]:
+            return [found] if (found := history.plan(plan)) else []
         case _:
             return None
 
@@ -91,6 +110,21 @@ class Retold:
             after = part[-1][0]
             found += [Sample(*row[1:]) for row in part]
         return found
+
+    def plans(self, job: bytes) -> list[Planned]:
+        """The latest plans of a job, the latest first."""
+        found: list[Planned] = []
+        while len(found) < PLANS_MOST:
+            part = self._ask("plans", job, found[-1].number if found else None)
+            if not part:
+                break
+            found += [Planned(*row) for row in part]
+        return found
+
+    def plan(self, plan: bytes) -> Planned | None:
+        """One plan, if it is known."""
+        found = self._ask("plan", plan)
+        return Planned(*found[0]) if found else None
 
     def close(self) -> None:
         """Nothing of ours is open."""

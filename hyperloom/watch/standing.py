@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import ids
 from hyperloom.plan.detaching import places_in
+from hyperloom.plan.told import RESULTS as RESULTS  # noqa: PLC0414 - of a plan that are looked at
 from hyperloom.watch import counted, overall
 from hyperloom.watch.belonging import belonging, spans_in
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from hyperloom.watch.live import Live
 
 STATES = {"HELD": "running", "READY": "ready", "WAITING": "waiting"}
-RESULTS = 2_000  # of a plan that are looked at
 _SOME = 2_000  # tasks of a large plan, of a job of which not all that are left are looked at
 _LOOKED_AT = 20_000  # tasks of a job that are left
 _OF_PLANS = 40_000  # tasks of the small plans of such a job, the latest ones first

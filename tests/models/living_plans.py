@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hyperloom.gcs import codes
+
 
 @dataclass
 class LivingPlans:
@@ -13,11 +15,18 @@ class LivingPlans:
     plans: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
     records_of_owners: dict[bytes, bytes] = field(default_factory=dict)
 
-    def plan_add(self, process: bytes, plan: bytes, about: bytes, record: bytes) -> int:
+    def plan_add(
+        self, process: bytes, plan: bytes, about: bytes, record: bytes, told: bytes = b""
+    ) -> int:
         new = (process, plan) not in self.plans
         self.plans[process, plan] = about
         self.records_of_owners[plan] = record
+        self.note_plan(plan, told)
         return int(new)
+
+    def note_plan(self, plan: bytes, told: bytes) -> None:
+        if told:
+            self.note(codes.PLANNED, plan + told)
 
     def plan_forget(self, process: bytes, *plans: bytes) -> int:
         for plan in plans:

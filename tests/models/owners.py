@@ -26,7 +26,9 @@ def job_close(plane: ControlPlane, _: int, driver: bytes, why: bytes) -> int:
     return -1
 
 
-def owner_add(plane: ControlPlane, owner: bytes, about: bytes, record: bytes, oids: bytes) -> int:
+def owner_add(  # noqa: PLR0913, PLR0917 - the transition's own arguments
+    plane: ControlPlane, owner: bytes, about: bytes, record: bytes, oids: bytes, told: bytes = b""
+) -> int:
     if plane.resting:
         raise Refusal("NOT_FOUND")
     new = owner not in plane.owners
@@ -35,6 +37,7 @@ def owner_add(plane: ControlPlane, owner: bytes, about: bytes, record: bytes, oi
     plane.hold(fresh, ("process", owner))
     held.update(fresh)
     plane.owners[owner] = about
+    plane.note_plan(owner, told)
     if record:
         plane.records_of_owners[owner] = record
     return int(new)

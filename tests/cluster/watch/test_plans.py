@@ -118,7 +118,7 @@ def test_what_is_run_again_counts_too(
     loom_: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: str
 ) -> None:
     if events == "dropped":  # the counts need none
-        monkeypatch.setattr(Followed, "_take", lambda *_: None)
+        monkeypatch.setattr(Followed, "take", lambda *_: None)
     gate = Gate(tmp_path / "gate")
     plan = loom.Plan([add.bind_map(range(30)), *[needs.bind(gate, n) for n in range(3)]]).submit()
     assert plan.wait()
@@ -178,7 +178,7 @@ def test_a_task_that_is_left_and_told_to_be_over_counts_once(
     loom.wait(plan.results[:2], num_returns=2)
     followed = Followed(bytes.fromhex(plan.id))
     wait_until(lambda: followed.look(cluster)["tasks_done"] == 2, 20)
-    _, record = plans.found(cluster.control_plane, followed.plan)
+    _, record = plans.found(cluster, followed.plan)
     before = standing.look(cluster, followed.plan, record)
     assert before.left == 1
     gate.open()

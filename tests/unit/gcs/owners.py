@@ -8,27 +8,33 @@ from hypothesis.stateful import rule
 from tests.unit.gcs.books import NODES, pick
 from tests.unit.gcs.plans import Plans, some, speaker
 
+# What people are to know of a plan when it is over; who has nothing to say says nothing, or none.
+told = st.sampled_from([[], [b""], [b"what it is"]])
+
 
 class Owners(Plans):
     """Any process may own the job."""
 
-    @rule(who=speaker, record=st.sampled_from([b"", b"its record"]), which=some)
-    def own(self, who: int, record: bytes, which: list[int]) -> None:
+    @rule(who=speaker, record=st.sampled_from([b"", b"its record"]), which=some, told=told)
+    def own(self, who: int, record: bytes, which: list[int], told: list[bytes]) -> None:
         """The process keeps the job from now on, until it is buried."""
         speaks = self.processes[who]
         oids = [oid for oid in pick(self.alive(), which) if oid not in self.made[speaks]]
-        self.same("owner_add", speaks, b"about it", record, b"".join(oids))
+        self.same("owner_add", speaks, b"about it", record, b"".join(oids), *told)
         mine = self.borrowed[speaks]
         mine += [oid for oid in dict.fromkeys(oids) if oid not in mine]
         self.same("owner_list")
         self.same("owner_record", self.processes[who])
 
-    @rule(who=speaker, plan=st.sampled_from([b"plan-one--", b"plan-two--"]), about=st.binary())
-    def have_a_plan(self, who: int, plan: bytes, about: bytes) -> None:
+    @rule(
+        who=speaker, plan=st.sampled_from([b"plan-one--", b"plan-two--"]), about=st.binary(),
+        told=told,
+    )  # fmt: skip
+    def have_a_plan(self, who: int, plan: bytes, about: bytes, told: list[bytes]) -> None:
         """The process has the handle of a plan, or says anew what it is."""
         speaks = self.processes[who]
         own = speaks[:4] + plan[: len(speaks) - 5] + bytes([who])  # ids differ between processes
-        self.same("plan_add", speaks, own, about, b"record of " + about)
+        self.same("plan_add", speaks, own, about, b"record of " + about, *told)
         self.same("owner_record", own)
         self.same("plan_list")
 

@@ -103,6 +103,11 @@ def test_workers_were_busy_with_it() -> None:
 
 def test_a_page_marks_it() -> None:
     class Few:
+        live = history = None  # it knows no plans
+
+        def is_open(self, _: bytes) -> bool:
+            return False
+
         def events(self, _: bytes) -> list[Event]:
             return TOLD
 

@@ -112,3 +112,81 @@ def test_a_file_that_is_something_else_is_told(tmp_path: Path) -> None:
     (tmp_path / "h.sqlite").write_bytes(b"no database" * 100)
     with pytest.raises(OSError, match="cannot be opened"):
         History(tmp_path / "h.sqlite", write=True)
+
+
+PLAN, LATER = JOB + b"plan-1", JOB + b"plan-2"
+
+
+def planned(n: int, plan: bytes, told: bytes) -> tuple[bytes, Event]:
+    return entry(n, codes.PLANNED, plan + told)
+
+
+def test_of_a_plan_the_latest_that_was_told_is_kept(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite", write=True)
+    history.add(JOB, [planned(1, PLAN, b"one"), planned(2, LATER, b"two")])
+    history.sum_up(PLAN, b"what it came to")
+    (later, first) = history.plans(JOB)
+    assert [(each.plan, each.told, each.summary) for each in (later, first)] == [
+        (LATER, b"two", b""), (PLAN, b"one", b"what it came to"),
+    ]  # fmt: skip
+    assert history.plan(PLAN) == first
+    history.add(JOB, [planned(3, PLAN, b"run again")])
+    again = history.plan(PLAN)
+    assert again is not None
+    assert (again.told, again.summary) == (b"run again", b""), "that is another plan to sum up"
+    assert (history.plans(OTHER), history.plan(OTHER + b"plan-1")) == ([], None)
+    assert answer(history, ["plans", JOB, None]) == history.plans(JOB)
+    assert answer(history, ["plans", JOB, None], most_bytes=1) == [later], "at least one"
+    assert answer(history, ["plans", JOB, later.number]) == [again]
+    assert answer(history, ["plan", PLAN]) == [again]
+    assert answer(history, ["plan", OTHER + b"plan-1"]) == [], "it knows that there is none"
+    history.close()
+
+
+def test_plans_of_a_job_that_is_over_are_summed_up_before_an_entry_of_it_goes(
+    tmp_path: Path,
+) -> None:
+    history = History(tmp_path / "h.sqlite", write=True)
+    for job in (JOB, OTHER):
+        history.add(job, [planned(1, job + b"plan-1", b"told"), *[entry(n) for n in range(2, 9)]])
+    history.add(JOB, [entry(9, codes.ENDED, b"")])
+    asked: list[tuple[bytes, int]] = []
+
+    def before(job: bytes) -> None:
+        asked.append((job, len(list(history.entries(job)))))
+        history.sum_up(PLAN, b"summary")
+
+    for _ in range(2):
+        history.trim(8 * 4096, before)  # the empty tables take no less
+    assert list(history.entries(JOB)) == []
+    assert asked == [(JOB, 9)], "all of them were there, and nobody asks again"
+    kept = history.plan(PLAN)
+    assert kept is not None
+    assert kept.summary == b"summary"
+    history.trim(0, before)
+    assert history.plans(JOB) == history.plans(OTHER) == []
+    history.close()
+
+
+def test_the_oldest_plans_go_when_they_take_too_much(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite", write=True)
+    ids = [JOB + b"%06d" % n for n in range(450)]
+    history.add(JOB, [planned(n, plan, os.urandom(1000)) for n, plan in enumerate(ids, 1)])
+    history.trim(8 * 260_000)  # an eighth is for plans
+    assert [each.plan for each in history.plans(JOB)] == ids[:-251:-1]
+    history.close()
+
+
+def test_a_history_that_was_written_before_plans_were_is_read_and_goes_on(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite", write=True)
+    history.add(JOB, [entry(1)])
+    history._db.execute("DROP TABLE plans")
+    history.close()
+    reader = History(tmp_path / "h.sqlite")
+    assert (reader.plans(JOB), reader.plan(PLAN)) == ([], None)
+    assert list(reader.entries(JOB)) == [entry(1)]
+    reader.close()
+    history = History(tmp_path / "h.sqlite", write=True)
+    history.add(JOB, [planned(2, PLAN, b"told")])
+    assert [each.told for each in history.plans(JOB)] == [b"told"]
+    history.close()

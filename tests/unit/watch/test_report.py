@@ -104,6 +104,11 @@ def test_what_runs_now_was_busy_until_now() -> None:
 
 
 class FakeCluster:
+    live = history = None  # it knows no plans
+
+    def is_open(self, _: bytes) -> bool:
+        return False
+
     def events(self, _: bytes) -> Iterator[Event]:
         return told()
 

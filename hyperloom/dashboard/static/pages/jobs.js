@@ -1,4 +1,4 @@
-// Jobs, how far each function of one is, and the plans that can be taken up.
+// Jobs, how far each function of one is, the plans that can be taken up, and those of one job that could be.
 import { Act } from "../actions.js";
 import { chosenJob, JobTools, jobLink, logsLink, nodeLink, planLink, tasksLink } from "../links.js";
 import { cancelledIn, clock, count, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
@@ -20,18 +20,19 @@ function Names({ job }) {
     ]}/>`;
 }
 
-function Plans() {
-  const { answer } = useAnswer("/api/plans", 5000);
+function Plans({ job }) {
+  const { answer } = useAnswer(`/api/plans${job ? `?job=${job}` : ""}`, 5000);
   if (!answer || !answer.plans.length) return null;
+  const gone = answer.plans.filter((row) => row.told_from_text);
   return html`<${Table} caption="Plans" rows=${answer.plans} rowKey=${(row) => row.id} empty="" columns=${[
     ["Plan", (row) => planLink(row.id, html`<code title=${row.id}>${row.short}</code>`)], ["Label", (row) => row.label], ["Tasks", (row) => count(row.tasks), "number"],
     ["Left", (row) => row.left_text, "number"],
     ["Over", (row) => (row.left === null ? "" : html`<${Track} done=${row.tasks - row.left} failed=${0} total=${row.tasks} word="over"/>`)],
     ["Results", (row) => count(row.results), "number"], ["There", (row) => row.there_text, "number"],
     ["Failed", (row) => row.failed_text, "number"], ...cancelledIn(answer.plans), ["Detached", (row) => (row.detached ? "yes" : "no")],
-    ["Submitted", (row) => clock(row.at)], ["Job", (row) => jobLink(row.job)],
-    ["", (row) => html`<${Act} what="cancel" id=${row.id} label="cancel"/>`],
-  ]}/>`;
+    ...(gone.length ? [["Told from", (row) => row.told_from]] : []), ["Submitted", (row) => clock(row.at)], ["Job", (row) => jobLink(row.job)],
+    ["", (row) => (row.told_from_text ? "" : html`<${Act} what="cancel" id=${row.id} label="cancel"/>`)],
+  ]}/>${gone.length ? html`<p class="label">${count(gone.length)} ${gone.length === 1 ? "plan is" : "plans are"} told from ${gone[0].told_from_text}</p>` : ""}`;
 }
 
 // It is open although its program has ended.
@@ -43,7 +44,7 @@ export function Jobs({ moment, rest }) {
   return html`
     ${chosen && html`<${JobTools} moment=${moment} job=${chosen} page="jobs"/><${Names} job=${chosen}/>`}
     ${about && about.state === "open" && html`<div class="tools"><${Act} what="cancel" id=${chosen} label="cancel all its tasks"/></div>`}
-    <${Plans}/>
+    <${Plans} job=${chosen}/>
     <${Table} caption="Jobs" rows=${moment.jobs} rowKey=${(job) => job.job} empty="No job is known."
       columns=${[
         ["Job", (job) => html`<a href=${`#/jobs/${job.job}`} aria-current=${job.job === chosen ? "true" : null}>${job.job}</a>`],

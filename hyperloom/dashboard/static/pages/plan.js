@@ -28,23 +28,24 @@ export function Plan({ rest }) {
   if (error) return html`<${Trouble} text=${error}/><p><a href="#/jobs">All plans</a></p>`;
   if (!answer) return html`<p class="empty">Reading …</p>`;
   const plan = answer;
-  if (going !== plan.left > 0) setGoing(plan.left > 0);
+  if (going !== plan.goes_on) setGoing(plan.goes_on);
   const total = plan.tasks_done + plan.tasks_failed + plan.tasks_cancelled + plan.left + plan.untold;
-  const took = plan.began ? (plan.left ? Date.now() / 1000 : plan.ended) - plan.began : null;
+  const took = plan.began ? (plan.goes_on ? Date.now() / 1000 : plan.ended) - plan.began : null;
   return html`
     <div class="card"><h2>${plan.label || "A plan without a label"} <span class="label">${plan.id}</span></h2>
       <${Track} done=${plan.tasks_done} failed=${plan.tasks_failed} cancelled=${plan.tasks_cancelled} total=${total}/>
       <p class="tools">job ${jobLink(plan.job)} · <a href="#/jobs">all plans</a> · <a href=${`#/stream/${plan.job}`}>stream</a> · ${logsLink(plan.job)} · <a href=${`#/errors/${plan.job}`}>errors of the job</a>
-        ${plan.left ? html` <${Act} what="cancel" id=${plan.id} label="cancel"/>` : ""}</p>
+        ${plan.goes_on ? html` <${Act} what="cancel" id=${plan.id} label="cancel"/>` : ""}</p>
       <p class="label">Submitted ${clock(plan.at)} by ${plan.program || "?"}, process ${plan.pid}${plan.detached ? "; detached: it outlives its program" : ""}</p>
+      ${plan.told_from_text ? html`<p class="label">Told from ${plan.told_from_text}</p>` : ""}
     </div>
     <div class="row">
       <${Figure} label="Done" value=${count(plan.tasks_done)} more=${`of ${count(total)}`}/>
-      <${Figure} label="Left" value=${count(plan.left)} more=${plan.left ? `${count(plan.running)} on nodes` : ""}/>
+      <${Figure} label="Left" value=${count(plan.left)} more=${plan.goes_on ? `${count(plan.running)} on nodes` : plan.left ? "never ended" : ""}/>
       <${Figure} label="Failed" value=${count(plan.tasks_failed)} kind=${plan.tasks_failed ? "bad" : ""} more=${plan.tasks_cancelled ? `${count(plan.tasks_cancelled)} cancelled` : ""}/>
       <${Figure} label="Tasks per second" value=${plan.rate === null ? "–" : count(plan.rate)} more=${plan.left_s === null ? "" : `about ${seconds(plan.left_s)} left`}/>
-      <${Figure} label=${plan.left ? "Since" : "Took"} value=${took === null ? "–" : seconds(took)}/>
-      <${Figure} label="Results there" value=${count(plan.there)} more=${`of ${plan.looked_at < plan.results ? `the ${count(plan.looked_at)} looked at` : count(plan.results)}${plan.failed ? `; ${count(plan.failed)} failed` : ""}${plan.cancelled ? `; ${count(plan.cancelled)} cancelled` : ""}`}/>
+      <${Figure} label=${plan.goes_on ? "Since" : "Took"} value=${took === null ? "–" : seconds(took)}/>
+      <${Figure} label=${plan.told_from_text ? "Results made" : "Results there"} value=${count(plan.there)} more=${`of ${plan.looked_at < plan.results ? `the ${count(plan.looked_at)} looked at` : count(plan.results)}${plan.failed ? `; ${count(plan.failed)} failed` : ""}${plan.cancelled ? `; ${count(plan.cancelled)} cancelled` : ""}`}/>
     </div>
     <${Table} caption="Functions" rows=${plan.names} rowKey=${(row) => row.name} empty="Nothing is told of its tasks yet." columns=${[
       ["Function", (row) => tasksLink(plan.job, row.name, row.name)],
