@@ -246,10 +246,8 @@ def _show(what: str, answer: dict[str, Any]) -> None:
                 f"{row['job']}: of maps {row['items_left']:,} items are left, up to "
                 f"{row['chunk']:,} in a task; all columns count tasks"
             )
-        if row["orphan"]:
-            click.echo(f"{row['job']}: {row['orphan']}")
-        if row["state"] == "open" and row["program_ended"]:
-            click.echo(f"{row['job']}: its program has ended, and what it detached goes on")
+        for note in row["notes"]:
+            click.echo(f"{row['job']}: {note}")
     if what == "plans":
         _say_from_where(rows)
     if answer["matched"] > len(rows):

@@ -24,7 +24,7 @@ _AT = {
     "running": "running", "blocked": "in get()", "hosting": "actors", "behind": "behind others",
     "fetching": "waiting for inputs from other nodes",
 }  # fmt: skip
-_DETACHED = "its program has ended, and what it detached goes on (loom ls plans, loom ls actors)"
+_DETACHED = f"{things.GOES_ON} (loom ls plans, loom ls actors)"
 _STATES = {"HELD": "on nodes", "READY": "ready", "WAITING": "waiting"}
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.counted import Counts
 
+GOES_ON = "its program has ended, and what it detached goes on"  # said of an open job
+
 
 def jobs(cluster: Cluster) -> list[dict[str, Any]]:
     """All that are known, the latest first; their counts are exact."""
@@ -26,7 +28,8 @@ def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any
     about = known.get("about", {})
     chunk, items_left = _items(cluster, job, each) if known["state"] == "open" else (0, 0)
     orphan = known.get("orphan") or Orphan()
-    program_ended = known["state"] != "open" or bool(about.get("forsaken"))
+    forsaken = known["state"] == "open" and bool(about.get("forsaken"))
+    program_ended = known["state"] != "open" or forsaken
     return {
         "job": job.hex(),
         "state": known["state"],
@@ -45,6 +48,7 @@ def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any
         "lost_s": orphan.lost_s,
         "ends_s": orphan.ends_s,
         "orphan": orphan.says,
+        "notes": [note for note in (orphan.says, GOES_ON if forsaken else "") if note],
     }
 
 

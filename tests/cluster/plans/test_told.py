@@ -41,6 +41,7 @@ def test_a_program_that_ended_does_not_go_on(
 
     wait_until(lambda: row()["program_ended"] and told(head, "show", it)["running"] == 10, 20)
     assert [row()[what] for what in ("state", "pid", "left")] == ["open", None, 13]
+    assert row()["notes"] == [ENDED], "the page shows them, too"
     shown = head.loom("ls", "jobs").stdout
     assert f"{job}: {ENDED}\n" in shown
     assert f"; {ENDED} (loom ls plans, loom ls actors)" in head.loom("why", job).stdout

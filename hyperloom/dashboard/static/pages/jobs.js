@@ -35,9 +35,6 @@ function Plans({ job }) {
   ]}/>${gone.length ? html`<p class="label">${count(gone.length)} ${gone.length === 1 ? "plan is" : "plans are"} told from ${gone[0].told_from_text}</p>` : ""}`;
 }
 
-// It is open although its program has ended.
-const goesOn = (job) => job.state === "open" && job.program_ended;
-
 export function Jobs({ moment, rest }) {
   const chosen = chosenJob(moment, rest);
   const about = moment.jobs.find((job) => job.job === chosen);
@@ -48,12 +45,13 @@ export function Jobs({ moment, rest }) {
     <${Table} caption="Jobs" rows=${moment.jobs} rowKey=${(job) => job.job} empty="No job is known."
       columns=${[
         ["Job", (job) => html`<a href=${`#/jobs/${job.job}`} aria-current=${job.job === chosen ? "true" : null}>${job.job}</a>`],
-        ["State", (job) => html`<span class=${job.orphan ? "bad" : job.state === "open" ? "good" : "quiet"} title=${job.orphan || (goesOn(job) ? "its program has ended, and what it detached goes on" : "")}>${job.orphan ? "node lost" : goesOn(job) ? "detached" : job.state}</span>`],
+        ["State", (job) => html`<span class=${job.orphan ? "bad" : job.state === "open" ? "good" : "quiet"}>${job.state}</span>`],
         ["Program", (job) => html`<span class="cut" title=${job.program}>${job.program}</span>`], ["Opened", (job) => clock(job.opened)], ["Ended", (job) => clock(job.ended)],
         ["Node", (job) => nodeLink(job.node)], ["Submitted", (job) => count(job.submitted), "number"], ["Left", (job) => count(job.left), "number"],
         ["Failed", (job) => (job.failed ? html`<a class="bad" href=${`#/errors/${job.job}`}>${count(job.failed)}</a>` : "0"), "number"],
         ...cancelledIn(moment.jobs),
         ["", (job) => html`<a href=${`#/stream/${job.job}`}>stream</a> · <a href=${`#/graph/${job.job}`}>graph</a> · ${logsLink(job.job)}`],
       ]}/>
+    ${moment.jobs.flatMap((job) => job.notes.map((note) => html`<p class=${job.orphan ? "bad" : "label"} key=${`${job.job} ${note}`}>${job.job}: ${note}</p>`))}
     ${moment.jobs_known > moment.jobs.length ? html`<p class="label">${count(moment.jobs_known - moment.jobs.length)} older ones: loom ls jobs.</p>` : ""}`;
 }
