@@ -197,7 +197,7 @@ def _rows(what: str, cluster: Cluster, jobs: list[bytes]) -> list[dict[str, Any]
         case "groups":
             rows = groups.table(cluster)
         case "jobs":
-            rows = things.jobs(cluster)
+            rows = things.listed(cluster)
         case "nodes":
             rows = things.nodes(cluster)
         case _:

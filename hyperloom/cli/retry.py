@@ -168,7 +168,7 @@ def _cannot(failed: int, job: str) -> str:
 
 def _retried(where: str, plans: list[str]) -> list[dict[str, Any]]:
     import hyperloom as loom  # noqa: PLC0415
-    from hyperloom.watch.cluster import RETRY  # noqa: PLC0415
+    from hyperloom.watch.things import RETRY  # noqa: PLC0415
 
     command, sys.argv[0] = sys.argv[0], RETRY  # so its job is known by this name
     try:

@@ -11,7 +11,7 @@ from msgspec import json
 
 from hyperloom import errors
 from hyperloom.watch import counted, things
-from hyperloom.watch.cluster import RETRY
+from hyperloom.watch.things import RETRY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -95,7 +95,7 @@ class Sampler:
                 self._over[job.hex()] = row
             rows.append(row)
         self._over = {row["job"]: row for row in rows if row["state"] != "open"}
-        return rows
+        return list(filter(things.is_listed, rows))
 
     def _point(self, moment: dict[str, Any]) -> dict[str, float]:
         totals = moment["totals"]

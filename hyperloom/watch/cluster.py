@@ -16,6 +16,7 @@ from hyperloom import errors, events, ids
 from hyperloom.gcs import codes
 from hyperloom.watch import actors, counted, plans
 from hyperloom.watch.live import Live, templates_in
+from hyperloom.watch.things import RETRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LAST = "last"
-RETRY = "loom retry"  # the program of this command's own jobs, which nobody means by `LAST`
 
 _SHORT = re.compile(r"(?:ObjectRef\()?([0-9a-f]{6})-(\d+)(?::(\d+))?\)?")
 _HEX = re.compile(r"[0-9a-f]{2,40}")

@@ -12,12 +12,23 @@ if TYPE_CHECKING:
     from hyperloom.watch.cluster import Cluster
     from hyperloom.watch.counted import Counts
 
+RETRY = "loom retry"  # the program of this command's own jobs, which nobody means by `LAST`
 GOES_ON = "its program has ended, and what it detached goes on"  # said of an open job
 
 
 def jobs(cluster: Cluster) -> list[dict[str, Any]]:
     """All that are known, the latest first; their counts are exact."""
     return [row_of(cluster, job, known) for job, known in reversed(list(cluster.jobs().items()))]
+
+
+def listed(cluster: Cluster) -> list[dict[str, Any]]:
+    """Those that are of somebody's: no job that a command was for itself, which has no tasks."""
+    return [row for row in jobs(cluster) if is_listed(row)]
+
+
+def is_listed(row: dict[str, Any]) -> bool:
+    """Whether this one is."""
+    return bool(row["submitted"]) or row["program"] != RETRY
 
 
 def row_of(cluster: Cluster, job: bytes, known: dict[str, Any]) -> dict[str, Any]:

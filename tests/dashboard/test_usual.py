@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hyperloom.dashboard.sampler import usual
-from hyperloom.watch.cluster import RETRY
+from hyperloom.watch.things import RETRY
 
 
 def job(name: str, submitted: int, *, state: str = "open", program: str = "p.py") -> dict[str, Any]:

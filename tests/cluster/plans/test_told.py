@@ -104,4 +104,7 @@ def test_what_cannot_be_run_again_is_told_and_what_can_be_done(
     answer = told(head, "retry", job, "--failed")
     assert answer["plans"] == [{"id": plan.id, "retried": 0}]
     assert answer["failed_elsewhere"] >= 4
+    programs = {row["program"] for row in told(head, "ls", "jobs")["jobs"]}
+    assert "loom retry" not in programs, "a command's own job is nobody's, and has no tasks"
+    assert programs
     plan.release()
