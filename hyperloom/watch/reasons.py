@@ -10,7 +10,7 @@ from hyperloom import bundles, events, ids, specs, why
 from hyperloom.gcs import codes, keys, standing
 from hyperloom.gcs.groups import Standing
 from hyperloom.resources import ResourceSet
-from hyperloom.watch import actors, errors, groups, inputs, story, streams
+from hyperloom.watch import actors, errors, groups, inputs, overall, story, streams
 from hyperloom.watch.inputs import thing
 from hyperloom.watch.tasks import AT_WORK, running
 
@@ -63,7 +63,7 @@ def _line(
     job = bytes(ids.job_of(task))  # type: ignore[arg-type]
     told = story.steps(cluster.events(job), task)
     stand = _stand(cluster, job, task)
-    name = stand.template.name if stand and stand.template else _name_of(cluster, job, task)
+    name = stand.template.name if stand and stand.template else _name_of(cluster, job, task, told)
     facts = _facts(cluster, job, task, stand, told, at_work)
     facts = replace(facts, stands=standing.in_circle(facts.stands, before))
     lacking = [] if stand is None else stand.lacks
@@ -204,12 +204,25 @@ def _waiting(live: Live, job: bytes, stand: Stand) -> why.Facts:
     return why.Facts(state="WAITING", lacks=lacks, missing=int(stand.detail), lost=lost)
 
 
-def _name_of(cluster: Cluster, job: bytes, task: bytes) -> str:
+def _name_of(cluster: Cluster, job: bytes, task: bytes, steps: list[dict[str, Any]]) -> str:
     for event in cluster.events(job):
         template = _template_in(event, task) if task in event.payload else None
         if template is not None:
             return cluster.name(job, template)
-    return "?"
+    never_ran = [step["what"] for step in steps] == ["submitted"]
+    return (_only_one_left(cluster, job) if never_ran else None) or "?"
+
+
+def _only_one_left(cluster: Cluster, job: bytes) -> str | None:
+    """Of a job that is over the function whose tasks have not all ended, if there is one such.
+
+    Of what never ran no event has the function; if events went, others are without an end, too.
+    """
+    about = cluster.jobs().get(job, {})
+    if about.get("state") != "ended" or about.get("dropped"):
+        return None
+    names = [row["name"] for row in overall.by_name(cluster, job) if row["left"]]
+    return names[0] if len(names) == 1 else None
 
 
 def _template_in(event: Event, task: bytes) -> bytes | None:

@@ -13,7 +13,7 @@ from hyperloom.gcs import codes
 from hyperloom.ids import FunctionID
 from hyperloom.plan import told
 from hyperloom.plan.detaching import About, Record, Run, Span
-from hyperloom.watch import bygone, counted, followed, why_plan
+from hyperloom.watch import bygone, counted, followed, reasons, why_plan
 from hyperloom.watch.bygone import Bygone
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.history import FILE, History
@@ -73,11 +73,12 @@ def what_happened() -> list[Event]:
     return [
         Event(97.0, codes.OPENED, b'{"argv": ["p.py"]}'),
         *[Event(97.0, codes.DECLARED, TEMPLATES[name] + body) for name, body in bodies.items()],
+        Event(97.5, codes.SUBMITTED, task(1) + task(8)),
         planned(PLANS[0], 1, 4, Run(2, 0, 2, 0, 2)),
         planned(PLANS[1], 5, 7, Run(5, 0, 1, 0, 3)),
         Event(104.0, codes.RAN, events.encode(Ran(b"12345678", [run]))),
         Event(105.0, codes.CANCELLED, task(6) + TEMPLATES["g"]),
-        Event(106.0, codes.ENDED, counts(f=(5, 3, 1, 0), g=(3, 1, 1, 1))),
+        Event(106.0, codes.ENDED, counts(f=(4, 3, 1, 0), g=(4, 1, 1, 1))),
     ]
 
 
@@ -167,6 +168,18 @@ def test_it_is_found_by_the_beginning_of_its_id(cluster: Cluster) -> None:
     )
     with pytest.raises(errors.NotFound, match="nothing of it is recorded"):
         followed.show(cluster, JOB + b"plan-9")
+
+
+def test_what_never_ran_is_named_if_it_can_be_of_one_function_only(
+    cluster: Cluster, history: History
+) -> None:
+    assert reasons.show(cluster, task(7))["name"] == "g"
+    assert reasons.show(cluster, task(9))["name"] == "?", "nobody submitted it"
+    history.count(JOB, counts(f=(5, 3, 1, 0), g=(4, 1, 1, 1)))
+    assert reasons.show(cluster, task(7))["name"] == "?"
+    history.count(JOB, counts(f=(4, 3, 1, 0), g=(4, 1, 1, 1)))
+    history.add(JOB, [], dropped=1)
+    assert reasons.show(cluster, task(7))["name"] == "?", "its end may be what went"
 
 
 def test_what_is_told_is_bounded() -> None:
