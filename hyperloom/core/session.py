@@ -325,6 +325,11 @@ class Session:
         value = self.values.get(oid)
         return value is not None and value[0] == _FAILED
 
+    def cancelled(self, oid: bytes) -> bool:
+        """Whether it is known to be one since nobody wanted its task any more."""
+        value = self.values.get(oid)
+        return value is not None and value.startswith(codes.WAS_CANCELLED)
+
     def finish(self) -> None:
         """Call what waits on `finished`; never while reading or with a lock held."""
         while self.finished:

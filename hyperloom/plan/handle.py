@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 class Progress(NamedTuple):
     """How far a plan is."""
 
-    done: int  # wanted results that are there, failures included
-    failed: int  # those of them that are failures
+    done: int  # wanted results that are there, also those that failed or were cancelled
+    failed: int  # those of them that failed
     wanted: int
     tasks: int  # of the plan, whether done or not
+    cancelled: int = 0  # results that are there for nobody wanted their tasks any more
 
 
 class PlanHandle:
@@ -103,8 +104,10 @@ class PlanHandle:
             return self._last
         oids = [ref.binary() for ref in self._flat()]
         self._hear(oids)
-        failed = sum(self._session.failed(oid) for oid in oids)
-        return Progress(sum(self._session.ready(oids)), failed, len(oids), self._tasks)
+        session = self._session
+        failed, cancelled = sum(map(session.failed, oids)), sum(map(session.cancelled, oids))
+        done = sum(session.ready(oids))
+        return Progress(done, failed - cancelled, len(oids), self._tasks, cancelled)
 
     def _hear(self, oids: Sequence[bytes]) -> None:
         """Ask about those results that this process was not told of, and would not be."""
@@ -228,7 +231,7 @@ class PlanHandle:
         return self._submitted
 
     def retry_failed(self) -> int:
-        """Run again what failed so far, and what it needs of what is gone; how many results.
+        """Run again what failed or was cancelled, and what it needs that is gone; how many results.
 
         Results that are there stay, and are not made again.  Their refs stay the same; those
         of results that failed are replaced in `results`.  Of a detached plan any process may do
@@ -241,7 +244,8 @@ class PlanHandle:
         self._open()
         if self._known is not None and self._results is not None and self._known.look():
             self._results = self._known.results()
-        failed = self.progress().failed
+        progress = self.progress()
+        failed = progress.failed + progress.cancelled
         if failed:
             wanted = self._as_submitted().wanted
             counts_as = b"" if self._known is None else self._known.counts_as
@@ -360,8 +364,9 @@ class PlanHandle:
 
     def __repr__(self) -> str:
         name = f"plan {self.id}" if self._known is not None and self._known.detached else "plan"
-        done, failed, wanted, tasks = self.progress()
+        done, failed, wanted, tasks, cancelled = self.progress()
         failures = f", {failed:,} failed" if failed else ""
+        failures += f", {cancelled:,} cancelled" if cancelled else ""
         released = ", released" if self._results is None else ""
         return f"<{name} of {tasks:,} tasks: {done:,} of {wanted:,} results{failures}{released}>"
 
@@ -369,5 +374,5 @@ class PlanHandle:
         words = escape(repr(self)[1:-1])
         if self._results is None:
             return words
-        done, _, wanted, _ = self.progress()
+        done, _, wanted, *_ = self.progress()
         return f'{words} <progress max="{wanted}" value="{done}"></progress>'

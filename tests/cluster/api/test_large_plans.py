@@ -62,7 +62,7 @@ def test_a_chain_of_a_hundred_thousand_waits_in_little_room_and_is_cancelled(
     before = memory_bytes()
     handle = loom.submit(last)
     assert (memory_bytes() - before) / LARGE < MOST_BYTES
-    assert handle.progress() == (0, 0, 1, LARGE)
+    assert handle.progress() == (0, 0, 1, LARGE, 0)
     handle.cancel()
     assert handle.wait(60)
     assert handle.progress().failed == 1

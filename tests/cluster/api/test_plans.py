@@ -167,7 +167,7 @@ def test_what_was_released_is_gone() -> None:
     handle.release()
     with pytest.raises(errors.ObjectLost, match="were released; submit it again"):
         handle.fetch()
-    assert handle.progress() == (1, 0, 1, 1)
+    assert handle.progress() == (1, 0, 1, 1, 0)
     assert repr(handle) == "<plan of 1 tasks: 1 of 1 results, released>"
 
 

@@ -111,8 +111,8 @@ def live_with(handle: loom.PlanHandle) -> None:
             handle.release()
         else:
             handle.wait()
-        done, failed, *_ = handle.progress()
-        sys.stdout.write(f"{done} done, {failed} failed\n")
+        done, failed, _, _, cancelled = handle.progress()
+        sys.stdout.write(f"{done} done, {failed} failed, {cancelled} cancelled\n")
         sys.stdout.flush()
 
 

@@ -42,7 +42,7 @@ def test_a_plan_goes_on_without_its_driver_and_is_taken_up_by_another(
     handle = loom.attach(it)
     assert (handle.id, handle.job_id) == (it, it[:8])
     assert handle.job_id != loom.context().job_id
-    assert handle.progress() == (0, 0, 5, 13)
+    assert handle.progress() == (0, 0, 5, 13, 0)
     assert not handle.wait(0)
     gate("go").open()
     assert handle.fetch(30) == ANSWER
@@ -64,7 +64,7 @@ def test_results_that_were_there_long_before_are_found(
     wait_until(lambda: [job["tasks"] for job in head.jobs() if job["job"] == it[:8]] == [0])
     handle = loom.attach(it)
     assert handle.fetch(30) == ANSWER
-    assert handle.progress() == (5, 0, 5, 13)
+    assert handle.progress() == (5, 0, 5, 13, 0)
     handle.release()
 
 
@@ -169,7 +169,7 @@ def test_all_plans_of_a_job_are_taken_up_by_its_id() -> None:
     second = loom.submit([add.bind(2), add.bind(3)], detach=True)
     both = loom.attach(job)
     assert both.fetch(30) == [1, 2, 3]
-    assert both.progress() == (3, 0, 3, 3)
+    assert both.progress() == (3, 0, 3, 3, 0)
     assert both.states() == {"waiting": 0, "ready": 0, "running": 0, "over": 3}
     assert [plan.id for plan in both.plans] == [first.id, second.id]  # type: ignore[attr-defined]
     both.release()
@@ -259,7 +259,7 @@ def test_who_takes_a_plan_up_has_all_that_its_program_had(
     assert other.retry_failed() == 0
     assert other.fetch(30) == [10, [7, -7], 3]
     handle.release()
-    assert handle.progress() == (4, 0, 4, 4)
+    assert handle.progress() == (4, 0, 4, 4, 0)
     assert repr(handle).endswith("4 of 4 results, released>")
 
 

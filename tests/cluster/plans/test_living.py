@@ -48,14 +48,14 @@ def test_a_plan_of_a_living_program_is_watched_waited_for_and_fetched(
     with living(head, gate("go")) as program:
         handle = loom.attach(program.plan)
         assert (handle.id, handle.job_id) == (program.plan, program.plan[:8])
-        assert handle.progress() == (0, 0, 5, 13)
+        assert handle.progress() == (0, 0, 5, 13, 0)
         stand = handle.states()
         assert (sum(stand.values()), stand["over"] < 13) == (13, True)
         assert not handle.wait(0)
         assert loom.attach(program.plan[:8]).id == program.plan, "by its job"
         gate("go").open()
         assert handle.fetch(30) == ANSWER
-        assert handle.progress() == (5, 0, 5, 13)
+        assert handle.progress() == (5, 0, 5, 13, 0)
         assert handle.states() == {"waiting": 0, "ready": 0, "running": 0, "over": 13}
         assert handle.failures() == []
         for use in (lambda: handle.plan, lambda: handle.state("add")):
@@ -64,7 +64,7 @@ def test_a_plan_of_a_living_program_is_watched_waited_for_and_fetched(
         more = loom.submit([add.bind(handle.results[0], 1)])
         assert more.gather(30) == [47]
         handle.release()
-        assert program.told("fetch") == "5 done, 0 failed", "it has its results still"
+        assert program.told("fetch") == "5 done, 0 failed, 0 cancelled", "it has its results still"
         program.end()
 
 
@@ -145,7 +145,7 @@ def test_it_is_cancelled_from_elsewhere(head: Home, gate: Callable[[str], Gate])
         handle = loom.attach(program.plan)
         handle.cancel()
         assert handle.wait(30)
-        assert program.told("fetch") == "5 done, 5 failed"
+        assert program.told("fetch") == "5 done, 0 failed, 5 cancelled"
         handle.release()
         program.end()
 
@@ -166,7 +166,7 @@ def test_who_submitted_it_may_take_it_up_too_and_what_it_runs_again_is_found(
     assert mine.retry_failed() == 1
     again = loom.attach(mine.id)
     assert again.fetch(30) == [1, [x * x for x in range(600)]]
-    assert again.progress() == (601, 0, 601, 601)
+    assert again.progress() == (601, 0, 601, 601, 0)
     del again, failure
     assert mine.gather() == [1, [x * x for x in range(600)]]
 
