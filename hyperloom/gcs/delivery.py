@@ -16,6 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
+from hyperloom.gcs import pauses
 from hyperloom.gcs.recent import Recent
 from hyperloom.gcs.replies import NotNow
 from hyperloom.gcs.wire import Wire, pack
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from hyperloom.gcs.wire import Argument
 
 _UNANSWERED_MOST = 32  # calls on their way; more and the sender waits for the server
-_PAUSES_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-_REFUSED_WAIT_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 class Reply:
@@ -196,7 +195,7 @@ class Delivery:
 
     def _try_refused(self) -> None:
         """The server had no memory: wait a moment for it to drain, say it all again."""
-        time.sleep(_REFUSED_WAIT_S[min(self._refusals, len(_REFUSED_WAIT_S) - 1)])
+        time.sleep(pauses.after(self._refusals + 1))
         self._refusals += 1
         again, self._refused = self._refused, deque()
         self._send(again)
@@ -249,7 +248,7 @@ class Delivery:
             self._tries = 0
             raise kind(why)
         else:
-            time.sleep(_PAUSES_S[min(self._tries, len(_PAUSES_S)) - 1])
+            time.sleep(pauses.after(self._tries))
         self._tries += 1
 
     def _bring_back(self, heard: Any) -> None:  # noqa: ANN401 - Redis' own reply

@@ -12,11 +12,11 @@ import math
 import sys
 import threading
 import time
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hyperloom import errors
+from hyperloom.gcs import pauses
 from hyperloom.watch import notebook
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.live import Live
@@ -119,15 +119,20 @@ class Bars:
     # -- the thread -------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        with suppress(errors.LoomError):  # a control plane that is away has nothing to show
-            while not self._closed.wait(_EVERY_S):
-                if self._spell.is_long(time.monotonic()):
-                    self._show()
-                elif self._nobody_comes():
-                    return
-        with self._lock:
-            if self._thread is threading.current_thread():
-                self._thread = None
+        cluster: Cluster | None = None
+        tries = 0  # in vain: a control plane that is away has nothing to show, and may come back
+        while not self._closed.wait(_EVERY_S + pauses.after(tries)):
+            if self._spell.is_long(time.monotonic()):
+                try:
+                    cluster = cluster or Cluster(Live(self._address))
+                    self._show(cluster)
+                    tries = 0
+                except errors.LoomError:
+                    _hang_up(cluster)
+                    cluster, tries = None, tries + 1
+            elif self._nobody_comes():
+                break
+        _hang_up(cluster)
 
     def _nobody_comes(self) -> bool:
         with self._lock:
@@ -136,18 +141,20 @@ class Bars:
                 self._thread = None
             return idle
 
-    def _show(self) -> None:
-        cluster = Cluster(Live(self._address))
-        try:
-            with _progress(self._stream) as progress:
-                bars: dict[str, _Bar] = {}
-                while self._spell.goes_on(time.monotonic()) and not self._closed.wait(_EVERY_S):
-                    rows = counts(cluster, self._job)
-                    draw(progress, bars, rows)
-                    if not self._spell.waits and not any(row["left"] for row in rows):
-                        return  # the loop is over: nothing is left to come back for
-        finally:
-            cluster.close()
+    def _show(self, cluster: Cluster) -> None:
+        with _progress(self._stream) as progress:
+            bars: dict[str, _Bar] = {}
+            while self._spell.goes_on(time.monotonic()) and not self._closed.wait(_EVERY_S):
+                rows = counts(cluster, self._job)
+                draw(progress, bars, rows)
+                if not self._spell.waits and not any(row["left"] for row in rows):
+                    return  # the loop is over: nothing is left to come back for
+
+
+def _hang_up(cluster: Cluster | None) -> None:
+    """Of what was left open, if anything was, nothing is."""
+    if cluster is not None:
+        cluster.close()
 
 
 def draw(progress: Any, bars: dict[str, _Bar], rows: list[dict[str, Any]]) -> None:  # noqa: ANN401
