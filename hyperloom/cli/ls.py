@@ -180,7 +180,7 @@ def _limited(
     what: str, rows: list[dict[str, Any]], keep: Keep | None, limit: int
 ) -> dict[str, Any]:
     kept = [row for row in rows if keep is None or keep(row)]
-    return {what: kept[:limit], "matched": len(kept), "hidden": 0}
+    return {what: kept[:limit], "matched": len(kept)}
 
 
 def _rows(what: str, cluster: Cluster, jobs: list[bytes]) -> list[dict[str, Any]]:
@@ -252,7 +252,7 @@ def _show(what: str, answer: dict[str, Any]) -> None:
         _say_from_where(rows)
     if answer["matched"] > len(rows):
         click.echo(f"{len(rows):,} of {answer['matched']:,} are shown; --limit shows more")
-    if answer["hidden"]:
+    if answer.get("hidden"):  # of what there may be more than is looked at
         more = "more is" if answer["hidden"] == 1 else "more are"
         click.echo(f"{answer['hidden']:,} {more} {_HIDDEN[what]}")
     if answer.get("stopped"):

@@ -53,7 +53,7 @@ def table(
             matched += len(found)
             rows += nsmallest(limit, found, key=_by_size)
     first = nsmallest(limit, rows, key=_by_size)
-    return {"objects": with_pins(cluster, first), "matched": matched, "hidden": 0}
+    return {"objects": with_pins(cluster, first), "matched": matched}
 
 
 def with_pins(cluster: Cluster, rows: list[Row]) -> list[Row]:
