@@ -18,9 +18,9 @@ _CUT = {"error", "program", "place", "bundles_text", "nodes_text", "free_text", 
 
 # Those that go first, first.
 _SPARED = (
-    "namespace", "detached", "pid", "attempt", "restarts", "retried", "host", "used", "submitted",
-    "opened", "at", "last", "job", "there_text", "such_as", "p99_s", "strategy", "nodes_text",
-    "behind", "count",
+    "namespace", "told_from", "detached", "pid", "attempt", "restarts", "retried", "host", "used",
+    "submitted", "opened", "at", "last", "job", "there_text", "such_as", "p99_s", "strategy",
+    "nodes_text", "behind", "count",
     "dealt", "bytes", "ended", "exit_code", "node", "where", "seconds", "mean_s", "place", "label",
     "results", "answering", "holders", "items_text", "cancelled", "cancelled_text",
 )  # fmt: skip

@@ -12,9 +12,12 @@ from hyperloom.dashboard import answers as pages
 from hyperloom.dashboard.desk import Desk
 from hyperloom.events import ROW, Ended, Ran, run_of
 from hyperloom.gcs import codes
-from hyperloom.ids import FunctionID
+from hyperloom.ids import FunctionID, number_of
+from hyperloom.plan.detaching import About, Record, Run, Span
+from hyperloom.plan.told import told as told_of
 from hyperloom.watch.cluster import Cluster
 from hyperloom.watch.history import FILE, History
+from hyperloom.watch.plans import FROM_HISTORY
 from hyperloom.watch.story import Event
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 JOB = bytes.fromhex("0badcafe")
 TASKS = [JOB + bytes(11) + bytes([n]) for n in (1, 2)]
 TEMPLATE = bytes(8)
+PLAN = JOB + b"a plan"
 
 
 def recorded(file: Path) -> None:
@@ -35,10 +39,15 @@ def recorded(file: Path) -> None:
     ]
     error = ("app", "Bad: no", "a.py:1 in f", "as printed")
     run = run_of(7, b"".join(rows), {1: error}, {1: TASKS[0]})
+    about = About("<i>night</i>", 2, 1, "p.py", 7, 99.5)
+    numbers = [number_of(task) for task in TASKS]
+    record = Record((Span(*numbers),), (Run(numbers[1], 0, 0, 0, 1),), (), process=TASKS[0][:10])
+    plan = told_of(about, record, detached=False)
     told = [
         Event(99.0, codes.DECLARED, TEMPLATE + body),
         Event(99.5, codes.SUBMITTED, TASKS[0] + TASKS[1]),
         Event(102.0, codes.RAN, events.encode(Ran(b"12345678", [run]))),
+        Event(103.0, codes.PLANNED, PLAN + plan),
     ]
     history = History(file, write=True)
     history.add(JOB, [(b"%d-0" % n, event) for n, event in enumerate(told, 1)], 0)
@@ -83,6 +92,25 @@ def test_its_tasks_its_graph_and_its_errors_are_shown(
     other = {**of_group, "place": "a.py:2 in f", "ids": group["tasks"][0]["id"]}
     assert ask("traceback", other)["traceback"] == ""
     assert ask("stream", {})["count"] == 2
+
+
+def test_its_plans_are_shown_and_that_they_are_from_history(
+    ask: Callable[[str, dict[str, str]], Any],
+) -> None:
+    (row,) = ask("plans", {"job": JOB.hex()})["plans"]
+    shown = ("id", "label", "tasks", "left", "results", "failed", "told_from", "told_from_text")
+    history = ("history", FROM_HISTORY)
+    assert [row[name] for name in shown] == [PLAN.hex(), "<i>night</i>", 2, 0, 1, 1, *history]
+    plan = ask("plan", {"id": PLAN.hex()})
+    assert (plan["tasks_done"], plan["tasks_failed"], plan["goes_on"]) == (1, 1, False)
+    assert plan["failures"] == [{"name": "f", "text": "Bad: no", "results": 1}]
+    assert (plan["told_from"], plan["told_from_text"]) == history
+    drawn = ask("drawn", {"id": PLAN.hex()})
+    assert [(box["name"], box["state"]) for box in drawn["boxes"]] == [
+        ("f", "DONE"), ("f", "FAILED"),
+    ]  # fmt: skip
+    assert drawn["arrows"] == [[0, 1, 1]]
+    assert [each["id"] for each in ask("task", {"id": TASKS[1].hex()})["plans"]] == [PLAN.hex()]
 
 
 @pytest.mark.parametrize("name", ["actors", "nodes", "objects", "logs", "profile"])
