@@ -253,13 +253,15 @@ def show(plan: Listed, record: Record, stands: Standing, results: Tally) -> dict
     (`left_looked_at`), as their texts say.
     """
     states, looked_at = stands.states(), len(stands.looked_at)
+    # Of a job that is over nothing is ready, or waits, any more.
+    may_be = 0 if plan.told_from == HISTORY and not looked_at else stands.left
     row = row_of(plan, record, stands.left)
     return {
         # Parts that are run again are submitted, and counted, a moment before the record says so.
         **row, "tasks": max(row["tasks"], stands.left + stands.not_done),
         **states, "left_looked_at": looked_at,
         **{
-            f"{state}_text": standing.of_those(states[state], looked_at, stands.left)
+            f"{state}_text": standing.of_those(states[state], looked_at, may_be)
             for state in ("ready", "waiting")
         },
         **results.about,
