@@ -23,6 +23,7 @@ when all that should have it say that they do not.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Literal, assert_never
 
@@ -138,6 +139,7 @@ class Pull:
 
     oid: bytes
     size: int
+    number: int  # among all that were ever wanted, in their order
     state: Literal["waiting", "locating", "moving", "resting"] = "waiting"
     nodes: Sequence[bytes] = ()  # where it lies
     members: Sequence[bytes] = ()  # those of them that can be asked
@@ -150,12 +152,19 @@ class Pull:
 
 @dataclass(slots=True)
 class PullMachine:
-    """What one node fetches.  Change it through :meth:`handle` only."""
+    """What one node fetches.  Change it through :meth:`handle` only.
+
+    Tens of thousands may be wanted at a time: no event looks at all of them.
+    """
 
     bytes_most: int
     moves_most: int
     pulls: dict[bytes, Pull] = field(default_factory=dict)
     due: float = inf  # when time itself is the next event
+    _line: list[tuple[int, bytes]] = field(default_factory=list)  # a heap: who waits, and who did
+    _under_way: dict[bytes, Pull] = field(default_factory=dict)  # is located, or moves
+    _resting: dict[bytes, Pull] = field(default_factory=dict)
+    _wanted: int = 0
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take in one event; return what is to be done about it, in order."""
@@ -177,23 +186,35 @@ class PullMachine:
         return effects + self._begin()
 
     def _want(self, oid: bytes, size: int) -> list[Effect]:
-        pull = self.pulls.setdefault(oid, Pull(oid, size))
+        pull = self.pulls.get(oid)
+        if pull is None:
+            self._wanted += 1
+            pull = self.pulls[oid] = Pull(oid, size, self._wanted)
+            self._wait(pull)
         pull.wanted = True
         return []
 
+    def _wait(self, pull: Pull) -> None:
+        pull.state = "waiting"
+        heappush(self._line, (pull.number, pull.oid))
+
     def _begin(self) -> list[Effect]:
         effects: list[Effect] = []
-        under_way = [p for p in self.pulls.values() if p.state in {"locating", "moving"}]
-        number, size = len(under_way), sum(pull.size for pull in under_way)
-        for pull in self.pulls.values():
-            if pull.state != "waiting":
-                continue
-            if number and (number >= self.moves_most or size + pull.size > self.bytes_most):
-                break  # in order: a large one is not passed over for ever
-            pull.state = "locating"
-            number, size = number + 1, size + pull.size
-            effects.append(Locate(pull.oid))
+        while self._line:
+            number, oid = self._line[0]
+            pull = self.pulls.get(oid)
+            if pull is not None and pull.number == number:
+                if self._under_way and not self._has_room(pull):
+                    break  # in order: a large one is not passed over for ever
+                pull.state = "locating"
+                self._under_way[oid] = pull
+                effects.append(Locate(oid))
+            heappop(self._line)
         return effects
+
+    def _has_room(self, pull: Pull) -> bool:
+        size = pull.size + sum(other.size for other in self._under_way.values())
+        return len(self._under_way) < self.moves_most and size <= self.bytes_most
 
     def _located(self, event: Located, now: float) -> list[Effect]:
         pull = self.pulls.get(event.oid)
@@ -215,6 +236,7 @@ class PullMachine:
         if all(why == "absent" for why in pull.failed.values()):
             return self._end(pull.oid, GaveUp(pull.oid, "absent", pull.nodes))
         pull.state = "resting"
+        self._resting[pull.oid] = self._under_way.pop(pull.oid)
         pull.rest_until = now + _REST_S[min(pull.rounds, len(_REST_S) - 1)]
         pull.rounds += 1
         self.due = min(self.due, pull.rest_until)
@@ -246,25 +268,32 @@ class PullMachine:
     def _end(self, oid: bytes, effect: Effect | None) -> list[Effect]:
         if self.pulls.pop(oid, None) is None:
             return []
+        self._under_way.pop(oid, None)
+        self._resting.pop(oid, None)
         done: list[Effect] = [] if isinstance(effect, Here) else [Forget(oid)]
         return [*done, effect] if effect is not None else done
 
     def _wake(self, now: float) -> list[Effect]:
         self.due = inf
-        for pull in self.pulls.values():
-            if pull.state == "resting" and now >= pull.rest_until:
-                pull.state, pull.rest_until = "waiting", inf
+        for pull in list(self._resting.values()):
+            if now >= pull.rest_until:
+                pull.rest_until = inf
+                del self._resting[pull.oid]
+                self._wait(pull)
             self.due = min(self.due, pull.rest_until)
         return []
 
     def check(self) -> None:
         """Assert what must hold between events.  For tests and ``LOOM_CHECK=1``."""
         under_way = [p for p in self.pulls.values() if p.state in {"locating", "moving"}]
+        assert sorted(self._under_way) == sorted(pull.oid for pull in under_way)
         assert len(under_way) <= self.moves_most
         assert len(under_way) <= 1 or sum(p.size for p in under_way) <= self.bytes_most
+        line = set(self._line)
         for oid, pull in self.pulls.items():
             assert pull.oid == oid
-            assert (pull.state == "resting") == (pull.rest_until < inf)
+            assert (pull.state == "resting") == (pull.rest_until < inf) == (oid in self._resting)
+            assert pull.state != "waiting" or (pull.number, oid) in line
             assert pull.rest_until >= self.due
         waiting = any(pull.state == "waiting" for pull in self.pulls.values())
         assert not waiting or under_way, "something waits, and nothing moves"

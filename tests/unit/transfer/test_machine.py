@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -42,6 +44,32 @@ def test_so_many_are_on_their_way_and_so_many_bytes() -> None:
     assert machine.handle(t.Wanted(B, 1), 0) == []
     assert machine.handle(t.Located(A, [N1], [N1]), 0) == [t.Move(A, N1)]
     assert machine.handle(t.Moved(A, N1), 0) == [t.Here(A), t.Locate(B)]
+
+
+class Never(dict[bytes, t.Pull]):
+    """What nobody walks over."""
+
+    def walk(self) -> NoReturn:
+        raise AssertionError("somebody walks over all that is wanted")
+
+    __iter__ = values = items = keys = walk  # type: ignore[assignment]
+
+
+def test_however_many_are_wanted_none_of_them_is_looked_at_for_another() -> None:
+    """1. A program gets 50,000 values from elsewhere.  2. For each, its node looks at all of them.
+    3. It says nothing for so long that it is given up."""
+    machine = PullMachine(100, 2, pulls=Never())
+    names = [bytes([number]) for number in range(100)]
+    asked = [effect for name in names for effect in machine.handle(t.Wanted(name, 10), 0)]
+    assert asked == [t.Locate(names[0]), t.Locate(names[1])]
+    for name in names[:2]:
+        assert machine.handle(t.Located(name, [N1], [N1]), 0) == [t.Move(name, N1)]
+    assert machine.handle(t.Unwanted(names[2]), 0) == [t.Forget(names[2])]
+    assert machine.handle(t.Moved(names[0], N1), 0) == [t.Here(names[0]), t.Locate(names[3])]
+    assert machine.handle(t.Failed(names[1], N1, "busy"), 0) == [t.Locate(names[4])]
+    assert machine.handle(t.Tick(), machine.due) == []
+    # It goes before those that were wanted after it.
+    assert machine.handle(t.Unwanted(names[3]), 1) == [t.Forget(names[3]), t.Locate(names[1])]
 
 
 def test_the_latest_place_is_asked_first_and_then_the_others() -> None:
