@@ -80,12 +80,12 @@ def refusal(others: int, jobs: int, drivers: int, *, is_head: bool, force: bool)
         return ""
     if drivers:
         return (
-            f"{drivers} programs are connected through it, and their jobs would end. Wait for "
+            f"programs that are connected through it: {drivers}. Their jobs would end. Wait for "
             "them, or use --force"
         )
     if not others and jobs:
         return (
-            f"it is the last node that takes work, and {jobs} jobs are open: their tasks would "
+            f"it is the last node that takes work. Jobs that are open: {jobs}. Their tasks would "
             "wait, and what lies here would be lost. Add a node, or use --force"
         )
     return ""

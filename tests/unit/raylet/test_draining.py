@@ -57,7 +57,9 @@ def test_a_head_never_leaves_so() -> None:
 
 def test_neither_the_last_node_nor_one_with_programs_unless_forced() -> None:
     assert "the last node that takes work" in refusal(0, 1, 0, is_head=False, force=False)
-    assert "2 programs are connected" in refusal(1, 1, 2, is_head=False, force=False)
+    assert "programs that are connected through it: 2." in refusal(
+        1, 1, 2, is_head=False, force=False
+    )
     assert not refusal(0, 1, 2, is_head=False, force=True)
     assert not refusal(0, 0, 0, is_head=False, force=False), "nothing would be lost"
 
