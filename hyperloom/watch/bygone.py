@@ -7,6 +7,7 @@ again.  Before they go, what they tell of its plans is summed up, and stays.
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
@@ -54,13 +55,13 @@ class Bygone:
     def _of_job(self, cluster: Cluster, job: bytes) -> list[dict[str, Any]]:
         gone = plans.bygone(cluster, job)
         unknown = [each for each in gone if each[0].id not in self._rows]
-        at, before = self._read.get(job, (0.0, []))
+        at, before = self._read.get(job, (-math.inf, []))
         fresh = {row["id"]: row for row in before}
         if unknown and time.monotonic() - at >= _AGAIN_S:
             read = list(_rows(cluster, job, unknown))
             fresh = {row["id"]: row for row in read}
             self._read[job] = time.monotonic(), read
-            if not cluster.is_open(job):
+            if cluster.jobs().get(job, {}).get("state") == "ended":  # the last event is there
                 self._rows |= {bytes.fromhex(row["id"]): row for row in read}
                 for old in list(self._rows)[:-_KEPT_MOST]:
                     del self._rows[old]

@@ -139,6 +139,23 @@ def test_who_looks_again_reads_nothing_of_what_cannot_change(
     assert table.table(cluster, [JOB]) == before
 
 
+def test_who_looks_while_the_last_events_are_on_their_way_looks_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is over, and its recorder has not read all of it yet."""
+    history = History(tmp_path / "late.sqlite", write=True)
+    cluster, table = Cluster(None, history), Bygone()
+    told = [(b"%d-0" % n, event) for n, event in enumerate(what_happened(), 1)]
+    history.add(JOB, told[:-3])
+    counted = [row["tasks_done"] for row in table.table(cluster, [JOB])]
+    assert counted == [0, 0]
+    history.add(JOB, told[-3:])
+    assert [row["tasks_done"] for row in table.table(cluster, [JOB])] == [0, 0], "not so often"
+    monkeypatch.setattr(bygone, "_AGAIN_S", 0.0)
+    assert [row["tasks_done"] for row in table.table(cluster, [JOB])] == [1, 2]
+    history.close()
+
+
 def test_what_they_came_to_stays_when_the_entries_go(cluster: Cluster, history: History) -> None:
     def all_of_it() -> list[Any]:
         return [
