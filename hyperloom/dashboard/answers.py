@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, ids
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     Answer = Callable[[Cluster, Mapping[str, str]], dict[str, Any]]
 
 _TAILS_MOST = 3  # jobs, and plans, that are followed at a time
+_AT_ONCE = 100_000  # attempts that are read for one answer
 _ENDS_MOST = 2_000_000  # of tasks of a job, the latest, in its table
 _TRACEBACKS_MOST = 20  # tasks in which one is looked for
 _LOG_BYTES = 64_000  # from its end, to begin with
@@ -58,12 +60,13 @@ class Answers:
             del self._over[next(iter(self._over))]
         return over
 
-    def _tail(self, cluster: Cluster, job: bytes) -> Tail:
+    def _tail(self, cluster: Cluster, job: bytes, most: float = _AT_ONCE) -> Tail:
+        """With what happened so far, or some more of it than before: then it is `behind`."""
         tail = self._tails.pop(job, None) or Tail(job)
         self._tails[job] = tail  # the latest last
         while len(self._tails) > _TAILS_MOST:
             del self._tails[next(iter(self._tails))]
-        tail.catch_up(cluster)
+        tail.catch_up(cluster, most)
         return tail
 
     def job(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -73,7 +76,7 @@ class Answers:
         mean = tail.mean_s()
         rows = overall.by_name(cluster, job)
         names = [{**row, "mean_s": mean.get(row["name"])} for row in rows]
-        return {"job": job.hex(), "names": names}
+        return {"job": job.hex(), "names": names, "behind": tail.behind}
 
     def stream(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """The task stream between two moments; by itself, the last minute in which anything ran."""
@@ -95,23 +98,26 @@ class Answers:
             "last": last,
             "dropped": tail.bars.dropped,
             "untold": max(0, _done(cluster, job) - tail.done),
+            "behind": tail.behind,
             **seen,
         }
 
     def errors(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """Failures, those that are the same together, the most frequent first."""
         job = cluster.job(asked.get("job"))
-        groups = self._tail(cluster, job).errors
+        tail = self._tail(cluster, job)
+        groups = tail.errors
         rows = groups.rows()
         for row in rows:
             del row["traceback"], row["traceback_of"]  # long; `traceback` tells them, one by one
-        return {"job": job.hex(), "errors": rows, "left_out": groups.left_out}
+        left_out, behind = groups.left_out, tail.behind
+        return {"job": job.hex(), "errors": rows, "left_out": left_out, "behind": behind}
 
     def traceback(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """The traceback of a group of failures, or of a task whose result is held still."""
         job = cluster.job(asked.get("job"))
         key = failed.Key(*[asked.get(name, "") for name in failed.Key._fields])
-        task, text = self._tail(cluster, job).errors.traceback(key)
+        task, text = self._tail(cluster, job, inf).errors.traceback(key)
         if not text:
             named = asked.get("ids", "").split(",")[:_TRACEBACKS_MOST]
             tasks = [found.id for found in map(cluster.find, named) if found.kind == "task"]
@@ -144,14 +150,15 @@ class Answers:
     def around(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """One task among those that it has to do with."""
         task = _task(cluster, asked)
-        past = self._tail(cluster, task[: ids.JOB_BYTES]).past
+        past = self._tail(cluster, task[: ids.JOB_BYTES], inf).past
         return graph.around(cluster, task, past.name)
 
     def graph(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """All tasks of a job, or all its functions."""
         job = cluster.job(asked.get("job"))
-        past, singly = self._tail(cluster, job).past, asked.get("by") != "function"
-        return {"job": job.hex(), **graph.look(cluster, job, past, singly=singly)}
+        tail, singly = self._tail(cluster, job), asked.get("by") != "function"
+        drawn = graph.look(cluster, job, tail.past, singly=singly)
+        return {"job": job.hex(), **drawn, "behind": tail.behind}
 
     def actors(self, cluster: Cluster, asked: Mapping[str, str]) -> dict[str, Any]:
         """The actors of a job, or of all that are open; with `all`, also those that are over."""

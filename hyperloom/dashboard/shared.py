@@ -1,7 +1,8 @@
 """What several viewers ask for within a moment is made once, and written once.
 
 What took long to make is good for longer: so the control plane and this process are never busy with
-one question for more than a small part of the time, however many ask it.
+one question for more than a small part of the time, however many ask it.  One that is `behind` is
+the beginning of an answer, and good for nobody else: who asks again gets more of it.
 """
 
 from __future__ import annotations
@@ -42,11 +43,13 @@ class Shared:
 
     async def _make(self, question: str, ask: Callable[[], Awaitable[Any]]) -> bytes:
         clock = asyncio.get_running_loop().time
-        begun = clock()
+        begun, behind = clock(), False
         try:
-            return json.encode(await ask())
+            answer = await ask()
+            behind = isinstance(answer, dict) and bool(answer.get("behind"))
+            return json.encode(answer)
         finally:
-            self._until[question] = good_until(begun, clock())
+            self._until[question] = clock() if behind else good_until(begun, clock())
 
 
 def good_until(begun: float, made: float) -> float:

@@ -5,6 +5,7 @@ Rows of attempts are taken as columns: there may be a million to be read when so
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,11 +28,15 @@ _BARS_MOST = 1_000_000  # the latest
 
 
 class Tail:
-    """See the module.  `catch_up` reads what came since the last time."""
+    """See the module.  `catch_up` reads what came since the last time.
+
+    There may be much of it: who shows what is known so far reads a part at a time.
+    """
 
     def __init__(self, job: bytes) -> None:
         self._job = job
         self._following = Following(job)
+        self.behind = False  # there was more to read
         self.done = 0  # attempts that made a result
         self._names: dict[bytes, str] = {}
         self.bars = Bars(_BARS_MOST)
@@ -40,16 +45,22 @@ class Tail:
         self.errors = Groups()
         self.past = Past()
 
-    def catch_up(self, cluster: Cluster) -> None:
-        """Read on."""
+    def catch_up(self, cluster: Cluster, most: float = inf) -> None:
+        """Read on, all or about so many attempts; a history that is alone is read as a whole."""
+        self.behind = False
+        left = most if cluster.live is not None else inf
         for event in self._following.read_on(cluster):
-            self._take(cluster, event)
+            left -= self._take(cluster, event)
+            if left <= 0:
+                self.behind = True
+                return
 
-    def _take(self, cluster: Cluster, event: Event) -> None:
+    def _take(self, cluster: Cluster, event: Event) -> int:
+        """How many attempts it tells of."""
         for lost in with_node(event):
             self.errors.add(cluster.name(self._job, lost.template), lost)
         if event.kind != codes.RAN:
-            return
+            return 0
         told = events.ran(event.payload)
         rows = rows_of(told.runs)
         self.done += int(np.count_nonzero(rows["ended"] == Ended.DONE))
@@ -61,6 +72,7 @@ class Tail:
         ran = (rows["ended"] != Ended.PASSED_ON) & (rows["begun"] > 0)
         if ran.any():
             self._ran(rows[ran], lane[ran], names, of[ran])
+        return len(rows)
 
     def _named(self, cluster: Cluster, templates: Column) -> tuple[list[str], Column]:
         """The functions that are there, and for each row which."""

@@ -52,6 +52,21 @@ def test_an_answer_grows_old(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asyncio.run(viewer()) == [b"0", b"1", b"2"]
 
 
+def test_the_beginning_of_an_answer_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "FRESH_S", 60.0)
+    numbers = iter(range(9))
+
+    async def ask() -> dict[str, Any]:
+        number = next(numbers)
+        return {"number": number, "behind": number < 2}
+
+    async def viewer() -> list[int]:
+        answers = Shared()
+        return [json.loads(await answers.get("a", ask))["number"] for _ in range(5)]
+
+    assert asyncio.run(viewer()) == [0, 1, 2, 2, 2]
+
+
 def test_what_took_long_is_good_for_longer() -> None:
     """A million tasks are looked through in seconds: not all the time, because somebody looks."""
     assert shared.good_until(10.0, 10.1) == 10.0 + shared.FRESH_S

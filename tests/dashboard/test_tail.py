@@ -161,3 +161,22 @@ def test_what_the_stream_lost_while_nobody_looked_is_read_from_the_history(tmp_p
         tail.catch_up(cluster)  # type: ignore[arg-type]
     assert (tail.done, cluster.looks) == (13, 3), "and after its end nothing more comes"
     cluster.close()
+
+
+def test_much_is_read_in_parts_and_nothing_twice(tmp_path: Path) -> None:
+    """1. Ten attempts; the stream has the last three.  2. Four are read.  3. Two more happen."""
+    cluster = Recorded(tmp_path / FILE)
+    cluster.tell(*range(1, 11))
+    tail = Tail(JOB)
+    told = []
+    for _ in range(4):
+        tail.catch_up(cluster, 4)  # type: ignore[arg-type]
+        told.append((tail.behind, tail.done))
+        if len(told) == 1:
+            cluster.tell(11, 12)
+    assert told == [(True, 4), (True, 8), (True, 12), (False, 12)]
+    assert len({tail.bars.task(n) for n in range(len(tail.bars))}) == 12
+    cluster.tell(13)
+    tail.catch_up(cluster)  # type: ignore[arg-type]
+    assert (tail.behind, tail.done) == (False, 13)
+    cluster.close()

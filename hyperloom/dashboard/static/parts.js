@@ -36,6 +36,8 @@ export function exactly(at) {
   return at ? new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 }) : "";
 }
 
+const BEHIND_MS = 50;
+
 // An answer of the server, asked again every so many milliseconds while the page is seen.
 export function useAnswer(path, every = 2000) {
   const [state, set] = useState({ answer: null, error: null, path });
@@ -43,17 +45,19 @@ export function useAnswer(path, every = 2000) {
     let over = false;
     let timer = null;
     async function ask() {
+      let behind = false;  // more of it was read already when it came: that is asked for at once
       if (!document.hidden) {
         try {
           const reply = await fetch(path);
           const answer = await reply.json();
           if (over) return;
+          behind = answer.behind;
           set(reply.ok ? { answer, error: null, path } : { answer: null, error: answer.error, path });
         } catch (problem) {
           if (!over) set({ answer: null, error: `the page's server does not answer (${problem.message})`, path });
         }
       }
-      if (!over && every) timer = setTimeout(ask, every);
+      if (!over && (every || behind)) timer = setTimeout(ask, behind ? BEHIND_MS : every);
     }
     ask();
     return () => { over = true; clearTimeout(timer); };
@@ -147,6 +151,11 @@ export function Meter({ part, whole, says, calm }) {
   }, [share]);
   if (part === null || part === undefined) return "";
   return html`<div class="meter" title=${says}><div class="track" aria-hidden="true" ref=${bar}><i class=${share > 0.9 && !calm ? "bad" : ""}></i></div><span>${says}</span></div>`;
+}
+
+// What is shown is not all: there is much to be read.
+export function Behind({ answer }) {
+  return answer && answer.behind ? html`<p class="label" role="status">Still reading what has happened …</p>` : null;
 }
 
 export function Trouble({ text }) {

@@ -1,7 +1,7 @@
 // Failures, those that are the same together: one function, one class, one place.
 import { useState } from "../vendor/hooks.mjs";
 import { chosenJob, JobTools, taskLink } from "../links.js";
-import { clock, count, html, Trouble, useAnswer } from "../parts.js";
+import { Behind, clock, count, html, Trouble, useAnswer } from "../parts.js";
 
 function Traceback({ job, group }) {
   const asked = new URLSearchParams({ job, name: group.name, kind: group.kind, place: group.place, ids: group.tasks.map((task) => task.id).join(",") });
@@ -27,8 +27,8 @@ export function Errors({ moment, rest }) {
   const job = chosenJob(moment, rest);
   const { answer, error } = useAnswer(`/api/errors?job=${job}`, 3000);
   const groups = answer ? answer.errors : [];
-  return html`<${JobTools} moment=${moment} job=${job} page="errors"/><${Trouble} text=${error}/>
-    ${answer && !groups.length && html`<div class="card empty">Nothing has failed.</div>`}
+  return html`<${JobTools} moment=${moment} job=${job} page="errors"/><${Trouble} text=${error}/><${Behind} answer=${answer}/>
+    ${answer && !answer.behind && !groups.length && html`<div class="card empty">Nothing has failed.</div>`}
     ${groups.map((group) => html`<${Group} key=${`${group.name} ${group.kind} ${group.place}`} job=${job} group=${group}/>`)}
     ${answer && answer.left_out ? html`<p class="label">${count(answer.left_out)} failures more are in no group: there are too many.</p>` : ""}`;
 }

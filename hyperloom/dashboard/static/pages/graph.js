@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "../vendor/hooks.mjs";
 import { layOut } from "../layout.js";
 import { chosenJob, JobTools, taskLink } from "../links.js";
-import { count, html, Trouble, useAnswer } from "../parts.js";
+import { Behind, count, html, Trouble, useAnswer } from "../parts.js";
 
 const OF_TASKS = { width: 148, height: 40, gap: 16, between: 26 };
 const OF_NAMES = { width: 200, height: 58, gap: 22, between: 34 };
@@ -76,7 +76,7 @@ export function Graph({ moment, rest }) {
   const { answer, error } = useAnswer(task ? `/api/around?id=${task}` : `/api/graph?job=${job}${together ? "&by=function" : ""}`);
   const says = !answer ? "" : task ? `what it takes is above it, what takes its results below${answer.hidden ? "; there are more" : ""}`
     : answer.single ? `${count(answer.total)} tasks` : `${count(answer.total)} tasks of ${count(answer.boxes.length)} functions; each box is a function${answer.hidden ? `; ${count(answer.hidden)} with fewer tasks are not drawn` : ""}`;
-  return html`<${JobTools} moment=${moment} job=${job} page="graph"/><${Trouble} text=${error}/>
+  return html`<${JobTools} moment=${moment} job=${job} page="graph"/><${Trouble} text=${error}/><${Behind} answer=${answer}/>
     <div class="card">
       <p class="label" role="status">${task && html`${taskLink(task, "The story of this task")} · <a href=${`#/graph/${job}`}>the whole graph</a> · `}${says}</p>
       ${!task && answer && (answer.single || together) && html`<label><input type="checkbox" checked=${together} onChange=${(event) => setTogether(event.target.checked)}/> by function</label>`}

@@ -1,14 +1,14 @@
 // Jobs, how far each function of one is, the plans that can be taken up, and those of one job that could be.
 import { Act } from "../actions.js";
 import { chosenJob, JobTools, jobLink, logsLink, nodeLink, planLink, tasksLink } from "../links.js";
-import { cancelledIn, clock, count, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
+import { Behind, cancelledIn, clock, count, html, seconds, Table, Track, Trouble, useAnswer } from "../parts.js";
 
 function Names({ job }) {
   const { answer, error } = useAnswer(`/api/job?job=${job}`);
   if (error) return html`<${Trouble} text=${error}/>`;
   if (!answer) return null;
   const rows = [...answer.names].sort((a, b) => b.submitted - a.submitted);
-  return html`<${Table} caption=${`Functions of job ${job}`} rows=${rows} rowKey=${(row) => row.name}
+  return html`<${Behind} answer=${answer}/><${Table} caption=${`Functions of job ${job}`} rows=${rows} rowKey=${(row) => row.name}
     empty="It has submitted nothing yet." columns=${[
       ["Function", (row) => tasksLink(job, row.name, row.name)],
       ["Progress", (row) => html`<${Track} done=${row.done} failed=${row.failed} cancelled=${row.cancelled} total=${row.submitted}/>`],

@@ -1,7 +1,7 @@
 // Who ran what when: a lane for each worker; zoom by wheel, drag, buttons or keys.
 import { useEffect, useRef, useState } from "../vendor/hooks.mjs";
 import { chosenJob, JobTools } from "../links.js";
-import { clock, count, html, seconds, tint, Trouble, useAnswer } from "../parts.js";
+import { Behind, clock, count, html, seconds, tint, Trouble, useAnswer } from "../parts.js";
 
 const LANE = 22;
 const LEFT = 130;
@@ -107,7 +107,7 @@ export function Stream({ moment, rest }) {
   };
   if (!job) return html`<p class="empty">No job is known.</p>`;
   const says = seen ? `${count(seen.count)} attempts of ${seen.names.length} functions in ${seen.lanes.length} workers within ${seconds(seen.end - seen.start)}${seen.running.length ? `; ${count(seen.running.length)} going on (paler)` : ""}` : "";
-  return html`<${JobTools} moment=${moment} job=${job} page="stream"/><${Trouble} text=${error}/>
+  return html`<${JobTools} moment=${moment} job=${job} page="stream"/><${Trouble} text=${error}/><${Behind} answer=${answer}/>
     <div class="card">
       <div class="tools" role="toolbar" aria-label="Zoom">
         <button onClick=${() => zoom(0.5)}>Zoom in</button><button onClick=${() => zoom(2)}>Zoom out</button>
