@@ -96,11 +96,11 @@ class Taker:
         except BaseException:
             self._hang_up(sock)
             raise
+        self._release(where, sock)
         self._store.welcome(oid, arrival)
         with self._lock:
             self.objects += 1
             self.bytes += arrival.total - start
-        self._release(where, sock)
         return Moved(oid, node)
 
     def _asked(self, oid: bytes, where: str) -> tuple[socket.socket, Answer, Arrival | None]:

@@ -260,6 +260,24 @@ def test_connections_to_nodes_that_have_left_are_closed(nodes: list[Node]) -> No
     assert list(c.taker._idle) == [b.where]
 
 
+def test_a_connection_over_which_all_came_serves_again_though_the_object_cannot_be_kept(
+    nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b, _ = nodes
+    a.put(1)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreClient, "welcome", full)
+        assert b.fetch(a) == t.Failed(OID, NODE, "full", "[Errno 28] No space left on device")
+    (kept,) = b.taker._idle[a.where]
+    assert b.taker._busy == set()
+    assert b.fetch(a) == t.Moved(OID, NODE)
+    assert b.taker._idle == {a.where: [kept]}
+
+
 class Full(socket.socket):
     """It listens in a process that has too many files open, for a while."""
 
