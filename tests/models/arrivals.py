@@ -161,9 +161,9 @@ class Arrivals(Queues):
             oid, takers, wanted = args[i : i + 3]
             consumers = pieces(takers, codes.TASK_ID)
             for task in consumers:
-                self.hold([oid], ("task", task))
+                self.taken(oid, task)
             if consumers:
-                self.lackers[oid] = consumers
+                self.lackers.setdefault(oid, []).extend(consumers)
             if not int(wanted):
                 self.let_go_by_maker.add(oid)
         for task, _, _, outside, _ in tasks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
-from tests.models.references import maker_of, pieces, task_of
+from tests.models.references import maker_of, output, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,25 +125,26 @@ def drop_next(plane: ControlPlane) -> int:
 
 
 def forgo_unsaid(
-    plane: ControlPlane, process: bytes, numbers: Sequence[int], failure: bytes
+    plane: ControlPlane, process: bytes, numbers: Sequence[int], width: int, failure: bytes
 ) -> None:
     """It was killed: its tasks that take what no task makes of which anybody has heard."""
+    for task in [process + n.to_bytes(6, "big") for n in numbers]:
+        for oid in [output(task, index) for index in range(width)]:
+            if plane.unsaid(oid):  # who was to take it is forgotten
+                for books in (plane.owed, plane.holders, plane.lackers):
+                    books.pop(oid, None)
+                plane.crowds.discard(oid)
     spans = []
     for task in [process + n.to_bytes(6, "big") for n in numbers]:
         if task not in plane.lacks or plane.is_shut(task):
             continue
         of = None if task in plane.records else plane.ranges[task[: codes.RANGE_ID]]
         inputs = plane.refs_of(plane.records[task] if of is None else of.head)[0]
-        if never := [o for o in inputs if maker_of(o) == process and not _is_known(plane, o)]:
+        if never := [o for o in inputs if maker_of(o) == process and plane.unsaid(o)]:
             plane.hold(never, ("task", task))
             last = task[-1] if of is None else of.first + len(of.items) - 1
             spans.append(task + bytes([last]))
     shut(plane, failure, spans)
-
-
-def _is_known(plane: ControlPlane, oid: bytes) -> bool:
-    task = task_of(oid)
-    return oid in plane.value or task in plane.records or plane.range_of(task) is not None
 
 
 def _spans(tasks: Sequence[bytes]) -> list[bytes]:

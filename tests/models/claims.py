@@ -372,10 +372,7 @@ class Queues(Objects):
             of.number = None if of.number is None else of.number + of.step
             made = output(task, 0)
             for taker in of.takers:
-                if ("task", taker) in self.owed.get(made, []):
-                    self.owed[made].remove(("task", taker))
-                else:
-                    self.hold([made], ("task", taker))
+                self.taken(made, taker)
             if of.takers:
                 self.lackers.setdefault(made, []).extend(of.takers)
             if not of.wanted:

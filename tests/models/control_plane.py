@@ -330,11 +330,14 @@ class ControlPlane(LivingPlans, Lineage):
     def foreseen(self, oid: bytes) -> bool:
         return self.range_of(task_of(oid)) is not None
 
+    def unsaid(self, oid: bytes) -> bool:
+        return not (oid in self.value or task_of(oid) in self.records or self.foreseen(oid))
+
     def object_watch(self, process: bytes, *oids: bytes) -> list[bytes]:
         answer = []
         for oid in oids:
             value = self.value.get(oid)
-            if value is None and (task_of(oid) in self.records or self.foreseen(oid)):
+            if value is None and not self.unsaid(oid):
                 value = b""
                 told_anyway = maker_of(oid) == process and oid not in self.let_go_by_maker
                 if not told_anyway and process not in self.watchers.get(oid, []):
@@ -360,6 +363,9 @@ class ControlPlane(LivingPlans, Lineage):
         """Only calls of actors are given up: `tests.models.actors`."""
 
     def process_bury(self, process: bytes, start: int, most: int, failure: bytes = b"") -> int:
+        if failure and start == 1 and self.releasing:
+            self.release_next()
+            return 1
         count, width = self.made.get(process, (0, 1))
         self.bury_plans(process, start)
         last = min(count, start + -(-most // width) - 1)
@@ -377,7 +383,7 @@ class ControlPlane(LivingPlans, Lineage):
         self.abandon(made)
         if failure:
             self.forgo(made, failure)
-            forgo_unsaid(self, process, range(start, last + 1), failure)
+            forgo_unsaid(self, process, range(start, last + 1), width, failure)
         for n in range(start, last + 1):
             task = process + n.to_bytes(6, "big")
             if task in self.stream:

@@ -73,7 +73,8 @@ class Objects:
     deserted: bytes = b""  # a driver, and why the job is rid of it
     value: dict[bytes, bytes] = field(default_factory=dict)
     holders: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)  # but its maker
-    # Who let go of what a range's tasks will make, before they were written down as holders.
+    # Who let go of what a range's tasks, or tasks that were not said yet, will make, before they
+    # were written down as holders.
     owed: dict[bytes, list[tuple[str, bytes]]] = field(default_factory=dict)
     copies: dict[bytes, list[bytes]] = field(default_factory=dict)  # nodes beside the value's
     releasing: list[list[tuple[bytes, tuple[str, bytes]]]] = field(default_factory=list)
@@ -127,6 +128,17 @@ class Objects:
         """Whether a task will make it that is still in its range."""
         raise NotImplementedError
 
+    def unsaid(self, oid: bytes) -> bool:
+        """Whether nobody has heard yet of the task that will make it."""
+        raise NotImplementedError
+
+    def taken(self, oid: bytes, taker: bytes) -> None:
+        """A task is to take it: it is written down, unless it has let go already."""
+        if ("task", taker) in self.owed.get(oid, []):
+            self.owed[oid].remove(("task", taker))
+        else:
+            self.hold([oid], ("task", taker))
+
     def hold(self, oids: list[bytes], who: tuple[str, bytes]) -> None:
         for oid in oids:
             self.holders.setdefault(oid, []).append(who)
@@ -144,7 +156,8 @@ class Objects:
 
     def _unheld_after(self, ends: list[tuple[bytes, tuple[str, bytes]]]) -> list[bytes]:
         for oid, who in ends:
-            if self.foreseen(oid) and who not in self.holders.get(oid, []):
+            coming = self.foreseen(oid) or self.unsaid(oid)
+            if coming and who not in self.holders.get(oid, []):
                 self.owed.setdefault(oid, []).append(who)
             else:
                 self.holders[oid].remove(who)

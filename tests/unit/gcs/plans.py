@@ -17,6 +17,7 @@ where = st.integers(0, 1)
 seldom = st.sampled_from([0, 0, 0, 0, 0, 1, -1])
 ALL = 99
 said = st.sampled_from([ALL, ALL, ALL, 1, 2])  # words of a plan, before its process is killed
+cancelled = st.one_of(st.just([]), st.just([]), some)
 
 
 class Plans(Books):
@@ -25,6 +26,13 @@ class Plans(Books):
     def is_killed(self, who: int) -> None:
         """In the middle of a plan."""
         raise NotImplementedError
+
+    def _cancelled(self, said: list[bytes], which: list[int]) -> None:
+        """By others, while the rest of the plan is not said yet."""
+        if not which:
+            return
+        self.same("task_cancel", b"4cancelled", 0, *pick(said, which))
+        self.same_world()
 
     @rule(
         who=speaker,
@@ -37,9 +45,10 @@ class Plans(Books):
         parent=few,
         slip=seldom,
         most=said,
+        cancels=cancelled,
     )
     def plan(  # noqa: PLR0913, PLR0917
-        self, who: int, shapes: Any, parts: int, parent: int, slip: int, most: int
+        self, who: int, shapes: Any, parts: int, parent: int, slip: int, most: int, cancels: Any
     ) -> None:
         """Those who take before those who make, in one call or several."""
         speaks = self.processes[who]
@@ -74,6 +83,7 @@ class Plans(Books):
                 flat += [oid, takers[oid], wanted[oid]]
             self.same("task_plan", speaks, self.next_seq(speaks), *args, len(part), *flat)
             self.same_world()
+            self._cancelled([of[0] for of in part], cancels)
         self.tasks = [*self.tasks, *(of[0] for of in tasks)][-8:]
         self.made[speaks] += [oid for oid in inside if wanted[oid]]
         if most < len(range(len(tasks), 0, -size)):
@@ -89,10 +99,11 @@ class Plans(Books):
         numbers=st.integers(0, 1),
         parent=few,
         most=said,
+        cancels=cancelled,
     )
     def mapped(  # noqa: PLR0913, PLR0917
         self, who: int, kind: bytes, sizes: Any, takes: Any, taken: int,
-        wants: int, numbers: int, parent: int, most: int,
+        wants: int, numbers: int, parent: int, most: int, cancels: Any,
     ) -> None:  # fmt: skip
         """Ranges, of which all take what a task of the plan makes, and `taken` tasks take all."""
         speaks = self.processes[who]
@@ -127,6 +138,7 @@ class Plans(Books):
         for name, *args in plan[:most]:
             self.same(name, speaks, self.next_seq(speaks), self.counter[speaks], *args)
             self.same_world()
+            self._cancelled([*takers, *(of for each in ranges for of in each)], cancels)
         named = [*maker, *(of for each in ranges for of in each), *takers]
         self.tasks = [*self.tasks, *named][-8:]
         self.made[speaks] += (outputs if wants else []) + [output(of) for of in takers]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hyperloom.gcs import keys
+from hyperloom.gcs import codes, keys
 from tests.unit.gcs.cast import FULL, PLAIN, Node, Process, declare, left
 from tests.unit.gcs.plane import output, record, task
 
@@ -100,4 +100,89 @@ def test_a_plan_that_was_said_runs_to_its_end(plane: Plane, killed: Process) -> 
     (then,) = node.claim()
     assert then.id == last
     node.step(FULL, then)
+    assert left(plane) == {}
+
+
+# -- who takes may be cancelled by others, before who makes is said -----------------------------
+
+
+def cancelled_before(plane: Plane, driver: Process, makers: int = 1) -> tuple[bytes, list[bytes]]:
+    """A task of a plan that takes what others will make; and these."""
+    ids = [task(driver.id, n + 1) for n in range(makers + 1)]
+    takes(driver, ids[-1], *ids[:-1])
+    assert plane.call("task_cancel", KILLED, 0, ids[-1]) == [b"CANCELLED", b""]
+    return ids[-1], ids[:-1]
+
+
+@pytest.mark.parametrize("wanted", [0, 1])
+def test_what_was_to_be_taken_goes_all_the_same(plane: Plane, killed: Process, wanted: int) -> None:
+    """1. A driver says who takes.  2. Somebody cancels that.  3. The driver says who makes."""
+    last, (first,) = cancelled_before(plane, killed)
+    made = first, record(PLAIN), 0, b"", b"", output(first), last, wanted
+    killed.says("task_plan", 2, 1, b"", 1, *made)
+    killed.release(output(last), *[output(first)] * wanted)
+    node = Node(plane)
+    node.step(FULL, *node.claim())
+    assert left(plane) == {}
+
+
+def test_what_was_to_be_taken_by_others_too_stays_for_these(plane: Plane, killed: Process) -> None:
+    last, (first,) = cancelled_before(plane, killed)
+    other = task(killed.id, 3)
+    takes(killed, other, first)
+    made = first, record(PLAIN), 0, b"", b"", output(first), last + other, 0
+    killed.says("task_plan", 3, 1, b"", 1, *made)
+    killed.release(output(last), output(other))
+    node = Node(plane)
+    node.step(FULL, *node.claim())
+    (then,) = node.claim()
+    assert (then.id, then.inputs) == (other, b"7:0result")
+    node.step(FULL, then)
+    assert left(plane) == {}
+
+
+def test_the_rest_of_a_range_waits_for_what_it_takes(plane: Plane, killed: Process) -> None:
+    """1. A driver says a range, which takes what a task makes.  2. Somebody cancels one of it, so
+    the rest becomes tasks.  3. The driver says who makes: all of the rest are to hear of it."""
+    first, ids = task(killed.id, 1), [task(killed.id, 256 + n) for n in range(4)]
+    killed.made = 259
+    words = b"", record(PLAIN, [output(first)]), 1, b"", b"", b"", 1, 0, 10
+    killed.says("task_range", 259, *words, ids[0], 4, b"")
+    assert plane.call("task_cancel", KILLED, 0, ids[1]) == [b"CANCELLED", b""]
+    made = first, record(PLAIN), 0, b"", b"", output(first), ids[0], 0
+    killed.says("task_plan", 259, 1, b"", 1, *made)
+    node = Node(plane)
+    node.step(FULL, *node.claim())
+    then = node.claim()
+    assert sorted(each.id for each in then) == [ids[0], *ids[2:]]
+    assert all(each.inputs == b"7:0result" for each in then)
+    node.step(FULL, *then)
+    killed.release(*map(output, ids))
+    assert left(plane) == {}
+
+
+def test_who_is_killed_then_leaves_nothing(plane: Plane, killed: Process) -> None:
+    """Who makes is never said: nobody heard of it, but for whom that was to be taken by."""
+    last, makers = cancelled_before(plane, killed, 3)
+    takes(killed, task(killed.id, 5), makers[0])
+    friend = Process(plane, "friend")
+    friend.acquire(output(last))
+    bury(plane, killed)
+    drop(plane)
+    assert plane.table(keys.REFS) == {output(last): b"%d" % (1 - codes.GONE)}
+    friend.let_go(output(last))
+    assert left(plane) == {}
+
+
+@pytest.mark.parametrize("crowd", [4, 100])
+def test_who_is_killed_leaves_no_rest_of_a_range_either(
+    plane: Plane, killed: Process, crowd: int
+) -> None:
+    first, ids = task(killed.id, 1), [task(killed.id, 256 + n) for n in range(crowd)]
+    killed.made = 255 + crowd
+    words = b"", record(PLAIN, [output(first)]), 1, b"", b"", b"", 1, 0, 10
+    killed.says("task_range", killed.made, *words, ids[0], crowd, b"")
+    assert plane.call("task_cancel", KILLED, 0, ids[1]) == [b"CANCELLED", b""]
+    bury(plane, killed, 1000)
+    drop(plane)
     assert left(plane) == {}

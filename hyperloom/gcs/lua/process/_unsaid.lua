@@ -1,4 +1,4 @@
--- act.forgo_unsaid(ns, process, ids, failure)
+-- act.forgo_unsaid(ns, process, ids, failure), act.forget_unsaid(ns, oids)
 --
 -- A process was killed, and these are tasks of it.  A plan enters with those who take before those
 -- who make (task/plan.lua): what takes from a task of which nobody has heard, and nobody will,
@@ -55,4 +55,16 @@ function act.forgo_unsaid(ns, process, ids, failure)
   end
   act.hold(ns, holds)  -- who makes would have said so; they let go of all that they take
   act.shut(ns, spans, failure)
+end
+
+-- Nobody will make these.  Who takes them was said, and may have been cancelled by others, or have
+-- become tasks of their own (task/_promise.lua): what was counted and written down then goes.
+function act.forget_unsaid(ns, oids)
+  for i, list in ipairs(many.hmget(key.waiters(ns), oids)) do
+    if list == code.CROWD then
+      call('DEL', key.crowd(ns, oids[i]))
+    end
+  end
+  many.hdel(key.waiters(ns), oids)
+  many.hdel(key.refs(ns), oids)
 end

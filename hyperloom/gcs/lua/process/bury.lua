@@ -10,11 +10,12 @@
 --
 -- Refuses: nothing.  Burying twice is harmless.
 -- Writes:  refs, object, contains, holds, heard, homes, stream, owners, record, plans, stops,
---          stopped, shut, dropping, and what task/cancel.lua writes.
+--          stopped, shut, dropping, waiters, crowd, and what task/cancel.lua writes.
 
--- What the process made in these tasks and puts, and still holds.
+-- What the process made in these tasks and puts, and still holds; and what it would have made, or
+-- has made and is over, of which nobody has heard.
 local function made_here(ns, ids, width)
-  local oids, promised, held = {}, {}, {}
+  local oids, promised, heard, held, never = {}, {}, {}, {}, {}
   local records, ranged = many.hmget(key.task(ns), ids), act.ranged(ns, ids)
   for i, id in ipairs(ids) do
     local template = records[i] and string.sub(records[i], 1, code.TEMPLATE_ID)
@@ -24,30 +25,37 @@ local function made_here(ns, ids, width)
     end
     for index = 0, width - 1 do
       oids[#oids + 1] = act.output(id, index)
-      promised[#oids] = index < returns
+      promised[#oids], heard[#oids] = index < returns, template or ranged[id]
     end
   end
   local values, refs = many.hmget(key.object(ns), oids), many.hmget(key.refs(ns), oids)
   for i, oid in ipairs(oids) do
     if (values[i] or promised[i]) and act.maker_holds(refs[i]) then
       held[#held + 1] = oid
+    elseif not (values[i] or heard[i]) then
+      never[#never + 1] = oid
     end
   end
-  return held
+  return held, never
 end
 
 transition('process_bury', DRAINS, function(ns, args)
   local process, from, most = args[1], tonumber(args[2]), tonumber(args[3])
+  if args[4] and from == 1 and call('EXISTS', key.releasing(ns)) == 1 then
+    act.release_next(ns)  -- they may let go of what it has not said yet how to make
+    return from
+  end
   if from == 1 then
     act.forget_plans(ns, process)
   end
   local count, width = act.made(ns, process)
   local last = math.min(count, from + math.ceil(most / width) - 1)
   local ids = act.task_ids(process, from, last)
-  local held = made_here(ns, ids, width)
+  local held, never = made_here(ns, ids, width)
   act.abandon(ns, held)
   if args[4] then
     act.forgo(ns, held, args[4])
+    act.forget_unsaid(ns, never)
     act.forgo_unsaid(ns, process, ids, args[4])
   end
   act.forsaken(ns, ids)
