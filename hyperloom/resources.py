@@ -118,12 +118,13 @@ class ResourceSet:
         return [name[1:] for name in self._units if name.startswith(HIDDEN) and "/" in name]
 
     def describe(self) -> str:
-        """For messages: `0.5 CPU, 2.0 GiB memory`; `nothing` when empty."""
+        """For messages: `0.5 CPU, 2.0 GiB memory`; `nothing` (in a group `a place`) if empty."""
         group = bundles.group_of(self._units)
         if group:
             bundle = bundles.bundle_of(self._units)
             of = "a bundle" if bundle == bundles.ANY else f"bundle {bundle}"
-            return f"{self.plain().describe()} in {of} of placement group {group}"
+            what = self.plain().describe() if self.plain() else "a place"
+            return f"{what} in {of} of placement group {group}"
         parts = [_spoken(name, amount) for name, amount in self._units.items()]
         return ", ".join(parts) or "nothing"
 

@@ -3,7 +3,7 @@
 A node that offers what is free never hears of tasks that would not fit.  So it looks at the
 names of the queues now and then: those that fit it when it is empty, it asks for
 (`placing`, "sought"); those that fit no node at all, the drivers here are warned of, once for
-each shape.
+each shape, or each placement group.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Lookout:
         self._warn = warn
         self._of_groups = of_groups
         self._too_large: dict[Queue, float] = {}  # since when
-        self._warned: set[Queue] = set()
+        self._warned: set[Queue] = set()  # and groups
         self._next_look = 0.0
 
     def look(self, jobs: Mapping[bytes, str], *, at_work: bool) -> None:
@@ -104,8 +104,10 @@ class Lookout:
     def _try_group(self, job: bytes, queue: str, group: str, nodes: Sequence[ResourceSet]) -> None:
         def answered(fits: Any) -> None:  # noqa: ANN401 - Redis' own reply
             if fits == 0:
-                self._warned.add((job, queue))
-                self._warn([job], infeasible_group(group))
+                known = (job, group) in self._warned  # it was asked more than once
+                self._warned |= {(job, queue), (job, group)}
+                if not known:
+                    self._warn([job], infeasible_group(group))
 
         have = [str(node.visible()) for node in nodes]
         self._gcs.apply("group_fits", keys.CLUSTER, bytes.fromhex(group), *have, then=answered)

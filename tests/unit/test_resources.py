@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperloom import bundles
 from hyperloom.resources import (
     NOTHING,
     ResourceSet,
@@ -128,3 +129,10 @@ def test_part_of_one_gpu_and_numbers_of_numpy_are_fine():
     assert requested(num_cpus=numpy.float64(0.5), num_gpus=0.25) == ResourceSet(
         {"CPU": 5000, "GPU": 2500}
     )
+
+
+def test_what_asks_for_nothing_in_a_group_asks_for_a_place_there():
+    grouped = bundles.asked({"CPU": 10000}, "ab12", 0)
+    assert ResourceSet(grouped).describe() == "1 CPU in bundle 0 of placement group ab12"
+    nothing = bundles.asked({}, "ab12", None)
+    assert ResourceSet(nothing).describe() == "a place in a bundle of placement group ab12"
