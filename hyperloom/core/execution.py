@@ -323,6 +323,7 @@ class Executor:
         items = Items(current.session(), self.node, running, code.template.ahead)
         try:
             yield items
+            items.confirm()
         except errors.Stale:
             raise
         except Exception as error:

@@ -9,6 +9,7 @@ the worker may be ahead, the reader says how many items it took, and the worker 
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -18,6 +19,8 @@ from hyperloom.core.blocking import nobody_minds
 from hyperloom.core.refs import ObjectRef
 from hyperloom.core.waiting import Waiter
 from hyperloom.gcs import codes
+from hyperloom.gcs.delivery import Said
+from hyperloom.gcs.recent import Recent
 from hyperloom.ids import TASK_BYTES, index_of, object_id, short
 
 if TYPE_CHECKING:
@@ -81,6 +84,10 @@ class ObjectRefGenerator(Generic[T_co]):
         item = both[0]
         if session.values.get(item) in (None, codes.LOST):  # lost: asked about after the end
             return self._at_the_end(item)
+        return self._handed_out(item)
+
+    def _handed_out(self, item: bytes) -> ObjectRef[T_co]:
+        session = self._session
         self._read += 1
         self._reader.read = self._read
         if self._ahead:
@@ -97,8 +104,10 @@ class ObjectRefGenerator(Generic[T_co]):
         session, end = self._session, self._end
         failed = session.failed(end.binary())
         if not failed and self._read < session.value_of(end.binary()):  # type: ignore[operator]
-            session.ask([item])  # the end overtook the item's notification
-            return self.next_ready(None)
+            # The end overtook the item's notification; or a restored server has forgotten the item,
+            # and there is nobody any more who would say it again: then `get` says that it is lost.
+            session.ask([item])
+            return self._handed_out(item)
         session.values.pop(item, None)
         session.streams.pop(self._task, None)
         self._finished = True
@@ -196,6 +205,8 @@ class Items:
         self._ahead = ahead
         self._made = 0
         self._consumed = 0
+        self._recent = Recent()  # items said of late, by their numbers
+        self._connections = session.outbox.connections()  # when the last of them was said
         self._name = codes.CONSUMED + task
         if ahead:
             session.streams[self._name] = self
@@ -214,6 +225,7 @@ class Items:
         while self._too_far_ahead():
             waiter = Waiter(1)
             if not self._session.wait([self._name], waiter, self._session.config.reconcile_s):
+                self.confirm()
                 consumed = self._session.outbox.call(
                     "stream_open", self._task, self._session.process
                 )
@@ -226,10 +238,39 @@ class Items:
         if contained:
             current.own(contained, self._session.job)
             self._session.outbox.contain(oid, contained)
-        answer = self._session.outbox.call(
-            "task_yield", self._node, self._task, self._running.attempt, self._made, kept
-        )
+        self._recent.add(Said(kept, self._made), time.monotonic())
+        return self._say(self._made, kept)
+
+    def confirm(self) -> None:
+        """A server that came back may have forgotten items: they are said again.
+
+        Who reads waits for them, and no other attempt will make them.
+        """
+        if self._made and self._connections != self._session.outbox.connections():
+            for last in self._recent.after(self._made - 1, 0.0) or ():
+                self._say(self._made, last.words)
+
+    def _say(self, index: int, kept: bytes) -> bool:
+        self._connections = self._session.outbox.connections()
+        answer = self._yields(index, kept)
+        while isinstance(answer, int):  # the server has forgotten all items behind this number
+            forgotten = self._recent.after(answer, 0.0)
+            if forgotten is None:
+                raise errors.ClusterStateLost(
+                    f"the control plane has lost items of stream {short(self._task)} that it had "
+                    f"answered: it knows {answer} of {index} (its server was restored from an "
+                    "older state). What was read of it stays; call the function again"
+                )
+            for item in forgotten:
+                answer = self._yields(item.number, item.words)
+                if answer != b"KEPT":
+                    break
         return bool(answer == b"KEPT")
+
+    def _yields(self, index: int, kept: bytes) -> Any:  # noqa: ANN401 - Redis' own reply
+        return self._session.outbox.call(
+            "task_yield", self._node, self._task, self._running.attempt, index, kept
+        )
 
     def _too_far_ahead(self) -> bool:
         behind = self._made - self._consumed

@@ -68,6 +68,7 @@ class Delivery:
         self._refusals = 0
         self._recent = Recent() if repeats else None
         self._confirmed = 0  # number of the last call that was answered
+        self._connections = 1  # so far
         self._tries = 0  # connections in a row that came to nothing
         self._trouble_since = 0.0
         self._broken: Exception | None = None
@@ -131,6 +132,12 @@ class Delivery:
         _check_goes_on(heard)
         if 0 <= heard < self._confirmed:
             self._reconnect("its server has forgotten our words")
+
+    def connections(self) -> int:
+        """How many there were; the next one, if this one turns out to be broken."""
+        if not self.unanswered and self._wire.readable(0):  # nothing is to come
+            self._reconnect("its server hung up")
+        return self._connections
 
     def check(self) -> None:
         """Raise what ended it, if anything did."""
@@ -236,6 +243,7 @@ class Delivery:
                 kind, why = type(again), str(again)
                 self._wire.close()  # nothing was said on it
             else:
+                self._connections += 1
                 if self.when_back is not None:
                     self.when_back()
                 return

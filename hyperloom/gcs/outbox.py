@@ -198,6 +198,11 @@ class Outbox:
 
     # -- sending ----------------------------------------------------------------------------
 
+    def connections(self) -> int:
+        """How many there were; behind each but the first may be a server that has forgotten."""
+        with self._lock:
+            return self._delivery.connections()
+
     @property
     def has_calls(self) -> bool:
         """Whether actors, or calls of them, were said and not sent yet."""

@@ -15,7 +15,7 @@ NO_PROCESS = bytes(codes.PROCESS_ID)
 
 def task_yield(  # noqa: PLR0913, PLR0917 - the transition's own arguments
     plane: ControlPlane, node: bytes, task: bytes, attempt: int, index: int, value: bytes
-) -> bytes:
+) -> bytes | int:
     oid = output(task, index)
     known = task in plane.records
     if known and plane.held.get(node, {}).get(task) != attempt:
@@ -24,9 +24,11 @@ def task_yield(  # noqa: PLR0913, PLR0917 - the transition's own arguments
         plane.turn_away(oid, value)
         return b"ABANDONED"
     plane.has_made(maker_of(task), 0, index + 1)
-    new = index > plane.yielded.get(task, 0)
-    if new or (oid in plane.value and plane.is_lost(oid, [])):
-        plane.yielded[task] = max(index, plane.yielded.get(task, 0))
+    here = plane.yielded.get(task, 0)
+    if index > here + 1:
+        return here
+    if index > here or (oid in plane.value and plane.is_lost(oid, [])):
+        plane.yielded[task] = max(index, here)
         plane.copies.pop(oid, None)
         plane.settle([oid], [made_by(value, plane.records[task])])
         plane.serve()

@@ -262,7 +262,7 @@ class World(Weighing):
     @rule(
         at=where,
         which=few,
-        index=st.integers(1, 2),
+        index=st.integers(1, 3),
         inner=some,
         slip=seldom,
         value=st.sampled_from(VALUES),
@@ -270,18 +270,18 @@ class World(Weighing):
     def yields(  # noqa: PLR0913, PLR0917
         self, at: int, which: int, index: int, inner: list[int], slip: int, value: bytes
     ) -> None:
-        """Any task may stream here: item numbers are above its returns."""
+        """Any task with one return, the end, may stream here."""
         name, held = self.busy(at)
         for t in pick(list(held), [which]):
-            oid = output(t, self.terms(t)[0] + index)
-            if self.terms(t)[0] == 0:
-                continue  # a stream has at least its own end
+            oid = output(t, index)
+            if self.terms(t)[0] != 1:
+                continue
             if not slip and inner:
                 contained = b"".join(pick(self.alive(before=t), inner))
                 speaks = self.processes[0]
                 self.same("ref_contain", speaks, self.next_seq(speaks), oid, contained)
             new = oid not in self.model.value
-            args = (name, t, held[t] + slip, self.terms(t)[0] + index, value)
+            args = (name, t, held[t] + slip, index, value)
             if self.same("task_yield", *args) == b"KEPT" and new and oid in self.model.value:
                 self.made[oid[: codes.PROCESS_ID]].append(oid)
 

@@ -70,6 +70,24 @@ def test_an_item_that_was_let_go_of_does_not_come_again(
     assert left(plane) == {}
 
 
+def test_items_that_a_server_forgot_are_asked_for_before_the_next(
+    plane: Plane, driver: Process
+) -> None:
+    """1. A stream makes three items.  2. The server comes back with one.  3. The fourth is made:
+    the second is to be said first."""
+    host = Node(plane)
+    (one,) = driver.submit()
+    host.claim()
+
+    def yields(index: int) -> Any:
+        return plane.call("task_yield", host.id, one, 1, index, b"0item")
+
+    assert [yields(1), yields(3), yields(4)] == [b"KEPT", 1, 1]
+    assert driver.told() == [output(one, 1), b"0item"]
+    assert [yields(2), yields(3), yields(4)] == [b"KEPT"] * 3
+    assert objects(plane) == {output(one, index) for index in (1, 2, 3, 4)}
+
+
 def test_an_item_that_was_lost_with_its_node_is_made_again(plane: Plane, driver: Process) -> None:
     one, two = Node(plane, "n1"), Node(plane, "n2")
     (stream,) = driver.submit()

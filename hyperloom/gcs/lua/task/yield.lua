@@ -1,4 +1,4 @@
--- task_yield(node, id, attempt, index, value) -> 'KEPT' or 'ABANDONED'
+-- task_yield(node, id, attempt, index, value) -> 'KEPT', 'ABANDONED', or number of items here
 --
 -- A streaming task has its next item: output number `index`, from 1 on.  (Output 0 is the
 -- end of the stream, written by task_step.)  ABANDONED says that nobody reads the stream
@@ -6,14 +6,15 @@
 -- was not kept, and the task should stop.  An item that came before is left as it is, or was
 -- read and let go of: a retry makes the same items again, and a word that was said twice may
 -- arrive last.  Only if its node was lost it takes the place of what lay there.  What is not kept
--- is freed.
+-- is freed.  Of a server that came back in an older state items are missing before this one: then
+-- nothing is kept, and the number of those that are here says which to say first.
 --
 -- Refuses: STALE when the task goes on, but not as the attempt that the node speaks of.
 -- Writes:  heard, yielded, contains, copies, and what object/_settle.lua and ref/_count.lua write.
 
--- Whether this item is one that came before, and is not to come again.
-local function came_before(ns, id, index, oid)
-  if index > tonumber(call('HGET', key.yielded(ns), id) or 0) then
+-- Whether this item, behind `here` that came, is one of them, and is not to come again.
+local function came_before(ns, id, index, oid, here)
+  if index > here then
     call('HSET', key.yielded(ns), id, index)
     return false
   end
@@ -37,7 +38,11 @@ transition('task_yield', FILLS, function(ns, args)
     act.turn_away(ns, oid, value)
     return 'ABANDONED'
   end
-  if came_before(ns, id, tonumber(index), oid) then
+  local here = tonumber(call('HGET', key.yielded(ns), id) or 0)
+  if tonumber(index) > here + 1 then
+    return here
+  end
+  if came_before(ns, id, tonumber(index), oid, here) then
     act.turn_away(ns, oid, value)
   else
     if act.place(value) then
