@@ -10,10 +10,12 @@ an event; the seed chooses.
     workers     run tasks, and die
     stores      what lies on which node, and moves
     driver      submits, is told, reads, lets go
+    streams     who reads them, and who makes their items
     plans       maps and what takes them, as a driver says them
     actors      made, called, killed and let go of, by a driver
     groups      placement groups, and tasks in them
     jobs        drivers come and die, and that is found out
+    leftovers   what is left at the end, and should not be
     books       what was accepted, what came of it; says what is wrong
     world       chooses what happens next
 """

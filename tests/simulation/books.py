@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from hyperloom import specs
 from hyperloom.gcs.codes import FAILURE, PROCESS_ID
-from hyperloom.ids import TASK_BYTES, object_id
+from hyperloom.ids import TASK_BYTES, index_of, object_id
 from tests.simulation.stores import lies_in_a_store
+from tests.simulation.streams import STALE
 from tests.simulation.workers import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 LOST = FAILURE + b"lost"
+_END = 1 << 30  # as the place of a stream's end among its items
 
 
 @dataclass
@@ -35,6 +37,7 @@ class _Task:
     actor: bytes = b""  # of a call
     place: int = 0  # of a call, among all: so also among those of its caller
     may_end: bool = False  # of an actor: somebody wanted that
+    heard: int = 0  # of a stream: the last item that a message told of
     last: dict[tuple[int, bytes], int] = field(default_factory=dict)  # incarnation, caller -> place
 
 
@@ -101,6 +104,19 @@ class Books:
         known.made.add(value)
         return value
 
+    def yields(self, item: bytes, end: bytes) -> bytes:
+        """A worker makes this item of a stream, whose end will be that."""
+        value = value_of(item, [end])
+        self._tasks[item[:TASK_BYTES]].made.add(value)
+        return value
+
+    def heard(self, oid: bytes) -> None:
+        """A message tells of a stream's item, or of its end: each once, and in this order."""
+        stream, place = self._tasks[oid[:TASK_BYTES]], index_of(oid) or _END  # type: ignore[arg-type]
+        if not self.forgetful and oid not in self._stored:
+            assert place > stream.heard, f"{oid.hex()} is told of after number {stream.heard}"
+        stream.heard = max(stream.heard, place)
+
     def _in_order(self, call: _Task, task: bytes, incarnation: int) -> None:
         """Each incarnation begins a caller's calls in their order, and none too often."""
         if self.forgetful:
@@ -118,6 +134,7 @@ class Books:
             self._stored.add(oid)
             return
         known = self._tasks[oid[:TASK_BYTES]]
+        assert value != STALE, f"{oid.hex()} is what an attempt said that was not its task's"
         if value[:1] == FAILURE:
             self._justified(known, oid)
             self._failed.add(oid)

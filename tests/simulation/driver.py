@@ -17,6 +17,7 @@ from tests.simulation.books import LOST
 from tests.simulation.network import Inbox, Line
 from tests.simulation.plans import Plans
 from tests.simulation.stores import lies_in_a_store, size_of
+from tests.simulation.streams import AHEAD, STREAMS, Streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +69,7 @@ class Driver:
         self.cancelled = b"4cancelled"  # what its tasks become that it does not want
         self.plans = Plans(self)
         self.actors = Actors(self)
+        self.streams = Streams(self)
         self.home = home  # on whose machine it runs, at whose door it is
         self.guest = SimpleNamespace(job=job, ends=False, say=lambda _: None)
         if not self.owns:
@@ -79,10 +81,11 @@ class Driver:
             about["node"] = self.home.node.hex()
             self.home.lets_in(self.guest, about)
         self._speak(0, "job_open", self.job, json.dumps(about), ns=keys.CLUSTER)
-        for name, (retries, priority, shape) in (KINDS | ACTORS | CALLS).items():
-            terms: Any = b"function----", name.decode(), 1, retries, priority, shape
+        for name, (retries, priority, shape) in (KINDS | ACTORS | CALLS | STREAMS).items():
+            returns = specs.STREAMING if name in STREAMS else 1
+            terms: Any = b"function----", name.decode(), returns, retries, priority, shape
             role: Any = "actor" if name in ACTORS else "call" if name in CALLS else ""
-            template = Template(*terms, role=role)
+            template = Template(*terms, role=role, ahead=AHEAD.get(name, 0))
             body = encode_template(template)
             self._speak(
                 0, "template_declare", name, 1, retries, template.queue, body, b"function----",
@@ -144,8 +147,8 @@ class Driver:
 
     def releases(self) -> None:
         """Some that it holds."""
-        passed_on = {oid for plan in self.unborn for oid in plan.held}
-        free = [oid for oid in self.held if oid not in passed_on]
+        kept = {oid for plan in self.unborn for oid in plan.held} | self.streams.ends
+        free = [oid for oid in self.held if oid not in kept]
         if free:
             self.lets_go(self.rng.sample(free, self.rng.randint(1, len(free)) // 2 + 1))
 
@@ -270,6 +273,7 @@ class Driver:
             self._ask()
             return
         for entries in messages:
+            self.streams.heard(entries[::2])
             self._know(entries[::2], entries[1::2])
 
     def _connected_again(self) -> None:
@@ -286,6 +290,7 @@ class Driver:
     def _ask(self) -> None:
         """A message may be lost: look at the state itself."""
         missing = [o for o in self.held if o not in self.values and o not in self.places]
+        missing += self.streams.missing
         if missing:
             self.line.apply(
                 "object_watch", self.ns, self.process, *missing,
@@ -295,16 +300,26 @@ class Driver:
     def _know(self, oids: list[bytes], values: list[bytes | None]) -> None:
         for oid, value in zip(oids, values, strict=True):
             if value and oid in self.held:  # an answer may come when it has let go
-                self.books.told(oid, value)
-                if not lies_in_a_store(value):
-                    self.places.pop(oid, None)
-                    self.values[oid] = value
-                elif oid not in self.values:
-                    self.places[oid] = value
+                self.knows(oid, value)
+            elif value:
+                self.streams.arrived(oid, value)
+
+    def knows(self, oid: bytes, value: bytes) -> None:
+        """Of something that it holds."""
+        if value == codes.LOST:
+            self.books.lost(oid)
+        else:
+            self.books.told(oid, value)
+        if not lies_in_a_store(value):
+            self.places.pop(oid, None)
+            self.values[oid] = value
+        elif oid not in self.values:
+            self.places[oid] = value
 
     @property
     def waits(self) -> list[bytes]:
-        return [oid for oid in self.held if oid not in self.values]
+        unread = self.streams.unfinished
+        return [oid for oid in self.held if oid not in self.values] + unread
 
     def events(self) -> list[tuple[str, Callable[[], None]]]:
         found: list[tuple[str, Callable[[], None]]] = []
@@ -316,6 +331,7 @@ class Driver:
             found.append(("mend", self.line.mend))
         if self.inbox.has_news:
             found.append(("hear", self.hears))
+        found += self.streams.events()
         for plan in self.unborn:
             found += plan.events()
         return found

@@ -17,6 +17,7 @@ from hyperloom.raylet.node import NodeSettings
 from hyperloom.resources import ResourceSet, of_node
 from tests.simulation.network import Inbox, Line
 from tests.simulation.stores import Giver, Store, Stores, Taker
+from tests.simulation.streams import Voice
 from tests.simulation.workers import Pool
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Stage:
     def __init__(self, clock: Clock) -> None:
         self.acting: Node  # whose code runs
         self.stores = Stores()
+        self.voices: list[Voice] = []  # of workers; also of the dead, if words are on their way
         self.folder = Path(tempfile.mkdtemp(prefix="loom-sim-"))  # where a drained node says so
         played = {
             "agent.Loop": lambda: self.acting.loop,
@@ -126,6 +128,13 @@ class Stage:
         for each in self._patches:
             each.start()
 
+    def all_voices(self) -> list[Voice]:
+        self.voices = [each for each in self.voices if not each.line.dead or each.line.late]
+        return self.voices
+
+    def living_voices(self) -> list[Voice]:
+        return [voice for voice in self.voices if not voice.line.dead]
+
     def close(self) -> None:
         for each in self._patches:
             each.stop()
@@ -142,6 +151,7 @@ class Node:
         self.paused = False
         self._server = server
         self._books = books
+        self._clock = clock
         self._stage = stage
         self.inboxes: list[Inbox] = []
         self.guests: list[Any] = []
@@ -168,8 +178,13 @@ class Node:
         return self.line
 
     def gets_pool(self, listener: Any) -> Pool:
-        self.pool = Pool(listener, self._books, self.store)
+        self.pool = Pool(listener, self._books, self.store, self._worker_joins)
         return self.pool
+
+    def _worker_joins(self, job: bytes) -> Voice:
+        voice = Voice(self._server, self._clock, job, self.node)
+        self._stage.voices.append(voice)
+        return voice
 
     def gets_taker(self, tell: Callable[[Any], None]) -> Taker:
         self.taker = Taker(self.store, self._stage.stores, tell)
@@ -191,6 +206,7 @@ class Node:
             found.append(("server does", self.line.do_next))
         workers = list(self.pool.workers.values())
         found += [("worker works", worker.works) for worker in workers if worker.can_work]
+        found += [event for voice in self.voices() for event in voice.events()]
         if self.paused:
             return found
         if self.line.can_be_answered():
@@ -238,6 +254,11 @@ class Node:
         draining = self.agent._draining
         self._do(lambda: draining.begin("token", timeout_s, force=False, say=lambda _: None))
 
+    def voices(self) -> list[Voice]:
+        """Of its workers, those that say something by themselves."""
+        voices = [worker.voice for worker in self.pool.workers.values()]
+        return [voice for voice in voices if voice is not None and not voice.line.dead]
+
     @property
     def is_draining(self) -> bool:
         return "draining" in self.agent._draining.describe()
@@ -264,6 +285,8 @@ class Node:
     def dies(self) -> None:
         """kill -9, with all its workers."""
         self.line.close()
+        for worker in self.pool.workers.values():
+            worker.dies()
         for inbox in self.inboxes:
             inbox.close()
         self._stage.acting = self

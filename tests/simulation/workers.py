@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from hyperloom.gcs.codes import FAILURE, LOST, TEMPLATE_ID
 from hyperloom.ids import TASK_BYTES, object_id
 from hyperloom.raylet.held import Begun
 from tests.simulation.stores import lies_in_a_store
+from tests.simulation.streams import AHEAD, LARGE_ITEMS, STALE, Items, Voice, number_of_items
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.simulation.books import Books
     from tests.simulation.stores import Store
@@ -36,7 +38,7 @@ def value_of(task: bytes, inputs: Sequence[bytes]) -> bytes:
 class Worker:
     """Takes tasks, runs them one by one, reports some at a time, may die between any two steps."""
 
-    def __init__(self, number: int, books: Books, store: Store) -> None:
+    def __init__(self, number: int, books: Books, store: Store, joins: Callable[[], Voice]) -> None:
         self.number = number
         self._books = books
         self._store = store
@@ -45,11 +47,15 @@ class Worker:
         self._done: list[Any] = []
         self._done_count = 0
         self._unwanted: dict[bytes, bytes] = {}
+        self._blocked = False  # it waits, and the raylet knows it
         self.begun = 0
         self.said: deque[list[Any]] = deque()  # on its way to the raylet
         self.leaving = False
         self._actor = b""  # that lives here
         self._incarnation = 0
+        self._joins = joins
+        self.voice: Voice | None = None  # it said something by itself
+        self._streams: tuple[bytes, bytes, bytes, Items] | None = None  # entry, record, end
 
     def hears(self, message: list[Any]) -> None:
         match message:
@@ -66,18 +72,22 @@ class Worker:
 
     @property
     def can_work(self) -> bool:
+        if self.state == "running" and self._streams is not None:
+            return self._streams[3].can_go_on or self._streams[3].task in self._unwanted
         return self.state == "running" and bool(self._queue or self._done or self.leaving)
 
     def works(self, *, reports: bool) -> None:
-        """One step: run a task, report, or end."""
-        if self._queue and not (reports and self._done):
+        """One step: run a task, or a part of it, report, or end."""
+        if self._streams is not None:
+            self._streams_on(*self._streams)
+        elif self._queue and not (reports and self._done):
             entry, record, inputs = self._queue.popleft()
             self.begun += 1
             self._run(entry, record, inputs)
         elif self._done:
             self.report()
         elif self.leaving:
-            self.state = "dead"
+            self.dies()
 
     def _run(self, entry: bytes, record: bytes, inputs: bytes) -> None:
         task, attempt = specs.split_entry(entry)
@@ -91,12 +101,60 @@ class Worker:
         if self._actor and sha256(entry).digest()[0] % _EXITS == 0:
             self._exits(EXITED_ACTOR)
             return
+        if record[:TEMPLATE_ID] in AHEAD and stopped is None and value[:1] != FAILURE:
+            self._begins_to_stream(entry, record, value)
+            return
         if stopped is not None:
             value = stopped
         elif record[:TEMPLATE_ID] in LARGE and value[:1] != FAILURE:
             value = self._store.seal(object_id(task, 0), value)
+        self._finished(entry, record, value)
+
+    def _finished(self, entry: bytes, record: bytes, value: bytes) -> None:
+        task, attempt = specs.split_entry(entry)
         self._done += (task, attempt, specs.heading_of(record), 1, value)
         self._done_count += 1
+
+    def _begins_to_stream(self, entry: bytes, record: bytes, end: bytes) -> None:
+        if self.voice is None:
+            self.voice = self._joins()
+            self.said.append([words.SESSION, self.voice.process])
+        task, attempt = specs.split_entry(entry)
+        ahead = AHEAD[record[:TEMPLATE_ID]]
+        items = Items(self.voice, self._store.node, task, attempt, ahead)
+        self._streams = entry, record, end, items
+
+    def _streams_on(self, entry: bytes, record: bytes, end: bytes, items: Items) -> None:
+        """One step of the generator."""
+        task = items.task
+        stopped = self._unwanted.pop(task, None)
+        over = stopped is not None or items.over or items.made == number_of_items(task)
+        if items.is_too_far and not over:
+            self._waits_for_its_reader(items)
+            return
+        if over and stopped is None and not items.over and not items.confirm():
+            return
+        if self._blocked:
+            self._blocked = False
+            self.said.append([words.UNBLOCKED])
+        if over:
+            self._streams = None
+            self._finished(entry, record, stopped or (STALE if items.over == STALE else end))
+            return
+        item = object_id(task, items.made + 1)
+        value = self._books.yields(item, end)
+        if record[:TEMPLATE_ID] == LARGE_ITEMS:
+            value = self._store.seal(item, value)
+        items.add(value)
+
+    def _waits_for_its_reader(self, items: Items) -> None:
+        if not self._blocked:
+            self._blocked = True
+            self.report()
+            self.said.append([words.BLOCKED, [entry for entry, _, _ in self._queue]])
+            self._queue.clear()
+        if items.confirm():
+            items.asks()
 
     def _becomes(self, actor: bytes, attempt: int, value: bytes) -> None:
         """It is made, unless what it is made of is a failure."""
@@ -128,20 +186,25 @@ class Worker:
 
     def dies(self) -> None:
         self.state = "dead"
+        if self.voice is not None:
+            self.voice.ends()
 
 
 class Pool:
     """The played workers of a node."""
 
-    def __init__(self, listener: Any, books: Books, store: Store) -> None:
+    def __init__(
+        self, listener: Any, books: Books, store: Store, joins: Callable[[bytes], Voice]
+    ) -> None:
         self._listener = listener
         self._books = books
         self._store = store
+        self._joins = joins
         self.workers: dict[int, Worker] = {}
 
     def start(self, worker: int, about: dict[str, Any]) -> None:
-        del about
-        self.workers[worker] = Worker(worker, self._books, self._store)
+        joins = partial(self._joins, about["job"])
+        self.workers[worker] = Worker(worker, self._books, self._store, joins)
 
     def started(self, worker: Worker) -> None:
         worker.state = "running"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from hyperloom.gcs import keys
 from hyperloom.ids import NODE_BYTES
-from tests.models.stored import CONSTANTS
 from tests.simulation.books import Books
 from tests.simulation.groups import Groups
 from tests.simulation.jobs import Jobs
+from tests.simulation.leftovers import check_nodes, left
 from tests.simulation.node import Clock, Node, Stage
 from tests.simulation.server import Server
 from tests.simulation.stores import lies_in_a_store
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _STEPS = 250  # with everything that may go wrong
 _STEPS_TO_END = 20_000  # in peace, until all is over; far more than it takes
 _BEATS_S = 60.0  # of played time in which a lost message is found out, or its object freed
-_STAYS = {*CONSTANTS, keys.IDLE, keys.NODES, keys.LEASES, keys.JOBS, keys.ABOUT, keys.HOMES}
-_STRAY = (keys.SERVED, keys.IDLE, keys.TEMPLATE, keys.TERMS, keys.SOURCE)
 
 
 class World:
@@ -60,6 +58,7 @@ class World:
         self._groups = Groups()
         self._grouping = self._rng.random() < 0.3
         self._acting = self._rng.random() < 0.5
+        self._streaming = self._rng.random() < 0.4
         self._detaching = self._rng.choice([0.02, 0.02, 0.3])
 
     # -- living ----------------------------------------------------------------------------------
@@ -76,37 +75,9 @@ class World:
         self._settle()
         self._jobs.release_what_is_detached()
         self._settle()
-        self._check_nodes()
-        left = {
-            name: held for name, held in self.server.plane.world().items() if not self._stays(name)
-        }
-        assert left == {}, f"all is finished and let go, and this is left: {left}"
-
-    def _check_nodes(self) -> None:
-        """All is free again, and nobody reckons with the dead."""
-        for node in self.nodes:
-            machine = node.agent.machine
-            assert machine.free == machine.total, "a seat was never given back"
-            assert machine.waiting() == 0, "a task waits here, and nobody wants it"
-            assert not node.store, f"objects that nobody holds lie here: {sorted(node.store)}"
-        alive = {node.node for node in self.nodes}
-        for driver in self.drivers:
-            for key in (keys.IDLE, keys.SERVED):
-                there = set(self.server.plane.wire.call("HKEYS", key.name(driver.ns)))
-                assert there <= alive, f"{key.name(driver.ns)!r} has dead nodes: {there - alive}"
-
-    def _stays(self, name: bytes) -> bool:
-        spaces = [keys.CLUSTER, *(driver.ns for driver in self.drivers)]
-        over = [keys.job_namespace(job) for job in self._jobs.all if not self._jobs.has_driver(job)]
-        if any(name == key.name(ns) for key in keys.OUTLIVE for ns in over):
-            return True
-        # An open question: what a node, or a dead driver, says late of a job that a restored server
-        # has never had stays there.
-        unknown = [keys.job_namespace(job) for job in self._unknown]
-        stray = any(name == key.name(ns) for key in _STRAY for ns in unknown)
-        return stray or any(
-            name == key.name(ns) for key in _STAYS for ns in (*spaces, keys.CLUSTER)
-        )
+        check_nodes(self.server, self.nodes, self._jobs)
+        there = left(self.server, self._jobs, self._unknown)
+        assert there == {}, f"all is finished and let go, and this is left: {there}"
 
     def _settle(self) -> None:
         self._resume()
@@ -220,6 +191,10 @@ class World:
                     found += [("calls", driver.actors.calls)] * 2
                     if self._rng.random() < 0.1:
                         found.append(("kills", driver.actors.kills))
+            if self._streaming and not driver.owns:
+                found.append(("begins a stream", driver.streams.begins))
+                if driver.streams.open and self._rng.random() < 0.2:
+                    found.append(("drops a stream", driver.streams.drops_one))
             if self._grouping:
                 wishes = self._groups.creates, self._groups.uses, self._groups.removes
                 found += [(wish.__name__, partial(wish, driver)) for wish in wishes]
@@ -274,12 +249,13 @@ class World:
             self._rng.choice(running).dies()
 
     def _cut_line(self) -> None:
-        line = self._rng.choice([*self.nodes, *self.drivers]).line
+        voices = self._stage.living_voices()
+        line = self._rng.choice([*self.nodes, *self.drivers, *voices]).line
         line.cut(self._rng.randint(0, 2))
 
     def _cut_inbox(self) -> None:
         boxes = [box for node in self.nodes for box in node.inboxes]
-        boxes += [driver.inbox for driver in self.drivers]
+        boxes += [who.inbox for who in (*self.drivers, *self._stage.living_voices())]
         self._rng.choice([box for box in boxes if not box.closed]).cut()
 
     def _resume(self) -> None:
@@ -354,8 +330,11 @@ class World:
             driver.line.cut()
             driver.brings_back(self.server.heard(driver.ns, driver.process), set(known))
         boxes = [box for node in self.nodes for box in node.inboxes if not box.closed]
-        for box in [*boxes, *(driver.inbox for driver in self.drivers)]:
+        voices = self._stage.living_voices()
+        for box in [*boxes, *(who.inbox for who in (*self.drivers, *voices))]:
             box.cut()
+        for voice in voices:
+            voice.line.cut()
         for name in self.server.plane.wire.call("HKEYS", keys.NODES.name(keys.CLUSTER)):
             if name not in {node.node for node in self.nodes}:
                 self._dead(name)
@@ -363,7 +342,8 @@ class World:
     def _lines(self) -> list[Line]:
         """All of which words may be on their way, also of the dead."""
         unborn = [plan for driver in self.drivers for plan in driver.unborn]
-        return [who.line for who in (*self.drivers, *unborn, *self.nodes)] + [*self._old_lines]
+        who = (*self.drivers, *unborn, *self.nodes, *self._stage.all_voices())
+        return [each.line for each in who] + [*self._old_lines]
 
     def _late(self, line: Line) -> None:
         """A word of an old connection.  If it was that a node joins, the dead do not beat."""
