@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 ACTORS = {b"actor-no": (0, 0, ""), b"actor-2.": (2, 0, ""), b"actor-en": (-1, 0, "")}
 CALLS = {b"call-no.": (0, 0, ""), b"call-2..": (2, 0, ""), b"call-en.": (-1, 0, ""),
          b"call-big": (0, 0, "")}  # fmt: skip
+ACTORS |= {b"actor-s1": (-1, 0, ""), b"actor-s2": (-1, 0, ""), b"actor-sn": (2, 0, "")}
 _MOST = 3  # at a time
 
 

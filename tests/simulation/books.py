@@ -38,6 +38,8 @@ class _Task:
     place: int = 0  # of a call, among all: so also among those of its caller
     may_end: bool = False  # of an actor: somebody wanted that
     heard: int = 0  # of a stream: the last item that a message told of
+    kept: frozenset[bytes] | None = None  # of a call that was reported: what its actor had kept
+    answered: set[bytes] = field(default_factory=set)  # of an actor: what has to be in its state
     last: dict[tuple[int, bytes], int] = field(default_factory=dict)  # incarnation, caller -> place
 
 
@@ -130,6 +132,7 @@ class Books:
 
     def told(self, oid: bytes, value: bytes) -> None:
         """Somebody is shown this value, or where it lies."""
+        self._is_kept(oid, value)
         if lies_in_a_store(value):
             self._stored.add(oid)
             return
@@ -143,6 +146,22 @@ class Books:
         before = self._values.get(oid, value)
         assert before == value or oid in self._stored, f"{oid.hex()} was committed twice"
         self._values[oid] = value
+
+    def reported(self, call: bytes, kept: list[bytes]) -> None:
+        """A worker says what came of it, when these calls are in what it has said to keep."""
+        known = self._tasks[call]
+        known.kept = frozenset(kept) if known.kept is None else known.kept & frozenset(kept)
+
+    def _is_kept(self, oid: bytes, value: bytes) -> None:
+        """What was answered is in the state with which its actor starts again."""
+        known = self._tasks[oid[:TASK_BYTES]]
+        if known.kept and value[:1] != FAILURE:
+            self._tasks[known.actor].answered |= known.kept
+
+    def restored(self, actor: bytes, state: list[bytes]) -> None:
+        """An incarnation begins, and these calls are in its state."""
+        missing = self._tasks[actor].answered.difference(state)
+        assert self.forgetful or not missing, f"{actor.hex()} has an older state, without {missing}"
 
     def read(self, oid: bytes, content: bytes) -> None:
         """Somebody reads it in a store."""

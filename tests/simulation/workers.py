@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from hyperloom import specs
 from hyperloom.core import words
 from hyperloom.gcs.codes import FAILURE, LOST, TEMPLATE_ID
-from hyperloom.ids import TASK_BYTES, object_id
+from hyperloom.ids import TASK_BYTES, cut, object_id
 from hyperloom.raylet.held import Begun
+from hyperloom.raylet.results import tasks_of
 from tests.simulation.stores import lies_in_a_store
 from tests.simulation.streams import AHEAD, LARGE_ITEMS, STALE, Items, Voice, number_of_items
 
@@ -25,6 +26,8 @@ KILLED = -9
 KILLED_ACTOR = b"4killed"
 EXITED_ACTOR = b"4exited"
 LARGE = frozenset({b"large...", b"large-no", b"large-en", b"call-big"})  # results lie in stores
+# Of actors whose state is kept: after how many calls.
+KEPT = {b"actor-s1": 1, b"actor-s2": 2, b"actor-sn": 1}
 _EXITS = 20  # one in so many calls is the last one of its actor
 assert TASK_BYTES == 16, "entries are cut by it in the machine's messages"
 
@@ -53,6 +56,9 @@ class Worker:
         self.leaving = False
         self._actor = b""  # that lives here
         self._incarnation = 0
+        self._every = 0  # after so many calls of the actor its state is kept
+        self._state: list[bytes] = []  # of the actor: its calls, in their order
+        self._kept: list[bytes] = []  # as it was said to keep it last
         self._joins = joins
         self.voice: Voice | None = None  # it said something by itself
         self._streams: tuple[bytes, bytes, bytes, Items] | None = None  # entry, record, end
@@ -93,11 +99,16 @@ class Worker:
         task, attempt = specs.split_entry(entry)
         names, values = specs.inputs_of(record), specs.split_values(inputs)
         read = [self._read(oid, value) for oid, value in zip(names, values, strict=True)]
+        twice = task in self._state
+        assert not twice or self._books.forgetful, f"{task.hex()} is in its actor's state already"
         value = self._books.ran(task, attempt, record, values, read, self._incarnation)
         stopped = self._unwanted.pop(task, None)
         if record.startswith(b"actor"):
+            self._every = KEPT.get(record[:TEMPLATE_ID], 0)
             self._becomes(task, attempt, value)
             return
+        if self._every:
+            self._state.append(task)
         if self._actor and sha256(entry).digest()[0] % _EXITS == 0:
             self._exits(EXITED_ACTOR)
             return
@@ -109,19 +120,26 @@ class Worker:
         elif record[:TEMPLATE_ID] in LARGE and value[:1] != FAILURE:
             value = self._store.seal(object_id(task, 0), value)
         self._finished(entry, record, value)
+        if self._every and len(self._state) % self._every == 0:
+            refs = b"".join(names[:1])
+            self._kept = list(self._state)
+            self.report(refs, b"".join(self._state))
 
     def _finished(self, entry: bytes, record: bytes, value: bytes) -> None:
         task, attempt = specs.split_entry(entry)
         self._done += (task, attempt, specs.heading_of(record), 1, value)
         self._done_count += 1
 
-    def _begins_to_stream(self, entry: bytes, record: bytes, end: bytes) -> None:
+    def _join(self) -> Voice:
         if self.voice is None:
             self.voice = self._joins()
             self.said.append([words.SESSION, self.voice.process])
+        return self.voice
+
+    def _begins_to_stream(self, entry: bytes, record: bytes, end: bytes) -> None:
         task, attempt = specs.split_entry(entry)
         ahead = AHEAD[record[:TEMPLATE_ID]]
-        items = Items(self.voice, self._store.node, task, attempt, ahead)
+        items = Items(self._join(), self._store.node, task, attempt, ahead)
         self._streams = entry, record, end, items
 
     def _streams_on(self, entry: bytes, record: bytes, end: bytes, items: Items) -> None:
@@ -160,9 +178,19 @@ class Worker:
         """It is made, unless what it is made of is a failure."""
         if value[:1] == FAILURE:
             self._exits(value)
+            return
+        self._actor, self._incarnation = actor, attempt
+        if self._every and attempt > 1:
+            self._join().says("actor_saved", actor, then=self._takes_up)
         else:
-            self._actor, self._incarnation = actor, attempt
             self.said.append([words.OPEN, False])
+
+    def _takes_up(self, kept: bytes | None) -> None:
+        """What an earlier incarnation has kept."""
+        self._state = cut(kept or b"", TASK_BYTES)
+        self._kept = list(self._state)
+        self._books.restored(self._actor, self._state)
+        self.said.append([words.OPEN, False])
 
     def _exits(self, failure: bytes) -> None:
         """The actor wants to end."""
@@ -179,9 +207,12 @@ class Worker:
         # A task begins when its inputs are here; an actor fetches those of its calls by itself.
         return self._store.find(oid) if self._actor else self._store.get(oid)
 
-    def report(self) -> None:
+    def report(self, *saved: bytes) -> None:
         if self._done:
-            self.said.append([words.DONE, self._done_count, 0.001, self._done, b""])
+            if self._every:
+                for call in tasks_of(self._done):
+                    self._books.reported(call, self._kept)
+            self.said.append([words.DONE, self._done_count, 0.001, self._done, b"", *saved])
             self._done, self._done_count = [], 0
 
     def dies(self) -> None:
