@@ -13,6 +13,7 @@ an event; the seed chooses.
     streams     who reads them, and who makes their items
     plans       maps and what takes them, as a driver says them
     actors      made, called, killed and let go of, by a driver
+    names       actors that the whole cluster knows, and visits in the jobs of others
     groups      placement groups, and tasks in them
     jobs        drivers come and die, and that is found out
     leftovers   what is left at the end, and should not be

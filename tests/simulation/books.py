@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hyperloom import specs
 from hyperloom.gcs.codes import FAILURE, PROCESS_ID
-from hyperloom.ids import TASK_BYTES, index_of, object_id
+from hyperloom.ids import JOB_BYTES, TASK_BYTES, index_of, object_id
 from tests.simulation.stores import lies_in_a_store
 from tests.simulation.streams import STALE
 from tests.simulation.workers import value_of
@@ -52,6 +52,8 @@ class Books:
         self._stored: set[bytes] = set()  # objects of which somebody was shown where they lie
         self._failed: set[bytes] = set()  # objects that somebody was shown as failed, or lost
         self.killed: set[bytes] = set()  # processes; what they had said of a plan may be cancelled
+        self.named: dict[bytes, bytes] = {}  # the actors that were found by these names last
+        self.detached: set[bytes] = set()  # actors that need nobody
         self.calm = True  # nothing was killed, cut or paused
         self.drained = False  # a node was: actors moved
         self.forgetful = False  # the server came back in an older state
@@ -175,6 +177,22 @@ class Books:
         assert oid in self._stored or self.forgetful, "it never lay in a store"
         self._failed.add(oid)
         self._values[oid] = LOST
+
+    def asked_for(self, name: bytes, job: bytes, before: bytes, found: bytes) -> None:
+        """Who has a name in that job; `before`, when that was asked, this had it somewhere."""
+        there = before and not self._is_over(before)
+        if found:
+            others = there and found != before and not self._is_over(found)
+            assert not others, f"{name!r} is had by {found.hex()}, and by {before.hex()}"
+            self.named[name] = found
+        else:
+            lost = there and before[:JOB_BYTES] == job
+            assert not lost, f"{before.hex()} had the name {name!r}, and is not found"
+
+    def _is_over(self, actor: bytes) -> bool:
+        """Of one that starts again without end: somebody wanted that."""
+        killed = actor[:PROCESS_ID] in self.killed and actor not in self.detached
+        return self._tasks[actor].may_end or killed or self.forgetful
 
     def _justified(self, task: _Task, oid: bytes) -> None:
         if task.cancelled or any(each in self._failed for each in task.inputs):

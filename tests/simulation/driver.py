@@ -14,6 +14,7 @@ from hyperloom.raylet.remaking import AGAIN
 from hyperloom.specs import Template, encode_template
 from tests.simulation.actors import ACTORS, CALLS, Actors
 from tests.simulation.books import LOST
+from tests.simulation.names import Named
 from tests.simulation.network import Inbox, Line
 from tests.simulation.plans import Plans
 from tests.simulation.stores import lies_in_a_store, size_of
@@ -70,6 +71,8 @@ class Driver:
         self.plans = Plans(self)
         self.actors = Actors(self)
         self.streams = Streams(self)
+        self.named = Named(self)
+        self.born: Callable[[Driver], None] = lambda _: None  # is told of its visits
         self.home = home  # on whose machine it runs, at whose door it is
         self.guest = SimpleNamespace(job=job, ends=False, say=lambda _: None)
         if not self.owns:
@@ -204,6 +207,11 @@ class Driver:
                 born(plan)
 
         self.line.command("PING", then=settled)
+
+    def visits(self, process: bytes, *, begins: bool) -> None:
+        """It is a process of another job too, or was; it tells its raylet."""
+        assert self.home is not None
+        self.home.hears_of_a_visit(self.guest, process, begins)
 
     def dies(self, arrive: int) -> list[Line]:
         """kill -9.  Of its last words so many may still arrive, on these lines."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.gcs import keys
+from hyperloom.gcs import codes, keys
 from hyperloom.gcs.wire import fcall
 from hyperloom.ids import JOB_BYTES
 from tests.simulation.driver import Driver
+from tests.simulation.workers import KILLED_ACTOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,11 @@ class Jobs:
         job = bytes([65 + len(self.all)]) * JOB_BYTES
         self.all.append(job)
         self.drivers.append(Driver(job, self._server, self._books, self._rng, home=home))
+        self.drivers[-1].born = self._born
         self._homes[job] = home
+
+    def _born(self, visit: Driver) -> None:
+        self.drivers.append(visit)
 
     def has_driver(self, job: bytes) -> bool:
         return any(driver.job == job and not driver.owns for driver in self.drivers)
@@ -50,9 +55,12 @@ class Jobs:
         """Lines on which words of it may still arrive."""
         self._books.calm = False
         self._books.killed.add(driver.process)
-        self.drivers.remove(driver)
+        visits = driver.named.visiting
+        self._books.killed |= {visit.process for visit in visits}
+        self.drivers = [each for each in self.drivers if each not in (driver, *visits)]
         self._unseen.append((driver.guest, self._homes[driver.job]))
-        return driver.dies(self._rng.randint(0, 3))
+        gone = (driver, *visits)
+        return [line for each in gone for line in each.dies(self._rng.randint(0, 3))]
 
     def detaches(self) -> None:
         driver = self._rng.choice([driver for driver in self.drivers if not driver.owns])
@@ -60,14 +68,31 @@ class Jobs:
         detach = self._rng.choice([driver.detaches, driver.detaches_a_plan])
         detach(self.detached, self.drivers.append)
 
+    def a_visitor_of(self, job: bytes) -> Driver:
+        """A process of a driver in the job of another."""
+        self.detached += 1
+        return Driver(job, self._server, self._books, self._rng, among=self.detached)
+
     def release_what_is_detached(self) -> None:
+        """And end what is, and visits."""
         for job in self.all:
             ns = keys.job_namespace(job)
-            for owner in self._server.plane.call("owner_list", ns=ns)[::2]:
+            found = self._server.plane.call("owner_list", ns=ns)
+            for owner, about in zip(found[::2], found[1::2], strict=True):
+                if about.startswith(codes.RESIDENT):
+                    self._kill(ns, owner)
+                    continue
                 at = 1
                 while at:
                     at = self._server.execute(fcall("process_bury", ns, owner, at, 100))
         self.drivers = [driver for driver in self.drivers if not driver.owns]
+
+    def _kill(self, ns: str, actor: bytes) -> None:
+        attempt: Any = 0
+        self._books.may_end(actor)
+        while isinstance(attempt, int):
+            words = "actor_kill", ns, actor, 0, attempt, KILLED_ACTOR
+            attempt = self._server.execute(fcall(*words))
 
     @property
     def left_behind(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom.gcs import keys
+from hyperloom.ids import JOB_BYTES
 from tests.models.stored import CONSTANTS
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from tests.simulation.node import Node
     from tests.simulation.server import Server
 
-_STAYS = {*CONSTANTS, keys.IDLE, keys.NODES, keys.LEASES, keys.JOBS, keys.ABOUT}
+_STAYS = {*CONSTANTS, keys.IDLE, keys.NODES, keys.LEASES, keys.JOBS, keys.ABOUT, keys.NAMES}
 _STRAY = (keys.SERVED, keys.IDLE, keys.TEMPLATE, keys.TERMS, keys.SOURCE)
 
 
@@ -43,6 +44,9 @@ def check_nodes(server: Server, nodes: list[Node], jobs: Jobs) -> None:
         assert machine.free == machine.total, "a seat was never given back"
         assert machine.waiting() == 0, "a task waits here, and nobody wants it"
         assert not node.store, f"objects that nobody holds lie here: {sorted(node.store)}"
+    claimed = server.plane.wire.call("HGETALL", keys.NAMES.name(keys.CLUSTER))
+    for name, row in zip(claimed[::2], claimed[1::2], strict=True):
+        assert not name or jobs.has_driver(row[:JOB_BYTES]), f"{name!r} is still that of a job"
     alive = {node.node for node in nodes}
     living = {voice.process for node in nodes for voice in node.voices()}
     for driver in jobs.drivers:

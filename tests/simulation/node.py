@@ -244,6 +244,15 @@ class Node:
         self.guests.append(guest)
         self._do(lambda: self.agent._jobs.open(guest.job, about))
 
+    def hears_of_a_visit(self, guest: Any, process: bytes, begins: bool) -> None:  # noqa: FBT001
+        """A driver of this machine is a process of another job, too; or it was."""
+        if self.is_able:
+            self._do(lambda: self.agent._owners.visits(guest, process, begins))
+
+    @property
+    def is_able(self) -> bool:
+        return not (self.paused or self.line.dead)
+
     def pauses(self, *, on: bool) -> None:
         self.paused, self.store.answers = on, not on
 

@@ -59,6 +59,7 @@ class World:
         self._grouping = self._rng.random() < 0.3
         self._acting = self._rng.random() < 0.5
         self._streaming = self._rng.random() < 0.4
+        self._naming = self._acting and self._rng.random() < 0.3
         self._detaching = self._rng.choice([0.02, 0.02, 0.3])
 
     # -- living ----------------------------------------------------------------------------------
@@ -185,12 +186,7 @@ class World:
         found = []
         for driver in self.drivers:
             found += [("submits", driver.submits), ("submits a plan", driver.plans.submits)]
-            if self._acting:
-                found.append(("creates", driver.actors.creates))
-                if driver.actors.held:
-                    found += [("calls", driver.actors.calls)] * 2
-                    if self._rng.random() < 0.1:
-                        found.append(("kills", driver.actors.kills))
+            found += self._wishes_of_actors(driver) if self._acting else []
             if self._streaming and not driver.owns:
                 found.append(("begins a stream", driver.streams.begins))
                 if driver.streams.open and self._rng.random() < 0.2:
@@ -210,6 +206,16 @@ class World:
             found.append(("drains", self._drains))
         return found if self._rng.random() < 0.4 else []
 
+    def _wishes_of_actors(self, driver: Driver) -> list[tuple[str, Callable[[], None]]]:
+        found = [("creates", driver.actors.creates)]
+        if driver.actors.held:
+            found += [("calls", driver.actors.calls)] * 2
+            if self._rng.random() < 0.1:
+                found.append(("kills", driver.actors.kills))
+        if self._naming and not driver.owns and not driver.named.busy:
+            found.append(("names", partial(self._names, driver)))
+        return found
+
     def _reads(self) -> list[tuple[str, Callable[[], None]]]:
         able = self._able
         return [("reads", partial(d.reads, able)) for d in self.drivers if d.places and able]
@@ -222,6 +228,15 @@ class World:
         self.books.calm = self.books.calm and not limited
         self.books.drained = True
         node.drains(self._rng.random() if limited else None)
+
+    def _names(self, driver: Driver) -> None:
+        """It makes an actor of a name, or looks for one."""
+        self._backup, visitor = {}, self._jobs.a_visitor_of
+        self._jobs.detached += 1
+        if self._rng.random() < 0.5:
+            driver.named.finds(visitor)
+        else:
+            driver.named.makes(self._rng.random() < 0.6, visitor)
 
     def _detaches(self) -> None:
         self._backup = {}
