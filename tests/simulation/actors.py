@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import specs
+from hyperloom.gcs.codes import PROCESS_ID
 from hyperloom.ids import object_id
-from tests.simulation.workers import KILLED_ACTOR
+from tests.simulation.workers import KEPT, KILLED_ACTOR
 
 if TYPE_CHECKING:
     from tests.simulation.driver import Driver
@@ -26,6 +27,8 @@ class Actors:
         self._driver = driver
         self._rng = driver.rng
         self.held: list[bytes] = []
+        self._given_up: set[bytes] = set()  # made here; what is held of it since is borrowed
+        self._kept: set[bytes] = set()  # those that keep their state
 
     def creates(self) -> None:
         """One."""
@@ -40,6 +43,8 @@ class Actors:
         words = kind, actor, record, b"", 0, 0, b"", 0
         driver.says_of_tasks("actor_create", actor, *words, new=[actor])
         self.held.append(actor)
+        if kind in KEPT:
+            self._kept.add(actor)
 
     def calls(self) -> None:
         """Some calls of one, in one word."""
@@ -57,8 +62,15 @@ class Actors:
 
     def kills(self) -> None:
         """For good, or so that it starts again."""
-        actor = self._rng.choice(self.held)
-        restart = int(self._rng.random() < 0.5)
+        self._ends(self._rng.choice(self.held), restart=int(self._rng.random() < 0.5))
+
+    def restarts(self) -> None:
+        """One whose state is kept: it goes on with that."""
+        kept = [actor for actor in self.held if actor in self._kept]
+        if kept:
+            self._ends(self._rng.choice(kept), restart=1)
+
+    def _ends(self, actor: bytes, restart: int) -> None:
         self._driver.books.may_end(actor)
         self._kill(actor, restart, 1)
 
@@ -69,10 +81,24 @@ class Actors:
                 then=lambda answer: self._kill(actor, restart, answer),
             )  # fmt: skip
 
+    def comes_by(self, actor: bytes) -> None:
+        """It has found one: it borrows that, unless it made it and holds it still."""
+        if actor not in self.held:
+            self.held.append(actor)
+            if self._is_borrowed(actor):
+                self._driver.says_it_holds(object_id(actor, 0))  # type: ignore[arg-type]
+
     def lets_go(self, *actors: bytes) -> None:
         """Nobody holds them any more: they end when their calls are answered."""
+        made = [actor for actor in actors if not self._is_borrowed(actor)]
+        borrowed = [actor for actor in actors if actor not in made]
         for actor in actors:
             if actor not in self._driver.books.detached:
                 self._driver.books.may_end(actor)
             self.held.remove(actor)
-        self._driver.says_it_lets_go([object_id(actor, 0) for actor in actors])  # type: ignore[arg-type]
+        self._given_up.update(made)
+        names = ([object_id(actor, 0) for actor in some] for some in (made, borrowed))  # type: ignore[arg-type]
+        self._driver.says_it_lets_go_of(*names)  # type: ignore[arg-type]
+
+    def _is_borrowed(self, actor: bytes) -> bool:
+        return actor[:PROCESS_ID] != self._driver.process or actor in self._given_up

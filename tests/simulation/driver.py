@@ -163,8 +163,15 @@ class Driver:
     def says_it_lets_go(self, gone: list[bytes]) -> None:
         """The words alone."""
         made = [oid for oid in gone if oid.startswith(self.process)]
-        borrowed = [oid for oid in gone if oid not in made]
+        self.says_it_lets_go_of(made, [oid for oid in gone if oid not in made])
+
+    def says_it_lets_go_of(self, made: list[bytes], borrowed: list[bytes]) -> None:
+        """The same, of what it made, and of what it holds besides."""
         self._say("ref_release", b"".join(made), b"".join(borrowed))
+
+    def says_it_holds(self, oid: bytes) -> None:
+        """Something that it came by."""
+        self._say("ref_acquire", oid)
 
     def detaches(self, number: int, born: Callable[[Driver], None]) -> None:
         """Something that owns the job from now on, and holds some of what is held here."""

@@ -131,8 +131,8 @@ class Named:
         found = yield who, "actor_find", who.ns, who.process, name
         actor = b"" if found is None else found[0]
         who.books.asked_for(name, who.job, before, actor)
-        if actor and actor not in who.actors.held:
-            who.actors.held.append(actor)
+        if actor:
+            who.actors.comes_by(actor)
         return found
 
     @property

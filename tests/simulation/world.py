@@ -59,6 +59,7 @@ class World:
         self._grouping = self._rng.random() < 0.3
         self._acting = self._rng.random() < 0.5
         self._streaming = self._rng.random() < 0.4
+        self._keeping = self._acting and self._rng.random() < 0.3
         self._naming = self._acting and self._rng.random() < 0.3
         self._detaching = self._rng.choice([0.02, 0.02, 0.3])
 
@@ -212,6 +213,8 @@ class World:
             found += [("calls", driver.actors.calls)] * 2
             if self._rng.random() < 0.1:
                 found.append(("kills", driver.actors.kills))
+            if self._keeping:
+                found.append(("restarts", driver.actors.restarts))
         if self._naming and not driver.owns and not driver.named.busy:
             found.append(("names", partial(self._names, driver)))
         return found
