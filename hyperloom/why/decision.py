@@ -299,7 +299,8 @@ def _not_begun(facts: Facts, where: str) -> Reason:
         case "fetching":
             return Reason(
                 Why.FETCHING, f"is {where}, which fetches its inputs from other nodes",
-                "loom ls nodes tells what moved; scheduling= may have it run where its inputs are",
+                "loom ls nodes tells what moved, raylet.log of that node what did not, and why; "
+                "scheduling= may have it run where its inputs are",
             )  # fmt: skip
         case "seat":
             asked = facts.asked.describe()

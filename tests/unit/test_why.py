@@ -130,7 +130,7 @@ CASES = {
     Why.SEAT: (held("seat"), "is on node aaaaaaaa, and waits for 1 CPU or a worker", ""),
     Why.FETCHING: (
         held("fetching"), "is on node aaaaaaaa, which fetches its inputs from other nodes",
-        "scheduling=",
+        "raylet.log of that node",
     ),
     Why.AT_NODE: (
         held(),
