@@ -167,3 +167,24 @@ def test_the_names_of_a_job_that_is_over_are_anybodys(
     assert plane.call("actor_claims", ns=keys.CLUSTER) == []
     assert other.get_or_create() == task(other.process, 1)
     assert plane.call("actor_claims", ns=keys.CLUSTER) == [NAME, b"JOB2" + b"2"]
+
+
+def test_a_name_whose_job_ended_while_it_was_ceded_is_whose_who_asked(
+    sessions: Callable[..., Session],
+) -> None:
+    """
+    1. A name is claimed for JOB, where no actor has it.  2. Somebody has it ceded there.  3. JOB is
+    over, and its claims are forgotten.  4. He claims the name instead of that claim.
+    """
+    one, other = sessions(0), sessions(1)
+
+    def claim(who: Session, job: bytes, known: bytes) -> bytes:
+        row: bytes = who.call("actor_claim", NAME, job, known, namespace=keys.CLUSTER)
+        return row
+
+    row = claim(one, JOB, b"")
+    there = keys.job_namespace(JOB)
+    assert other.call("actor_cede", NAME, row[codes.JOB_ID :], namespace=there) == b"CEDED"
+    one.call("job_close", 60)
+    one.call("job_forget", JOB, namespace=keys.CLUSTER)
+    assert claim(other, JOBS[1], row) == JOBS[1] + b"2"

@@ -12,7 +12,7 @@
 transition('actor_claim', FILLS, function(ns, args)
   local name, job, known = unpack(args)
   local row = call('HGET', key.names(ns), name)
-  if job ~= '' and (row or '') == known then
+  if job ~= '' and (not row or row == known) then
     row = job .. string.format('%.0f', call('HINCRBY', key.names(ns), '', 1))
     call('HSET', key.names(ns), name, row)
   end
