@@ -91,6 +91,8 @@ class Session:
         self.guests: dict[bytes, Session] = {}  # sessions in other jobs: `hyperloom.core.visiting`
         self.enter: Callable[[JobID], Session] = nowhere  # how there comes to be one
         self.depart: Callable[[], None] = self.close  # how one ends
+        # Tells the raylet that this is another process too: `hyperloom.core.words.VISITS`.
+        self.announce: Callable[[bytes, int], None] = lambda _process, _how: None
         self.alarms: set[Alarm] = set()
         self.handles, self.ends_with_driver = 0, False  # of detached plans; whether none can be
         self.detached: set[bytes] = set()  # plans that it follows: `hyperloom.core.following`

@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
-from hyperloom.core import current
+from hyperloom.core import current, words
 from hyperloom.gcs import codes, keys
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def session_there(error: errors.OtherJob) -> Session:
     return session_in(error.job)  # type: ignore[arg-type]
 
 
-def begin(home: Session, job: JobID, announce: Callable[[bytes], None]) -> Session:
+def begin(home: Session, job: JobID, announce: Callable[[bytes, int], None]) -> Session:
     """A session in the job, for the process of which `home` is the session.
 
     `announce` tells the raylet of the new process, before the control plane hears of it: whoever
@@ -73,7 +73,7 @@ def begin(home: Session, job: JobID, announce: Callable[[bytes], None]) -> Sessi
     guest.user_namespace = about.get("namespace", "")
     guest.running, guest.blocked = home.running, home.blocked
     try:
-        announce(guest.process)
+        announce(guest.process, words.BEGINS)
         guest.outbox.call("owner_add", guest.process, codes.VISITOR + home.node, b"", b"")
     except BaseException:
         guest.close()

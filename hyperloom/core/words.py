@@ -32,7 +32,9 @@ From the worker::
     OPEN      farewell          the actor's constructor has ended well: it takes calls; and
                                 whether it has an `on_exit`
     OVER      failure           the actor has ended by itself; what it and its calls become
-    VISITS    process, begins   it has a session in another job, under this process id; or had
+    VISITS    process, how      it is this process too, from now on: it has a session in another
+                                job, or says a detached plan (BEGINS); it is not any more (ENDS), or
+                                what it was does not need it any more (STAYS)
 """
 
 TASKS = 0
@@ -56,3 +58,7 @@ OPEN = 28
 OVER = 29
 REDIRECT = 30
 VISITS = 31
+
+ENDS = 0
+BEGINS = 1
+STAYS = 2

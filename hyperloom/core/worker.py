@@ -306,19 +306,20 @@ class Worker:
         session.running = self._running
         session.blocked = self._blocked
         session.enter = lambda job: self._enter(session, job)
+        session.announce = self._announce
+
+    def _announce(self, process: bytes, how: int) -> None:
+        self._send([words.VISITS, process, how])
 
     def _enter(self, home: Session, job: JobID) -> Session:
         """A task reaches into another job."""
 
-        def tell(process: bytes, *, begins: bool = True) -> None:
-            self._send([words.VISITS, process, begins])
-
         def depart() -> None:
             pump.close()
             guest.close()
-            tell(guest.process, begins=False)
+            self._announce(guest.process, words.ENDS)
 
-        guest = visiting.begin(home, job, tell)
+        guest = visiting.begin(home, job, self._announce)
         guest.outbox.tell("process_join", guest.process, guest.node)
         pump = Pump(guest)
         guest.depart = depart

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors, frames
-from hyperloom.core import visiting
+from hyperloom.core import visiting, words
 from hyperloom.core.bringing import Bringer
 from hyperloom.core.objects import Objects
 from hyperloom.core.pump import Pump
@@ -86,7 +86,7 @@ class Driver:
             self._socket.close()
             raise
         self.session.node = welcome["node"]
-        self.session.enter = self._enter
+        self.session.enter, self.session.announce = self._enter, self._announce
         self.session.ends_with_driver = node is not None
         self.session.user_namespace = namespace or welcome["namespace"]
         self._pump = Pump(self.session)
@@ -136,7 +136,7 @@ class Driver:
             reader = frames.FrameReader(sock)
             sock.sendall(frames.encode(["driver", self._job, self._about]))
             for process in self._visits:
-                sock.sendall(frames.encode(["visits", process, True]))
+                sock.sendall(frames.encode(["visits", process, words.BEGINS]))
             message = reader.receive()
         except BaseException:
             sock.close()
@@ -215,17 +215,18 @@ class Driver:
         guest.depart = partial(self._depart, guest, Pump(guest))
         return guest
 
-    def _announce(self, process: bytes) -> None:
+    def _announce(self, process: bytes, how: int) -> None:
         with self._switching:
-            self._visits.append(process)
-            self._say(["visits", process, True])
+            if how == words.BEGINS:
+                self._visits.append(process)
+            elif process in self._visits:
+                self._visits.remove(process)
+            self._say(["visits", process, how])
 
     def _depart(self, guest: Session, pump: Pump) -> None:
         pump.close()
         guest.close()
-        with self._switching:
-            self._visits.remove(guest.process)
-            self._say(["visits", guest.process, False])
+        self._announce(guest.process, words.ENDS)
 
     def _say(self, message: list[Any]) -> None:
         with contextlib.suppress(OSError):  # the next raylet is told

@@ -1,8 +1,9 @@
 """A detached plan: how it comes to be, how it is taken up again, and how it is let go of.
 
-It becomes detached with one word, said when all of it was accepted; who dies before that has
-submitted nothing that lasts.  Who takes it up has what that word says (`detaching.Record`): the
-results, and an object with the plan as it was submitted (`hyperloom.plan.submitted`).
+It becomes detached with one word, said when all of it was accepted.  Until then it is a process
+that visits the job (`hyperloom.core.visiting`), and is buried with who dies as it says it.  Who
+takes it up has what that word says (`detaching.Record`): the results, and an object with the plan
+as it was submitted (`hyperloom.plan.submitted`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from msgspec import json, msgpack
 from msgspec.structs import replace
 
 from hyperloom import errors
+from hyperloom.core import words
 from hyperloom.core.following import follow
 from hyperloom.gcs import codes
 from hyperloom.ids import ProcessID, new_process_id
@@ -31,7 +34,7 @@ from hyperloom.plan.recorded import Recorded
 from hyperloom.plan.told import told as told_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hyperloom.core.refs import ObjectRef
     from hyperloom.core.session import Session
@@ -56,6 +59,20 @@ def new_plan(session: Session) -> ProcessID:
     plan = new_process_id(session.job)
     follow(session, plan)
     return plan
+
+
+@contextmanager
+def being_said(session: Session, plan: ProcessID) -> Iterator[None]:
+    """Until it is detached, the plan is what this process is too, and goes with it."""
+    home = session.home
+    home.announce(plan, words.BEGINS)
+    try:
+        session.outbox.call("owner_add", plan, codes.VISITOR + home.node, b"", b"")
+        yield
+    except BaseException:
+        home.announce(plan, words.ENDS)
+        raise
+    home.announce(plan, words.STAYS)
 
 
 class Detached(Recorded):

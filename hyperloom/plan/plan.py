@@ -11,7 +11,7 @@ from hyperloom.core.bound import BoundMap, BoundOutput, BoundTask, Replacing
 from hyperloom.core.visiting import session_there
 from hyperloom.errors import OtherJob
 from hyperloom.plan import living, stopping
-from hyperloom.plan.detached import Detached, new_plan
+from hyperloom.plan.detached import Detached, being_said, new_plan
 from hyperloom.plan.graph import in_order, shape_of
 from hyperloom.plan.handle import PlanHandle
 from hyperloom.plan.naming import parts_of
@@ -156,9 +156,10 @@ class Plan(Replacing):
         if plan is None:
             results, known = living.submit(session, submission, self.label)
             return living.handle_of(session, results, submitted, known)
-        with stopping.detached(session, plan) if stops else nullcontext():
-            results = submission.run()
-        theirs = Detached.of(session, plan, submitted, results)
+        with being_said(session, plan):
+            with stopping.detached(session, plan) if stops else nullcontext():
+                results = submission.run()
+            theirs = Detached.of(session, plan, submitted, results)
         return PlanHandle(session, results, theirs.tasks, submitted, theirs)
 
     def __repr__(self) -> str:

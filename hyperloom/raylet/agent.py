@@ -246,11 +246,11 @@ class Agent:
         self._handle(m.TasksDone(worker, tasks, seconds))
         self._jobs.offer_soon()
 
-    def _goes_by(self, worker: int, word: int, process: bytes, *begins: bool) -> None:
+    def _goes_by(self, worker: int, word: int, process: bytes, *how: int) -> None:
         if word == words.SESSION:
             self._sessions[worker] = process
         else:
-            self._owners.visits(worker, process, *begins)
+            self._owners.visits(worker, process, *how)
 
     def worker_exited(self, worker: int, code: int, begun: m.Begun) -> None:
         """It is gone."""
@@ -292,8 +292,8 @@ class Agent:
                 self._arrivals.comes(guest, job, about)
             case ["fetch", list(wanted)]:
                 self._fetching.fetch(wanted, lambda lost: guest.say(["fetched", lost]))
-            case ["visits", bytes(process), bool(begins)]:
-                self._owners.visits(guest, process, begins)
+            case ["visits", bytes(process), int(how)]:
+                self._owners.visits(guest, process, how)
             case ["farewell", int(unsent)]:
                 self._parting.begin(guest, unsent)
             case ["status"]:

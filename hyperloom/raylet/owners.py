@@ -2,7 +2,7 @@
 
 A driver or worker may have a session in another job: it *visits* that, as a process of its own,
 and the raylet of its machine buries that process when the visitor is gone.  What is detached
-belongs to nobody who could die.
+belongs to nobody who could die; but until all of it was said, it is a visit of who says it.
 
 The rule: when a job's driver is gone, the control plane is asked to close the job, and refuses as
 long as the job has owners (``lua/owner/add.lua``).  Then only what the driver held is let go, and
@@ -24,6 +24,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
+from hyperloom.core import words
 from hyperloom.gcs import codes, keys
 from hyperloom.raylet import orphans
 
@@ -73,11 +74,11 @@ class Owners:
 
     # -- visitors ---------------------------------------------------------------------------
 
-    def visits(self, who: object, process: bytes, begins: bool) -> None:  # noqa: FBT001 - a word
-        """Somebody of this machine is this process of another job too, from or up to now."""
-        if begins:
+    def visits(self, who: object, process: bytes, how: int) -> None:
+        """Somebody of this machine is this process too, from or up to now (`words.VISITS`)."""
+        if how == words.BEGINS:
             self._visitors[process] = who
-        elif self._visitors.pop(process, None) is not None:
+        elif self._visitors.pop(process, None) is not None and how == words.ENDS:
             self.bury(process)
 
     def gone(self, who: object) -> None:

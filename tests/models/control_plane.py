@@ -363,9 +363,8 @@ class ControlPlane(LivingPlans, Lineage):
         """Only calls of actors are given up: `tests.models.actors`."""
 
     def process_bury(self, process: bytes, start: int, most: int, failure: bytes = b"") -> int:
-        if failure and start == 1 and self.releasing:
-            self.release_next()
-            return 1
+        if (answer := self.before_burial(process, start, failure)) is not None:
+            return answer
         count, width = self.made.get(process, (0, 1))
         self.bury_plans(process, start)
         last = min(count, start + -(-most // width) - 1)

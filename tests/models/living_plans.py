@@ -40,3 +40,12 @@ class LivingPlans:
     def bury_plans(self, process: bytes, start: int) -> None:
         if start == 1:
             self.plan_forget(process, *[plan for of, plan in self.plans if of == process])
+
+    def before_burial(self, process: bytes, start: int, failure: bytes) -> int | None:
+        """What a burial answers that has to wait, or is none: it was killed, and is detached."""
+        if failure and self.owners.get(process, b"").startswith(codes.DETACHED):
+            return 0
+        if failure and start == 1 and self.releasing:
+            self.release_next()
+            return 1
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hyperloom.gcs import codes
-from tests.models.references import Refusal, pieces
+from tests.models.references import NO_MORE, Refusal, pieces
 
 if TYPE_CHECKING:
     from tests.models.control_plane import ControlPlane
@@ -29,7 +29,7 @@ def job_close(plane: ControlPlane, _: int, driver: bytes, why: bytes) -> int:
 def owner_add(  # noqa: PLR0913, PLR0917 - the transition's own arguments
     plane: ControlPlane, owner: bytes, about: bytes, record: bytes, oids: bytes, told: bytes = b""
 ) -> int:
-    if plane.resting:
+    if plane.resting or plane.heard.get(owner) == NO_MORE:
         raise Refusal("NOT_FOUND")
     new = owner not in plane.owners
     held = plane.holds.setdefault(owner, set())

@@ -39,12 +39,6 @@ def test_each_transition_that_writes_is_a_step_of_somebody() -> None:
 
 # No deed yet has a raylet give tasks back each time; the simulation does, at random.
 NOT_YET = {"raylet.before.task_give_back", "raylet.after.task_give_back"}
-# What a worker said of a detached plan before that was accepted stays: test_steps_of_programs.
-NOT_YET |= {
-    f"worker.{when}.{what}"
-    for when in ("before", "after")
-    for what in ("process_stops", "owner_add")
-}
 
 
 def test_each_point_is_one_at_which_a_test_kills() -> None:

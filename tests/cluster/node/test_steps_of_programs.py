@@ -15,7 +15,7 @@ from hyperloom.core import current
 from hyperloom.gcs import keys
 from tests.cluster.api.holdings import nothing_is_held, stored_bytes
 from tests.cluster.node import operations
-from tests.cluster.node.operations import DEEDS, PATIENCE_S, arms, detaches, does
+from tests.cluster.node.operations import DEEDS, PATIENCE_S, arms, does
 from tests.home import Home
 from tests.sampled import one_in
 from tests.waiting import wait_until
@@ -32,10 +32,7 @@ def _points(role: str, transitions: Any) -> list[str]:
 
 
 _HERE = [each for each in DEEDS if each != "actor_cede"]
-# A worker that dies while it submits a detached plan leaves a part that nobody has, and that ends
-# with the job; until the plan is accepted, no table says whose it is.
-_WHOLE = [each for each in _HERE if DEEDS[each] is not detaches or each == "process_bury"]
-IN_A_TASK = ["worker.waiting", *_points("worker", _WHOLE)]
+IN_A_TASK = ["worker.waiting", *_points("worker", _HERE)]
 OF_A_TASK = _points("worker", ("process_join", "ref_contain", "stream_open", "task_yield"))
 OF_A_DRIVER = ["driver.waiting", *_points("driver", _HERE)]
 OF_AN_ACTOR = ["worker.constructed"]
@@ -106,6 +103,34 @@ def test_a_task_whose_worker_dies_as_it_tells_of_itself_is_done(point: str, mark
     else:
         died, ref = loom.get(gives.remote(mark, point), timeout=PATIENCE_S)
         assert (died, loom.get(ref, timeout=PATIENCE_S)) == (True, 3)
+
+
+@loom.task(max_retries=3, max_calls=1)
+def detaches_many(mark: str, point: str) -> tuple[bool, str]:
+    """Says them in several words: those who take, before those who make."""
+    node: Any = 0
+    for _ in range(1500):
+        node = operations.one.bind(node)
+    died = arms(mark, point)
+    plan = loom.Plan([node]).submit(detach=True)
+    return died, plan.id
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_of_a_detached_plan_that_was_half_said_nothing_stays(when: str, mark: str) -> None:
+    """Its worker is killed in the middle, and tried again: that attempt's plan alone is there."""
+    died, plan = loom.get(
+        detaches_many.remote(mark, f"worker.{when}.task_plan"), timeout=PATIENCE_S
+    )
+    assert died
+    wait_until(lambda: _owners() == [plan], 20, what="the other one is buried")
+    handle = loom.attach(plan)
+    assert handle.fetch(PATIENCE_S) == [1500]
+    handle.release()
+
+
+def _owners() -> list[str]:
+    return [each.hex() for each in current.session().outbox.call("owner_list")[::2]]
 
 
 @loom.actor(max_restarts=3, num_cpus=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis.stateful import rule
 
+from hyperloom.gcs import codes
 from tests.unit.gcs.books import NODES, pick
 from tests.unit.gcs.plans import Plans, some, speaker
 
@@ -15,12 +16,17 @@ told = st.sampled_from([[], [b""], [b"what it is"]])
 class Owners(Plans):
     """Any process may own the job."""
 
-    @rule(who=speaker, record=st.sampled_from([b"", b"its record"]), which=some, told=told)
-    def own(self, who: int, record: bytes, which: list[int], told: list[bytes]) -> None:
+    @rule(
+        who=speaker, record=st.sampled_from([b"", b"its record"]), which=some, told=told,
+        about=st.sampled_from([b"about it", codes.DETACHED + b"it"]),
+    )  # fmt: skip
+    def own(
+        self, who: int, record: bytes, which: list[int], told: list[bytes], about: bytes
+    ) -> None:
         """The process keeps the job from now on, until it is buried."""
         speaks = self.processes[who]
         oids = [oid for oid in pick(self.alive(), which) if oid not in self.made[speaks]]
-        self.same("owner_add", speaks, b"about it", record, b"".join(oids), *told)
+        self.same("owner_add", speaks, about, record, b"".join(oids), *told)
         mine = self.borrowed[speaks]
         mine += [oid for oid in dict.fromkeys(oids) if oid not in mine]
         self.same("owner_list")
@@ -73,12 +79,16 @@ class Owners(Plans):
         """
         dead = self.processes[who]
         most *= 1 if self.counter[dead] < 256 else 200
+        if why and self.model.owners.get(dead, b"").startswith(codes.DETACHED):
+            assert self.same("process_bury", dead, 1, most, *why) == 0
+            return
         at = 1
         if not all_of_it:
             self.same("process_bury", dead, at, most, *why)
         while (at := self.same("process_bury", dead, at, most, *why)) > 0:
             self.same_world()
         if why:
+            self.same("owner_add", dead, b"too late", b"", b"")
             self.same("process_join", dead, NODES[0])
             self.same("ref_acquire", dead, 1, b"".join(self.made[dead][:2]))
             self.same("process_heard", dead)
@@ -86,6 +96,8 @@ class Owners(Plans):
         self.processes[who] = self.born()
 
     def is_killed(self, who: int) -> None:
+        if self.processes[who] in self.model.owners:  # nobody is detached before all is said
+            self.same("owner_add", self.processes[who], codes.VISITOR, b"", b"")
         self.bury(who, 3, True, [b"4killed"])  # noqa: FBT003 - a rule's own
 
     def bury_owners(self) -> None:

@@ -186,3 +186,31 @@ def test_who_is_killed_leaves_no_rest_of_a_range_either(
     bury(plane, killed, 1000)
     drop(plane)
     assert left(plane) == {}
+
+
+# -- a detached plan is said by somebody --------------------------------------------------------
+
+
+def test_what_is_detached_is_not_buried_with_who_was_killed_as_it_said_so(
+    plane: Plane, killed: Process
+) -> None:
+    (only,) = killed.submit()
+    plane.call("owner_add", killed.id, codes.VISITOR + b"some node", b"", b"")
+    plane.call("owner_add", killed.id, codes.DETACHED + b"{}", b"record", b"")
+    assert plane.call("process_bury", killed.id, 1, 9, KILLED) == 0
+    node = Node(plane)
+    node.step(FULL, *node.claim())
+    assert plane.table(keys.OBJECT) == {output(only): b"0result"}
+    assert plane.call("process_bury", killed.id, 1, 9) == 0, "this is its release"
+    assert left(plane) == {}
+
+
+def test_what_was_half_said_is_not_detached_any_more(plane: Plane, killed: Process) -> None:
+    """1. Who says it is killed.  2. What it was saying is buried.  3. Its last word comes."""
+    takes(killed, task(killed.id, 2), task(killed.id, 1))
+    plane.call("owner_add", killed.id, codes.VISITOR + b"some node", b"", b"")
+    bury(plane, killed)
+    drop(plane)
+    too_late = plane.answer("owner_add", killed.id, codes.DETACHED + b"{}", b"record", b"")
+    assert too_late == "NOT_FOUND"
+    assert left(plane) == {}
