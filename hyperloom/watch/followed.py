@@ -96,7 +96,7 @@ class Followed:
         self._spans = spans
         self._wanted: list[int | None] = []  # tasks that make its first results, by their place
         self._looked_at: set[int] = set()
-        self._why: dict[int, tuple[str, str]] = {}  # of those that failed: whose failure, its words
+        self._why: dict[int, tuple[str, str]] = {}  # of those that did not end well
         self._following = Following(self._job)
         self._places: dict[bytes, list[Place]] = {}
         number = 0
@@ -186,7 +186,7 @@ class Followed:
         why = Counter(
             self._why.get(at, ("?", "?"))
             for at in self._wanted
-            if at is not None and self._state[at] == _FAILED
+            if at is not None and self._state[at] in {_FAILED, _CANCELLED}
         )
         return plans.tally(
             self._listed, len(self._wanted), made, states[_FAILED], states[_CANCELLED], why
@@ -288,7 +288,7 @@ class Followed:
                 self._is_over(at, self._row(name), _GONE[gone.state])
                 self._ends[int(event.at)] += 1
                 if at in self._looked_at:
-                    self._why[at] = name, gone.error or "?"
+                    self._why[at] = name, gone.error or f"{name} was cancelled; it has no result"
 
     def ran(self, cluster: Cluster, node: bytes, run: Run) -> None:
         """Attempts of a worker, some of which may be of its tasks."""

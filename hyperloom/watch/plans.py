@@ -62,7 +62,7 @@ class Tally(NamedTuple):
     """How results stand."""
 
     about: dict[str, Any]  # how many were looked at, are there, failed, were cancelled
-    why: Counter[tuple[str, str]]  # those that failed, by whose failure it was, and its words
+    why: Counter[tuple[str, str]]  # of those that failed or were cancelled: whose word, its words
 
 
 def listed(live: Live, job: bytes) -> list[Listed]:
@@ -138,7 +138,7 @@ def _tally(live: Live, plan: Listed, record: Record) -> Tally:
         there += len(values)
         bad += [value for value in values if value[:1] == codes.FAILURE]
     cancelled = sum(value.startswith(codes.WAS_CANCELLED) for value in bad)
-    told = (failures.decode(v[1:]) for v in bad if not v.startswith(codes.WAS_CANCELLED))
+    told = (failures.decode(value[1:]) for value in bad)
     why = Counter((one.name or "?", one.text.partition("\n")[0]) for one in told)
     return tally(plan, len(oids), there, len(bad) - cancelled, cancelled, why)
 

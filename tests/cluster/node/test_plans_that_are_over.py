@@ -100,7 +100,7 @@ def test_it_is_told_as_it_was_when_it_could_be_taken_up(home: Home) -> None:
         assert [alive[name] for name in ended] == [5, 7, 1]
         assert [alive[name] for name in ("there", "failed", "cancelled")] == [6, 4, 1]
         assert alive["failures"][0] == {"name": "bad", "text": "ValueError: no 0", "results": 2}
-        assert {each["name"] for each in alive["failures"]} == {"bad", "the last"}
+        assert {each["name"] for each in alive["failures"]} == {"bad", "the last", "stays"}
         assert goes_on() == "released\n"
         _is_told_from_history(home, plan, alive)
         assert goes_on() == ""
