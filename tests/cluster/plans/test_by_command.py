@@ -10,6 +10,7 @@ import pytest
 
 import hyperloom as loom
 from hyperloom import errors
+from hyperloom.cli import looking
 from hyperloom.cli.main import main
 from hyperloom.core import current
 from tests.cluster.plans.programs import add, living, needs, passes, says, submit_from
@@ -106,7 +107,11 @@ def test_what_printed_and_what_runs_of_a_plan_is_that_of_its_tasks(
     assert "other begins" not in head.loom("logs", str(one.id)).stdout
     gate("go").open()
     assert one.gather(30) == other.gather(30) == [None]
-    wait_until(lambda: told(head, "ls", "plans")["plans"] == [], 20)
+    wait_until(lambda: _told_from(head) == {one.id: "history", other.id: "history"}, 20)
+
+
+def _told_from(head: Home) -> dict[str, str]:
+    return {row["id"]: row["told_from"] for row in told(head, "ls", "plans")["plans"]}
 
 
 def _worker_of(head: Home, plan: loom.PlanHandle, word: str) -> int:
@@ -134,8 +139,9 @@ def test_what_failed_is_told_by_label(head: Home, gate: Callable[[str], Gate]) -
     )
     it = handle.id
     handle.release()
-    wait_until(lambda: told(head, "ls", "plans")["plans"] == [], 20)
-    assert "there is no" in head.loom("show", it, exits=1).stderr
+    wait_until(lambda: _told_from(head) == {it: "history"}, 20)
+    wait_until(lambda: told(head, "show", it)["failures"] == shown["failures"], 20)
+    assert head.loom("show", it).stdout.count("the bad one: KeyError: 7") == 1
 
 
 def test_the_last_job_is_not_that_of_the_command_that_retries(
@@ -153,8 +159,11 @@ def test_the_last_job_is_not_that_of_the_command_that_retries(
     def recorded() -> bool:
         assert main(["ls", "jobs", "--json"]) == 0
         rows = json.loads(capsys.readouterr().out)["jobs"]
-        ended = {row["job"]: row["program"] for row in rows if row["ended"]}
-        return "loom retry" in ended.values() and mine.hex() in ended
+        assert "loom retry" not in {row["program"] for row in rows}, "it is nobody's"
+        with looking.cluster_at("", "") as cluster:
+            ended = {of: about for of, about in cluster.jobs().items() if about["ended"]}
+        programs = [about["about"].get("argv") for about in ended.values()]
+        return ["loom retry"] in programs and mine in ended
 
     wait_until(recorded)
     assert main(["report", "last", "-o", str(tmp_path / "report.html"), "--json"]) == 0
