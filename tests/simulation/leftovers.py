@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hyperloom.gcs import keys
-from hyperloom.ids import JOB_BYTES
+from hyperloom.gcs import codes, keys
+from hyperloom.ids import JOB_BYTES, index_of
 from tests.models.stored import CONSTANTS
 
 if TYPE_CHECKING:
@@ -17,11 +17,23 @@ _STAYS = {*CONSTANTS, keys.IDLE, keys.NODES, keys.LEASES, keys.JOBS, keys.ABOUT,
 _STRAY = (keys.SERVED, keys.IDLE, keys.TEMPLATE, keys.TERMS, keys.SOURCE)
 
 
-def left(server: Server, jobs: Jobs, unknown: set[bytes]) -> dict[bytes, Any]:
+def left(server: Server, jobs: Jobs, unknown: set[bytes], *, forgetful: bool) -> dict[bytes, Any]:
     """Keys of the control plane.  `unknown`: jobs of which a restored server knew nothing."""
-    return {
-        name: held for name, held in server.plane.world().items() if not _stays(name, jobs, unknown)
-    }
+    world = server.plane.world()
+    there = {name: held for name, held in world.items() if not _stays(name, jobs, unknown)}
+    for driver in jobs.drivers if forgetful else ():
+        # Another open question.  1. A stream that nobody reads makes an item.  2. The server comes
+        # back without it.  3. Its maker hears of it after that, and lets go.  4. Who made it is
+        # dead, and there is no other attempt: that nobody wants the item stays known.
+        name = keys.REFS.name(driver.ns)
+        rows = {oid: n for oid, n in there.pop(name, {}).items() if not _is_an_item(oid, n)}
+        there |= {name: rows} if rows else {}
+    return there
+
+
+def _is_an_item(oid: bytes, count: bytes) -> bool:
+    """Of a stream, and nobody wants it."""
+    return index_of(oid) > 0 and count == codes.NOBODY  # type: ignore[arg-type]
 
 
 def _stays(name: bytes, jobs: Jobs, unknown: set[bytes]) -> bool:

@@ -78,7 +78,7 @@ class World:
         self._jobs.release_what_is_detached()
         self._settle()
         check_nodes(self.server, self.nodes, self._jobs)
-        there = left(self.server, self._jobs, self._unknown)
+        there = left(self.server, self._jobs, self._unknown, forgetful=self.books.forgetful)
         assert there == {}, f"all is finished and let go, and this is left: {there}"
 
     def _settle(self) -> None:
