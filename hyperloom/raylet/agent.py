@@ -259,6 +259,7 @@ class Agent:
         job, sent = self.machine.workers[worker].job, self.machine.workers[worker].owns()
         # Before the machine reports them lost: the next attempt may store under the same names.
         self._keeper.free(outputs_of(sent))
+        self._jobs.free_what_came_late(job)
         self._handle(m.WorkerExited(worker, *begun))
         self._parting.look()
         self._owners.gone(worker)

@@ -94,6 +94,11 @@ class Jobs:
         self._doubts.end(job)
         self._keeper.free(self._settings.objects_of(job))
 
+    def free_what_came_late(self, job: bytes) -> None:
+        """A worker is gone that may have stored something after the end of its job."""
+        if job and job not in self._desks:
+            self._keeper.free(self._settings.objects_of(job))
+
     def detach(self) -> None:
         """The node was given up: its part in the jobs begins anew."""
         self._fetching.remaking.forget()

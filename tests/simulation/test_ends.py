@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hyperloom.gcs import keys
+from hyperloom.ids import JOB_BYTES, OBJECT_BYTES
 from tests.simulation.books import Books
 from tests.simulation.driver import Driver
 from tests.simulation.node import Clock, Node, Stage
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-JOB = b"AAAA"
+JOB, OTHER = b"AAAA", b"BBBB"
 A_LEASE_S = 11.0
 
 
@@ -108,3 +109,28 @@ def test_a_job_of_which_only_the_first_half_of_its_end_was_forgotten_leaves_noth
     story.the_server_is_as_it_was()
     story.time_passes(A_LEASE_S)
     assert (story.jobs(), story.left()) == ([], set())
+
+
+def test_what_a_worker_stores_as_it_is_killed_goes_with_its_job(story: Story) -> None:
+    """
+    1. A driver dies, and its job ends: its workers are killed, its objects freed.  2. The kernel
+    lets one of these finish what it is at: it stores a value.  3. It is found dead.
+    """
+    pool, store = story.node.pool, story.node.store
+    story.driver.submits()
+    story.driver.line.do_next()
+    story.settle(until=lambda: bool(pool.workers))
+    assert pool.workers
+
+    def is_killed() -> bool:
+        return any(worker.state == "dead" for worker in pool.workers.values())
+
+    story.the_driver_dies(until=is_killed)
+    assert is_killed()
+    while others := [do for name, do in story.node.events() if name != "burial"]:
+        others[0]()
+    assert story.jobs() == []
+    for job in (JOB, OTHER):
+        store.seal(job + bytes(OBJECT_BYTES - JOB_BYTES), b"0put late")
+    story.settle()
+    assert [oid[:JOB_BYTES] for oid in store] == [OTHER]
