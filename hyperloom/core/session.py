@@ -28,6 +28,7 @@ from hyperloom.core.waiting import Waiter, Waiters
 from hyperloom.gcs import codes, keys
 from hyperloom.gcs.inbox import Inbox
 from hyperloom.gcs.outbox import Outbox
+from hyperloom.gcs.pauses import persist
 from hyperloom.ids import OBJECT_BYTES, PROCESS_BYTES, TASK_BYTES, TaskIds, new_process_id
 from hyperloom.serialization import Packable, pack
 
@@ -104,17 +105,22 @@ class Session:
         self._declared: set[bytes] = set()
 
     def _doors(self) -> tuple[Outbox, Inbox]:
-        """To the control plane and from it."""
-        inbox = Inbox(self.address, keys.INBOX.name(self.namespace, self.process))
+        """To the control plane and from it; its server may be dead for a moment just now."""
+        name = keys.INBOX.name(self.namespace, self.process)
+        inbox = persist(lambda: Inbox(self.address, name), self.config.outage_s)
         return self.outbox_of(self.process, inbox.interrupt), inbox
 
     def outbox_of(self, process: ProcessID, when_back: Callable[[], None] | None = None) -> Outbox:
         """For the words of a process of this job."""
         config = self.config
-        return Outbox(
-            self.address, self.namespace, process, batch=config.submit_batch,
-            outage_s=config.outage_s, repeats=self._is_driver, when_back=when_back,
-        )  # fmt: skip
+
+        def begin() -> Outbox:
+            return Outbox(
+                self.address, self.namespace, process, batch=config.submit_batch,
+                outage_s=config.outage_s, repeats=self._is_driver, when_back=when_back,
+            )  # fmt: skip
+
+        return persist(begin, config.outage_s)
 
     # -- saying -----------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from hyperloom import errors
 from hyperloom.gcs import keys
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hyperloom.gcs.address import Address
-
-T = TypeVar("T")
 
 _OLDEST = (7, 0)
 _PAUSE_S = 0.003
@@ -48,24 +46,6 @@ def wait(address: Address, timeout_s: float, alive: Callable[[], bool]) -> Wire:
             time.sleep(_PAUSE_S)  # it has no way to tell us
         else:
             return wire
-
-
-def persist(call: Callable[[], T], timeout_s: float, alive: Callable[[], bool] = lambda: True) -> T:
-    """Call it until no connection breaks meanwhile: a line may, at any word.
-
-    So it may be done in part, and then again.
-
-    Raises:
-        errors.ControlPlaneLost: one broke each time, for so long; or the server has ended.
-    """
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            return call()
-        except errors.ControlPlaneLost:
-            if not alive() or time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE_S)
 
 
 def install(wire: Wire, *, replace: bool, durability: str = "") -> None:

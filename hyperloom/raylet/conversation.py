@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hyperloom import errors
 from hyperloom.gcs import keys
-from hyperloom.gcs.install import persist
+from hyperloom.gcs.pauses import persist
 from hyperloom.gcs.replies import NotNow
 from hyperloom.gcs.wire import Wire, fcall, pack
 from hyperloom.ids import JOB_BYTES

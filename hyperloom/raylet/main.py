@@ -97,7 +97,7 @@ def enter(settings: NodeSettings, server_lives: Callable[[], bool]) -> list[byte
 
     A connection that breaks meanwhile is no reason to end: all of it may be said again.
     """
-    from hyperloom.gcs import install  # noqa: PLC0415
+    from hyperloom.gcs import install, pauses  # noqa: PLC0415
     from hyperloom.raylet import handover, secrecy  # noqa: PLC0415
 
     patience_s = _SERVER_WAIT_S if settings.embedded else _SERVER_LOADS_S
@@ -114,7 +114,7 @@ def enter(settings: NodeSettings, server_lives: Callable[[], bool]) -> list[byte
         finally:
             wire.close()
 
-    return install.persist(once, patience_s, server_lives)
+    return pauses.persist(once, patience_s, server_lives)
 
 
 def _fork_template(settings: NodeSettings, close: list[int]) -> tuple[int, socket.socket]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hyperloom import errors, failpoints
 from hyperloom.gcs import asking, codes, keys
 from hyperloom.gcs.inbox import Inbox
-from hyperloom.gcs.install import persist
+from hyperloom.gcs.pauses import persist
 from hyperloom.raylet.conversation import START_S
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import hyperloom as loom
+from tests.cluster.api.gate import Gate
 from tests.cluster.node.somebodys import one_more
 from tests.waiting import wait_until
 
@@ -39,6 +40,14 @@ def once(begun: str, path: str) -> None:
     Path(begun).touch()
     while not Path(path).exists():
         time.sleep(0.01)  # the task takes its time
+
+
+@loom.task(max_retries=0, num_cpus=0.1)
+def speaks(go: Gate, speaking: Gate) -> int:
+    speaking.note("runs")
+    go.pass_through()
+    speaking.note("speaks")
+    return loom.context().attempt
 
 
 def works() -> None:
@@ -87,6 +96,22 @@ def test_a_driver_that_begins_while_there_is_no_server_waits_for_it(head: Home) 
     began.join(30)
     works()
     assert head.pid("raylet") == raylet
+
+
+def test_a_task_that_speaks_for_the_first_time_while_there_is_no_server_waits_for_it(
+    head: Home, tmp_path: Path
+) -> None:
+    """A worker has no connection until a task of it needs one; and that may be just now."""
+    loom.init()
+    go, speaking = Gate(tmp_path / "go"), Gate(tmp_path / "speaking")
+    ref = speaks.remote(go, speaking)
+    wait_until(speaking.notes, what="it runs")
+    os.kill(head.pid("supervisor"), signal.SIGSTOP)
+    head.kill("server")
+    go.open()
+    wait_until(lambda: len(speaking.notes()) == 2, what="it begins to speak")
+    os.kill(head.pid("supervisor"), signal.SIGCONT)
+    assert loom.get(ref, timeout=30) == 1
 
 
 def test_a_raylet_killed_under_load_is_replaced_and_the_driver_goes_on(
