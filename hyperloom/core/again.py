@@ -73,10 +73,9 @@ def wait_for(oid: bytes) -> bytes:
             f"object {short(oid)} is one of another job, with which this process has nothing to do "
             "any more; it is made again, for who is in that job"
         )
-    known = oid in session.values
+    held = session.adopt(oid)  # others here may wait for it too, and come by a ref to it meanwhile
     kept = asked_anew(session, oid)
-    if not known:
-        session.values.pop(oid, None)
+    del held
     return kept
 
 
