@@ -95,6 +95,7 @@ class Giver:
         try:
             sock = endpoint.accepted(plain, STALL_S, self._tls)
             with self._lock:
+                self._guests.discard(plain)
                 self._guests.add(sock)
             protocol.admit(sock, self._key())
             sock.settimeout(_IDLE_S)

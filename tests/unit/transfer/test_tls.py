@@ -6,7 +6,7 @@ import os
 import socket
 import ssl
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,18 @@ def asks(tmp_path: Path, giver: Node, tls: Tls | None) -> tuple[t.Event, bool]:
 def test_an_object_comes_through_it(tmp_path: Path, ours: Authority, giver: Node) -> None:
     assert asks(tmp_path, giver, Tls(*ours.sign())) == (t.Moved(OID, NODE), True)
     assert giver.giver.objects == 1
+
+
+def test_as_many_are_served_as_without_it(
+    giver: Node, ours: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hyperloom.transfer.giver._GUESTS_MOST", 2)
+    tls = Tls(*ours.sign())
+    with ExitStack() as guests:
+        for _ in range(2):
+            sock = guests.enter_context(closing(endpoint.connect(giver.where, 5, tls)))
+            protocol.knock(sock, KEY)
+            assert protocol.ask(sock, b"?" * 20, 0) is protocol.Answer.ABSENT
 
 
 @pytest.mark.parametrize("who", ["plain", "plain, and is told so", "of another authority"])
