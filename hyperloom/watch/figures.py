@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hyperloom import events, ids
+from hyperloom import events
 from hyperloom.events import Ended
 from hyperloom.gcs import codes
 from hyperloom.watch import errors
 from hyperloom.watch.cut_off import GOES_ON, CutOff, cut_off
+from hyperloom.watch.pending import curve
 from hyperloom.watch.waits import Waits
 
 if TYPE_CHECKING:
@@ -85,14 +86,11 @@ def figures(
     """
     told = list(told)
     ran: list[events.Attempt] = []
-    said: list[tuple[float, int]] = []  # when, and how many tasks, about
     fetches: list[events.Fetch] = []
     for event in told:
         if event.kind == codes.RAN:
             ran += events.attempts(event.payload)
             fetches += events.fetches(event.payload)
-        elif event.kind == codes.SUBMITTED:
-            said.append((event.at, _number_of(events.submitted(event.payload))))
     over = {(attempt.task, attempt.attempt) for attempt in ran}
     runs = [each for each in now if (each.task, each.attempt) not in over]
     cut = cut_off(told, ran)
@@ -113,32 +111,12 @@ def figures(
         busy,
         of,
         _ended(begun, began, length or 1.0),
-        _pending(said, begun, began, length or 1.0),
+        curve(told, began, length or 1.0, BINS),
         errors.of(told, name_of).rows()[:_ERRORS_MOST],
         len(ran),
         cut,
         runs,
     )
-
-
-def _number_of(said: events.Submitted) -> int:
-    """Tasks that are said together are told by their first and last: others may lie between."""
-    return ids.number_of(said.last) - ids.number_of(said.first) + 1
-
-
-def _pending(
-    said: list[tuple[float, int]], begun: list[events.Attempt], began: float, length: float
-) -> list[int]:
-    """What comes and is over within one bin is seen there, too."""
-    moves = said + [(attempt.begun + attempt.seconds, -1) for attempt in begun]
-    left, last, pending = 0, 0, [0] * BINS
-    for at, more in sorted(moves):
-        here = min(BINS - 1, max(0, int((at - began) / length * BINS)))
-        for between in range(last + 1, here + 1):
-            pending[between] = left
-        left = max(0, left + more)
-        pending[here], last = max(pending[here], left), here
-    return pending[: last + 1] + [left] * (BINS - 1 - last)
 
 
 def _groups(

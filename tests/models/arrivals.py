@@ -156,7 +156,7 @@ class Arrivals(Queues):
                 ready.append(task)
         ids = [task for task, *_ in tasks]
         self.count(codes.SUBMITTED, ids)
-        self.note(codes.SUBMITTED, ids[-1] + ids[0] + parent)
+        self.note(codes.SUBMITTED, min(ids) + max(ids) + parent)
         for i in range(5 * n, len(args), 3):
             oid, takers, wanted = args[i : i + 3]
             consumers = pieces(takers, codes.TASK_ID)

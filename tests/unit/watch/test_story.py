@@ -12,7 +12,7 @@ from hyperloom.gcs import codes, keys
 from hyperloom.watch import errors, story
 from hyperloom.watch.story import Event
 from tests.unit.gcs.cast import PLAIN, Node, Process, declare
-from tests.unit.gcs.plane import NS, Plane
+from tests.unit.gcs.plane import JOB, NS, Plane, record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,9 +193,22 @@ def test_what_it_waited_for_is_told_with_time_and_place(plane: Plane) -> None:
     assert [step["what"] for step in story.steps(told, maker)] == ["submitted", "began", "done"]
 
 
-def test_of_ranges_that_overlap_the_narrower_is_right(plane: Plane) -> None:
-    """Two templates submitted in turns: each call tells the first and last of its own."""
+def test_a_part_of_a_plan_tells_the_first_and_last_of_its_tasks_in_whatever_order(
+    plane: Plane,
+) -> None:
     driver = Process(plane, "driver")
-    first = driver.submit(1)
-    steps = story.steps(told(plane), first[0])
-    assert len(steps) == 1
+    one, two, three = ids = driver.ids(3)
+    said = [part for of in (two, three, one) for part in (of, record(PLAIN), 0, b"", b"")]
+    driver.says("task_plan", driver.made, 1, b"", len(ids), *said)
+    for each in ids:
+        assert words(plane, each) == [("submitted", None, None)]
+    (event,) = [each for each in told(plane) if each.kind == codes.SUBMITTED]
+    assert events.submitted(event.payload)[:2] == (one, three)
+
+
+def test_of_ranges_that_overlap_the_one_that_begins_last_is_right() -> None:
+    """Two templates submitted in turns: each call tells the first and last of its own."""
+    one, two, three, four = (JOB + b"driver" + bytes([0, 0, 0, 0, 0, n]) for n in range(4))
+    said = [Event(1.0, codes.SUBMITTED, one + three), Event(2.0, codes.SUBMITTED, two + four)]
+    at = [story.steps(said, each)[0]["at"] for each in (one, two, four)]
+    assert at == [1.0, 2.0, 2.0]

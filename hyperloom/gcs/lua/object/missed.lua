@@ -10,14 +10,6 @@
 -- Refuses: nothing.
 -- Writes:  nothing.
 
-local function number_of(task)
-  local number = 0
-  for i = code.PROCESS_ID + 1, code.TASK_ID do
-    number = number * 256 + string.byte(task, i)
-  end
-  return number
-end
-
 -- how many tasks and puts the maker of each has said, in a table that is filled as it is asked
 local function said_by(ns)
   return setmetatable({}, { __index = function(said, process)
@@ -40,7 +32,7 @@ transition('object_missed', READS, function(ns, args)
     elseif values[i] then
       wanted = act.place(values[i]) == node or act.among(copies[i] or '', node)
     else
-      wanted = number_of(task) > said[string.sub(task, 1, code.PROCESS_ID)]
+      wanted = act.number(task) > said[string.sub(task, 1, code.PROCESS_ID)]
     end
     if not wanted then
       missed[#missed + 1] = oid

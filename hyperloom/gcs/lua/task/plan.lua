@@ -66,7 +66,7 @@ transition('task_plan', FILLS, function(ns, args)
 
   act.count(ns, code.SUBMITTED, templates)
   act.count(ns, code.WAITING, lacking)
-  act.note(ns, code.SUBMITTED, ids[#ids] .. ids[1] .. args[5])
+  act.note(ns, code.SUBMITTED, act.ends(ids) .. args[5])
   many.hset(key.task(ns), rows)
   many.hset(key.wait(ns), waits)
   act.hold(ns, holds)
