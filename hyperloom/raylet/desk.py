@@ -58,7 +58,7 @@ class Desk:
         self._unknown: dict[bytes, list[tuple[bytes, bytes, bytes]]] = {}
         self._learning: dict[bytes, list[Callable[[], None]]] = {}
         self._done: list[Any] = []
-        self._after: list[tuple[bytes, Callable[[], None]]] = []  # see `after_results`
+        self._after: list[tuple[Sequence[bytes], Callable[[], None]]] = []  # see `after_results`
         self._stepping = False  # an exchange is on its way
         self._reconciling = 0  # not 0: the number of the reconciliation that is on its way
         self._rounds = 0
@@ -115,10 +115,10 @@ class Desk:
         """
         self._done += without(flat, disowned) if disowned else flat
 
-    def after_results(self, entry: bytes, say: Callable[[], None]) -> None:
-        """Say something about a task when all that is finished by now is said."""
+    def after_results(self, entries: Sequence[bytes], say: Callable[[], None]) -> None:
+        """Say something about tasks when all that is finished by now is said."""
         if self._done:
-            self._after.append((entry, say))
+            self._after.append((entries, say))
         else:
             say()
 
@@ -278,17 +278,18 @@ class Desk:
         )
 
     def saved(self, actor: Held, flat: Sequence[Any], refs: bytes, state: bytes) -> None:
-        """Results of its calls, and its state after them."""
+        """Results of its calls, and its state after them and after those that were told before.
 
-        def answered(reply: Any) -> None:  # noqa: ANN401 - Redis' own reply
-            if isinstance(reply, errors.LoomError):
-                raise reply
-            self.offer_due = self.offer_due or reply[1] == 1  # there is more to do
+        What was told before is said before: else, if this node died between the two, the actor
+        would begin with a state that has calls in it which it is given again.
+        """
+        words = ("actor_save", self.ns, self._node, actor.task, actor.attempt, refs, state, *flat)
+        self.after_results(entries_of(flat), lambda: self._gcs.apply(*words, then=self._saved))
 
-        self._gcs.apply(
-            "actor_save", self.ns, self._node, actor.task, actor.attempt, refs, state, *flat,
-            then=answered,
-        )  # fmt: skip
+    def _saved(self, answer: Any) -> None:  # noqa: ANN401 - Redis' own reply
+        if isinstance(answer, errors.LoomError):
+            raise answer
+        self.offer_due = self.offer_due or answer[1] == 1  # there is more to do
 
     # -- after a broken connection ----------------------------------------------------------
 
@@ -386,7 +387,7 @@ class Desk:
         # Claimed; their template is being fetched.
         unknown = [entry for tasks in self._unknown.values() for entry, _, _ in tasks]
         entries = set(map(specs.plain_entry, unknown))
-        return entries | self.calls.on_their_way() | {entry for entry, _ in self._after}
+        return entries.union(self.calls.on_their_way(), *(each for each, _ in self._after))
 
     def close(self) -> None:
         """Hang up."""

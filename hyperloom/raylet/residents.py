@@ -76,5 +76,5 @@ class Residents:
         desk = self._jobs.get(actor.kind.job)
         if desk is not None:
             desk.calls.gone(actor.task)
-            desk.after_results(actor.entry, say)
+            desk.after_results([actor.entry], say)
         self._jobs.offer_again()

@@ -142,3 +142,24 @@ def test_an_actor_that_opens_while_its_node_looks_takes_no_calls_before(
     played.asked("task_held")[1]([b"0", b"1", ACTOR, b"1", b"template" + bytes(6), b""])
     (*_, granted, gone, dead), _ = played.asked("actor_open")
     assert (granted > 0, gone, dead) == (True, b"", b"")
+
+
+def test_the_state_of_an_actor_is_said_after_what_it_answered_before(
+    played: Played, of_job: Desk
+) -> None:
+    """1. A call is answered without a state.  2. The next one is answered with one, which has both.
+    3. Were that said first, and the node died then, the first would run again in that state."""
+    played.asked("node_attach")[1](0)
+    of_job.learn(b"template", lambda: None)
+    played.tells_template("actor")
+    kind = of_job.kind(b"template")
+    assert kind is not None
+    actor = Held(ACTOR, b"template" + bytes(6), b"", kind)
+    calls = [[b"call-----------%d" % number, b"1", b"template", 1, b"0value"] for number in (1, 2)]
+    of_job.finished(calls[0])
+    of_job.saved(actor, calls[1], b"", b"the state")
+    assert of_job._on_their_way() == {join_entry(b"call-----------2", 1)}
+    of_job.step(lambda _: "")
+    said = [(name, args[-5]) for name, args, _ in played.said[-2:]]
+    assert said == [("task_step", b"call-----------1"), ("actor_save", b"call-----------2")]
+    assert of_job._on_their_way() == set()
