@@ -55,6 +55,12 @@ class Mark:
             if self.alive:
                 os.kill(self.pid, number)
 
+    def signal_group(self, number: int) -> None:
+        """The same to all of the process group that it leads."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.alive:
+                os.killpg(self.pid, number)
+
     def wait_end(self, timeout_s: float) -> bool:
         """Wait until it is gone.  False: it was not, in time."""
         deadline = time.monotonic() + timeout_s

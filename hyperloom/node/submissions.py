@@ -126,8 +126,7 @@ def run_again(known: Submission) -> Submission:
             )
         if known.state == "DONE":
             raise errors.LoomError(f"nothing of {known.id} failed: it ended with 0")
-        if Mark(known.pid, known.started).alive:  # only its watcher was killed
-            os.killpg(known.pid, signal.SIGKILL)
+        Mark(known.pid, known.started).signal_group(signal.SIGKILL)  # if only its watcher died
         for left in (_STOPPED, _WATCHER):
             (folder / left).unlink(missing_ok=True)
         again = replace(
@@ -190,7 +189,12 @@ def find(session: Path, text: str) -> Submission:
     known = of(session)
     fit = [each for each in known if each.id.startswith(text) or each.id.endswith(text)]
     chosen = known[:1] if text == "last" else fit
-    if len(chosen) != 1:
+    if len(chosen) > 1:
+        ids = ", ".join(each.id for each in chosen)
+        raise errors.NotFound(
+            f"{text!r} is of {len(chosen)} submissions here: {ids}; say more of it"
+        )
+    if not chosen:
         raise errors.NotFound(f"there is no submission {text!r} here; loom submit --list")
     return chosen[0]
 
@@ -237,10 +241,9 @@ def stop(known: Submission) -> None:
         (folder / _STOPPED).touch()
     mark = Mark(known.pid, known.started)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if known.pid and mark.alive:
-            os.killpg(known.pid, number)
-            if mark.wait_end(_END_S):
-                break
+        mark.signal_group(number)
+        if mark.wait_end(_END_S):
+            break
 
 
 def stop_all(session: Path) -> None:

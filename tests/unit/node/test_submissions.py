@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hyperloom import errors
 from hyperloom.node import submissions
+from hyperloom.node.processes import Mark
 
 
 @pytest.fixture
@@ -42,3 +47,35 @@ def test_what_cannot_be_started_says_so_each_time(tmp_path: Path) -> None:
     assert first.startswith(complaint)
     assert begins == "loom: attempt 2 begins"
     assert second.startswith(complaint)
+
+
+@pytest.mark.usefixtures("asleep")
+def test_one_that_ends_just_as_it_is_stopped_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = submissions.begin(tmp_path, ["sleep", "60"], {}, Path.mkdir)
+    program = subprocess.Popen(new.command, start_new_session=True)
+    mark = Mark.of(program.pid)
+    assert mark is not None
+    kill = os.killpg
+
+    def ends_before(group: int, number: int) -> None:
+        program.kill()
+        program.wait()
+        kill(group, number)
+
+    monkeypatch.setattr(os, "killpg", ends_before)
+    submissions._write(replace(new, pid=mark.pid, started=mark.started))
+    submissions.stop(new)
+    assert program.returncode == -signal.SIGKILL
+
+
+@pytest.mark.usefixtures("asleep")
+def test_of_several_that_fit_none_is_chosen(tmp_path: Path) -> None:
+    one, other = (submissions.begin(tmp_path, ["true"], {}, Path.mkdir) for _ in range(2))
+    with pytest.raises(errors.NotFound, match="of 2 submissions here") as caught:
+        submissions.find(tmp_path, "")
+    assert one.id in str(caught.value)
+    assert other.id in str(caught.value)
+    with pytest.raises(errors.NotFound, match="there is no submission 'xyz' here"):
+        submissions.find(tmp_path, "xyz")
