@@ -109,21 +109,26 @@ def command(**options: Any) -> int:  # noqa: ANN401 - click's options
         if options["as_json"]:
             looking.say_json(answer)
         else:
-            if what in _OF_JOBS and options["job"] is None:
-                _say_whose(cluster, jobs)
+            others = what in _OF_JOBS and options["job"] is None and _say_whose(cluster, jobs)
             _show(what, answer)
+            if others and not answer[what]:
+                click.echo("of another job: --job ID, of loom ls jobs")
     return 0
 
 
-def _say_whose(cluster: Cluster, jobs: list[bytes]) -> None:
-    """Nothing is open, so the rows are of what was: nobody should take them for what is."""
+def _say_whose(cluster: Cluster, jobs: list[bytes]) -> bool:
+    """Nothing is open, so the rows are of what was: nobody should take them for what is.
+
+    Whether there are other jobs that were.
+    """
     known = cluster.jobs()
     if not jobs or known[jobs[0]]["state"] == "open":
-        return
+        return False
     (job,), about = jobs, known[jobs[0]]
     ended = f", ended {looking.clock(about['ended'])}" if about["ended"] else ""
     program = " ".join(about.get("about", {}).get("argv", []))
     click.echo(f"no job is open; of the last one, {job.hex()} {program}{ended}:")
+    return len(known) > 1
 
 
 def _checked_states(what: str, asked: tuple[str, ...]) -> frozenset[str]:

@@ -220,8 +220,8 @@ def _show_fields(about: dict[str, Any]) -> None:
         base = name.removesuffix("_text")
         if isinstance(value, list | dict) or (base != name and _is_plain(about.get(base))):
             continue
-        if name not in _IN_TEXTS:
-            text = about.get(f"{name}_text", looking.cell(name, value))
+        text = about.get(f"{name}_text", looking.cell(name, value))
+        if text and name not in _IN_TEXTS:
             say(f"{name:<13} {text}", markup=False)
     from hyperloom.cli.ls import show_rows  # noqa: PLC0415
 

@@ -65,7 +65,7 @@ def _lines(cluster: Cluster, found: Found) -> list[dict[str, Any]]:
 def _show_kinds(lines: list[dict[str, Any]]) -> None:
     say = looking.console().print
     head, *kinds = lines
-    say(f"{head['short']} {head['name']} {head['says']}", markup=False)
+    say(_sentence(head), markup=False)
     advised: set[str] = set()
     for line in kinds[:_KINDS]:
         who = f"{line['short']} {line['name']}"
@@ -81,6 +81,11 @@ def _show_kinds(lines: list[dict[str, Any]]) -> None:
         say(f"To do: {head['advice']}", markup=False)
 
 
+def _sentence(line: dict[str, Any]) -> str:
+    """A plan may have no label, and so no name."""
+    return " ".join(filter(None, (line["short"], line["name"], line["says"])))
+
+
 def _show(lines: list[dict[str, Any]]) -> None:
     say = looking.console().print
     hidden = len(lines) - 2 * _SHOWN
@@ -90,6 +95,6 @@ def _show(lines: list[dict[str, Any]]) -> None:
             if number == _SHOWN:
                 say(f"{depth}… ({hidden} more, each of which waits for the next)")
             continue
-        say(f"{depth}{line['short']} {line['name']} {line['says']}", markup=False)
+        say(f"{depth}{_sentence(line)}", markup=False)
     if lines[-1]["advice"]:
         say(f"To do: {lines[-1]['advice']}", markup=False)

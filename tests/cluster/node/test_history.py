@@ -69,6 +69,8 @@ def test_a_run_is_looked_at_after_it_and_its_head_ended(home: Home) -> None:
     ended = rf"no job is open; of the last one, {first['job']} script.py, ended \S+:\n"
     for what in ("tasks", "names", "errors", "actors"):
         assert re.match(ended, home.loom("ls", what).stdout), what
+    none = home.loom("ls", "plans").stdout
+    assert none.endswith("\nno plans\nof another job: --job ID, of loom ls jobs\n")
     assert "no job is open" not in home.loom("ls", "names", "--job", second["job"]).stdout
     assert home.loom("ls", "jobs").stdout.startswith("job ")
     assert "no node of yours runs here" in home.loom("stack", exits=3).stderr

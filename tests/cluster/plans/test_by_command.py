@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -133,10 +134,11 @@ def test_what_failed_is_told_by_label(head: Home, gate: Callable[[str], Gate]) -
     assert handle.wait(30)
     shown = told(head, "show", handle.id)
     assert shown["failures"] == [{"name": "the bad one", "text": "KeyError: 7", "results": 1}]
-    assert "failed      the bad one: KeyError: 7" in head.loom("show", handle.id).stdout
-    assert (
-        "is over: 2 of 2 results are there; 1 result failed" in head.loom("why", handle.id).stdout
-    )
+    said = head.loom("show", handle.id).stdout
+    assert "failed      the bad one: KeyError: 7" in said
+    assert [line for line in said.splitlines() if re.fullmatch(r"\w+ +", line)] == [], "no value"
+    over = f"plan {handle.id} is over: 2 of 2 results are there; 1 result failed"
+    assert over in head.loom("why", handle.id).stdout
     it = handle.id
     handle.release()
     wait_until(lambda: _told_from(head) == {it: "history"}, 20)
