@@ -1,19 +1,21 @@
 """Objects that lie on other nodes: this node's raylet is asked to bring them here.
 
 Each request has a connection of its own to the raylet's door, so that no thread waits behind
-another one's objects.
+another one's objects.  A raylet that died may be started again, and be asked again.
 """
 
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING
 
 from hyperloom import errors, frames
+from hyperloom.gcs import pauses
 from hyperloom.ids import short
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 # Object, why, the nodes where it should have been, why it cannot be made again.
 Lost = tuple[bytes, str, list[bytes], str]
@@ -27,10 +29,14 @@ class MadeAgain(Exception):
 
 
 class Bringer:
-    """Asks the raylet whose door is at this path."""
+    """Asks the raylet whose door is at this path.
 
-    def __init__(self, door: str) -> None:
+    `waits` says, when it does not answer, whether the next one in its place is waited for.
+    """
+
+    def __init__(self, door: str, waits: Callable[[], bool] = lambda: False) -> None:
         self._door = door
+        self._waits = waits
 
     def bring(self, wanted: Sequence[tuple[bytes, int]], timeout_s: float | None) -> list[Lost]:
         """Have objects of about these sizes brought here; those that cannot be had.
@@ -39,24 +45,38 @@ class Bringer:
             errors.GetTimeout: not all came in time.
             errors.LocalRayletDied: the raylet does not answer.
         """
-        try:
-            with socket.socket(socket.AF_UNIX) as sock:
-                sock.settimeout(timeout_s)
-                sock.connect(self._door)
-                sock.sendall(frames.encode(["fetch", wanted]))
-                answer = _answer(sock)
-        except TimeoutError:
-            raise errors.GetTimeout(
-                f"waited {timeout_s:g} s; {len(wanted)} objects, {short(wanted[0][0])} among them, "
-                "exist on other nodes and have not all come to this one. Nothing is lost: call "
-                "get() again, or pass a longer timeout="
-            ) from None
-        except OSError as error:
-            raise errors.LocalRayletDied(
-                f"this machine's raylet does not answer ({error}), so objects of other nodes "
-                "cannot be brought here. They are where they were; try again when it is back"
-            ) from error
-        return [(oid, why, nodes, cannot) for oid, why, nodes, cannot in answer]
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        tries = 0
+        while True:
+            try:
+                answer = self._ask(wanted, deadline)
+            except TimeoutError:
+                raise errors.GetTimeout(
+                    f"waited {timeout_s:g} s; {len(wanted)} objects, {short(wanted[0][0])} among "
+                    "them, exist on other nodes and have not all come to this one. Nothing is "
+                    "lost: call get() again, or pass a longer timeout="
+                ) from None
+            except OSError as error:
+                if not self._waits():
+                    raise errors.LocalRayletDied(
+                        f"this machine's raylet does not answer ({error}), so objects of other "
+                        "nodes cannot be brought here. They are where they were; try again when "
+                        "it is back"
+                    ) from error
+                tries += 1
+                time.sleep(pauses.after(tries))
+            else:
+                return [(oid, why, nodes, cannot) for oid, why, nodes, cannot in answer]
+
+    def _ask(self, wanted: Sequence[tuple[bytes, int]], deadline: float | None) -> list[Lost]:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(left)
+            sock.connect(self._door)
+            sock.sendall(frames.encode(["fetch", wanted]))
+            return _answer(sock)
 
 
 def _answer(sock: socket.socket) -> list[Lost]:

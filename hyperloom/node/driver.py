@@ -79,7 +79,7 @@ class Driver:
                 welcome["node"],
                 StoreClient(welcome["store"]),
                 config.inline_max_bytes,
-                Bringer(str(folder / "raylet.sock")),
+                Bringer(str(folder / "raylet.sock"), lambda: not self.session.closed),
             )
             self.session = Session(self._job, address, config, objects, process)
         except BaseException:
@@ -156,6 +156,7 @@ class Driver:
             self._parted.set()
 
     def _listen_on(self) -> None:
+        # Whoever needs the raylet (`Bringer`) waits for the next one until the session is lost.
         while True:
             self._hear()
             if self._closing.is_set():
