@@ -94,6 +94,16 @@ class Asked(NamedTuple):
         return self.keep is None or self.keep(end.row())
 
 
+class _Look(NamedTuple):
+    """A look at tasks that are not over."""
+
+    cluster: Cluster
+    asked: Asked
+    limit: int
+    at_work: dict[str, dict[str, Any]]  # as `running` has it
+    until: float  # it goes on, as `time.monotonic`
+
+
 class _Left(NamedTuple):
     """What was found of tasks that are not over."""
 
@@ -123,10 +133,10 @@ def table(  # noqa: PLR0913 - what is asked for
     """
     asked = Asked(states, wanted, keep)
     chosen = First(limit)
-    hidden, stopped, until = 0, "", time.monotonic() + search.MOST_S
-    at_work = running(cluster)
+    hidden, stopped = 0, ""
+    look = _Look(cluster, asked, limit, running(cluster), time.monotonic() + search.MOST_S)
     for job in jobs:
-        left = _left(cluster, job, asked, limit, at_work, until)
+        left = _left(look, job)
         over = over_of(job)
         over.catch_up(cluster)  # now that it is known who is alive: nobody is missed
         ends, others = over.look(states, wanted, left.seen, None if keep else limit)
@@ -146,43 +156,32 @@ _STOPPED = (
 )
 
 
-def _left(  # noqa: PLR0913, PLR0917 - what is asked for, and what was asked already
-    cluster: Cluster,
-    job: bytes,
-    asked: Asked,
-    limit: int,
-    at_work: dict[str, dict[str, Any]],
-    until: float,
-) -> _Left:
+def _left(look: _Look, job: bytes) -> _Left:
     """Those that are not over: of very many some, or what is looked for among all of them."""
+    cluster, asked = look.cluster, look.asked
     if cluster.live is None:
         return _Left(set(), [])
     if not asked.all_of_them and overall.left(cluster, job) > _LOOKED_AT:
-        return _found(cluster, job, asked, limit, at_work, until)
+        return _found(look, job)
     alive, total = cluster.live.tasks(job, _LOOKED_AT)
-    rows = _not_over(cluster, job, alive, at_work) if asked.states - {"DONE"} else []
+    rows = _not_over(look, job, alive) if asked.states - {"DONE"} else []
     rows = [end for end in rows if asked.may_be(end) and asked.holds(end)]
     return _Left(set(alive), rows, hidden=total - len(alive))
 
 
-def _found(  # noqa: PLR0913, PLR0917 - the same
-    cluster: Cluster,
-    job: bytes,
-    asked: Asked,
-    limit: int,
-    at_work: dict[str, dict[str, Any]],
-    until: float,
-) -> _Left:
+def _found(look: _Look, job: bytes) -> _Left:
     """What is looked for among very many: first what nodes have, as it is least."""
-    templates, there = _there_are(cluster, job, asked)
-    parts = search.Search(cluster.control_plane, job, templates, until)
+    asked, limit = look.asked, look.limit
+    templates, there = _there_are(look.cluster, job, asked)
+    parts = search.Search(look.cluster.control_plane, job, templates, look.until)
     seen: set[bytes] = set()
     rows: list[End] = []
     found: Counter[str] = Counter()
-    for state, look in (("HELD", parts.held), ("WAITING", parts.waiting), ("READY", parts.ready)):
-        for part in look() if found[state] < there[state] and len(rows) < limit else ():
+    states = (("HELD", parts.held), ("WAITING", parts.waiting), ("READY", parts.ready))
+    for state, parts_so in states:
+        for part in parts_so() if found[state] < there[state] and len(rows) < limit else ():
             new = [task for task in dict.fromkeys(part) if task not in seen]
-            some = list(filter(asked.may_be, _not_over(cluster, job, new, at_work)))
+            some = list(filter(asked.may_be, _not_over(look, job, new)))
             seen |= {end.task for end in some}
             found.update("HELD" if end.state == "RUNNING" else end.state for end in some)
             rows += filter(asked.holds, some)
@@ -211,12 +210,10 @@ def _there_are(cluster: Cluster, job: bytes, asked: Asked) -> tuple[list[bytes],
     return templates, {state: n if state in states else 0 for state, n in there.items()}
 
 
-def _not_over(
-    cluster: Cluster, job: bytes, tasks: list[bytes], at_work: dict[str, dict[str, Any]]
-) -> list[End]:
+def _not_over(look: _Look, job: bytes, tasks: list[bytes]) -> list[End]:
     """Tasks as they are."""
-    stands = zip(tasks, cluster.control_plane.where(job, tasks), strict=True)
-    rows = [_alive(task, stand, at_work) for task, stand in stands]
+    stands = zip(tasks, look.cluster.control_plane.where(job, tasks), strict=True)
+    rows = [_alive(task, stand, look.at_work) for task, stand in stands]
     return [
         End(row["state"], task, partial(dict, row)) for task, row in zip(tasks, rows, strict=True)
     ]

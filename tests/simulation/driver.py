@@ -337,13 +337,7 @@ class Driver:
         return [oid for oid in self.held if oid not in self.values] + unread
 
     def events(self) -> list[tuple[str, Callable[[], None]]]:
-        found: list[tuple[str, Callable[[], None]]] = []
-        if self.line.can_be_done():
-            found.append(("server does", self.line.do_next))
-        if self.line.can_be_answered():
-            found.append(("answer", self.line.answer_next))
-        if not self.line.connected:
-            found.append(("mend", self.line.mend))
+        found = self.line.events()
         if self.inbox.has_news:
             found.append(("hear", self.hears))
         found += self.streams.events()

@@ -103,6 +103,17 @@ class Line:
         self.connected = True
         self._when_back()
 
+    def events(self) -> list[tuple[str, Callable[[], None]]]:
+        """What could happen on it next."""
+        found: list[tuple[str, Callable[[], None]]] = []
+        if self.can_be_done():
+            found.append(("server does", self.do_next))
+        if self.can_be_answered():
+            found.append(("answer", self.answer_next))
+        if not self.connected:
+            found.append(("mend", self.mend))
+        return found
+
     def close(self) -> None:
         """The process is gone; what it sent may still be done, and nobody hears of it."""
         self.dead = True
