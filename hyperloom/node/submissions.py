@@ -267,8 +267,10 @@ def main(folder: Path) -> int:
         known = replace(known, pid=process.pid, started=mark.started if mark else 0)
         _write(known)
     _keep_short(known, NodeSettings.read(folder.parents[1]).config.log_bytes)
-    code = process.wait()
     stopped = (folder / _STOPPED).exists()
+    if stopped:  # and what it has started, if that did not do as it was asked to
+        os.killpg(process.pid, signal.SIGKILL)
+    code = process.wait()
     state = "STOPPED" if stopped else "FAILED" if code else "DONE"
     _write(replace(known, state=state, exit_code=code, ended=time.time()))
     return 0

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from hyperloom import errors
 from hyperloom.node import submissions
 from hyperloom.node.processes import Mark
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -79,3 +84,29 @@ def test_of_several_that_fit_none_is_chosen(tmp_path: Path) -> None:
     assert other.id in str(caught.value)
     with pytest.raises(errors.NotFound, match="there is no submission 'xyz' here"):
         submissions.find(tmp_path, "xyz")
+
+
+@pytest.mark.usefixtures("asleep")
+def test_what_it_started_and_does_not_heed_the_signal_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SimpleNamespace(config=SimpleNamespace(log_bytes=1 << 20))
+    monkeypatch.setattr("hyperloom.node.submissions.NodeSettings.read", lambda _: settings)
+    script = "(trap '' TERM; echo begun; while :; do sleep 60; done) & exec sleep 60"
+    new = submissions.begin(tmp_path, ["sh", "-c", script], {}, Path.mkdir)
+    watcher = Thread(target=submissions.main, args=[Path(new.folder)])
+    watcher.start()
+    wait_until(lambda: new.output.exists() and new.output.read_text() == "begun\n")
+    group = submissions.find(tmp_path, new.id).pid
+    submissions.stop(new)
+    watcher.join()
+    assert submissions.find(tmp_path, new.id).state == "STOPPED"
+    wait_until(lambda: not any(_group_of(pid) == group for pid in psutil.pids()))
+
+
+def _group_of(pid: int) -> int:
+    """Of a process that runs, and is not only waited for."""
+    with suppress(psutil.NoSuchProcess, ProcessLookupError):
+        if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            return os.getpgid(pid)
+    return 0
