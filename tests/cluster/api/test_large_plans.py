@@ -65,7 +65,7 @@ def test_a_chain_of_a_hundred_thousand_waits_in_little_room_and_is_cancelled(
     assert handle.progress() == (0, 0, 1, LARGE, 0)
     handle.cancel()
     assert handle.wait(60)
-    assert handle.progress().failed == 1
+    assert handle.progress().cancelled == 1
     handle.release()
     kept = {"task", "wait", "waiters", "refs"}
     wait_until(lambda: not kept & holdings().keys(), 20, what="the one that ran was stopped")

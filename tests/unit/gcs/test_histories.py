@@ -280,10 +280,18 @@ class World(Weighing):
                 contained = b"".join(pick(self.alive(before=t), inner))
                 speaks = self.processes[0]
                 self.same("ref_contain", speaks, self.next_seq(speaks), oid, contained)
-            new = oid not in self.model.value
-            args = (name, t, held[t] + slip, index, value)
-            if self.same("task_yield", *args) == b"KEPT" and new and oid in self.model.value:
-                self.made[oid[: codes.PROCESS_ID]].append(oid)
+            here = self._say_item(name, t, held[t] + slip, index, value)
+            if isinstance(here, int):  # those before it are missing: the worker says them all again
+                for missing in range(here + 1, index + 1):
+                    self._say_item(name, t, held[t], missing, value)
+
+    def _say_item(self, name: bytes, t: bytes, attempt: int, index: int, value: bytes) -> Any:
+        oid = output(t, index)
+        new = oid not in self.model.value
+        answer = self.same("task_yield", name, t, attempt, index, value)
+        if answer == b"KEPT" and new and oid in self.model.value:
+            self.made[oid[: codes.PROCESS_ID]].append(oid)
+        return answer
 
     @rule(at=where, which=few, index=st.integers(2, 3), value=st.sampled_from(VALUES))
     def yields_too_late(self, at: int, which: int, index: int, value: bytes) -> None:
