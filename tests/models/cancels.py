@@ -16,7 +16,11 @@ SPAN = codes.RANGE_ID + 2
 
 
 def task_cancel(plane: ControlPlane, failure: bytes, force: int, *tasks: bytes) -> list[bytes]:
-    reply = _cancel_all(plane, failure, force, tasks)
+    ending = {task for task in tasks if plane.range_of(task) and plane.is_shut(task)}
+    told = iter(_cancel_all(plane, failure, force, [t for t in tasks if t not in ending]))
+    reply: list[bytes] = []
+    for task in tasks:
+        reply += [b"CANCELLED", b""] if task in ending else [next(told), next(told)]
     plane.serve()
     return reply
 
