@@ -135,9 +135,11 @@ def forgo_unsaid(
     for task in [process + n.to_bytes(6, "big") for n in numbers]:
         for oid in [output(task, index) for index in range(width)]:
             if plane.unsaid(oid):  # who was to take it is forgotten
-                for books in (plane.owed, plane.holders, plane.lackers):
+                for books in (plane.owed, plane.holders):
                     books.pop(oid, None)
-                plane.crowds.discard(oid)
+                if oid not in plane.waking:  # else it was made, and has gone: its crowd is woken
+                    plane.lackers.pop(oid, None)
+                    plane.crowds.discard(oid)
     spans = []
     for task in [process + n.to_bytes(6, "big") for n in numbers]:
         if task not in plane.lacks or plane.is_shut(task):
