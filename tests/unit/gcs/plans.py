@@ -27,13 +27,9 @@ class Plans(Books):
         """In the middle of a plan."""
         raise NotImplementedError
 
-    def _cancelled(self, said: list[bytes], which: list[int], most: int) -> None:
-        """By others, while the rest of the plan is not said yet.
-
-        Not of a plan whose process is killed before it has said all of it: both together may leave
-        rows of who was to take what nobody makes, until the job ends.
-        """
-        if not which or most < ALL:
+    def _cancelled(self, said: list[bytes], which: list[int]) -> None:
+        """By others, while the rest of the plan is not said yet."""
+        if not which:
             return
         self.same("task_cancel", b"4cancelled", 0, *pick(said, which))
         self.same_world()
@@ -87,7 +83,7 @@ class Plans(Books):
                 flat += [oid, takers[oid], wanted[oid]]
             self.same("task_plan", speaks, self.next_seq(speaks), *args, len(part), *flat)
             self.same_world()
-            self._cancelled([of[0] for of in part], cancels, most)
+            self._cancelled([of[0] for of in part], cancels)
         self.tasks = [*self.tasks, *(of[0] for of in tasks)][-8:]
         self.made[speaks] += [oid for oid in inside if wanted[oid]]
         if most < len(range(len(tasks), 0, -size)):
@@ -142,7 +138,7 @@ class Plans(Books):
         for name, *args in plan[:most]:
             self.same(name, speaks, self.next_seq(speaks), self.counter[speaks], *args)
             self.same_world()
-            self._cancelled([*takers, *(of for each in ranges for of in each)], cancels, most)
+            self._cancelled([*takers, *(of for each in ranges for of in each)], cancels)
         named = [*maker, *(of for each in ranges for of in each), *takers]
         self.tasks = [*self.tasks, *named][-8:]
         self.made[speaks] += (outputs if wants else []) + [output(of) for of in takers]
