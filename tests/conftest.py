@@ -19,7 +19,9 @@ import pytest
 
 pytest.register_assert_rewrite("tests.transcript")  # a story told differently is shown as a diff
 
-from tests import leaks, servers  # noqa: E402 - after the line above, or it has no effect
+# After the line above, or it has no effect.
+from tests import leaks, servers  # noqa: E402
+from tests.authority import Authority  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,6 +124,18 @@ def socket_path(server: servers.Server) -> Path:
 def rewrite(request: pytest.FixtureRequest) -> bool:
     """Whether transcripts are to be rewritten."""
     return bool(request.config.getoption("--rewrite"))
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Signs the certificates of our nodes."""
+    return Authority(tmp_path_factory.mktemp("tls") / "ours")
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Signs those of another cluster's."""
+    return Authority(tmp_path_factory.mktemp("tls") / "theirs")
 
 
 # The check stands twice: what a module's own fixtures started may live until the module ends.

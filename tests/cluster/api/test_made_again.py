@@ -28,13 +28,19 @@ def waits(gate: Gate) -> int:
     return 7
 
 
-def test_several_calls_wait_for_the_same(gate: Callable[[str], Gate]) -> None:
-    """Calls of an actor, say, that take one value, which lay on a node that died."""
-    go, session = gate("go"), current.session()
+def held_inside(go: Gate) -> tuple[loom.ObjectRef[list[loom.ObjectRef[int]]], bytes]:
+    """An object that holds a result, to which this process has no ref; and the result's id."""
     ref = waits.remote(go)
     holder, oid = loom.put([ref]), ref.binary()
     del ref
-    session.flush()
+    current.session().flush()
+    return holder, oid
+
+
+def test_several_calls_wait_for_the_same(gate: Callable[[str], Gate]) -> None:
+    """Calls of an actor, say, that take one value, which lay on a node that died."""
+    go, session = gate("go"), current.session()
+    holder, oid = held_inside(go)
     assert oid not in session.values
     with ThreadPoolExecutor(THREADS) as pool:
         values = [pool.submit(again.wait_for, oid) for _ in range(THREADS)]
@@ -48,10 +54,7 @@ def test_several_calls_wait_for_the_same(gate: Callable[[str], Gate]) -> None:
 
 def test_who_comes_by_a_ref_meanwhile_gets_its_value(gate: Callable[[str], Gate]) -> None:
     go, session = gate("go"), current.session()
-    ref = waits.remote(go)
-    holder, oid = loom.put([ref]), ref.binary()
-    del ref
-    session.flush()
+    holder, oid = held_inside(go)
     with ThreadPoolExecutor(1) as pool:
         value = pool.submit(again.wait_for, oid)
         wait_until(lambda: session.reading.waiting == 1, what="it waits")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import hyperloom as loom
-from tests.authority import Authority, Papers
 from tests.cluster.api.gate import Gate
 from tests.cluster.several.stores import transfers
 from tests.cluster.several.tasks import MIB
@@ -19,6 +18,8 @@ from tests.home import Home
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.authority import Authority, Papers
 
 pytestmark = pytest.mark.slow
 
@@ -49,11 +50,6 @@ def crosses(gate: Gate | None, first: bytes, second: bytes) -> bytes:
 @loom.task(max_retries=-1)
 def digest(*data: bytes) -> str:
     return sha256(b"".join(data)).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls") / "ours")
 
 
 @pytest.fixture

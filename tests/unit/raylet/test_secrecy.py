@@ -16,12 +16,13 @@ from hyperloom.raylet.secrecy import KEY, greet, tls_of
 from hyperloom.transfer import endpoint
 from hyperloom.transfer.giver import Giver
 from hyperloom.transfer.protocol import KEY_BYTES
-from tests.authority import Authority, Papers
 from tests.unit.gcs.plane import Plane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.authority import Authority, Papers
 
 _NAMES = ("object_tls_certificate", "object_tls_key", "object_tls_authority")
 _NODE, _OTHER = b"node0001", b"node0002"
@@ -43,16 +44,6 @@ def test_files_that_will_not_do_are_named() -> None:
     assert tls_of(Config()) is None
     with pytest.raises(errors.LoomError, match=r"file or directory: '/nowhere.pem'. This node was"):
         tls_of(Config(**dict.fromkeys(_NAMES, "/nowhere.pem")))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls") / "ours")
-
-
-@pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls") / "theirs")
 
 
 @pytest.fixture

@@ -19,25 +19,16 @@ from hyperloom.transfer import machine as t
 from hyperloom.transfer.giver import Giver
 from hyperloom.transfer.taker import Taker
 from hyperloom.transfer.tls import Tls, hang_up, wrapped
-from tests.authority import Authority
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.authority import Authority
+
 KEY, OID, NODE = b"k" * protocol.KEY_BYTES, b"o" * 20, b"n" * 8
 SIZE = (1 << 20) + 7
-
-
-@pytest.fixture(scope="module")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls") / "ours")
-
-
-@pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls") / "theirs")
 
 
 class Node:
